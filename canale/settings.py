@@ -1,0 +1,395 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every setting, typed, read once from the environment.
+
+``from canale.settings import settings`` reads the environment at the first use and raises
+SettingsError on an unknown ``CANALE_…`` variable or a bad value. The field table below is also
+what ``docs/settings.md`` is written from (``python -m canale.settings``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import available_timezones
+
+PREFIX = "CANALE_"
+SECRET_KEY_LENGTH = 32
+
+T = TypeVar("T")
+Known = Mapping[str, Any]
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What one row of the table says; ``default`` sees the fields that stand above its own."""
+
+    parse: Callable[[str], object]
+    default: Callable[[Known], object]
+    doc: str
+    allowed: str
+    default_text: str
+    secret: bool
+
+
+def option(
+    parse: Callable[[str], T],
+    default: Callable[[Known], T],
+    *,
+    doc: str,
+    allowed: str,
+    default_text: str,
+    secret: bool = False,
+) -> T:
+    """Declare a field; typed as its value, so that mypy holds parser and annotation together."""
+    row = Option(parse, default, doc, allowed, default_text, secret)
+    declared: T = field(repr=not secret, metadata={"option": row})
+    return declared
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _host(text: str) -> str:
+    if any(character.isspace() or character in "/@" for character in text):
+        raise ValueError
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    return {"on": True, "off": False}[text]
+
+
+def _origin(text: str) -> str:
+    """Scheme, host and port of a web address; anything more is refused."""
+    parts = urlsplit(text.rstrip("/"))
+    beyond = parts.path or parts.query or parts.fragment or parts.username or parts.password
+    if parts.scheme not in {"http", "https"} or not parts.hostname or beyond:
+        raise ValueError
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _database(text: str) -> str:
+    parse_database_url(text)
+    return text
+
+
+def _contact(text: str) -> str:
+    parts = urlsplit(text)
+    address = parts.scheme == "mailto" and "@" in parts.path
+    if not address and not (parts.scheme == "https" and parts.hostname):
+        raise ValueError
+    return text
+
+
+def _link(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError
+    return text
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError
+    return text
+
+
+def _secret_key(text: str) -> str:
+    if len(text) < SECRET_KEY_LENGTH:
+        raise ValueError
+    return text
+
+
+def _cores(_: Known) -> int:
+    return max(1, len(os.sched_getaffinity(0)))
+
+
+def _default_contact(known: Known) -> str:
+    base_url: str = known["base_url"]
+    return base_url if base_url.startswith("https:") else "mailto:admin@localhost"
+
+
+def _kept_secret_key(known: Known) -> str:
+    """Read the key kept in the data folder, making it first if there is none.
+
+    Several processes may start at once: the hard link lets exactly one key win, and all read that.
+    """
+    kept: Path = known["data"] / "secret-key"
+    if not kept.exists():
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _link_new_key(kept)
+    return _secret_key(kept.read_text(encoding="ascii").strip())
+
+
+def _link_new_key(kept: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=kept.parent, prefix=".secret-key-")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(48) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, kept)
+    except FileExistsError:
+        pass
+    finally:
+        Path(name).unlink()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one process. Each field ``name`` is the variable ``CANALE_NAME``."""
+
+    data: Path = option(
+        _folder,
+        lambda _: Path("data").absolute(),
+        doc="Folder of everything that must be kept: database, images, keys. Back this up.",
+        allowed="a folder; made if it is missing",
+        default_text="`./data`",
+    )
+    host: str = option(
+        _host,
+        lambda _: "127.0.0.1",
+        doc="Address to listen on. `0.0.0.0` is every IPv4 address of the machine.",
+        allowed="an IP address or a host name",
+        default_text="`127.0.0.1`",
+    )
+    port: int = option(
+        _whole(1, 65535),
+        lambda _: 8000,
+        doc="Port to listen on. Site and real-time stream share it.",
+        allowed="a number from 1 to 65535",
+        default_text="`8000`",
+    )
+    base_url: str = option(
+        _origin,
+        lambda known: f"http://localhost:{known['port']}",
+        doc="Address that citizens see. Links, QR codes and notifications are made from it; "
+        "phones accept notifications from `https` only (and from `localhost`).",
+        allowed="http(s)://host or http(s)://host:port, without a path",
+        default_text="`http://localhost:` and the port",
+    )
+    database_url: str = option(
+        _database,
+        lambda known: f"sqlite:///{known['data'] / 'canale.sqlite3'}",
+        doc="Where posts and followers are stored.",
+        allowed="sqlite:///path (an absolute path makes it four slashes) or "
+        "postgresql://user:password@host:port/name (libpq options after `?`)",
+        default_text="`canale.sqlite3` in the data folder",
+        secret=True,
+    )
+    workers: int = option(
+        _whole(1, 256),
+        _cores,
+        doc="Worker processes that encrypt and send.",
+        allowed="a number from 1 to 256",
+        default_text="the number of cores",
+    )
+    push_origins: tuple[str, ...] = option(
+        _origins,
+        lambda _: (),
+        doc="Push services accepted besides the known ones, even at private addresses: for "
+        "rehearsals and tests.",
+        allowed="origins (https://host:port or http://host:port), separated by commas",
+        default_text="none",
+    )
+    rate_limits: bool = option(
+        _switch,
+        lambda _: True,
+        doc="Limits on how often one address may write. `off` is for rehearsals and load tests.",
+        allowed="on or off",
+        default_text="`on`",
+    )
+    secret_key: str = option(
+        _secret_key,
+        _kept_secret_key,
+        doc="Key from which every other secret is derived: the vault of followers' addresses, "
+        "the push identity, sessions. Whoever loses it loses every follower.",
+        allowed=f"at least {SECRET_KEY_LENGTH} characters",
+        default_text="made on the first start, kept in `secret-key` in the data folder",
+        secret=True,
+    )
+    contact: str = option(
+        _contact,
+        _default_contact,
+        doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
+        allowed="mailto:name@host or an https address",
+        default_text="the base URL if it is https, else `mailto:admin@localhost`",
+    )
+    source_url: str = option(
+        _link,
+        lambda _: "",
+        doc="Where the source code of the running version is; linked in the footer. Whoever "
+        "changes canale and offers it to others must set it (AGPL, section 13).",
+        allowed="an http or https address",
+        default_text="none",
+    )
+    time_zone: str = option(
+        _zone,
+        lambda _: "Europe/Rome",
+        doc="The city's time zone; every time shown is in it.",
+        allowed="a name of the IANA time zone database, such as Europe/Rome",
+        default_text="`Europe/Rome`",
+    )
+
+
+def options() -> dict[str, tuple[Field[Any], Option]]:
+    """Every variable's name with its field and its row of the table, in order."""
+    return {PREFIX + f.name.upper(): (f, f.metadata["option"]) for f in fields(Settings)}
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Read all settings. Raises SettingsError. An empty value counts as not set."""
+    _refuse_unknown(environment)
+    values: dict[str, Any] = {}
+    for name, (f, row) in options().items():
+        text = _given(environment, name)
+        values[f.name] = row.default(values) if text is None else _parsed(name, text, row)
+    return Settings(**values)
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {name + ending for name in options() for ending in ("", "_FILE")}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(options())
+            raise SettingsError(f"{name} is not a setting; {hint}")
+
+
+def _given(environment: Mapping[str, str], name: str) -> str | None:
+    text, path = environment.get(name), environment.get(f"{name}_FILE")
+    if text and path:
+        raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them")
+    if not path:
+        return text.strip() or None if text else None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}_FILE={path}: cannot be read ({error})") from error
+
+
+def _parsed(name: str, text: str, row: Option) -> object:
+    try:
+        return row.parse(text)
+    except (ValueError, KeyError):
+        shown = f"{name} (value hidden)" if row.secret else f"{name}={text}"
+        raise SettingsError(f"{shown} is not usable; allowed: {row.allowed}") from None
+
+
+def parse_database_url(url: str) -> dict[str, Any]:
+    """Turn a database URL into Django's settings of one database. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+        return _sqlite(unquote(parts.path[1:]))
+    if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
+        asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path[1:]),
+            "USER": unquote(parts.username or asked.pop("user", "")),
+            "PASSWORD": unquote(parts.password or asked.pop("password", "")),
+            "HOST": unquote(parts.hostname or asked.pop("host", "")),
+            "PORT": str(parts.port or asked.pop("port", "")),
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": asked,
+        }
+    raise ValueError("not a database URL")
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # A transaction that reads and then writes fails at once under load unless it takes
+            # the write lock at its start: https://www.sqlite.org/lang_transaction.html
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            " PRAGMA cache_size=-32000; PRAGMA mmap_size=268435456;",
+        },
+    }
+
+
+def database_settings(current: Settings) -> dict[str, dict[str, Any]]:
+    """Django's ``DATABASES``."""
+    return {"default": parse_database_url(current.database_url)}
+
+
+INTRODUCTION = """\
+<!--
+SPDX-FileCopyrightText: 2026 The canale authors
+SPDX-License-Identifier: AGPL-3.0-or-later
+-->
+
+# Settings
+
+canale is set up by environment variables alone. None is required to try it on one machine; a
+public site needs `CANALE_BASE_URL`.
+
+- A value can also be read from a file: `CANALE_SECRET_KEY_FILE=/run/secrets/key` reads
+  `CANALE_SECRET_KEY` from there. This works for every variable and is meant for secrets.
+- An empty variable counts as not set.
+- An unknown `CANALE_…` variable or a bad value stops the start with a message that names it.
+
+This page is written by `bin/docs-settings` from `canale/settings.py`.
+
+| variable | what it does | allowed | default |
+|---|---|---|---|
+"""
+
+
+def document() -> str:
+    """The text of ``docs/settings.md``."""
+    rows = (
+        f"| `{name}` | {row.doc} | {row.allowed} | {row.default_text} |\n"
+        for name, (_, row) in options().items()
+    )
+    return INTRODUCTION + "".join(rows)
+
+
+settings: Settings
+
+
+def __getattr__(name: str) -> Settings:
+    """Load on first use, so that reading the table has no effect on any folder."""
+    if name != "settings":
+        raise AttributeError(name)
+    loaded = load(os.environ)
+    globals()["settings"] = loaded
+    return loaded
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
