@@ -125,7 +125,7 @@ def _zone(text: str) -> str:
 
 def _secret_key(text: str) -> str:
     if len(text) < SECRET_KEY_LENGTH:
-        raise ValueError
+        raise ValueError(f"shorter than {SECRET_KEY_LENGTH} characters")
     return text
 
 
@@ -144,10 +144,15 @@ def _kept_secret_key(known: Known) -> str:
     Several processes may start at once: the hard link lets exactly one key win, and all read that.
     """
     kept: Path = known["data"] / "secret-key"
-    if not kept.exists():
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _link_new_key(kept)
-    return _secret_key(kept.read_text(encoding="ascii").strip())
+    try:
+        if not kept.exists():
+            _link_new_key(kept)
+        return _secret_key(kept.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{kept} holds no usable key ({error}); put back the key of your backup, or name "
+            f"another by {PREFIX}SECRET_KEY"
+        ) from error
 
 
 def _link_new_key(kept: Path) -> None:
@@ -273,7 +278,16 @@ def load(environment: Mapping[str, str]) -> Settings:
     for name, (f, row) in options().items():
         text = _given(environment, name)
         values[f.name] = row.default(values) if text is None else _parsed(name, text, row)
+        if f.name == "data":
+            _make_data_folder(values["data"])
     return Settings(**values)
+
+
+def _make_data_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}DATA={folder}: cannot be made ({error})") from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

@@ -1,0 +1,10 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: CC0-1.0
+.PHONY: setup serve demo test lint ci
+
+setup: ; bin/setup
+serve: ; bin/serve
+demo:  ; bin/demo
+test:  ; bin/test
+lint:  ; bin/lint
+ci:    ; bin/ci

@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Settings from an environment: defaults, refusals, files, the kept key, database URLs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from canale.settings import (
+    Settings,
+    SettingsError,
+    database_settings,
+    load,
+    options,
+    parse_database_url,
+)
+
+KEY = "k" * 40
+Read = Callable[..., Settings]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Load settings from the given variables and a data folder of the test's own."""
+
+    def loaded(**environment: str) -> Settings:
+        return load({"CANALE_DATA": str(tmp_path / "data"), **environment})
+
+    return loaded
+
+
+def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
+    settings = read(CANALE_PORT="8123")
+    assert settings.data == tmp_path / "data"
+    assert (settings.host, settings.base_url) == ("127.0.0.1", "http://localhost:8123")
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/canale.sqlite3"
+    assert settings.workers == len(os.sched_getaffinity(0))
+    assert settings.push_origins == ()
+    assert settings.rate_limits
+    assert settings.contact == "mailto:admin@localhost"
+    assert settings.time_zone == "Europe/Rome"
+
+
+def test_every_setting_is_read(read: Read) -> None:
+    given = {
+        "CANALE_HOST": "0.0.0.0",
+        "CANALE_PORT": "80",
+        "CANALE_BASE_URL": "https://canale.example.it/",
+        "CANALE_DATABASE_URL": "postgresql://u:p@db:5433/canale",
+        "CANALE_WORKERS": "3",
+        "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
+        "CANALE_RATE_LIMITS": "off",
+        "CANALE_SECRET_KEY": KEY,
+        "CANALE_CONTACT": "mailto:urp@comune.example.it",
+        "CANALE_SOURCE_URL": "https://code.example.it/canale",
+        "CANALE_TIME_ZONE": "Europe/Berlin",
+    }
+    assert given.keys() | {"CANALE_DATA"} == options().keys()
+    settings = read(**given)
+    assert settings.base_url == "https://canale.example.it"
+    assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 80, 3)
+    assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
+    assert not settings.rate_limits
+    assert (settings.secret_key, settings.database_url) == (KEY, given["CANALE_DATABASE_URL"])
+    assert settings.contact == "mailto:urp@comune.example.it"
+    assert settings.source_url == "https://code.example.it/canale"
+    assert settings.time_zone == "Europe/Berlin"
+
+
+def test_contact_follows_an_https_base_url(read: Read) -> None:
+    assert read(CANALE_BASE_URL="https://c.example.it").contact == "https://c.example.it"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("CANALE_PORT", "70000", "from 1 to 65535"),
+        ("CANALE_PORT", "http", "from 1 to 65535"),
+        ("CANALE_HOST", "a b", "host name"),
+        ("CANALE_BASE_URL", "canale.example.it", "http(s)://host"),
+        ("CANALE_BASE_URL", "https://canale.example.it/canale", "without a path"),
+        ("CANALE_WORKERS", "0", "from 1 to 256"),
+        ("CANALE_PUSH_ORIGINS", "localhost:9443", "origins"),
+        ("CANALE_RATE_LIMITS", "false", "on or off"),
+        ("CANALE_CONTACT", "urp@comune.example.it", "mailto:"),
+        ("CANALE_SOURCE_URL", "ftp://code", "http or https"),
+        ("CANALE_TIME_ZONE", "Europe/Cremona", "Europe/Rome"),
+        ("CANALE_TIME_ZONE", "../../etc/passwd", "Europe/Rome"),
+    ],
+)
+def test_bad_value_is_named(read: Read, name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(**{name: value})
+    message = str(refused.value)
+    assert message.startswith(f"{name}={value} ")
+    assert allowed in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CANALE_SECRET_KEY", "tooshort"),
+        ("CANALE_DATABASE_URL", "mysql://u:hunter2@db/canale"),
+        ("CANALE_DATABASE_URL", "postgresql://u:hunter2@db:port/canale"),
+        ("CANALE_DATABASE_URL", "postgresql://u:hunter2@db"),
+    ],
+)
+def test_bad_secret_is_named_and_not_shown(read: Read, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} ") as refused:
+        read(**{name: value})
+    assert value not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_unknown_variable_is_refused_with_the_nearest_name(read: Read) -> None:
+    with pytest.raises(
+        SettingsError, match="CANALE_BASEURL is not .* did you mean CANALE_BASE_URL"
+    ):
+        read(CANALE_BASEURL="https://c.example.it")
+    with pytest.raises(SettingsError, match="CANALE_XYZZY is not a setting; known: CANALE_DATA"):
+        read(CANALE_XYZZY="1")
+
+
+def test_empty_counts_as_not_set(read: Read) -> None:
+    assert read(CANALE_PORT="", CANALE_HOST=" ").port == 8000
+
+
+def test_value_from_a_file(read: Read, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    assert read(CANALE_SECRET_KEY_FILE=str(file)).secret_key == KEY
+    with pytest.raises(SettingsError, match="CANALE_SECRET_KEY and CANALE_SECRET_KEY_FILE"):
+        read(CANALE_SECRET_KEY_FILE=str(file), CANALE_SECRET_KEY=KEY)
+    with pytest.raises(SettingsError, match=f"CANALE_PORT_FILE={tmp_path}/none"):
+        read(CANALE_PORT_FILE=str(tmp_path / "none"))
+
+
+def test_secrets_stay_out_of_the_representation(read: Read) -> None:
+    shown = repr(
+        read(CANALE_SECRET_KEY=KEY, CANALE_DATABASE_URL="postgresql://u:hunter2@db/canale")
+    )
+    assert KEY not in shown
+    assert "hunter2" not in shown
+
+
+def test_key_is_made_once_and_kept(read: Read, tmp_path: Path) -> None:
+    first, second = read(), read()
+    kept = tmp_path / "data" / "secret-key"
+    assert first.secret_key == second.secret_key == kept.read_text().strip()
+    assert len(first.secret_key) >= 32
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [path.name for path in kept.parent.iterdir()] == ["secret-key"]
+
+
+def test_damaged_key_is_refused_not_replaced(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    kept = tmp_path / "data" / "secret-key"
+    kept.write_text("half")
+    with pytest.raises(SettingsError, match="secret-key holds no usable key"):
+        read()
+    assert kept.read_text() == "half"
+
+
+def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "CANALE_DATA": str(tmp_path / "data")}
+    program = "from canale.settings import settings; print(settings.secret_key)"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    keys = {process.communicate(timeout=60)[0].strip() for process in started}
+    assert len(keys) == 1
+    assert len(keys.pop()) >= 32
+
+
+def test_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="CANALE_DATA=.*cannot be made"):
+        load({"CANALE_DATA": str(tmp_path / "file" / "data")})
+
+
+def test_database_urls() -> None:
+    assert parse_database_url("sqlite:///a%20b.sqlite3")["NAME"] == "a b.sqlite3"
+    assert parse_database_url("sqlite:////srv/c.sqlite3")["NAME"] == "/srv/c.sqlite3"
+    remote = parse_database_url("postgresql://u:p%40ss@db:5433/canale?sslmode=require")
+    assert [remote[k] for k in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
+        "canale", "u", "p@ss", "db", "5433",
+    ]  # fmt: skip
+    assert remote["OPTIONS"] == {"sslmode": "require"}
+    socket = parse_database_url("postgresql://u@/canale?host=/run/postgresql")
+    assert (socket["HOST"], socket["OPTIONS"]) == ("/run/postgresql", {})
+
+
+def test_django_gets_the_database(read: Read) -> None:
+    default = database_settings(read(CANALE_DATABASE_URL="postgresql://u@db/canale"))["default"]
+    assert default["ENGINE"] == "django.db.backends.postgresql"
+    assert default["NAME"] == "canale"
