@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The HTTP server's protocol: `GET /live/<handle>` goes to the hub, all else the ordinary way.
+
+The request is read by uvicorn's parser. When it is complete, and what was asked before it on the
+same connection is answered, the hub's small object takes the transport over and this protocol is
+freed. Every answer that is not a stream goes through uvicorn's own cycle.
+"""
+
+import asyncio
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import parse_qsl, unquote
+
+import httptools
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from canale.live.hub import Connection, Hub
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+PREFIX = "/live/"
+EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    # nginx: pass every event on at once.
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    # No length: the stream ends when the connection does.
+    (b"connection", b"close"),
+]
+
+
+class Answer:
+    """An ASGI app with one fixed answer."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    async def __call__(
+        self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
+    ) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
+    """A problem document (RFC 9457)."""
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+    }
+    body = json.dumps(document).encode()
+    common = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return Answer(status.value, [*common, *headers], body)
+
+
+class LiveProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a hub; `live_protocol(hub)` makes the class to give to uvicorn."""
+
+    hub: ClassVar[Hub]
+    # Per server configuration: whose X-Forwarded-For is believed.
+    proxies: ClassVar[dict[int, ProxyHeadersMiddleware]]
+
+    # The reader's place once a stream was asked for; nothing after that request is answered.
+    live: Connection | None = None
+    live_complete = False
+    last_event_id: int | None = None
+
+    def on_headers_complete(self) -> None:
+        if self.live is not None:
+            return
+        if b"/live/" not in self.url or self._asks_for_websocket():
+            super().on_headers_complete()
+            return
+        url = httptools.parse_url(self.url)
+        path = unquote(url.path.decode("ascii"))
+        if not path.startswith(PREFIX):
+            super().on_headers_complete()
+            return
+        answer = self._reserve(path.removeprefix(PREFIX), (url.query or b"").decode("ascii"))
+        if answer is not None:
+            self._answer(answer)
+
+    def _asks_for_websocket(self) -> bool:
+        return self.parser.should_upgrade() and self._should_upgrade()
+
+    def _reserve(self, handle: str, query: str) -> Answer | None:
+        """Takes a place with the hub, or says why there is none."""
+        method = self.parser.get_method()
+        if method not in (b"GET", b"HEAD"):
+            detail = "The stream can only be read."
+            return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET, HEAD"))
+        if not self.hub.known(handle):
+            return problem(HTTPStatus.NOT_FOUND, "There is no such channel.")
+        asked = self._asked_event_id(query)
+        if asked and not EVENT_ID.fullmatch(asked):
+            detail = "The last event's id must be a number as the stream gave it."
+            return problem(HTTPStatus.BAD_REQUEST, detail)
+        if method == b"HEAD":
+            return Answer(200, STREAM_HEADERS)
+        self.last_event_id = int(asked) if asked else None
+        self.live = self.hub.reserve(handle, self._client_address())
+        if self.live is None:
+            detail = "Too many pages are connected. The channel's page works without."
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, (b"retry-after", b"30"))
+        return None
+
+    def _asked_event_id(self, query: str) -> str:
+        """A reconnecting browser's header is newer than the address the page first asked for."""
+        for name, value in self.headers:
+            if name == b"last-event-id" and value:
+                return value.decode("latin-1")
+        return dict(parse_qsl(query)).get("last_event_id", "")
+
+    def _client_address(self) -> str | None:
+        """Behind a trusted proxy the address it forwards, by uvicorn's own rules."""
+        peer = self.client[0] if self.client else None
+        if not self.config.proxy_headers:
+            return peer
+        trusted = self._proxy_headers().trusted_hosts
+        if peer not in trusted:
+            return peer
+        forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        if not forwarded:
+            return peer
+        host, _ = trusted.get_trusted_client_address(b", ".join(forwarded).decode("latin-1"))
+        return host or peer
+
+    def _proxy_headers(self) -> ProxyHeadersMiddleware:
+        key = id(self.config)
+        if key not in self.proxies:
+            allowed = self.config.forwarded_allow_ips
+            self.proxies[key] = ProxyHeadersMiddleware(self.app, trusted_hosts=allowed)
+        return self.proxies[key]
+
+    def _answer(self, answer: Answer) -> None:
+        app, self.app = self.app, answer
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = app
+
+    def on_body(self, body: bytes) -> None:
+        if self.live is None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.live is None:
+            super().on_message_complete()
+        elif not self.live_complete:
+            self.live_complete = True
+            # What is sent after this request is nobody's.
+            self.flow.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._hand_over_when_ready()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._hand_over_when_ready()
+
+    def _hand_over_when_ready(self) -> None:
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self.live is None or not self.live_complete or answering or self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        live, self.live = self.live, None
+        self.server_state.total_requests += 1
+        self.hub.attach(live, self.transport, self._head(), self.last_event_id, self.connections)
+        # The parser holds our methods: without this the pair would wait for the collector.
+        self.parser = None  # type: ignore[assignment]
+
+    def _head(self) -> bytes:
+        headers = [*self.server_state.default_headers, *STREAM_HEADERS]
+        lines = [b"HTTP/1.1 200 OK", *(name + b": " + value for name, value in headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.live is not None:
+            self.hub.detach(self.live)
+            self.live = None
+
+
+def live_protocol(hub: Hub) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as `http=`, with the hub its live connections go to."""
+    return type("LiveProtocol", (LiveProtocol,), {"hub": hub, "proxies": {}})
