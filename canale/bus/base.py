@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every bus does.
+
+A message is a hint: it may be lost, come twice or out of order, and whoever listens also looks
+into the database now and then. So publishing never fails for the publisher.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+Callback = Callable[[str, bytes], None]
+
+
+class Subscription(Protocol):
+    """One listener."""
+
+    def close(self) -> None:
+        """Ends it. May be called more than once."""
+
+
+class Bus(Protocol):
+    """Carries hints between processes.
+
+    Subjects in use: `live` (data: a live event's number, in decimal) and `work` (there are
+    batches to send; no data).
+    """
+
+    def publish(self, subject: str, data: bytes = b"") -> None:
+        """Tells every listener, in this process too. Never raises; any thread or process."""
+
+    def subscribe(self, callback: Callback) -> Subscription:
+        """Calls `callback(subject, data)` on the running event loop for every hint."""

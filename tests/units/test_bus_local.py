@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The bus of one machine: hints reach every listener and never hurt the publisher."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from canale.bus.local import LONGEST_PATH, LocalBus, socket_folder
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+def test_every_listener_hears_a_hint(tmp_path: Path) -> None:
+    async def flow() -> None:
+        heard: list[tuple[str, str, bytes]] = []
+        bus = LocalBus(tmp_path)
+        one = bus.subscribe(lambda subject, data: heard.append(("one", subject, data)))
+        two = LocalBus(tmp_path).subscribe(lambda s, d: heard.append(("two", s, d)))
+        bus.publish("live", b"17")
+        await until(lambda: len(heard) == 2)
+        assert sorted(heard) == [("one", "live", b"17"), ("two", "live", b"17")]
+        one.close()
+        bus.publish("work")
+        await until(lambda: len(heard) == 3)
+        assert heard[2] == ("two", "work", b"")
+        two.close()
+        two.close()
+        assert list(bus.folder.iterdir()) == []
+
+    asyncio.run(flow())
+
+
+def test_another_process_and_a_thread_are_heard(tmp_path: Path) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+        bus = LocalBus(tmp_path)
+        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        script = "import sys, pathlib; from canale.bus.local import LocalBus\n"
+        script += "LocalBus(pathlib.Path(sys.argv[1])).publish('live', b'process')"
+        arguments = [sys.executable, "-c", script, str(tmp_path)]
+        await asyncio.to_thread(subprocess.run, arguments, check=True)
+        thread = threading.Thread(target=bus.publish, args=("live", b"thread"))
+        thread.start()
+        await until(lambda: len(heard) == 2)
+        thread.join()
+        assert heard == [b"process", b"thread"]
+        listener.close()
+
+    asyncio.run(flow())
+
+
+def test_a_dead_listeners_socket_is_removed(tmp_path: Path) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+        bus = LocalBus(tmp_path)
+        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        dead = bus.folder / "999-dead.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left_behind:
+            left_behind.bind(str(dead))
+        assert dead.exists()
+        bus.publish("live", b"1")
+        assert not dead.exists()
+        await until(lambda: heard == [b"1"])
+        listener.close()
+
+    asyncio.run(flow())
+
+
+def test_a_busy_listener_never_blocks_the_publisher(tmp_path: Path) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+        bus = LocalBus(tmp_path)
+        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        for number in range(20_000):  # more than any queue holds: the loop does not run meanwhile
+            bus.publish("live", str(number).encode())
+        bus_was_full = len(heard)
+        await until(lambda: len(heard) > 0)
+        await asyncio.sleep(0)
+        assert bus_was_full == 0
+        assert heard[0] == b"0"
+        assert len(heard) < 20_000
+        listener.close()
+
+    asyncio.run(flow())
+
+
+def test_publishing_without_listeners_or_folder_is_no_error(tmp_path: Path) -> None:
+    LocalBus(tmp_path / "nowhere").publish("live", b"1")
+    file = tmp_path / "bus"
+    file.write_text("not a folder")
+    LocalBus(tmp_path).publish("live", b"1")
+
+
+def test_a_failing_callback_does_not_end_the_listening(tmp_path: Path) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+
+        def callback(subject: str, data: bytes) -> None:
+            heard.append(data)
+            raise RuntimeError("broken")
+
+        bus = LocalBus(tmp_path)
+        listener = bus.subscribe(callback)
+        bus.publish("live", b"1")
+        bus.publish("live", b"2")
+        await until(lambda: heard == [b"1", b"2"])
+        listener.close()
+
+    asyncio.run(flow())
+
+
+def test_the_folder_is_ours_alone(tmp_path: Path) -> None:
+    async def flow() -> None:
+        bus = LocalBus(tmp_path)
+        bus.folder.mkdir(mode=0o755)
+        bus.subscribe(lambda subject, data: None).close()
+        assert bus.folder.stat().st_mode & 0o777 == 0o700
+
+    asyncio.run(flow())
+
+
+def test_a_link_laid_in_the_way_is_refused(tmp_path: Path) -> None:
+    async def flow() -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        bus = LocalBus(tmp_path)
+        bus.folder.symlink_to(elsewhere)
+        with pytest.raises(PermissionError):
+            bus.subscribe(lambda subject, data: None)
+
+    asyncio.run(flow())
+
+
+def test_a_deep_data_folder_gets_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/0")
+    deep = tmp_path / ("x" * 80) / ("y" * 80)
+    folder = socket_folder(deep)
+    assert folder.parent == Path("/run/user/0")
+    assert folder == socket_folder(deep)
+    assert folder != socket_folder(deep / "other")
+    assert len(os.fsencode(folder / "1234567-01234567.sock")) <= LONGEST_PATH
+
+
+def test_hints_flow_through_the_short_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+        bus = LocalBus(tmp_path / ("x" * 80) / ("y" * 80))
+        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        bus.publish("live", b"1")
+        await until(lambda: heard == [b"1"])
+        listener.close()
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        asyncio.run(flow())
