@@ -3,8 +3,8 @@
 """Every setting, typed, read once from the environment.
 
 ``from canale.settings import settings`` reads the environment at the first use and raises
-SettingsError on an unknown ``CANALE_…`` variable or a bad value. The field table below is also
-what ``docs/settings.md`` is written from (``python -m canale.settings``).
+SettingsError on an unknown ``CANALE_…`` variable or a bad value. The fields of Settings are also
+the table in ``docs/settings.md`` (``bin/docs-settings``).
 """
 
 from __future__ import annotations
@@ -351,7 +351,7 @@ def _sqlite(path: str) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-            " PRAGMA cache_size=-32000; PRAGMA mmap_size=268435456;",
+            " PRAGMA cache_size=-32000;",
         },
     }
 
@@ -361,36 +361,12 @@ def database_settings(current: Settings) -> dict[str, dict[str, Any]]:
     return {"default": parse_database_url(current.database_url)}
 
 
-INTRODUCTION = """\
-<!--
-SPDX-FileCopyrightText: 2026 The canale authors
-SPDX-License-Identifier: AGPL-3.0-or-later
--->
-
-# Settings
-
-canale is set up by environment variables alone. None is required to try it on one machine; a
-public site needs `CANALE_BASE_URL`.
-
-- A value can also be read from a file: `CANALE_SECRET_KEY_FILE=/run/secrets/key` reads
-  `CANALE_SECRET_KEY` from there. This works for every variable and is meant for secrets.
-- An empty variable counts as not set.
-- An unknown `CANALE_…` variable or a bad value stops the start with a message that names it.
-
-This page is written by `bin/docs-settings` from `canale/settings.py`.
-
-| variable | what it does | allowed | default |
-|---|---|---|---|
-"""
-
-
-def document() -> str:
-    """The text of ``docs/settings.md``."""
-    rows = (
+def table() -> str:
+    """The rows of ``docs/settings.md``."""
+    return "".join(
         f"| `{name}` | {row.doc} | {row.allowed} | {row.default_text} |\n"
         for name, (_, row) in options().items()
     )
-    return INTRODUCTION + "".join(rows)
 
 
 settings: Settings
@@ -406,4 +382,4 @@ def __getattr__(name: str) -> Settings:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    sys.stdout.write(table())

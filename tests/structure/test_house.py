@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The house stays as CONTRIBUTING.md draws it: arrows, names, sizes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+from tests.structure.repository import ROOT, files, text
+
+LONGEST_FILE = 400
+EMPTY_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "misc", "common"}
+TRANSPORTS = {"webpush", "web_push", "telegram", "whatsapp", "mastodon", "smtp", "smtplib"}
+
+
+def test_arrows_point_only_down(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(cache_dir=str(tmp_path)) == 0, "`.venv/bin/lint-imports` says which"
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    """What a node names: an identifier, an imported module, or a string that is one word."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
+            yield name
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            yield name
+        case ast.Import(names=names):
+            yield from (part for alias in names for part in alias.name.split("."))
+        case ast.ImportFrom(module=module, names=names):
+            yield from (module or "").split(".")
+            yield from (alias.name for alias in names)
+        case ast.Constant(value=str(value)):
+            yield from value.split(".")
+
+
+def test_only_delivery_names_a_transport() -> None:
+    named = [
+        f"{path}:{getattr(node, 'lineno', '?')}: {word}"
+        for path in files(".py")
+        if path.parts[0] == "canale" and path.parts[1] != "delivery"
+        for node in ast.walk(ast.parse(text(path)))
+        for word in _words(node)
+        if word.lower() in TRANSPORTS
+    ]
+    assert named == []
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {
+        path: len(text(path).splitlines())
+        for path in files(".py", ".ts", ".scss", ".html")
+        if "migrations" not in path.parts
+    }
+    assert lengths
+    assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_names_say_what_is_inside() -> None:
+    vague = [
+        str(path)
+        for path in files()
+        if EMPTY_NAMES & set(re.split(r"[-_.]", "/".join(path.parts).replace("/", ".").lower()))
+    ]
+    classes = [
+        f"{path}: {node.name}"
+        for path in files(".py")
+        for node in ast.walk(ast.parse(text(path)))
+        if isinstance(node, ast.ClassDef)
+        and EMPTY_NAMES & {word.lower() for word in re.findall(r"[A-Z][a-z]+", node.name)}
+    ]
+    assert vague + classes == []
+
+
+def test_own_sources_carry_their_licence() -> None:
+    bare = [
+        str(path)
+        for path in files(".py", ".ts", ".scss", ".html", ".po", ".sh")
+        if "SPDX-License-Identifier" not in text(path)[:400]
+    ]
+    assert bare == []

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""docs/settings.md says what canale/settings.py does, and nothing reads the environment past it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from canale.settings import options, table
+from tests.structure.repository import files, text
+
+
+def test_page_is_current() -> None:
+    page = text(Path("docs/settings.md"))
+    rows = page.split("|---|---|---|---|\n")[1]
+    assert rows == table(), "run bin/docs-settings"
+
+
+def test_every_variable_named_in_docs_exists() -> None:
+    known = {name + ending for name in options() for ending in ("", "_FILE")}
+    # These are for a later part of the work and for the tests.
+    known |= {"CANALE_NATS_URL", "CANALE_TEST_DATABASE_URL"}
+    named = {
+        name
+        for path in files(".md")
+        for name in re.findall(r"\bCANALE_[A-Z_]*[A-Z]\b(?!…)", text(path))
+    }
+    assert named - known == set()
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = [
+        str(path)
+        for path in files(".py")
+        if path.parts[0] == "canale"
+        and path != Path("canale/settings.py")
+        and re.search(r"os\.environ\b(?!\.setdefault\(\"DJANGO_SETTINGS)|os\.getenv", text(path))
+    ]
+    assert readers == []
