@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a transport is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, Protocol
+
+Urgency = Literal["very-low", "low", "normal", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one broadcast says: the same for all its addresses in one language.
+
+    ``ttl`` is in seconds, ``sent_at`` is aware, ``url``, ``icon`` and ``image`` are absolute.
+    ``tag`` folds messages about the same thing: the later one replaces the earlier one.
+    """
+
+    post_id: int
+    channel_handle: str
+    kind: str
+    title: str
+    body: str
+    url: str
+    icon: str | None
+    image: str | None
+    language: str
+    tag: str
+    silent: bool
+    ttl: int
+    urgency: Urgency
+    sent_at: datetime
+
+
+class Outcome(StrEnum):
+    """What became of one message to one address."""
+
+    ACCEPTED = "accepted"
+    """The far end took it over."""
+    GONE = "gone"
+    """The address no longer exists: delete it."""
+    REJECTED = "rejected"
+    """Refused for a reason that sending again does not mend; the address stays."""
+    LATER = "later"
+    """Not now: send again, at the earliest after ``Result.retry_after`` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An outcome, the far end's own ``code`` if it gave one, and a reason free of addresses."""
+
+    outcome: Outcome
+    code: int | None
+    reason: str
+    retry_after: float | None = None
+
+
+class TransportError(Exception):
+    """A transport as a whole cannot send; ``permanent`` when waiting does not mend it."""
+
+    def __init__(self, message: str, *, permanent: bool) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class AddressRefused(Exception):  # noqa: N818
+    """An address given by a follower cannot be used; the message may be shown to them."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FanOutTransport(Protocol):
+    """Sends one message per address. An address is the opened vault's JSON object."""
+
+    name: str
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Say at follow time whether the address can be used. Raises AddressRefused."""
+
+    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
+        """Send once; never raises for a far end that fails, refuses or does not answer."""
+
+    async def close(self) -> None:
+        """Close the connections."""

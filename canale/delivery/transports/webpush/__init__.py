@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Web Push: notifications on phones and computers, through the browser's own push service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from canale.delivery.transports.base import FanOutTransport
+from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, checked
+from canale.delivery.transports.webpush.vapid import VapidKey
+from canale.settings import settings
+
+__all__ = [
+    "CONCURRENCY",
+    "check_address",
+    "follow_parameters",
+    "open_transport",
+    "vapid_key",
+]
+
+
+def open_transport() -> FanOutTransport:
+    """A transport for this process's event loop, set up from the settings."""
+    return WebPushTransport(
+        vapid_key(), settings.contact, settings.push_origins, concurrency=CONCURRENCY
+    )
+
+
+def check_address(address: Mapping[str, object]) -> None:
+    """Raise AddressRefused if nothing can ever be sent to this subscription."""
+    checked(address, settings.push_origins)
+
+
+def follow_parameters() -> dict[str, str]:
+    """What a page needs to subscribe: ``applicationServerKey``, base64url."""
+    return {"applicationServerKey": vapid_key().public_key}
+
+
+@cache
+def vapid_key() -> VapidKey:
+    """The installation's key. It follows from the secret key alone: subscriptions outlive us."""
+    secret = HKDF(SHA256(), 32, salt=None, info=b"canale vapid").derive(
+        settings.secret_key.encode("utf-8")
+    )
+    return VapidKey.from_secret(secret)

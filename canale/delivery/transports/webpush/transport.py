@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Web Push (RFC 8030): one encrypted POST per subscription."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
+from canale.delivery.transports.webpush.codes import answer_to, result_of
+from canale.delivery.transports.webpush.encryption import (
+    MAX_PLAINTEXT,
+    BadKeys,
+    SubscriptionKeys,
+    encrypt,
+)
+from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
+from canale.delivery.transports.webpush.services import check_endpoint
+from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
+from canale.net.endpoints import EndpointRefused
+from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, NoAnswer
+
+NAME = "webpush"
+CONCURRENCY = 256
+
+# One line a minute for each service and code, however many thousand messages it concerns.
+LOG_EVERY = 60.0
+
+logger = logging.getLogger(__name__)
+
+# A broadcast is one message per language, sent thousands of times.
+_payload = lru_cache(maxsize=64)(payload_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address, checked."""
+
+    origin: str
+    endpoint: str
+    keys: SubscriptionKeys
+
+
+class WebPushTransport:
+    """Sends to push subscriptions. Belongs to one event loop.
+
+    An address is ``PushSubscription.toJSON()``: ``{"endpoint": …, "keys": {"p256dh": …,
+    "auth": …}}``. Neither it nor any part of it is ever logged.
+    """
+
+    name = NAME
+
+    def __init__(
+        self,
+        key: VapidKey,
+        contact: str,
+        extra_origins: Collection[str] = (),
+        *,
+        concurrency: int = CONCURRENCY,
+        total_timeout: timedelta = TOTAL_TIMEOUT,
+        root_certificate: bytes | None = None,
+    ) -> None:
+        """``contact``: a mailto: or https: URI. ``root_certificate``: one more PEM authority."""
+        self._extra_origins = frozenset(extra_origins)
+        self._authorizer = Authorizer(key, contact)
+        self._http = GuardedHTTP(
+            self._extra_origins,
+            max_connections=concurrency,
+            total_timeout=total_timeout,
+            root_certificate=root_certificate,
+        )
+        self._logged: dict[tuple[str, str], float] = {}
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Raise AddressRefused if nothing can ever be sent to this subscription."""
+        checked(address, self._extra_origins)
+
+    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
+        """Encrypt and POST once; a message refused as too large goes once more, shorter."""
+        try:
+            target = checked(address, self._extra_origins)
+        except AddressRefused as refusal:
+            return Result(Outcome.REJECTED, None, refusal.reason)
+        result = await self._post(message, target, MAX_PLAINTEXT)
+        if result.code is not None and answer_to(result.code).shrink:
+            result = await self._post(message, target, SHRUNK)
+        self._log(target.origin, result)
+        return result
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _post(self, message: Message, target: Target, limit: int) -> Result:
+        body = encrypt(_payload(message, limit), target.keys)
+        headers = self._headers(message, target.origin)
+        try:
+            reply = await self._http.post(target.origin, target.endpoint, headers, body)
+        except EndpointRefused as refusal:
+            return Result(Outcome.REJECTED, None, str(refusal))
+        except NoAnswer as failure:
+            return Result(Outcome.LATER, None, str(failure))
+        return result_of(reply.status, reply.retry_after)
+
+    def _headers(self, message: Message, origin: str) -> dict[str, str]:
+        headers = {
+            "TTL": str(max(0, message.ttl)),
+            "Urgency": message.urgency,
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "Authorization": self._authorizer.header(origin),
+        }
+        if message.tag:
+            headers["Topic"] = topic_of(message.tag)
+        return headers
+
+    def _log(self, origin: str, result: Result) -> None:
+        if result.outcome is Outcome.ACCEPTED:
+            return
+        now = time.monotonic()
+        if now < self._logged.get((origin, result.reason), 0.0):
+            return
+        self._logged[origin, result.reason] = now + LOG_EVERY
+        level = logging.WARNING if result.outcome is Outcome.REJECTED else logging.INFO
+        logger.log(level, "%s: %s %s", origin, result.code or "no answer", result.reason)
+
+
+def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Target:
+    """Read an address. Raises AddressRefused."""
+    endpoint = address.get("endpoint")
+    if not isinstance(endpoint, str):
+        raise AddressRefused("endpoint: missing")
+    try:
+        origin = check_endpoint(endpoint, extra_origins)
+    except EndpointRefused as refusal:
+        raise AddressRefused(f"endpoint: {refusal}") from None
+    try:
+        return Target(origin, endpoint, SubscriptionKeys.from_json(address.get("keys")))
+    except BadKeys as error:
+        raise AddressRefused(str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def topic_of(tag: str) -> str:
+    """The Topic for a tag: 32 characters of base64url, the most there may be (RFC 8030, 5.4)."""
+    digest = hashlib.sha256(tag.encode("utf-8")).digest()[:24]
+    return base64.urlsafe_b64encode(digest).decode("ascii")

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which addresses given by strangers we are willing to call."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+
+MAX_URL = 2048
+
+# Deliberately narrower than RFC 3986, so that no two parsers can disagree about the host: no
+# user, no escape, no upper case, no backslash, no fragment; only printable ASCII.
+_URL = re.compile(
+    r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]{1,5})?)"
+    r"/[!-\[\]-~]*\Z"
+)
+_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+# Ranges through which an IPv6 address carries an IPv4 one to wherever that leads
+# (NAT64, its local form, Teredo, 6to4).
+_CARRIERS = tuple(
+    ipaddress.IPv6Network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
+)
+
+
+class EndpointRefused(ValueError):  # noqa: N818
+    """An address that we do not call; the message says why without repeating the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHosts:
+    """Hosts by their exact name, and by the end of their name (``.example.org``)."""
+
+    names: frozenset[str]
+    endings: tuple[str, ...]
+
+    def holds(self, host: str) -> bool:
+        """True for a listed name or a name below a listed ending."""
+        return host in self.names or host.endswith(self.endings)
+
+
+def checked_origin(url: str, known: KnownHosts, extra_origins: Collection[str]) -> str:
+    """Give the origin of a URL that may be called. Raises EndpointRefused.
+
+    It is either https at a known host's default port, or its origin is, exactly as written, one
+    of ``extra_origins``, which may be plain http and a private address.
+    """
+    match = _URL.match(url) if len(url) <= MAX_URL and "#" not in url else None
+    if match is None:
+        raise EndpointRefused("not a plain http(s) address")
+    origin = match["origin"]
+    if origin in extra_origins:
+        return origin
+    if match["scheme"] != "https":
+        raise EndpointRefused("not https")
+    if match["port"]:
+        raise EndpointRefused("not the default port")
+    if not _NAME.match(match["host"]) or not known.holds(match["host"]):
+        raise EndpointRefused("not a known push service")
+    return origin
+
+
+def is_public(address: str) -> bool:
+    """False for every address that is not plainly out on the internet."""
+    try:
+        ip: IPAddress = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return False
+        if ip.scope_id is not None or ip.is_site_local or any(ip in net for net in _CARRIERS):
+            return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """All addresses of a host, in the system's order of preference. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def public_addresses(host: str, port: int, resolver: Resolver) -> list[str]:
+    """The host's addresses that are public. Raises EndpointRefused if none is, OSError."""
+    addresses = [address for address in await resolver(host, port) if is_public(address)]
+    if not addresses:
+        raise EndpointRefused("the host has no public address")
+    return addresses

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The one way to call an address that a stranger gave us.
+
+A host's name is resolved, its addresses are checked, and the client is *pinned* to a checked one:
+it never resolves by itself, so a name that changes its address between check and call (DNS
+rebinding) leads nowhere. No redirects, no proxies, fixed time-outs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import ConnectError, RequestError, RequestTimeoutError
+
+from canale.net.endpoints import Resolver, public_addresses, system_resolver
+
+CONNECT_TIMEOUT = timedelta(seconds=10)
+TOTAL_TIMEOUT = timedelta(seconds=30)
+IDLE_TIMEOUT = timedelta(seconds=60)
+
+# A push service moves its addresses; ask again this often (seconds).
+PIN_LIFE = 300.0
+
+# Tries per call when no connection comes about; nothing was sent yet, so nothing is sent twice.
+CONNECT_TRIES = 2
+
+
+class NoAnswer(Exception):  # noqa: N818
+    """The far end gave no answer; the message says at which step, never the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status and headers that matter of one answer; bodies are read and forgotten."""
+
+    status: int
+    retry_after: str | None
+
+
+@dataclass(slots=True)
+class _Pin:
+    client: Client
+    made_at: float
+
+
+class GuardedHTTP:
+    """Clients by origin. Belongs to one event loop; the caller has checked the origin."""
+
+    def __init__(
+        self,
+        trusted_origins: Collection[str] = (),
+        *,
+        max_connections: int = 256,
+        total_timeout: timedelta = TOTAL_TIMEOUT,
+        resolver: Resolver = system_resolver,
+        root_certificate: bytes | None = None,
+    ) -> None:
+        """``trusted_origins`` are called wherever they lead; ``root_certificate`` is one more
+        PEM authority to trust."""
+        self._trusted = frozenset(trusted_origins)
+        self._max_connections = max_connections
+        self._total_timeout = total_timeout
+        self._resolver = resolver
+        self._root_certificate = root_certificate
+        self._pins: dict[str, _Pin] = {}
+        self._turns: dict[str, int] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._retired: list[_Pin] = []
+
+    async def post(self, origin: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """POST to a URL of a checked origin. Raises NoAnswer, EndpointRefused."""
+        for remaining in reversed(range(CONNECT_TRIES)):
+            pin = await self._pin(origin)
+            try:
+                request = pin.client.post(url).headers(dict(headers)).body_bytes(body).build()
+                answer = await request.send()
+                return Reply(answer.status, answer.get_header("retry-after"))
+            except ConnectError as error:
+                if not _nothing_was_sent(error):
+                    raise NoAnswer("the connection broke") from None
+                self._turn_away_from(origin, pin)
+                if not remaining:
+                    raise NoAnswer("no connection") from None
+            # The cause is dropped on purpose: its text holds the whole URL.
+            except RequestTimeoutError:
+                raise NoAnswer("no answer in time") from None
+            except RequestError:
+                raise NoAnswer("the connection broke") from None
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        pins = [*self._pins.values(), *self._retired]
+        self._pins.clear()
+        self._retired.clear()
+        for pin in pins:
+            await pin.client.close()
+
+    async def _pin(self, origin: str) -> _Pin:
+        pin = self._pins.get(origin)
+        if pin is not None and (
+            origin in self._trusted or time.monotonic() < pin.made_at + PIN_LIFE
+        ):
+            return pin
+        async with self._locks.setdefault(origin, asyncio.Lock()):
+            if self._pins.get(origin) is not pin:
+                return self._pins[origin]
+            return await self._renewed(origin)
+
+    async def _renewed(self, origin: str) -> _Pin:
+        await self._close_retired()
+        fresh = _Pin(await self._client(origin), time.monotonic())
+        former = self._pins.get(origin)
+        self._pins[origin] = fresh
+        if former is not None:
+            self._retire(former)
+        return fresh
+
+    async def _client(self, origin: str) -> Client:
+        if origin in self._trusted:
+            return self._builder().build()
+        parts = urlsplit(origin)
+        host, port = parts.hostname or "", parts.port or 443
+        try:
+            addresses = await public_addresses(host, port, self._resolver)
+        except OSError:
+            raise NoAnswer("the host's name cannot be resolved") from None
+        address = addresses[self._turns.get(origin, 0) % len(addresses)]
+        return self._builder().https_only(True).resolve(host, address, port).build()
+
+    def _builder(self) -> ClientBuilder:
+        builder = (
+            ClientBuilder()
+            .http2(True)
+            .follow_redirects(False)
+            .referer(False)
+            .no_proxy()
+            .user_agent("canale")
+            .gzip(False)
+            .brotli(False)
+            .zstd(False)
+            .deflate(False)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self._total_timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timeout(self._total_timeout)
+            .max_connections(self._max_connections)
+        )
+        if self._root_certificate is not None:
+            builder = builder.add_root_certificate_pem(self._root_certificate)
+        return builder
+
+    def _turn_away_from(self, origin: str, pin: _Pin) -> None:
+        """Take the host's next address for the next call, once however many calls failed."""
+        if self._pins.get(origin) is pin:
+            self._turns[origin] = self._turns.get(origin, 0) + 1
+            self._retire(self._pins.pop(origin))
+
+    def _retire(self, pin: _Pin) -> None:
+        """Calls under way still use it: it is closed when the last of them has timed out."""
+        pin.made_at = time.monotonic()
+        self._retired.append(pin)
+
+    async def _close_retired(self) -> None:
+        ended = time.monotonic() - self._total_timeout.total_seconds() - 1
+        due = [pin for pin in self._retired if pin.made_at < ended]
+        self._retired = [pin for pin in self._retired if pin.made_at >= ended]
+        for pin in due:
+            await pin.client.close()
+
+
+def _nothing_was_sent(error: ConnectError) -> bool:
+    """pyreqwest names a line that drops after the request a ConnectError too; reqwest tells them
+    apart in the chain of causes."""
+    causes = error.details["causes"] or []
+    return any(cause["message"] == "client error (Connect)" for cause in causes)

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How often one address may do something, without remembering the address.
+
+Nothing is stored but, for minutes, a keyed hash; the key is random, lives in memory only and is
+thrown away every day.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+MAX_KEYS = 100_000
+DAY = 86_400
+
+
+class RateLimiter:
+    """A token bucket for each pair of bucket and client, as its "theoretical arrival time".
+
+    One float a pair (the GCRA of ITU-T I.371). Thread-safe. Beyond ``max_keys`` pairs the one
+    unused for longest is forgotten: who keeps asking stays limited.
+    """
+
+    def __init__(
+        self,
+        max_keys: int = MAX_KEYS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], int] = lambda: int(time.time()) // DAY,
+    ) -> None:
+        self._max_keys = max_keys
+        self._clock = clock
+        self._today = today
+        self._lock = threading.Lock()
+        self._due: OrderedDict[bytes, float] = OrderedDict()
+        self._day = today()
+        self._salt = secrets.token_bytes(32)
+
+    def allow(self, bucket: str, client: str, limit: int, per_seconds: int) -> float | None:
+        """Count one act of ``client``, an IP address. None: go on; else seconds to wait.
+
+        ``limit`` acts at once, then one each ``per_seconds / limit`` seconds. A refused act does
+        not count.
+        """
+        interval = per_seconds / limit
+        with self._lock:
+            key, now = self._key(bucket, client), self._clock()
+            due = max(self._due.get(key, now), now)
+            wait = due - now - (per_seconds - interval)
+            if wait > 1e-6:
+                self._due.move_to_end(key)
+                return wait
+            self._due[key] = due + interval
+            self._due.move_to_end(key)
+            self._forget_some(now)
+            return None
+
+    def _key(self, bucket: str, client: str) -> bytes:
+        day = self._today()
+        if day != self._day:
+            self._day, self._salt = day, secrets.token_bytes(32)
+            self._due.clear()
+        named = f"{bucket}\0{network_of(client)}".encode()
+        return hmac.digest(self._salt, named, "sha256")[:16]
+
+    def _forget_some(self, now: float) -> None:
+        """Drop what has run out at the old end, two a call, and whatever is too many."""
+        for _ in range(2):
+            key, due = next(iter(self._due.items()))
+            if due > now and len(self._due) <= self._max_keys:
+                return
+            del self._due[key]
+            if not self._due:
+                return
+
+
+def network_of(client: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that one IPv6 household has."""
+    try:
+        ip = ipaddress.ip_address(client.partition("%")[0])
+    except ValueError:
+        return client
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((ip, 64), strict=False))
+    return str(ip)

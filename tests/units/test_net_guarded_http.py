@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pin: a client goes to the address that was checked, wherever the name leads later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from canale.net import guarded_http
+from canale.net.endpoints import EndpointRefused
+from canale.net.guarded_http import GuardedHTTP, NoAnswer
+from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+class Answers:
+    """A resolver that gives one list of addresses after the other, then the last again."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked += 1
+        return self.answers[min(self.asked, len(self.answers)) - 1]
+
+
+def test_a_name_that_leads_inside_is_not_called() -> None:
+    async def work() -> None:
+        http = GuardedHTTP(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
+        with pytest.raises(EndpointRefused, match="no public address"):
+            await http.post("https://push.example", "https://push.example/x", {}, b"")
+
+    run(work())
+
+
+def test_the_pinned_address_is_called_whatever_the_name_says() -> None:
+    hosts: list[str] = []
+
+    async def handler(request: Request) -> Reply:
+        hosts.append(request.headers["host"])
+        return Reply(201)
+
+    thread = LoopThread()
+    thread.start()
+    server = Http11Server(handler)
+    port = thread.run(server.listen("127.0.0.1", 0))
+
+    async def work() -> None:
+        # ``.invalid`` never resolves (RFC 6761): only the pin can lead to the server.
+        http = GuardedHTTP()
+        client = http._builder().resolve("push.invalid", "127.0.0.1", port).build()
+        answer = await client.post(f"http://push.invalid:{port}/x").build().send()
+        assert answer.status == 201
+        await client.close()
+
+    run(work())
+    thread.run(server.close())
+    thread.stop()
+    assert hosts == [f"push.invalid:{port}"]
+
+
+def test_a_name_is_resolved_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        resolver = Answers(["8.8.8.8"])
+        http = GuardedHTTP(resolver=resolver)
+        pins = await asyncio.gather(*(http._pin("https://push.example") for _ in range(50)))
+        assert len({id(pin) for pin in pins}) == 1
+        assert resolver.asked == 1
+        monkeypatch.setattr(guarded_http, "PIN_LIFE", -1.0)
+        assert await http._pin("https://push.example") is not pins[0]
+        assert resolver.asked == 2
+        await http.close()
+
+    run(work())
+
+
+def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_http, "PIN_LIFE", -1.0)
+
+    async def work() -> None:
+        http = GuardedHTTP(resolver=Answers(["8.8.8.8"], ["127.0.0.1"]))
+        await http._pin("https://push.example")
+        with pytest.raises(EndpointRefused):
+            await http._pin("https://push.example")
+
+    run(work())
+
+
+def test_an_address_that_refuses_is_left_for_the_next() -> None:
+    async def work() -> None:
+        resolver = Answers(["8.8.8.8", "8.8.4.4"])
+        http = GuardedHTTP(resolver=resolver)
+        first = await http._pin("https://push.example")
+        for _ in range(3):
+            http._turn_away_from("https://push.example", first)
+        assert await http._pin("https://push.example") is not first
+        assert http._turns == {"https://push.example": 1}
+        await http.close()
+
+    run(work())
+
+
+def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
+    async def resolver(host: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    async def work() -> None:
+        http = GuardedHTTP(resolver=resolver)
+        with pytest.raises(NoAnswer, match="cannot be resolved"):
+            await http.post("https://push.example", "https://push.example/x", {}, b"")
+
+    run(work())

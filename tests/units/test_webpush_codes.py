@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What each answer of a push service means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from canale.delivery.transports.base import Outcome
+from canale.delivery.transports.webpush.codes import LONGEST_WAIT, result_of, seconds_of
+
+NOW = datetime(2026, 11, 24, 3, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (200, Outcome.ACCEPTED),
+        (201, Outcome.ACCEPTED),
+        (202, Outcome.ACCEPTED),
+        (204, Outcome.ACCEPTED),
+        (301, Outcome.REJECTED),
+        (400, Outcome.REJECTED),
+        (401, Outcome.REJECTED),
+        (403, Outcome.REJECTED),
+        (404, Outcome.GONE),
+        (406, Outcome.LATER),
+        (410, Outcome.GONE),
+        (413, Outcome.REJECTED),
+        (418, Outcome.REJECTED),
+        (429, Outcome.LATER),
+        (500, Outcome.LATER),
+        (503, Outcome.LATER),
+        (599, Outcome.LATER),
+        (101, Outcome.LATER),
+        (999, Outcome.LATER),
+    ],
+)
+def test_every_code_has_an_outcome(code: int, outcome: Outcome) -> None:
+    result = result_of(code, None)
+    assert (result.outcome, result.code) == (outcome, code)
+    assert result.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Tue, 24 Nov 2026 03:01:30 GMT", 90.0),
+        ("Tue, 24 Nov 2026 02:00:00 GMT", 0.0),
+        ("99999999999999999999", LONGEST_WAIT),
+        ("Tue, 24 Nov 2099 03:01:30 GMT", LONGEST_WAIT),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_in_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+    assert seconds_of(header, NOW) == seconds
+
+
+def test_only_a_later_result_carries_a_wait() -> None:
+    assert result_of(429, "7").retry_after == 7.0
+    assert result_of(410, "7").retry_after is None

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the notification says, and what it leaves out when there is no room."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canale.delivery.transports.base import Message
+from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
+from canale.delivery.transports.webpush.payload import SHRUNK, payload_of, shortened
+
+MESSAGE = Message(
+    post_id=7,
+    channel_handle="cremona",
+    kind="news",
+    title="Mercato in piazza",
+    body="Sabato dalle 8 alle 13.",
+    url="https://canale.example/c/cremona/p/7",
+    icon="https://canale.example/icon.png",
+    image="https://canale.example/photo.jpg",
+    language="it",
+    tag="post-7",
+    silent=False,
+    ttl=3600,
+    urgency="normal",
+    sent_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC),
+)
+
+
+def notification(message: Message, limit: int = MAX_PLAINTEXT) -> dict[str, Any]:
+    raw = payload_of(message, limit)
+    assert len(raw) <= limit
+    read = json.loads(raw)
+    assert read["web_push"] == 8030
+    shown: dict[str, Any] = read["notification"]
+    return shown
+
+
+def test_the_declarative_shape() -> None:
+    assert notification(MESSAGE) == {
+        "title": "Mercato in piazza",
+        "lang": "it",
+        "dir": "ltr",
+        "body": "Sabato dalle 8 alle 13.",
+        "navigate": "https://canale.example/c/cremona/p/7",
+        "tag": "post-7",
+        "icon": "https://canale.example/icon.png",
+        "image": "https://canale.example/photo.jpg",
+        "silent": False,
+        "timestamp": 1795489200000,
+        "data": {"post": 7, "channel": "cremona", "kind": "news"},
+    }
+
+
+def test_an_alert_stays_on_the_screen_and_sounds_again() -> None:
+    shown = notification(replace(MESSAGE, kind="alert"))
+    assert (shown["requireInteraction"], shown["renotify"]) == (True, True)
+
+
+def test_a_silent_or_tagless_alert_does_not_ask_for_what_browsers_refuse() -> None:
+    assert "renotify" not in notification(replace(MESSAGE, kind="alert", silent=True))
+    assert "renotify" not in notification(replace(MESSAGE, kind="alert", tag=""))
+
+
+def test_arabic_runs_from_right_to_left() -> None:
+    assert notification(replace(MESSAGE, language="ar-EG"))["dir"] == "rtl"
+
+
+def test_the_image_goes_before_any_word_does() -> None:
+    message = replace(MESSAGE, body="à" * 1600)
+    shown = notification(message, len(payload_of(message)) - 1)
+    assert "image" not in shown
+    assert shown["body"] == "à" * 1600
+
+
+def test_a_long_text_ends_at_a_word_with_an_ellipsis_and_fills_the_room() -> None:
+    body = "parola " * 1000
+    shown = notification(replace(MESSAGE, body=body))
+    assert shown["body"].endswith("parola…")
+    assert len(payload_of(replace(MESSAGE, body=body))) > MAX_PLAINTEXT - 20
+    assert shown["navigate"] == MESSAGE.url
+
+
+texts = st.text(max_size=3000)
+
+
+@given(title=texts, body=texts, path=texts, limit=st.sampled_from([SHRUNK, MAX_PLAINTEXT]))
+def test_it_always_fits(title: str, body: str, path: str, limit: int) -> None:
+    url = "https://canale.example/" + path
+    shown = notification(replace(MESSAGE, title=title, body=body, url=url), limit)
+    assert shown["navigate"].startswith("https://canale.example/")
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "expected"),
+    [
+        ("corto", 5, "corto"),
+        ("una frase lunga", 11, "una frase…"),
+        ("una frase, lunga", 12, "una frase…"),
+        ("parolalunghissima", 8, "parolal…"),
+        ("qualcosa", 0, ""),
+        # Never half of an accent or of a joined emoji.
+        ("abcdefe\u0301xyz", 8, "abcdef…"),
+        ("abc👩\u200d👧xyz", 6, "abc…"),
+        ("abc👍🏽xyz", 5, "abc…"),
+    ],
+)
+def test_shortening(text: str, length: int, expected: str) -> None:
+    assert shortened(text, length) == expected

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The transport against a push service that checks everything, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
+from canale.delivery.transports.webpush.transport import WebPushTransport, topic_of
+from canale.delivery.transports.webpush.vapid import VapidKey
+from tests.standins.push_service import Behaviour, PushService
+
+KEY = VapidKey.from_secret(b"k" * 32)
+MESSAGE = Message(
+    post_id=7,
+    channel_handle="cremona",
+    kind="alert",
+    title="Piena del Po",
+    body="Non scendere in golena. " * 40,
+    url="http://localhost:8000/c/cremona/p/7",
+    icon=None,
+    image=None,
+    language="it",
+    tag="post-7",
+    silent=False,
+    ttl=3600,
+    urgency="high",
+    sent_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def service() -> Iterator[PushService]:
+    with PushService(vapid_key=KEY.public_key) as running:
+        yield running
+
+
+def sent(
+    origin: str, *addresses: dict[str, Any], message: Message = MESSAGE, timeout: float = 10
+) -> list[Result]:
+    async def send_all() -> list[Result]:
+        transport = WebPushTransport(
+            KEY, "mailto:urp@comune.example", [origin], total_timeout=timedelta(seconds=timeout)
+        )
+        try:
+            return await asyncio.gather(*(transport.send(message, each) for each in addresses))
+        finally:
+            await transport.close()
+
+    return asyncio.run(send_all())
+
+
+def test_a_message_arrives_as_it_was_written(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    assert sent(service.origin, subscription) == [Result(Outcome.ACCEPTED, 201, "accepted")]
+    (received,) = service.received
+    assert received.endpoint == subscription["endpoint"]
+    assert received.payload["notification"]["title"] == "Piena del Po"
+    assert received.headers["ttl"] == "3600"
+    assert received.headers["urgency"] == "high"
+    assert received.headers["topic"] == topic_of("post-7")
+    assert service.refused == []
+
+
+def test_five_hundred_at_once_all_arrive_once(service: PushService) -> None:
+    subscriptions = service.subscribe(500)
+    results = sent(service.origin, *subscriptions)
+    assert {result.outcome for result in results} == {Outcome.ACCEPTED}
+    assert service.counts() == {each["endpoint"]: 1 for each in subscriptions}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "wait"),
+    [
+        (Behaviour(status=404), Outcome.GONE, None),
+        (Behaviour(status=410), Outcome.GONE, None),
+        (Behaviour(status=400), Outcome.REJECTED, None),
+        (Behaviour(status=429, retry_after="30"), Outcome.LATER, 30.0),
+        (Behaviour(status=503, retry_after="5"), Outcome.LATER, 5.0),
+        (Behaviour(status=503), Outcome.LATER, None),
+        (Behaviour(status=500), Outcome.LATER, None),
+    ],
+)
+def test_each_answer_has_its_outcome(
+    service: PushService, behaviour: Behaviour, outcome: Outcome, wait: float | None
+) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(behaviour, subscription["endpoint"])
+    (result,) = sent(service.origin, subscription)
+    assert (result.outcome, result.code, result.retry_after) == (outcome, behaviour.status, wait)
+
+
+def test_a_redirect_is_not_followed(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(status=307))
+    (result,) = sent(service.origin, subscription)
+    assert (result.outcome, result.code, service.requests) == (Outcome.REJECTED, 307, 1)
+
+
+def test_a_message_too_large_goes_once_more_and_shorter(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(status=413, times=1), subscription["endpoint"])
+    (result,) = sent(service.origin, subscription, message=replace(MESSAGE, body="parola " * 900))
+    assert result.outcome is Outcome.ACCEPTED
+    assert service.received[0].size < 2200
+    assert service.received[0].payload["notification"]["body"].endswith("…")
+
+
+def test_a_service_that_always_says_too_large_is_asked_twice_only(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(status=413))
+    (result,) = sent(service.origin, subscription)
+    assert (result.outcome, result.code, service.requests) == (Outcome.REJECTED, 413, 2)
+
+
+def test_silence_ends_in_later(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(hang=True))
+    (result,) = sent(service.origin, subscription, timeout=0.3)
+    assert result == Result(Outcome.LATER, None, "no answer in time")
+
+
+def test_a_dropped_line_ends_in_later(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(drop=True))
+    (result,) = sent(service.origin, subscription)
+    assert result == Result(Outcome.LATER, None, "the connection broke")
+    assert service.requests == 1
+
+
+def test_a_service_that_is_down_ends_in_later(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        origin = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        moved = {**subscription, "endpoint": origin + "/push/x"}
+        (result,) = sent(origin, moved)
+    assert result == Result(Outcome.LATER, None, "no connection")
+
+
+def test_another_installations_subscription_is_rejected_and_kept(service: PushService) -> None:
+    other = VapidKey.from_secret(b"o" * 32)
+    (subscription,) = service.subscribe(vapid_key=other.public_key)
+    (result,) = sent(service.origin, subscription)
+    assert (result.outcome, result.code) == (Outcome.REJECTED, 403)
+
+
+def test_an_origin_no_longer_allowed_is_not_called(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    (result,) = sent("http://127.0.0.1:1", subscription)
+    assert (result.outcome, result.code, service.requests) == (Outcome.REJECTED, None, 0)
+
+
+def test_addresses_are_checked_at_follow_time(service: PushService) -> None:
+    transport = WebPushTransport(KEY, "mailto:a@b.example", [service.origin])
+    (good,) = service.subscribe()
+    transport.check_address(good)
+    bad: list[dict[str, Any]] = [
+        {},
+        {**good, "endpoint": None},
+        {**good, "endpoint": "https://evil.example/push"},
+        {**good, "keys": {}},
+        {"endpoint": good["endpoint"]},
+    ]
+    for address in bad:
+        with pytest.raises(AddressRefused):
+            transport.check_address(address)
+
+
+def test_no_log_line_holds_any_part_of_an_address(
+    service: PushService, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    statuses = (201, 404, 410, 413, 429, 503, 400)
+    subscriptions = service.subscribe(len(statuses) + 2)
+    for status, subscription in zip(statuses, subscriptions, strict=False):
+        service.behave(Behaviour(status=status), subscription["endpoint"])
+    service.behave(Behaviour(drop=True), subscriptions[-1]["endpoint"])
+    service.behave(Behaviour(hang=True), subscriptions[-2]["endpoint"])
+    results = sent(service.origin, *subscriptions, timeout=0.5)
+    written = caplog.text + repr(results)
+    assert "the subscription has ended" in caplog.text
+    for subscription in subscriptions:
+        assert subscription["endpoint"].rpartition("/")[2] not in written
+        assert subscription["keys"]["p256dh"] not in written
+        assert subscription["keys"]["auth"] not in written
+
+
+def test_a_flood_of_the_same_failure_is_one_line(
+    service: PushService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.behave(Behaviour(status=400))
+    sent(service.origin, *service.subscribe(20))
+    assert len([r for r in caplog.records if r.name.startswith("canale.")]) == 1
+
+
+def test_a_topic_is_32_characters_of_base64url() -> None:
+    assert len(topic_of("post-7")) == 32
+    assert topic_of("post-7") != topic_of("post-8")
