@@ -167,7 +167,8 @@ class Hub:
         channel is not known. Whoever reserves also calls `attach` or `detach`.
         """
         channel = self._channels[handle]
-        client = self._client_key(address) if address and self._client_limit else None
+        capped = self._client_limit is not None
+        client = self._client_key(address) if address and capped else None
         if self._is_full(client):
             self._refused += 1
             return None

@@ -1,128 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The real-time stream over real sockets: a whole uvicorn server, and readers that are raw TCP."""
+"""`GET /live/<handle>` in the server: handed to the hub, or answered with what is wrong."""
 
 import asyncio
-import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 
-from canale.live.encoding import EncodedEvent, encode_sse
-from canale.live.hub import Hub
-from canale.live.protocol import live_protocol
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
-
-LIVE = b"GET /live/cremona HTTP/1.1\r\nHost: x\r\n\r\n"
-PAGE = b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def event(number: int, size: int = 20) -> EncodedEvent:
-    data = json.dumps({"post": number, "pad": "x" * size})
-    return EncodedEvent(number, encode_sse(number, "post", data))
-
-
-class Database:
-    """What the hub reads when its memory does not reach back far enough."""
-
-    def __init__(self) -> None:
-        self.events: list[EncodedEvent] = []
-        self.reads = 0
-
-    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
-        self.reads += 1
-        return [event for event in self.events if event.id > after]
-
-
-async def site(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
-    """The rest of the site: a page that takes a turn of the loop to answer."""
-    assert scope["type"] == "http"
-    await asyncio.sleep(0)
-    body = scope["path"].encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-class Running:
-    def __init__(self, hub: Hub, server: uvicorn.Server, port: int) -> None:
-        self.hub = hub
-        self.server = server
-        self.port = port
-
-    async def reader(self, request: bytes = LIVE) -> "Reader":
-        stream, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(request)
-        return Reader(stream, writer)
-
-    async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not true():
-                await asyncio.sleep(0.005)
-
-
-class Reader:
-    def __init__(self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.stream = stream
-        self.writer = writer
-
-    async def head(self) -> str:
-        async with asyncio.timeout(10):
-            return (await self.stream.readuntil(b"\r\n\r\n")).decode().lower()
-
-    async def body(self) -> bytes:
-        async with asyncio.timeout(10):
-            return await self.stream.read()
-
-    async def block(self) -> str:
-        """One block of the stream: what stands before an empty line."""
-        async with asyncio.timeout(10):
-            return (await self.stream.readuntil(b"\n\n")).decode()
-
-    async def ids(self, last: int) -> list[int]:
-        """The numbers of all events up to and with `last`."""
-        seen: list[int] = []
-        while not seen or seen[-1] != last:
-            block = await self.block()
-            if "\nid: " in block:
-                seen.append(int(block.split("\nid: ")[1].split("\n")[0]))
-        return seen
-
-    async def stream_opened(self) -> str:
-        head = await self.head()
-        assert head.startswith("http/1.1 200 ok"), head
-        assert await self.block() == "retry: 3000\n\n"
-        return head
-
-
-@contextlib.asynccontextmanager
-async def serving(hub: Hub, **options: Any) -> AsyncIterator[Running]:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    protocol = live_protocol(hub)
-    config = uvicorn.Config(site, http=protocol, log_config=None, lifespan="off", **options)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server._serve([listener]))
-    running = Running(hub, server, listener.getsockname()[1])
-    await running.until(lambda: server.started)
-    try:
-        yield running
-    finally:
-        server.should_exit = True
-        async with asyncio.timeout(10):
-            await task
-
-
-Flow = Callable[[], Coroutine[Any, Any, None]]
+from tests.standins.live_site import LIVE, PAGE, Run, event, hub_with, serving
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[[Flow], None]:
+def run(request: pytest.FixtureRequest) -> Run:
     if request.param == "asyncio":
         return lambda flow: asyncio.run(flow())
     import uvloop
@@ -130,13 +20,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Flow], None]:
     return lambda flow: uvloop.run(flow())
 
 
-def hub_with(last_id: int = 0, database: Database | None = None, **options: Any) -> Hub:
-    hub = Hub((database or Database()).backlog, **options)
-    hub.open("cremona", last_id)
-    return hub
-
-
-def test_a_reader_gets_the_headers_and_what_is_published(run: Callable[[Flow], None]) -> None:
+def test_a_reader_gets_the_headers_and_what_is_published(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader()
@@ -164,7 +48,7 @@ def test_a_reader_gets_the_headers_and_what_is_published(run: Callable[[Flow], N
     run(flow)
 
 
-def test_a_reused_connection_becomes_a_stream(run: Callable[[Flow], None]) -> None:
+def test_a_reused_connection_becomes_a_stream(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with(), timeout_keep_alive=1) as site:
             reader = await site.reader(PAGE)
@@ -179,7 +63,7 @@ def test_a_reused_connection_becomes_a_stream(run: Callable[[Flow], None]) -> No
     run(flow)
 
 
-def test_pipelined_requests_are_answered_first(run: Callable[[Flow], None]) -> None:
+def test_pipelined_requests_are_answered_first(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader(PAGE + PAGE + LIVE + PAGE)
@@ -193,7 +77,7 @@ def test_pipelined_requests_are_answered_first(run: Callable[[Flow], None]) -> N
     run(flow)
 
 
-def test_a_request_in_single_bytes_is_understood(run: Callable[[Flow], None]) -> None:
+def test_a_request_in_single_bytes_is_understood(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader(b"")
@@ -207,7 +91,7 @@ def test_a_request_in_single_bytes_is_understood(run: Callable[[Flow], None]) ->
     run(flow)
 
 
-def test_a_get_with_a_body_is_read_to_its_end(run: Callable[[Flow], None]) -> None:
+def test_a_get_with_a_body_is_read_to_its_end(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             request = b"GET /live/cremona HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
@@ -248,7 +132,7 @@ def test_what_is_no_stream_is_a_problem(line: str, extra: str, status: int, head
     asyncio.run(flow())
 
 
-def test_head_has_the_headers_alone(run: Callable[[Flow], None]) -> None:
+def test_head_has_the_headers_alone(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader(b"HEAD /live/cremona HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -256,5 +140,66 @@ def test_head_has_the_headers_alone(run: Callable[[Flow], None]) -> None:
             assert "200 ok" in head
             assert "text/event-stream" in head
             assert await reader.body() == b""
+
+    run(flow)
+
+
+def forwarded(address: str) -> bytes:
+    return f"GET /live/cremona HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\n\r\n".encode()
+
+
+def test_one_client_cannot_take_all_places(run: Run) -> None:
+    async def flow() -> None:
+        hub = hub_with(client_limit=2)
+        async with serving(hub) as site:
+            first = await site.reader(forwarded("2001:db8::1"))
+            await first.stream_opened()
+            # The same /64; and what a client claims to stand behind does not count.
+            await (await site.reader(forwarded("192.0.2.9, 2001:db8::2"))).stream_opened()
+            refused = await site.reader(forwarded("2001:db8::3"))
+            head = await refused.head()
+            assert "503" in head
+            assert "retry-after: 30" in head
+            assert "application/problem+json" in head
+            await (await site.reader(forwarded("198.51.100.1"))).stream_opened()
+            first.writer.close()
+            await site.until(lambda: hub.counts().connections == 2)
+            await (await site.reader(forwarded("2001:db8::3"))).stream_opened()
+            assert hub.counts().refused == 1
+
+    run(flow)
+
+
+def test_an_untrusted_peer_forwards_nothing(run: Run) -> None:
+    async def flow() -> None:
+        hub = hub_with(client_limit=1)
+        async with serving(hub, forwarded_allow_ips="192.0.2.1") as site:
+            await (await site.reader(forwarded("198.51.100.1"))).stream_opened()
+            assert "503" in await (await site.reader(forwarded("198.51.100.2"))).head()
+
+    run(flow)
+
+
+def test_the_house_has_a_last_place(run: Run) -> None:
+    async def flow() -> None:
+        hub = hub_with(connection_limit=1)
+        async with serving(hub) as site:
+            await (await site.reader()).stream_opened()
+            assert "503" in await (await site.reader()).head()
+
+    run(flow)
+
+
+def test_a_place_is_given_back_when_the_request_is_never_finished(
+    run: Run,
+) -> None:
+    async def flow() -> None:
+        hub = hub_with()
+        async with serving(hub) as site:
+            request = b"GET /live/cremona HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+            reader = await site.reader(request)
+            await site.until(lambda: hub.counts().connections == 1)
+            reader.writer.close()
+            await site.until(lambda: hub.counts().connections == 0)
 
     run(flow)

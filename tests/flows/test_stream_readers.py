@@ -1,0 +1,243 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What readers get: all they missed, nothing twice, heartbeats, and a polite end."""
+
+import asyncio
+import random
+import socket
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from canale.live.encoding import EncodedEvent
+from canale.live.hub import Hub
+from tests.standins.live_site import (
+    LIVE,
+    RETRY,
+    Database,
+    Run,
+    Running,
+    event,
+    hub_with,
+    live,
+    serving,
+)
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    if request.param == "asyncio":
+        return lambda flow: asyncio.run(flow())
+    import uvloop
+
+    return lambda flow: uvloop.run(flow())
+
+
+@pytest.mark.parametrize(
+    ("request_line", "expected"),
+    [
+        (live(3), [4, 5, 6]),
+        (live(0), [1, 2, 3, 4, 5, 6]),
+        (live(5), [6]),
+        (live(999), [6]),
+        (LIVE, [6]),
+        (b"GET /live/cremona?last_event_id=4 HTTP/1.1\r\nHost: x\r\n\r\n", [5, 6]),
+        (
+            b"GET /live/cremona?last_event_id=1 HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 4\r\n\r\n",
+            [5, 6],
+        ),
+    ],
+)
+def test_a_reader_gets_what_it_missed_from_memory(
+    request_line: bytes, expected: list[int], run: Run
+) -> None:
+    async def flow() -> None:
+        database = Database()
+        async with serving(hub_with(database=database)) as site:
+            for number in range(1, 6):
+                site.hub.publish("cremona", event(number))
+            reader = await site.reader(request_line)
+            await reader.stream_opened()
+            await site.until(lambda: site.hub.counts().by_channel["cremona"] == 1)
+            site.hub.publish("cremona", event(6))
+            site.hub.publish("cremona", event(6))  # told twice
+            assert await reader.ids(6) == expected
+            assert database.reads == 0
+
+    run(flow)
+
+
+class Traffic:
+    """Readers that come and go at random, while a writer publishes."""
+
+    def __init__(self, seed: int, first: int, last: int) -> None:
+        self.chance = random.Random(seed)
+        self.first = first
+        self.last = last
+        self.database = Database()
+        self.database.events = [event(number) for number in range(1, first + 1)]
+
+    def slow_backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
+        found = self.database.backlog(handle, after)
+        time.sleep(0.02)  # events are published while the database answers
+        return found
+
+    async def publish(self, hub: Hub) -> None:
+        for number in range(self.first + 1, self.last + 1):
+            self.database.events.append(event(number))
+            if self.chance.random() < 0.3:
+                await asyncio.sleep(0)
+            hub.publish("cremona", event(number))
+
+    async def read(self, site: Running, after: int) -> list[int]:
+        """One reader that loses its line now and then and comes back."""
+        seen = [after]
+        while seen[-1] < self.last:
+            reader = await site.reader(live(seen[-1]))
+            await reader.stream_opened()
+            seen += await reader.ids(min(self.last, seen[-1] + self.chance.randint(1, 700)))
+            reader.writer.close()
+        return seen[1:]
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_nothing_is_missing_and_nothing_twice(seed: int, run: Run) -> None:
+    async def flow() -> None:
+        traffic = Traffic(seed, first=300, last=2400)
+        hub = Hub(traffic.slow_backlog)
+        hub.open("cremona", traffic.first)
+        async with serving(hub) as site:
+            publishing = asyncio.create_task(traffic.publish(hub))
+            starts = [traffic.chance.randint(0, traffic.first) for _ in range(40)]
+            results = await asyncio.gather(*(traffic.read(site, after) for after in starts))
+            await publishing
+            for after, seen in zip(starts, results, strict=True):
+                assert seen == list(range(after + 1, traffic.last + 1))
+            assert traffic.database.reads > 1
+
+    run(flow)
+
+
+def test_a_storm_of_reconnects_reads_the_database_once_or_twice() -> None:
+    async def flow() -> None:
+        database = Database()
+        database.events = [event(number) for number in range(1, 51)]
+        hub = hub_with(last_id=50, database=database, client_limit=None)
+        async with serving(hub) as site:
+            readers = await asyncio.gather(*(site.reader(live(n % 50)) for n in range(2000)))
+            for number, reader in enumerate(readers):
+                await reader.stream_opened()
+                assert await reader.ids(50) == list(range(number % 50 + 1, 51))
+            assert 1 <= database.reads <= 10
+            await site.until(lambda: hub.counts().by_channel["cremona"] == 2000)
+            hub.publish("cremona", event(51))
+            hub.publish("cremona", event(52))
+            for reader in readers:
+                assert await reader.ids(52) == [51, 52]
+            assert hub.counts().deliveries == 4000
+
+    asyncio.run(flow())
+
+
+def test_a_broken_database_sends_readers_away_to_come_back(run: Run) -> None:
+    async def flow() -> None:
+        def broken(handle: str, after: int) -> Sequence[EncodedEvent]:
+            raise OSError("disk on fire")
+
+        hub = Hub(broken)
+        hub.open("cremona", 10)
+        async with serving(hub) as site:
+            reader = await site.reader(live(3))
+            await reader.stream_opened()
+            assert RETRY.fullmatch(await reader.body())
+            await site.until(lambda: hub.counts().connections == 0)
+
+    run(flow)
+
+
+def test_a_reader_that_does_not_read_is_dropped_and_the_others_get_all(
+    run: Run,
+) -> None:
+    async def flow() -> None:
+        async with serving(hub_with()) as site:
+            listening = await site.reader()
+            await listening.stream_opened()
+            stuck = socket.socket()
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stuck.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(stuck, ("127.0.0.1", site.port))
+            await loop.sock_sendall(stuck, LIVE)
+            await site.until(lambda: site.hub.counts().connections == 2)
+            number = 0
+            while site.hub.counts().dropped_slow == 0:
+                number += 1
+                site.hub.publish("cremona", event(number, size=20_000))
+                assert await listening.ids(number) == [number]
+                assert number < 2000
+            assert site.hub.counts().connections == 1
+            site.hub.publish("cremona", event(number + 1))
+            assert await listening.ids(number + 1) == [number + 1]
+            stuck.close()
+
+    run(flow)
+
+
+def test_everyone_gets_a_heartbeat_in_every_interval(run: Run) -> None:
+    async def flow() -> None:
+        async with serving(hub_with(heartbeat=0.25)) as site:
+            readers = [await site.reader() for _ in range(30)]
+            for reader in readers:
+                await reader.stream_opened()
+            started = time.monotonic()
+            for _ in range(3):
+                for reader in readers:
+                    assert await reader.block() == ": \n\n"
+            assert 0.4 < time.monotonic() - started < 5
+
+    run(flow)
+
+
+def test_stopping_says_when_to_come_back(run: Run) -> None:
+    async def flow() -> None:
+        hub = hub_with()
+        async with serving(hub) as site:
+            readers = [await site.reader() for _ in range(20)]
+            for reader in readers:
+                await reader.stream_opened()
+        ends = [await reader.body() for reader in readers]
+        assert all(RETRY.fullmatch(end) for end in ends)
+        assert len(set(ends)) > 1
+        assert hub.counts().connections == 0
+
+    run(flow)
+
+
+def test_stopping_does_not_wait_for_a_reader_that_does_not_read(
+    run: Run,
+) -> None:
+    async def flow() -> None:
+        hub = hub_with()
+        async with serving(hub) as site:
+            stuck = await site.reader()
+            await stuck.stream_opened()
+            stuck.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            hub.publish("cremona", event(1, size=20_000_000))
+        assert hub.counts().connections == 0  # serving() gives the server 10 seconds
+
+    run(flow)
+
+
+def test_a_closed_channel_sends_its_readers_away(run: Run) -> None:
+    async def flow() -> None:
+        hub = hub_with()
+        async with serving(hub) as site:
+            reader = await site.reader()
+            await reader.stream_opened()
+            hub.close("cremona")
+            assert RETRY.fullmatch(await reader.body())
+            again = await site.reader()
+            assert "404" in await again.head()
+
+    run(flow)
