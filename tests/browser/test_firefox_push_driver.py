@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A real Firefox subscribes, receives what our transport sends, and shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.transports.webpush.transport import WebPushTransport
+from canale.delivery.transports.webpush.vapid import VapidKey
+from tests.browser.firefox import PROGRAM, Firefox
+from tests.standins.firefox_push import DELIVERED, FirefoxPush
+from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        PROGRAM is None and not os.environ.get("CI"), reason="Firefox is not installed"
+    ),
+]
+
+KEY = VapidKey.from_secret(b"f" * 32)
+
+PAGE = """<!doctype html><html lang="it"><title>Prova</title><button id="follow">Iscriviti</button>
+<script>
+document.getElementById("follow").addEventListener("click", async () => {
+  await navigator.serviceWorker.register("/sw.js");
+  const registration = await navigator.serviceWorker.ready;
+  const subscription = await registration.pushManager.subscribe(
+    {userVisibleOnly: true, applicationServerKey: "%s"});
+  window.subscription = subscription.toJSON();
+});
+</script></html>"""
+
+WORKER = """
+self.addEventListener("push", event => {
+  const {title, ...options} = event.data.json().notification;
+  event.waitUntil(self.registration.showNotification(title, options));
+});
+"""
+
+MESSAGE = Message(
+    post_id=7,
+    channel_handle="cremona",
+    kind="alert",
+    title="Piena del Po: perché è così alta",
+    body="Non scendere in golena.",
+    url="http://localhost/c/cremona/p/7",
+    icon=None,
+    image=None,
+    language="it",
+    tag="post-7",
+    silent=False,
+    ttl=3600,
+    urgency="high",
+    sent_at=datetime(2026, 11, 24, 3, 0, tzinfo=UTC),
+)
+
+
+@dataclass
+class Stage:
+    """A browser on a page, and the push service behind it."""
+
+    browser: Firefox
+    push: FirefoxPush
+    url: str
+
+    def subscribe(self) -> dict[str, Any]:
+        self.browser.open(self.url)
+        self.browser.click("#follow")
+        subscription: dict[str, Any] = self.browser.wait_for("window.subscription")
+        return subscription
+
+    def send(self, message: Message, subscription: dict[str, Any]) -> Result:
+        async def once() -> Result:
+            transport = WebPushTransport(KEY, "mailto:urp@comune.example", [self.push.origin])
+            try:
+                return await transport.send(message, subscription)
+            finally:
+                await transport.close()
+
+        return asyncio.run(once())
+
+
+async def site(request: Request) -> Reply:
+    if request.path == "/sw.js":
+        return Reply(200, {"Content-Type": "text/javascript"}, WORKER.encode())
+    return Reply(200, {"Content-Type": "text/html"}, (PAGE % KEY.public_key).encode())
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    thread = LoopThread()
+    thread.start()
+    server = Http11Server(site)
+    port = thread.run(server.listen("127.0.0.1", 0))
+    with FirefoxPush() as push, Firefox(push.prefs) as browser:
+        yield Stage(browser, push, f"http://localhost:{port}/")
+    thread.run(server.close())
+    thread.stop()
+
+
+def test_a_message_is_decrypted_and_shown(stage: Stage) -> None:
+    subscription = stage.subscribe()
+    result = stage.send(MESSAGE, subscription)
+    assert result.outcome is Outcome.ACCEPTED
+    assert [ack.code for ack in stage.push.wait_for_acks(1)] == [DELIVERED]
+    (shown,) = stage.browser.wait_for_notifications(1)
+    assert shown["title"] == MESSAGE.title
+    assert shown["body"] == MESSAGE.body
+    assert shown["lang"] == "it"
+    assert shown["data"] == {"post": 7, "channel": "cremona", "kind": "alert"}
+
+
+def test_a_correction_replaces_the_notification(stage: Stage) -> None:
+    subscription = stage.subscribe()
+    before = len(stage.push.acks)
+    stage.send(MESSAGE, subscription)
+    stage.send(replace(MESSAGE, title="Piena del Po: cessata"), subscription)
+    acks = stage.push.wait_for_acks(before + 2)
+    assert {ack.code for ack in acks} == {DELIVERED}
+    (shown,) = stage.browser.wait_for_notifications(1)
+    assert shown["title"] == "Piena del Po: cessata"
+
+
+def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
+    subscription = stage.subscribe()
+
+    async def once() -> Result:
+        other = VapidKey.from_secret(b"g" * 32)
+        transport = WebPushTransport(other, "mailto:a@b.example", [stage.push.origin])
+        try:
+            return await transport.send(MESSAGE, subscription)
+        finally:
+            await transport.close()
+
+    assert asyncio.run(once()).code == 403
+
+
+def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
+    subscription = stage.subscribe()
+    stage.browser.evaluate(
+        "navigator.serviceWorker.ready.then(r => r.pushManager.getSubscription())"
+        ".then(s => s.unsubscribe())"
+    )
+    result = stage.send(MESSAGE, subscription)
+    assert (result.outcome, result.code) == (Outcome.GONE, 410)
+
+
+def test_the_driver_reports_a_failing_script_and_a_missing_element(stage: Stage) -> None:
+    stage.browser.open(stage.url)
+    assert stage.browser.text("#follow") == "Iscriviti"
+    assert stage.browser.evaluate("navigator.language") == "it"
+    assert json.dumps(stage.browser.evaluate("({a: [1, null]})")) == '{"a": [1, null]}'
+    with pytest.raises(Exception, match="boom"):
+        stage.browser.evaluate("Promise.reject(new Error('boom'))")
+    with pytest.raises(Exception, match="nothing matches"):
+        stage.browser.click("#missing")
