@@ -276,9 +276,13 @@ class Hub:
             loop.call_soon(self._replay, channel, batch[SLICE:], events, covered)
 
     def _catch_up(self, connection: Connection, missed: bytes, recent: bytes, after: int) -> None:
+        channel = connection.channel
         if connection.transport is None:
             return
-        if after >= connection.channel.floor:
+        if self._channels.get(channel.handle) is not channel:
+            self.dismiss(connection)
+            return
+        if after >= channel.floor:
             self._join(connection, missed + recent)
             return
         # More was published during the read than the memory holds.

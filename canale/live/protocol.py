@@ -164,7 +164,7 @@ class LiveProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.live is None:
             super().on_message_complete()
-        elif not self.live_complete:
+        else:
             self.live_complete = True
             # What is sent after this request is nobody's.
             self.flow.pause_reading()

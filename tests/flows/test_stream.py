@@ -65,12 +65,13 @@ def test_a_reused_connection_becomes_a_stream(run: Run) -> None:
 
 def test_pipelined_requests_are_answered_first(run: Run) -> None:
     async def flow() -> None:
-        async with serving(hub_with()) as site:
+        async with serving(hub_with(), timeout_keep_alive=1) as site:
             reader = await site.reader(PAGE + PAGE + LIVE + PAGE)
             for _ in range(2):
                 assert "200 ok" in await reader.head()
                 assert await reader.stream.readexactly(5) == b"/page"
             await reader.stream_opened()
+            await asyncio.sleep(1.2)  # the answered pages' keep-alive does not end the stream
             site.hub.publish("cremona", event(1))
             assert await reader.block() == event(1).data.decode()
 

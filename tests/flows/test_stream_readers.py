@@ -5,6 +5,7 @@
 import asyncio
 import random
 import socket
+import threading
 import time
 from collections.abc import Sequence
 
@@ -62,7 +63,8 @@ def test_a_reader_gets_what_it_missed_from_memory(
             await site.until(lambda: site.hub.counts().by_channel["cremona"] == 1)
             site.hub.publish("cremona", event(6))
             site.hub.publish("cremona", event(6))  # told twice
-            assert await reader.ids(6) == expected
+            site.hub.publish("cremona", event(7))
+            assert await reader.ids(7) == [*expected, 7]
             assert database.reads == 0
 
     run(flow)
@@ -115,6 +117,67 @@ def test_nothing_is_missing_and_nothing_twice(seed: int, run: Run) -> None:
             for after, seen in zip(starts, results, strict=True):
                 assert seen == list(range(after + 1, traffic.last + 1))
             assert traffic.database.reads > 1
+
+    run(flow)
+
+
+class HeldDatabase(Database):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
+        self.asked.set()
+        assert self.answer.wait(10)
+        return super().backlog(handle, after)
+
+
+def test_what_is_published_during_the_read_is_not_lost(run: Run) -> None:
+    async def flow() -> None:
+        database = HeldDatabase()
+        async with serving(hub_with(last_id=3, database=database)) as site:
+            reader = await site.reader(live(1))
+            await reader.stream_opened()
+            await asyncio.to_thread(database.asked.wait, 10)
+            for number in (4, 5):
+                site.hub.publish("cremona", event(number))
+            # The database already holds one that the hub has not heard of yet.
+            database.events = [event(number) for number in range(1, 7)]
+            database.answer.set()
+            assert await reader.ids(5) == [2, 3, 4, 5]
+            site.hub.publish("cremona", event(6))
+            assert await reader.ids(6) == [6]
+
+    run(flow)
+
+
+def test_a_channel_closed_during_the_read_sends_its_readers_away(run: Run) -> None:
+    async def flow() -> None:
+        database = HeldDatabase()
+        async with serving(hub_with(last_id=3, database=database)) as site:
+            reader = await site.reader(live(1))
+            await reader.stream_opened()
+            await asyncio.to_thread(database.asked.wait, 10)
+            site.hub.close("cremona")
+            database.answer.set()
+            assert RETRY.fullmatch(await reader.body())
+
+    run(flow)
+
+
+def test_a_long_replay_is_not_the_readers_slowness(run: Run) -> None:
+    async def flow() -> None:
+        async with serving(hub_with()) as site:
+            for number in range(1, 6):
+                site.hub.publish("cremona", event(number, size=4_000_000))
+            reader = await site.reader(live(0))
+            await site.until(lambda: site.hub.counts().by_channel["cremona"] == 1)
+            site.hub.publish("cremona", event(6))
+            assert site.hub.counts().dropped_slow == 0
+            assert await reader.ids(6) == [1, 2, 3, 4, 5, 6]
 
     run(flow)
 

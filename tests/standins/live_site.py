@@ -63,7 +63,7 @@ class Running:
         self.readers: list[Reader] = []
 
     async def reader(self, request: bytes = LIVE) -> "Reader":
-        stream, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        stream, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**23)
         writer.write(request)
         self.readers.append(Reader(stream, writer))
         return self.readers[-1]
