@@ -84,13 +84,16 @@ def _switch(text: str) -> bool:
 
 
 def _origin(text: str) -> str:
-    """Scheme, host and port of a web address; anything more is refused."""
+    """Scheme, host and port (RFC 6454, section 6.2) of a web address; anything more is refused."""
     parts = urlsplit(text.rstrip("/"))
     beyond = parts.path or parts.query or parts.fragment or parts.username or parts.password
     if parts.scheme not in {"http", "https"} or not parts.hostname or beyond:
         raise ValueError
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (
+        f":{parts.port}" if parts.port not in {None, usual} else ""
+    )
 
 
 def _origins(text: str) -> tuple[str, ...]:

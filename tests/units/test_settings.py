@@ -74,6 +74,15 @@ def test_every_setting_is_read(read: Read) -> None:
     assert settings.time_zone == "Europe/Berlin"
 
 
+def test_origins_are_written_in_one_way(read: Read) -> None:
+    assert (
+        read(CANALE_BASE_URL="HTTPS://Canale.example.it:443").base_url
+        == "https://canale.example.it"
+    )
+    origins = read(CANALE_PUSH_ORIGINS="http://push:80,http://push:8080,").push_origins
+    assert origins == ("http://push", "http://push:8080")
+
+
 def test_contact_follows_an_https_base_url(read: Read) -> None:
     assert read(CANALE_BASE_URL="https://c.example.it").contact == "https://c.example.it"
 
