@@ -31,9 +31,15 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAM = shutil.which("firefox-esr") or shutil.which("firefox")
-ARGUMENTS = ("--headless", "--no-remote", "--remote-debugging-port", "0")
+# System access: the windows in which Firefox shows notifications are its own, not a page's.
+ARGUMENTS = (
+    *("--headless", "--no-remote"),
+    *("--remote-debugging-port", "0", "--remote-allow-system-access"),
+)
 START_TIMEOUT = 60.0
 COMMAND_TIMEOUT = 30.0
+
+ALERT_WINDOW = "chrome://global/content/alerts/alert.xhtml"
 
 Pref = str | bool | int
 
@@ -41,6 +47,8 @@ Pref = str | bool | int
 QUIET: dict[str, Pref] = {
     # Without a desktop there is nobody else to show notifications.
     "alerts.useSystemBackend": False,
+    # It would hold the fourth one that must be dismissed by hand back, even after replacements.
+    "dom.webnotifications.requireinteraction.count": 1000,
     "app.normandy.enabled": False,
     "app.update.enabled": False,
     "browser.aboutwelcome.enabled": False,
@@ -194,8 +202,39 @@ class Firefox:
         reply = self.command("browsingContext.captureScreenshot", context=self.tab)
         path.write_bytes(base64.b64decode(reply["data"]))
 
+    def open_pages(self) -> list[str]:
+        """The addresses of all tabs."""
+        contexts = self.command("browsingContext.getTree", maxDepth=0)["contexts"]
+        return [context["url"] for context in contexts]
+
+    def switch_to(self, url: str, timeout: float = 15.0) -> None:
+        """Wait for a tab whose address is or begins with this, and drive that tab from now on."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            for context in self.command("browsingContext.getTree", maxDepth=0)["contexts"]:
+                if context["url"].startswith(url):
+                    self.tab = context["context"]
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(f"no tab at {url}; there are {self.open_pages()}")
+
+    def press_notification(self, title: str) -> None:
+        """Press the notification of that title, as it stands on the screen."""
+        for window in self._alert_windows():
+            shown = self._in_window(
+                window, "document.getElementById('alertTitleLabel').getAttribute('value')"
+            )
+            if shown == title:
+                self._in_window(window, "document.getElementById('alertBox').click()")
+                return
+        raise BrowserError(f"no notification {title!r} is on the screen")
+
     def notifications(self) -> list[dict[str, Any]]:
-        """What is shown now on behalf of the page's service worker."""
+        """What is shown now on behalf of the page's service worker.
+
+        Without a desktop, Firefox shows a notification for 20 seconds and then forgets it; with
+        ``requireInteraction`` it stays.
+        """
         shown: list[dict[str, Any]] = self.evaluate(
             """navigator.serviceWorker.ready
             .then(registration => registration.getNotifications())
@@ -203,6 +242,15 @@ class Firefox:
                 ({title, body, tag, lang, dir, data})))"""
         )
         return shown
+
+    def wait_for_notification(self, title: str, timeout: float = 15.0) -> dict[str, Any]:
+        """Wait until one of that title is shown."""
+        self.wait_for(
+            "navigator.serviceWorker.ready.then(r => r.getNotifications())"
+            f".then(all => all.some(each => each.title === {json.dumps(title)}))",
+            timeout,
+        )
+        return next(each for each in self.notifications() if each["title"] == title)
 
     def wait_for_notifications(self, count: int, timeout: float = 15.0) -> list[dict[str, Any]]:
         """Wait until exactly that many are shown."""
@@ -247,6 +295,18 @@ class Firefox:
             ".scrollIntoView({block: 'center', behavior: 'instant'})"
         )
         return {"type": "element", "element": {"sharedId": found[0]["sharedId"]}}
+
+    def _alert_windows(self) -> list[str]:
+        tree = self.command("browsingContext.getTree", **{"moz:scope": "chrome"})
+        return [each["context"] for each in tree["contexts"] if each["url"] == ALERT_WINDOW]
+
+    def _in_window(self, window: str, expression: str) -> Any:
+        reply = self.command(
+            "script.evaluate", expression=expression, target={"context": window}, awaitPromise=True
+        )
+        if reply["type"] != "success":
+            raise BrowserError(reply["exceptionDetails"]["text"])
+        return reply["result"].get("value")
 
     def _perform(self, actions: dict[str, Any]) -> None:
         self.command("input.performActions", context=self.tab, actions=[actions])

@@ -45,7 +45,12 @@ document.getElementById("follow").addEventListener("click", async () => {
 WORKER = """
 self.addEventListener("push", event => {
   const {title, ...options} = event.data.json().notification;
+  options.data.navigate = options.navigate;
   event.waitUntil(self.registration.showNotification(title, options));
+});
+self.addEventListener("notificationclick", event => {
+  event.notification.close();
+  event.waitUntil(self.clients.openWindow(event.notification.data.navigate));
 });
 """
 
@@ -115,22 +120,41 @@ def test_a_message_is_decrypted_and_shown(stage: Stage) -> None:
     result = stage.send(MESSAGE, subscription)
     assert result.outcome is Outcome.ACCEPTED
     assert [ack.code for ack in stage.push.wait_for_acks(1)] == [DELIVERED]
-    (shown,) = stage.browser.wait_for_notifications(1)
-    assert shown["title"] == MESSAGE.title
+    shown = stage.browser.wait_for_notification(MESSAGE.title)
     assert shown["body"] == MESSAGE.body
     assert shown["lang"] == "it"
-    assert shown["data"] == {"post": 7, "channel": "cremona", "kind": "alert"}
+    assert shown["data"]["post"] == 7
 
 
 def test_a_correction_replaces_the_notification(stage: Stage) -> None:
     subscription = stage.subscribe()
     before = len(stage.push.acks)
     stage.send(MESSAGE, subscription)
+    stage.browser.wait_for_notification(MESSAGE.title)
     stage.send(replace(MESSAGE, title="Piena del Po: cessata"), subscription)
     acks = stage.push.wait_for_acks(before + 2)
     assert {ack.code for ack in acks} == {DELIVERED}
-    (shown,) = stage.browser.wait_for_notifications(1)
-    assert shown["title"] == "Piena del Po: cessata"
+    stage.browser.wait_for_notification("Piena del Po: cessata")
+    assert len(stage.browser.notifications()) == 1
+
+
+def test_pressing_the_notification_opens_the_post(stage: Stage) -> None:
+    subscription = stage.subscribe()
+    page, first_tab = f"{stage.url}c/cremona/p/8", stage.browser.tab
+    stage.send(replace(MESSAGE, title="Aperto", tag="post-8", url=page), subscription)
+    stage.browser.wait_for_notification("Aperto")
+    stage.browser.press_notification("Aperto")
+    stage.browser.switch_to(page)
+    assert stage.browser.text("#follow") == "Iscriviti"
+    stage.browser.tab = first_tab
+
+
+def test_the_driver_takes_the_network_away_and_gives_it_back(stage: Stage) -> None:
+    stage.browser.open(stage.url)
+    stage.browser.set_offline(True)
+    assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "offline"
+    stage.browser.set_offline(False)
+    assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "reached"
 
 
 def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
