@@ -24,9 +24,13 @@ from canale.net.endpoints import Resolver, public_addresses, system_resolver
 CONNECT_TIMEOUT = timedelta(seconds=10)
 TOTAL_TIMEOUT = timedelta(seconds=30)
 IDLE_TIMEOUT = timedelta(seconds=60)
+PING_INTERVAL = timedelta(seconds=15)
 
 # A push service moves its addresses; ask again this often (seconds).
 PIN_LIFE = 300.0
+
+# Strangers choose the hosts, within what is known: they must not make us keep a client for each.
+MAX_PINS = 64
 
 # Tries per call when no connection comes about; nothing was sent yet, so nothing is sent twice.
 CONNECT_TRIES = 2
@@ -71,7 +75,7 @@ class GuardedHTTP:
         self._root_certificate = root_certificate
         self._pins: dict[str, _Pin] = {}
         self._turns: dict[str, int] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._opening: dict[str, asyncio.Task[_Pin]] = {}
         self._retired: list[_Pin] = []
 
     async def post(self, origin: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -97,6 +101,8 @@ class GuardedHTTP:
 
     async def close(self) -> None:
         """Close every connection."""
+        for opening in self._opening.values():
+            opening.cancel()
         pins = [*self._pins.values(), *self._retired]
         self._pins.clear()
         self._retired.clear()
@@ -105,23 +111,32 @@ class GuardedHTTP:
 
     async def _pin(self, origin: str) -> _Pin:
         pin = self._pins.get(origin)
-        if pin is not None and (
-            origin in self._trusted or time.monotonic() < pin.made_at + PIN_LIFE
-        ):
+        if pin is not None and self._holds(origin, pin):
             return pin
-        async with self._locks.setdefault(origin, asyncio.Lock()):
-            if self._pins.get(origin) is not pin:
-                return self._pins[origin]
-            return await self._renewed(origin)
+        opening = self._opening.get(origin)
+        if opening is None:
+            opening = asyncio.create_task(self._renewed(origin))
+            self._opening[origin] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(origin, None))
+        # Many calls wait for one resolution; one of them giving up must not end it for the others.
+        return await asyncio.shield(opening)
+
+    def _holds(self, origin: str, pin: _Pin) -> bool:
+        return origin in self._trusted or time.monotonic() < pin.made_at + PIN_LIFE
 
     async def _renewed(self, origin: str) -> _Pin:
         await self._close_retired()
         fresh = _Pin(await self._client(origin), time.monotonic())
-        former = self._pins.get(origin)
+        self._drop(origin)
         self._pins[origin] = fresh
-        if former is not None:
-            self._retire(former)
+        if len(self._pins) > MAX_PINS:
+            self._drop(next(iter(self._pins)))
         return fresh
+
+    def _drop(self, origin: str) -> None:
+        pin = self._pins.pop(origin, None)
+        if pin is not None:
+            self._retire(pin)
 
     async def _client(self, origin: str) -> Client:
         if origin in self._trusted:
@@ -149,6 +164,8 @@ class GuardedHTTP:
             .deflate(False)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(self._total_timeout)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timeout(self._total_timeout)
             .max_connections(self._max_connections)
@@ -160,8 +177,10 @@ class GuardedHTTP:
     def _turn_away_from(self, origin: str, pin: _Pin) -> None:
         """Take the host's next address for the next call, once however many calls failed."""
         if self._pins.get(origin) is pin:
+            if len(self._turns) > MAX_PINS:
+                self._turns.clear()
             self._turns[origin] = self._turns.get(origin, 0) + 1
-            self._retire(self._pins.pop(origin))
+            self._drop(origin)
 
     def _retire(self, pin: _Pin) -> None:
         """Calls under way still use it: it is closed when the last of them has timed out."""

@@ -108,6 +108,39 @@ def test_an_address_that_refuses_is_left_for_the_next() -> None:
     run(work())
 
 
+def test_strangers_cannot_make_us_keep_a_client_for_every_name() -> None:
+    async def work() -> None:
+        http = GuardedHTTP(resolver=Answers(["8.8.8.8"]))
+        for number in range(guarded_http.MAX_PINS + 5):
+            await http._pin(f"https://a{number}.notify.windows.com")
+        assert len(http._pins) == guarded_http.MAX_PINS
+        assert "https://a0.notify.windows.com" not in http._pins
+        await http.close()
+
+    run(work())
+
+
+def test_one_call_giving_up_does_not_end_the_resolution_for_the_others() -> None:
+    async def work() -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def resolver(host: str, port: int) -> list[str]:
+            asked.set()
+            await go_on.wait()
+            return ["8.8.8.8"]
+
+        http = GuardedHTTP(resolver=resolver)
+        first = asyncio.create_task(http._pin("https://push.example"))
+        second = asyncio.create_task(http._pin("https://push.example"))
+        await asked.wait()
+        first.cancel()
+        go_on.set()
+        assert await second is http._pins["https://push.example"]
+        await http.close()
+
+    run(work())
+
+
 def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         raise OSError("no such name")

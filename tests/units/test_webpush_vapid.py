@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from canale.delivery.transports.webpush.vapid import LIFE, Authorizer, VapidKey
+from canale.delivery.transports.webpush.vapid import LIFE, MAX_TOKENS, Authorizer, VapidKey
 from tests.standins.webpush_rules import (
     RefusedError,
     check_vapid,
@@ -72,3 +72,10 @@ def test_a_clock_set_back_makes_a_new_token() -> None:
     authorizer.header(ORIGIN)
     clock.now -= 7 * 24 * 3600
     assert claims_of(authorizer.header(ORIGIN))["exp"] == int(clock.now) + LIFE
+
+
+def test_tokens_of_many_hosts_do_not_pile_up() -> None:
+    authorizer = Authorizer(KEY, "mailto:a@b.example")
+    for number in range(MAX_TOKENS + 5):
+        authorizer.header(f"https://a{number}.notify.windows.com")
+    assert len(authorizer._tokens) <= MAX_TOKENS

@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 LIFE = 12 * 3600
 RENEW_BEFORE = 3600
 
+# Some services have many hosts, and strangers choose among them.
+MAX_TOKENS = 256
+
 # Order of P-256 (SEC 2, section 2.4.2).
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -78,6 +81,8 @@ class Authorizer:
         now = self._clock()
         token = self._tokens.get(origin)
         if token is None or not token.serves(now):
+            if len(self._tokens) >= MAX_TOKENS:
+                self._tokens.clear()
             token = self._tokens[origin] = self._made(origin, now)
         return token.header
 
