@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -86,7 +87,9 @@ class Firefox:
         }
         self._folder = tempfile.TemporaryDirectory(prefix="canale-firefox-")
         self._process: subprocess.Popen[str] | None = None
+        self._open_lines = ExitStack()
         self._socket: ClientConnection | None = None
+        self._reader: threading.Thread | None = None
         self._number = 0
         self._said: list[str] = []
         self.tab = ""
@@ -107,7 +110,8 @@ class Firefox:
     def start(self) -> Firefox:
         """Start the program and open a session."""
         url = self._launched()
-        self._socket = connect(f"{url}/session", max_size=None, proxy=None)
+        line = connect(f"{url}/session", max_size=None, proxy=None)
+        self._socket = self._open_lines.enter_context(line)
         self.command("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
         self.command("session.subscribe", events=["log.entryAdded"])
         self.tab = self.command("browsingContext.getTree")["contexts"][0]["context"]
@@ -115,11 +119,14 @@ class Firefox:
 
     def stop(self) -> None:
         """End the browser that this object started, and remove its profile."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._open_lines.close()
+        self._socket = None
         if self._process is not None:
             self._end(self._process)
+            if self._reader is not None:
+                self._reader.join(10)
+            assert self._process.stderr is not None
+            self._process.stderr.close()
             self._process = None
         self._folder.cleanup()
 
@@ -334,7 +341,8 @@ class Firefox:
 
     def _listening_at(self, process: subprocess.Popen[str]) -> str:
         listening = threading.Event()
-        threading.Thread(target=self._read, args=(process, listening), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(process, listening), daemon=True)
+        self._reader.start()
         if listening.wait(START_TIMEOUT):
             match = re.search(r"WebDriver BiDi listening on (ws://\S+)", "".join(self._said))
             if match:

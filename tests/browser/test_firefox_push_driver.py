@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ pytestmark = [
 KEY = VapidKey.from_secret(b"f" * 32)
 
 PAGE = """<!doctype html><html lang="it"><title>Prova</title><button id="follow">Iscriviti</button>
+<input id="name">
 <script>
 document.getElementById("follow").addEventListener("click", async () => {
   await navigator.serviceWorker.register("/sw.js");
@@ -179,6 +181,19 @@ def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
     )
     result = stage.send(MESSAGE, subscription)
     assert (result.outcome, result.code) == (Outcome.GONE, 410)
+
+
+def test_the_driver_types_resizes_and_photographs(stage: Stage, tmp_path: Path) -> None:
+    stage.browser.open(stage.url)
+    stage.browser.write("#name", "Città ✓")
+    assert stage.browser.evaluate("document.querySelector('#name').value") == "Città ✓"
+    stage.browser.set_viewport(360, 640)
+    assert stage.browser.evaluate("[innerWidth, innerHeight]") == [360, 640]
+    photograph = tmp_path / "page.png"
+    stage.browser.screenshot(photograph)
+    assert photograph.read_bytes().startswith(b"\x89PNG")
+    stage.browser.reload()
+    assert stage.browser.evaluate("document.querySelector('#follow') !== null")
 
 
 def test_the_driver_reports_a_failing_script_and_a_missing_element(stage: Stage) -> None:

@@ -84,7 +84,7 @@ class FirefoxPush:
 
     def stop(self) -> None:
         """Drop every line and stop."""
-        self._thread.run(self._http.close())
+        self._thread.run(self._close())
         self._thread.stop()
 
     def __enter__(self) -> FirefoxPush:
@@ -106,6 +106,12 @@ class FirefoxPush:
         self._sockets = await serve(self._talk, "127.0.0.1", 0)
         port: int = next(iter(self._sockets.sockets)).getsockname()[1]
         return port
+
+    async def _close(self) -> None:
+        await self._http.close()
+        if self._sockets is not None:
+            self._sockets.close()
+            await self._sockets.wait_closed()
 
     async def _talk(self, socket: ServerConnection) -> None:
         user_agent = ""
