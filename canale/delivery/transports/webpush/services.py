@@ -12,7 +12,7 @@ KNOWN_SERVICES = KnownHosts(
     names=frozenset(
         {
             "fcm.googleapis.com",  # Chrome, Edge on Android, Samsung Internet, Opera, Brave
-            "jmt17.google.com",  # Chrome's other front of the same service
+            "jmt17.google.com",  # Chromium as distributions build it, without Google's keys
             "web.push.apple.com",  # Safari
             "updates.push.services.mozilla.com",  # Firefox
         }
