@@ -21,6 +21,7 @@ from pyreqwest.exceptions import ConnectError, RequestError, RequestTimeoutError
 
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
 
+RESOLVE_TIMEOUT = 10.0
 CONNECT_TIMEOUT = timedelta(seconds=10)
 TOTAL_TIMEOUT = timedelta(seconds=30)
 IDLE_TIMEOUT = timedelta(seconds=60)
@@ -144,8 +145,9 @@ class GuardedHTTP:
         parts = urlsplit(origin)
         host, port = parts.hostname or "", parts.port or 443
         try:
-            addresses = await public_addresses(host, port, self._resolver)
-        except OSError:
+            async with asyncio.timeout(RESOLVE_TIMEOUT):
+                addresses = await public_addresses(host, port, self._resolver)
+        except OSError:  # TimeoutError is one.
             raise NoAnswer("the host's name cannot be resolved") from None
         address = addresses[self._turns.get(origin, 0) % len(addresses)]
         return self._builder().https_only(True).resolve(host, address, port).build()

@@ -151,3 +151,18 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
     run(work())
+
+
+def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_http, "RESOLVE_TIMEOUT", 0.05)
+
+    async def resolver(host: str, port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def work() -> None:
+        http = GuardedHTTP(resolver=resolver)
+        with pytest.raises(NoAnswer, match="cannot be resolved"):
+            await http.post("https://push.example", "https://push.example/x", {}, b"")
+
+    run(work())
