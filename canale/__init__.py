@@ -1,0 +1,9 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale: the official line from a city to its citizens."""
+
+from canale.sqlite import use_current_sqlite
+
+use_current_sqlite()
+
+__version__ = "0.1.0"

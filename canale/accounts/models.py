@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Staff, what they may do, and the log of what they did."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from canale.channel.models import Channel
+
+
+class StaffManager(BaseUserManager["Staff"]):
+    def create_user(self, email: str, password: str | None = None, **more: Any) -> Staff:
+        staff = self.model(email=self.normalize_email(email).lower(), **more)
+        staff.set_password(password)
+        staff.save(using=self._db)
+        return staff
+
+
+class Staff(AbstractBaseUser):
+    """One person who works in a newsroom."""
+
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=80, blank=True)
+    is_active = models.BooleanField(default=True)
+    joined_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[StaffManager] = StaffManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Role(models.TextChoices):
+    EDITOR = "editor", _("Editor")
+    APPROVER = "approver", _("Approver")
+    PUBLISHER = "publisher", _("Publisher")
+    ADMIN = "admin", _("Administrator")
+
+
+class Membership(models.Model):
+    """The role of one person in one channel."""
+
+    staff = models.ForeignKey(Staff, models.CASCADE, related_name="memberships")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["staff", "channel"], name="one_role_a_channel"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.staff_id} {self.role}"
+
+
+class Token(models.Model):
+    """Lets a program publish in one channel. Only its hash is kept."""
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=60, default="token")
+    secret_hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SetupLink(models.Model):
+    """The one-time link that the first start prints. Only its hash is kept."""
+
+    secret_hash = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class AuditEntry(models.Model):
+    """One act of staff. Each entry's hash covers the one before, so none can be changed
+    or taken out unseen."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=254)
+    act = models.CharField(max_length=40)
+    channel = models.CharField(max_length=40, blank=True)
+    detail = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.at} {self.actor} {self.act}"
+
+
+class IdempotencyKey(models.Model):
+    """What a program's repeated call is answered with, for a day."""
+
+    token = models.ForeignKey(Token, models.CASCADE, related_name="idempotency_keys")
+    key = models.CharField(max_length=100)
+    request_hash = models.BinaryField(max_length=32)
+    response = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["token", "key"], name="one_answer_a_key"),)
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes channels and finds the one that ``/`` shows."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from canale.channel.images import draw_avatar, prepare_avatar
+from canale.channel.models import AvatarFile, Channel
+
+
+def default_channel() -> Channel | None:
+    return Channel.objects.filter(is_default=True).first()
+
+
+@transaction.atomic
+def create_channel(handle: str, name: str, description: str = "") -> Channel:
+    """A channel with an avatar drawn by us; the first one is the default.
+
+    Raises django.core.exceptions.ValidationError for a handle that is taken or malformed.
+    """
+    channel = Channel(
+        handle=handle,
+        name=name,
+        description=description,
+        is_default=not Channel.objects.filter(is_default=True).exists(),
+    )
+    channel.full_clean()
+    channel.save()
+    set_avatar(channel, None)
+    return channel
+
+
+@transaction.atomic
+def set_avatar(channel: Channel, data: bytes | None) -> None:
+    """Keep an uploaded avatar, or draw one. Raises images.ImageRefused."""
+    prepared = prepare_avatar(data) if data is not None else draw_avatar(channel.name)
+    channel.avatar_files.all().delete()
+    AvatarFile.objects.bulk_create(
+        AvatarFile(channel=channel, name=variant.name, mime=variant.mime, data=variant.data)
+        for variant in prepared.variants
+    )
+    channel.save(update_fields=["updated_at"])

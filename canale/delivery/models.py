@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is to be sent and how far it got. The tables are the queue."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from canale.channel.models import Post, Revision
+from canale.followers.models import Address
+
+
+class Broadcast(models.Model):
+    """One revision on one transport, with what really arrived."""
+
+    class Purpose(models.TextChoices):
+        POST = "post"
+        CORRECTION = "correction"
+        WITHDRAWAL = "withdrawal"
+
+    post = models.ForeignKey(Post, models.CASCADE, related_name="broadcasts")
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="broadcasts")
+    transport = models.CharField(max_length=20)
+    address_kind = models.CharField(max_length=12)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.POST)
+    urgent = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    """A newer revision or a withdrawal stopped what was still unsent."""
+
+    planned = models.PositiveIntegerField(default=0)
+    accepted = models.PositiveIntegerField(default=0)
+    gone = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    """Muted, another topic, or stopped before it was sent."""
+    expired = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.transport}"
+
+
+class Batch(models.Model):
+    """A contiguous range of addresses of one broadcast: the unit of work."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        CLAIMED = "claimed"
+        DONE = "done"
+
+    broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="batches")
+    urgent = models.BooleanField(default=False)
+    first_address = models.BigIntegerField()
+    last_address = models.BigIntegerField()
+    cursor = models.BigIntegerField()
+    """The last address that is recorded; work goes on after it."""
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    claimed_by = models.CharField(max_length=40, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["state", "-urgent", "id"], name="batch_queue"),)
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"
+
+
+class Retry(models.Model):
+    """One message that the far end could not take yet."""
+
+    broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="retries")
+    address = models.ForeignKey(Address, models.CASCADE, related_name="retries")
+    urgent = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    not_before = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["broadcast", "address"], name="one_retry_an_address"),
+        )
+        indexes = (models.Index(fields=["-urgent", "not_before"], name="retry_queue"),)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Welcome(models.Model):
+    """The first message to a new address: it proves to the citizen that it works."""
+
+    address = models.OneToOneField(Address, models.CASCADE, primary_key=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = (models.Index(fields=["not_before"], name="welcome_queue"),)
+
+    def __str__(self) -> str:
+        return str(self.pk)

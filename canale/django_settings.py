@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Django's own settings, all drawn from canale's (see settings.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from canale.settings import database_settings, settings
+
+HOUSE = Path(__file__).parent
+_HTTPS = settings.base_url.startswith("https://")
+
+# Derived, so that a leaked Django key does not open the vault.
+SECRET_KEY = hmac.new(settings.secret_key.encode(), b"canale django", hashlib.sha256).hexdigest()
+DEBUG = False
+# Caddy, nginx and people's own names reach us under many hosts; links are made from
+# CANALE_BASE_URL, never from the Host header, so a forged one leads nowhere.
+ALLOWED_HOSTS = ["*"]
+CSRF_TRUSTED_ORIGINS = [settings.base_url] if urlsplit(settings.base_url).scheme else []
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "canale.channel",
+    "canale.followers",
+    "canale.reactions",
+    "canale.accounts",
+    "canale.delivery",
+    "canale.live",
+    "canale.syndication",
+    "canale.publishing",
+    "canale.public",
+    "canale.newsroom",
+    "canale.api",
+]
+MIDDLEWARE = [
+    "canale.public.security.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "canale.newsroom.middleware.StaffSession",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "canale.newsroom.middleware.StaffForms",
+    "canale.newsroom.middleware.StaffSignedIn",
+    "canale.newsroom.middleware.StaffMessages",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "canale.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DATABASES = database_settings(settings)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.Staff"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/newsroom/accounts/login/"
+LOGIN_REDIRECT_URL = "/newsroom/"
+LOGOUT_REDIRECT_URL = "/newsroom/accounts/login/"
+
+LANGUAGE_CODE = "it"
+LANGUAGES = [("it", "Italiano"), ("en", "English")]
+LANGUAGE_COOKIE_NAME = "canale_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _HTTPS
+TIME_ZONE = settings.time_zone
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HOUSE.parent / "staticfiles"
+STATICFILES_DIRS = [path for path in [HOUSE / "static"] if path.is_dir()]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+SESSION_COOKIE_NAME = "canale_staff"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_PATH = "/newsroom"
+CSRF_COOKIE_NAME = "canale_csrf"
+CSRF_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_PATH = "/newsroom"
+CSRF_USE_SESSIONS = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+# Ten images of 15 MB, and the words about them.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FILES = 12
+
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Browsers accept http://localhost as a secure origin; so does this.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["out"], "level": "INFO"},
+    "loggers": {
+        # Django logs the path of every 4xx; under attack that is noise, and a path may
+        # carry an invite's code.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+    },
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Follow, choose topics, mute, stop following."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
+
+from canale.channel.models import Channel, Topic
+from canale.followers.invites import count_joined
+from canale.followers.models import Address, ChannelCount, Follower
+from canale.followers.readers import token_hash
+from canale.followers.vault import fingerprint, seal
+
+
+class UnknownTopic(Exception):  # noqa: N818
+    def __init__(self, slugs: Sequence[str]) -> None:
+        super().__init__(", ".join(slugs))
+        self.slugs = tuple(slugs)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    follower: Follower
+    created: bool
+    new_address_id: int | None
+    """Of an address that this device gave for the first time."""
+
+
+@transaction.atomic
+def follow(
+    channel: Channel,
+    token: str,
+    *,
+    address: tuple[str, Mapping[str, object]] | None,
+    topics: Sequence[str],
+    language: str,
+    invite: str | None = None,
+) -> Followed:
+    """Make the device a follower, or bring what it said before up to date.
+
+    ``address`` is its kind and what the vault keeps. Raises UnknownTopic.
+    """
+    chosen = _topics(channel, topics)
+    follower, created = Follower.objects.get_or_create(
+        channel=channel, token_hash=token_hash(token), defaults={"language": language}
+    )
+    if created:
+        _count(channel, follower, invite)
+    elif follower.language != language:
+        follower.language = language
+        follower.save(update_fields=["language"])
+    if created or chosen:
+        follower.topics.set(chosen)
+    new_address = _keep_address(follower, *address) if address else None
+    return Followed(follower, created, new_address)
+
+
+def _topics(channel: Channel, slugs: Sequence[str]) -> list[Topic]:
+    found = {topic.slug: topic for topic in channel.topics.filter(slug__in=slugs)}
+    unknown = [slug for slug in slugs if slug not in found]
+    if unknown:
+        raise UnknownTopic(unknown)
+    return list(found.values())
+
+
+def _count(channel: Channel, follower: Follower, invite: str | None) -> None:
+    invited = invite is not None and count_joined(invite, channel)
+    if invited:
+        follower.by_invite = True
+        follower.save(update_fields=["by_invite"])
+    ChannelCount.objects.get_or_create(channel=channel)
+    ChannelCount.objects.filter(channel=channel).update(
+        followers=F("followers") + 1, by_invite=F("by_invite") + int(invited)
+    )
+
+
+def _keep_address(follower: Follower, kind: str, address: Mapping[str, object]) -> int | None:
+    """The id of the address if it is new to this follower, else None.
+
+    A device has one address of a kind: what it gave before is dropped. An address that
+    another follower gave is the same device after its cookie was lost: it moves here.
+    """
+    mark = fingerprint(str(address.get("endpoint") or address.get("address")))
+    sealed = seal(address, kind, follower.channel_id)
+    follower.addresses.filter(kind=kind).exclude(fingerprint=mark).delete()
+    known = Address.objects.filter(channel=follower.channel, kind=kind, fingerprint=mark).first()
+    if known is None:
+        return Address.objects.create(
+            channel=follower.channel, follower=follower, kind=kind, sealed=sealed, fingerprint=mark
+        ).pk
+    former = known.follower
+    known.follower, known.sealed = follower, sealed
+    known.save(update_fields=["follower", "sealed"])
+    if former.pk == follower.pk:
+        return None
+    _drop(former)
+    return known.pk
+
+
+def following(token: str) -> list[Follower]:
+    """What the device follows, by channel."""
+    rows = Follower.objects.filter(token_hash=token_hash(token))
+    return list(
+        rows.select_related("channel").prefetch_related("topics", "addresses").order_by("channel")
+    )
+
+
+@transaction.atomic
+def update(
+    channel: Channel,
+    token: str,
+    *,
+    muted: bool | None = None,
+    topics: Sequence[str] | None = None,
+    language: str | None = None,
+) -> Follower | None:
+    """Change what is given; None when the device does not follow. Raises UnknownTopic."""
+    chosen = None if topics is None else _topics(channel, topics)
+    follower = Follower.objects.filter(channel=channel, token_hash=token_hash(token)).first()
+    if follower is None:
+        return None
+    if muted is not None:
+        follower.muted = muted
+    if language is not None:
+        follower.language = language
+    follower.save(update_fields=["muted", "language"])
+    if chosen is not None:
+        follower.topics.set(chosen)
+    return follower
+
+
+@transaction.atomic
+def unfollow(channel: Channel, token: str) -> bool:
+    """Stop following; False when the device did not."""
+    follower = Follower.objects.filter(channel=channel, token_hash=token_hash(token)).first()
+    if follower is None:
+        return False
+    _drop(follower)
+    return True
+
+
+def _drop(follower: Follower) -> None:
+    """Deletes the follower and, by the database's own rules, all that hangs on it."""
+    ChannelCount.objects.filter(channel=follower.channel_id).update(
+        followers=Greatest(F("followers") - 1, Value(0)),
+        by_invite=Greatest(F("by_invite") - int(follower.by_invite), Value(0)),
+    )
+    follower.delete()

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Invites: links that bring others and say nothing about who made them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, timedelta
+
+from django.db.models import F
+
+from canale.channel.models import Channel
+from canale.followers.models import Invite
+
+# No vowels and no look-alikes: a code is read out on the phone, and spells no word.
+ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
+CODE_LENGTH = 10
+UNUSED_DAYS = 365
+
+
+def make_invite(channel: Channel) -> Invite:
+    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+    return Invite.objects.create(channel=channel, code=code)
+
+
+def find(code: str) -> Invite | None:
+    return Invite.objects.select_related("channel").filter(code=code).first()
+
+
+def count_joined(invite_code: str, channel: Channel) -> bool:
+    """Add one to an invite's count; False when the channel has no such invite."""
+    found = Invite.objects.filter(code=invite_code, channel=channel)
+    return found.update(joined=F("joined") + 1) == 1
+
+
+def prune(today: date) -> int:
+    """Forget invites of a year ago that nobody ever used."""
+    old = Invite.objects.filter(created_on__lt=today - timedelta(days=UNUSED_DAYS), joined=0)
+    return old.delete()[0]

@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The random id that a device keeps in its cookie, and what we keep of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+
+from canale.followers.vault import derived_key
+
+COOKIE = "canale_follower"
+_TOKEN = re.compile(r"^[A-Za-z0-9_-]{22}$")
+
+
+def new_token() -> str:
+    """128 random bits, base64url."""
+    return secrets.token_urlsafe(16)
+
+
+def is_token(text: str) -> bool:
+    return _TOKEN.fullmatch(text) is not None
+
+
+def token_hash(token: str) -> bytes:
+    return hmac.new(derived_key("reader"), token.encode(), hashlib.sha256).digest()

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The counts: kept as counters, never counted per request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import F
+
+from canale.reactions.models import Reaction, Tally, Unannounced
+
+
+def add(post_id: int, emoji: str, difference: int) -> None:
+    """Change one counter, and note that the open pages have not heard of it."""
+    Tally.objects.get_or_create(post_id=post_id, emoji=emoji)
+    Tally.objects.filter(post_id=post_id, emoji=emoji).update(count=F("count") + difference)
+    Unannounced.objects.get_or_create(post_id=post_id)
+
+
+def counts(post_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """{post id: {emoji: count}}, without the zeros; a post without reactions has {}."""
+    found: dict[int, dict[str, int]] = {post_id: {} for post_id in post_ids}
+    rows = Tally.objects.filter(post_id__in=found, count__gt=0)
+    for post_id, emoji, count in rows.values_list("post_id", "emoji", "count"):
+        found[post_id][emoji] = count
+    return found
+
+
+def close(post_id: int) -> dict[str, int]:
+    """Delete who reacted, and give the counts that stay."""
+    final = counts([post_id])[post_id]
+    Reaction.objects.filter(post_id=post_id).delete()
+    Unannounced.objects.filter(post_id=post_id).delete()
+    return final
