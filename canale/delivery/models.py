@@ -25,6 +25,8 @@ class Broadcast(models.Model):
     address_kind = models.CharField(max_length=12)
     purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.POST)
     urgent = models.BooleanField(default=False)
+    silent = models.BooleanField(default=False)
+    """Replaces a notification that the phone already showed, without sounding again."""
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True, blank=True)

@@ -99,7 +99,7 @@ def _keep_address(follower: Follower, kind: str, address: Mapping[str, object]) 
     known.save(update_fields=["follower", "sealed"])
     if former.pk == follower.pk:
         return None
-    _drop(former)
+    drop(former)
     return known.pk
 
 
@@ -141,11 +141,11 @@ def unfollow(channel: Channel, token: str) -> bool:
     follower = Follower.objects.filter(channel=channel, token_hash=token_hash(token)).first()
     if follower is None:
         return False
-    _drop(follower)
+    drop(follower)
     return True
 
 
-def _drop(follower: Follower) -> None:
+def drop(follower: Follower) -> None:
     """Deletes the follower and, by the database's own rules, all that hangs on it."""
     ChannelCount.objects.filter(channel=follower.channel_id).update(
         followers=Greatest(F("followers") - 1, Value(0)),

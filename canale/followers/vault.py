@@ -62,7 +62,7 @@ def open_sealed(sealed: bytes, kind: str, channel_id: int) -> dict[str, object]:
         raise VaultError(
             "a sealed address does not open: was CANALE_SECRET_KEY changed?"
         ) from error
-    return cast(dict[str, object], json.loads(plain))
+    return cast("dict[str, object]", json.loads(plain))
 
 
 def fingerprint(identity: str) -> bytes:

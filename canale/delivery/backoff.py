@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""When to try again."""
+
+from __future__ import annotations
+
+import random
+
+FIRST_SECONDS = 5.0
+LONGEST_SECONDS = 900.0
+
+
+def next_attempt(attempts: int, retry_after: float | None) -> float:
+    """Seconds until the next attempt after ``attempts`` failed ones.
+
+    Doubles each time, with jitter so that what failed together does not come back
+    together; never earlier than the far end asked for (RFC 9110, section 10.2.3).
+    """
+    pause = min(FIRST_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_SECONDS)
+    return max(pause * random.uniform(0.5, 1.0), (retry_after or 0.0) + random.uniform(0, 1))

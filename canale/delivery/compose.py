@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Says a broadcast, or a welcome, in a reader's language."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.models import Channel, Kind, Post
+from canale.channel.text import excerpt
+from canale.delivery.models import Broadcast
+from canale.delivery.transports.base import Message, Urgency
+
+BODY_LENGTH = 240
+WELCOME_SECONDS = 600
+URGENCY: dict[str, Urgency] = {
+    Kind.ALERT: "high",
+    Kind.SERVICE: "normal",
+    Kind.DEADLINE: "normal",
+    Kind.EVENT: "low",
+    Kind.NEWS: "normal",
+}
+
+
+def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
+    """The message of a broadcast for followers who read ``language``."""
+    post = broadcast.post
+    withdrawn = broadcast.purpose == Broadcast.Purpose.WITHDRAWAL
+    with translation.override(language):
+        title, body = _withdrawal(post) if withdrawn else _wording(broadcast)
+    return Message(
+        post_id=post.pk,
+        channel_handle=post.channel.handle,
+        kind=post.kind,
+        title=title,
+        body=body,
+        url=post_url(post),
+        icon=avatar_url(post.channel, "192"),
+        image=None if withdrawn else _first_image(post),
+        language=language,
+        tag=f"post-{post.pk}",
+        silent=broadcast.silent,
+        ttl=max(0, int((broadcast.expires_at - now).total_seconds())),
+        urgency=URGENCY[post.kind],
+        sent_at=broadcast.created_at,
+    )
+
+
+def _wording(broadcast: Broadcast) -> tuple[str, str]:
+    revision = broadcast.revision
+    headline = revision.headline
+    if broadcast.purpose == Broadcast.Purpose.CORRECTION:
+        headline = _("Corrected: %(headline)s") % {"headline": headline}
+    elif broadcast.post.kind == Kind.ALERT and broadcast.post.all_clear_of_id:
+        headline = _("All clear: %(headline)s") % {"headline": headline}
+    elif broadcast.post.kind == Kind.ALERT:
+        headline = _("Alert: %(headline)s") % {"headline": headline}
+    return headline, excerpt(revision.text, BODY_LENGTH)
+
+
+def _withdrawal(post: Post) -> tuple[str, str]:
+    title = _("Withdrawn: %(headline)s") % {"headline": post.headline}
+    return title, post.withdrawal_reason or _("This post is no longer valid.")
+
+
+def _first_image(post: Post) -> str | None:
+    image = post.images.first()
+    return image_url(image, "share") if image else None
+
+
+def compose_welcome(channel: Channel, language: str, now: datetime) -> Message:
+    """The message that proves to a new follower that notifications arrive."""
+    with translation.override(language):
+        title = _("Welcome! Notifications work")
+        body = _("From now on you get the news of %(channel)s here.") % {"channel": channel.name}
+    return Message(
+        post_id=0,
+        channel_handle=channel.handle,
+        kind="welcome",
+        title=title,
+        body=body,
+        url=channel_url(channel),
+        icon=avatar_url(channel, "192"),
+        image=None,
+        language=language,
+        tag=f"welcome-{channel.pk}",
+        silent=False,
+        ttl=WELCOME_SECONDS,
+        urgency="high",
+        sent_at=now,
+    )

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The addresses of a channel, as delivery needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from canale.channel.models import Topic
+from canale.followers.follow import drop
+from canale.followers.models import Address, Follower
+
+
+def in_range(channel_id: int, kind: str, after: int, last: int) -> QuerySet[Address]:
+    """Addresses with ``after < id <= last``, ascending, with their followers."""
+    rows = Address.objects.filter(channel_id=channel_id, kind=kind, pk__gt=after, pk__lte=last)
+    return rows.select_related("follower").order_by("pk")
+
+
+def wanting(
+    addresses: QuerySet[Address], topic_ids: Collection[int], *, urgent: bool
+) -> QuerySet[Address]:
+    """Those whose followers want to be told: not muted, and of one of the topics.
+
+    Alerts reach everyone. A follower who chose no topic wants all; a post without topics
+    is for all.
+    """
+    if urgent:
+        return addresses
+    addresses = addresses.filter(follower__muted=False)
+    if not topic_ids:
+        return addresses
+    chosen = Topic.followers.through.objects.filter(follower_id=OuterRef("follower_id"))
+    return addresses.filter(~Exists(chosen) | Q(Exists(chosen.filter(topic_id__in=topic_ids))))
+
+
+@transaction.atomic
+def delete_gone(address_ids: Collection[int]) -> int:
+    """Delete addresses that no longer exist, and the followers who had no other."""
+    followers = list(Follower.objects.filter(addresses__in=address_ids).distinct())
+    deleted = Address.objects.filter(pk__in=address_ids).delete()[0]
+    for follower in followers:
+        if not follower.addresses.exists():
+            drop(follower)
+    return deleted

@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Tells the open pages of changed counts, at most once a second a post."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from canale.channel.models import Post
+from canale.live.models import LiveEvent
+from canale.live.record import record_reactions
+from canale.reactions.models import Unannounced
+from canale.reactions.tallies import counts
+
+PACE = timedelta(seconds=1)
+
+
+def announce_reactions(now: datetime) -> int:
+    """Write a line for each visible post whose counts changed; the number of lines.
+
+    Any node may call it at any time: who deletes the note of the change writes the line.
+    """
+    return sum(_announce(post_id, now) for post_id in _changed())
+
+
+def _changed() -> list[int]:
+    return list(Unannounced.objects.values_list("post_id", flat=True))
+
+
+@transaction.atomic
+def _announce(post_id: int, now: datetime) -> bool:
+    if _told_lately(post_id, now) or not Unannounced.objects.filter(post_id=post_id).delete()[0]:
+        return False
+    post = Post.objects.select_related("channel").get(pk=post_id)
+    if not post.is_visible(now):
+        return False
+    record_reactions(post, counts([post_id])[post_id])
+    return True
+
+
+def _told_lately(post_id: int, now: datetime) -> bool:
+    since = (now - PACE, now)
+    lines = LiveEvent.objects.filter(post_id=post_id, kind=LiveEvent.Kind.REACTIONS)
+    return lines.filter(created_at__range=since).exists()

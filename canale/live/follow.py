@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reads new live events from the database and hands them to the hub.
+
+The database is the truth and the bus only a hint: whoever misses a hint reads the same
+lines at the next poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from django.db import close_old_connections, connection
+
+from canale.channel.models import Channel
+from canale.live.encoding import EncodedEvent, EventKind, encode_sse
+from canale.live.hub import Hub
+from canale.live.models import LiveEvent
+from canale.live.record import latest_id
+
+logger = logging.getLogger(__name__)
+POLL_SECONDS = 1.0
+BACKLOG_LIMIT = 2_000
+
+
+def encoded(event: LiveEvent) -> EncodedEvent:
+    return EncodedEvent(event.pk, encode_sse(event.pk, cast("EventKind", event.kind), event.data))
+
+
+def backlog(handle: str, after_id: int) -> Sequence[EncodedEvent]:
+    """A channel's lines after a number, ascending. Called in the hub's threads."""
+    try:
+        rows = LiveEvent.objects.filter(channel__handle=handle, pk__gt=after_id).order_by("pk")
+        return [encoded(event) for event in rows[:BACKLOG_LIMIT]]
+    finally:
+        connection.close()
+
+
+class StreamFollower:
+    """One per web process: keeps the hub and the page store at the database's latest line."""
+
+    def __init__(self, hub: Hub, forget_pages: Callable[[str], None]) -> None:
+        self._hub = hub
+        self._forget_pages = forget_pages
+        self._seen = 0
+        self._handles: set[str] = set()
+        self._hinted = asyncio.Event()
+        # One thread, so that lines are read and published in one order.
+        self._thread = ThreadPoolExecutor(1, "live-follow")
+
+    def hint(self) -> None:
+        """Something may be new: look at once. Called on the event loop."""
+        self._hinted.set()
+
+    async def start(self) -> None:
+        """Open every channel at the latest line, before the first page is served."""
+        loop = asyncio.get_running_loop()
+        self._seen = await loop.run_in_executor(self._thread, latest_id)
+        await self._open_channels()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._catch_up()
+            except Exception:
+                logger.exception("The stream cannot read its lines; trying again")
+                await asyncio.sleep(POLL_SECONDS)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._hinted.wait()
+        except TimeoutError:
+            pass
+        self._hinted.clear()
+
+    async def _catch_up(self) -> None:
+        await self._open_channels()
+        loop = asyncio.get_running_loop()
+        events = await loop.run_in_executor(self._thread, self._read_new)
+        # Pages are forgotten first: who is told of a post and asks for it gets it.
+        for handle in {event.channel.handle for event in events}:
+            self._forget_pages(handle)
+        for event in events:
+            self._hub.publish(event.channel.handle, encoded(event))
+            self._seen = event.pk
+
+    def _read_new(self) -> list[LiveEvent]:
+        close_old_connections()
+        rows = LiveEvent.objects.filter(pk__gt=self._seen).select_related("channel")
+        return list(rows.order_by("pk")[:BACKLOG_LIMIT])
+
+    async def _open_channels(self) -> None:
+        loop = asyncio.get_running_loop()
+        handles = await loop.run_in_executor(self._thread, self._read_handles)
+        for handle in handles - self._handles:
+            self._hub.open(handle, self._seen)
+        for handle in self._handles - handles:
+            self._hub.close(handle)
+        self._handles = handles
+
+    def _read_handles(self) -> set[str]:
+        close_old_connections()
+        return set(Channel.objects.values_list("handle", flat=True))

@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Tells every web process that the stream has something new."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from canale.bus.local import LocalBus
+from canale.settings import settings
+
+SUBJECT = "live"
+
+
+def tell_pages() -> None:
+    """After the commit; a hint that gets lost is made good by the stream's own polling."""
+    transaction.on_commit(lambda: LocalBus(settings.data).publish(SUBJECT))

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Writes the stream's numbered lines."""
+
+from __future__ import annotations
+
+import json
+
+from django.db import connection
+
+from canale.channel.links import post_url
+from canale.channel.models import Post
+from canale.live.hints import tell_pages
+from canale.live.models import LiveEvent
+
+# Any number that no other program takes: PostgreSQL's advisory locks share one space.
+_NUMBERING_LOCK = 0x63616E616C65
+
+
+def record_event(post: Post, kind: LiveEvent.Kind, **more: object) -> LiveEvent:
+    """Add a line to the stream of the post's channel, inside the caller's transaction.
+
+    Call it last: on PostgreSQL it holds a lock until the commit, so that numbers become
+    visible in the order in which they rise, and a reader who has seen one has missed none.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_NUMBERING_LOCK])
+    data = json.dumps({"post": post.pk, **more}, ensure_ascii=False, separators=(",", ":"))
+    event = LiveEvent.objects.create(channel=post.channel, post=post, kind=kind, data=data)
+    tell_pages()
+    return event
+
+
+def record_wording(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
+    """A post or a correction: what a page needs to announce it and fetch the rest."""
+    return record_event(
+        post, kind, headline=post.headline, url=post_url(post), kind_of_post=post.kind
+    )
+
+
+def record_reactions(post: Post, counts: dict[str, int]) -> LiveEvent:
+    """The counts now. Replaces the post's former line, so that the backlog holds one a post."""
+    post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
+    return record_event(post, LiveEvent.Kind.REACTIONS, counts=counts)
+
+
+def latest_id() -> int:
+    """The newest line's number, over all channels; 0 before the first."""
+    newest = LiveEvent.objects.order_by("-id").values_list("id", flat=True).first()
+    return newest or 0

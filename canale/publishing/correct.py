@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Corrects a published post; readers see that it was, and what changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from canale.accounts.audit import record
+from canale.channel.models import Post, Revision
+from canale.delivery.models import Broadcast
+from canale.delivery.plan import plan_broadcasts
+from canale.live.models import LiveEvent
+from canale.live.record import record_wording
+from canale.publishing.drafts import write_wording
+from canale.publishing.publish import write_revision
+from canale.publishing.wording import PostRefused, Wording, check
+
+NOTE_LENGTH = 200
+
+
+class NotVisible(Exception):  # noqa: N818
+    """The post was withdrawn, or its time is over."""
+
+
+def correct(
+    post: Post, wording: Wording, *, note: str, by: str, now: datetime | None = None
+) -> Revision:
+    """Publish a new wording of a visible post.
+
+    ``note`` says to readers what changed. Raises PostRefused, NotVisible.
+    """
+    note = check_note(note, "note", _("Say what changed: readers see it."))
+    checked = check(post.channel, wording, post)
+    now = now or timezone.now()
+    with transaction.atomic():
+        visible = lock_visible(post, now)
+        write_wording(visible, checked)
+        visible.corrected_at = now
+        visible.save(update_fields=["corrected_at"])
+        revision = write_revision(visible, note=note, by=by, now=now)
+        plan_broadcasts(revision, Broadcast.Purpose.CORRECTION, now)
+        record(by, "post.corrected", visible.channel.handle, post=post.pk, note=note)
+        record_wording(visible, LiveEvent.Kind.CORRECTION)
+    return revision
+
+
+def check_note(note: str, field: str, missing: str) -> str:
+    """The editor's words to the readers, tidied. Raises PostRefused."""
+    note = " ".join(note.split())
+    if not note:
+        raise PostRefused({field: [missing]})
+    if len(note) > NOTE_LENGTH:
+        raise PostRefused({field: [_("At most %(limit)d characters.") % {"limit": NOTE_LENGTH}]})
+    return note
+
+
+def lock_visible(post: Post, now: datetime) -> Post:
+    """The post as it is now, for this transaction alone. Raises NotVisible."""
+    rows = Post.objects.select_for_update(of=("self",)).select_related("channel")
+    locked = rows.filter(pk=post.pk).first()
+    if locked is None or not locked.is_visible(now):
+        raise NotVisible
+    return locked

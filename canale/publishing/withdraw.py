@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Takes a published post back; readers are told that it was, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from canale.accounts.audit import record
+from canale.channel.models import Post, State
+from canale.delivery.models import Broadcast
+from canale.delivery.plan import plan_broadcasts
+from canale.live.models import LiveEvent
+from canale.live.record import record_event
+from canale.publishing.correct import check_note, lock_visible
+from canale.publishing.publish import write_revision
+
+
+def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -> Post:
+    """Make a visible post invisible. Raises PostRefused without a reason, NotVisible."""
+    reason = check_note(reason, "reason", _("Say why: readers see it."))
+    now = now or timezone.now()
+    with transaction.atomic():
+        withdrawn = lock_visible(post, now)
+        withdrawn.state = State.WITHDRAWN
+        withdrawn.withdrawn_at, withdrawn.withdrawal_reason = now, reason
+        withdrawn.save(update_fields=["state", "withdrawn_at", "withdrawal_reason"])
+        revision = write_revision(withdrawn, note=reason, by=by, now=now)
+        plan_broadcasts(revision, Broadcast.Purpose.WITHDRAWAL, now)
+        record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
+        record_event(withdrawn, LiveEvent.Kind.WITHDRAWAL, headline=withdrawn.headline)
+    return withdrawn

@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What an editor wrote, checked before anything of it is kept."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.utils.translation import gettext as _
+
+from canale.channel.images import ImageRefused, PreparedImage, prepare_image
+from canale.channel.models import (
+    ALBUM_SIZE,
+    ALT_LENGTH,
+    HEADLINE_LENGTH,
+    TEXT_LENGTH,
+    Channel,
+    Image,
+    Kind,
+    Post,
+    State,
+    Topic,
+)
+
+PLACE_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True)
+class NewImage:
+    """An upload as it came, and what it shows in words."""
+
+    data: bytes
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptImage:
+    """An image that the post already has."""
+
+    id: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """All that a post says. Times are aware; topics are slugs; images stand in their order."""
+
+    kind: str
+    headline: str
+    text: str
+    topics: tuple[str, ...] = ()
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    place: str = ""
+    all_clear_of: int | None = None
+    images: tuple[NewImage | KeptImage, ...] = ()
+
+
+class PostRefused(Exception):  # noqa: N818
+    """Something is wrong with a wording: {field: [sentence for the editor, …]}."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedWording:
+    """A wording whose topics, alert and images were found and are in order."""
+
+    wording: Wording
+    topics: list[Topic]
+    all_clear_of: Post | None
+    images: list[tuple[Image | PreparedImage, str]]
+
+
+class _Errors(dict[str, list[str]]):
+    def add(self, field: str, sentence: str) -> None:
+        self.setdefault(field, []).append(sentence)
+
+
+def check(channel: Channel, wording: Wording, post: Post | None = None) -> CheckedWording:
+    """Everything wrong is told at once. ``post`` is the one being rewritten. Raises PostRefused."""
+    errors = _Errors()
+    wording = _tidy(wording)
+    for rule in (_check_words, _check_times):
+        rule(wording, errors)
+    checked = CheckedWording(
+        wording,
+        _topics(channel, wording, errors),
+        _alert(channel, wording, errors),
+        _images(wording, post, errors),
+    )
+    if errors:
+        raise PostRefused(errors)
+    return checked
+
+
+def _tidy(wording: Wording) -> Wording:
+    """Without stray white space and control characters, which no keyboard meant to type."""
+    return Wording(
+        kind=wording.kind,
+        headline=" ".join(_printable(wording.headline).split()),
+        text=_printable(wording.text.replace("\r\n", "\n").replace("\r", "\n")).strip(),
+        topics=tuple(dict.fromkeys(wording.topics)),
+        starts_at=wording.starts_at,
+        ends_at=wording.ends_at,
+        place=" ".join(_printable(wording.place).split()),
+        all_clear_of=wording.all_clear_of,
+        images=wording.images,
+    )
+
+
+def _printable(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    return "".join(
+        char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs")
+    )
+
+
+def _check_words(wording: Wording, errors: _Errors) -> None:
+    if wording.kind not in Kind.values:
+        errors.add("kind", _("Choose one of the kinds: %(kinds)s.") % {"kinds": ", ".join(Kind)})
+    if not wording.headline:
+        errors.add("headline", _("Write a headline."))
+    _check_length(wording.headline, HEADLINE_LENGTH, "headline", errors)
+    _check_length(wording.text, TEXT_LENGTH, "text", errors)
+    _check_length(wording.place, PLACE_LENGTH, "place", errors)
+
+
+def _check_length(text: str, limit: int, field: str, errors: _Errors) -> None:
+    if len(text) > limit:
+        errors.add(
+            field,
+            _("Too long by %(over)d characters: at most %(limit)d.")
+            % {"over": len(text) - limit, "limit": limit},
+        )
+
+
+def _check_times(wording: Wording, errors: _Errors) -> None:
+    if wording.kind == Kind.EVENT and wording.starts_at is None:
+        errors.add("starts_at", _("Say when the event begins."))
+    if wording.kind == Kind.DEADLINE and wording.starts_at is None:
+        errors.add("starts_at", _("Say when the deadline is."))
+    if wording.starts_at and wording.ends_at and wording.ends_at < wording.starts_at:
+        errors.add("ends_at", _("The end comes before the start."))
+
+
+def _topics(channel: Channel, wording: Wording, errors: _Errors) -> list[Topic]:
+    found = list(channel.topics.filter(slug__in=wording.topics))
+    known = {topic.slug for topic in found}
+    for slug in wording.topics:
+        if slug not in known:
+            errors.add("topics", _("%(topic)s is not a topic of this channel.") % {"topic": slug})
+    return found
+
+
+def _alert(channel: Channel, wording: Wording, errors: _Errors) -> Post | None:
+    if wording.all_clear_of is None:
+        return None
+    alerts = channel.posts.filter(kind=Kind.ALERT, state=State.PUBLISHED)
+    alert = alerts.filter(pk=wording.all_clear_of).first()
+    if alert is None:
+        errors.add("all_clear_of", _("The alert to end was not found."))
+    elif wording.kind != Kind.ALERT:
+        errors.add("all_clear_of", _("Only an alert can end another alert."))
+    return alert
+
+
+def _images(
+    wording: Wording, post: Post | None, errors: _Errors
+) -> list[tuple[Image | PreparedImage, str]]:
+    if len(wording.images) > ALBUM_SIZE:
+        errors.add("images", _("At most %(limit)d images.") % {"limit": ALBUM_SIZE})
+        return []
+    known = {image.pk: image for image in post.images.all()} if post else {}
+    images: list[tuple[Image | PreparedImage, str]] = []
+    for number, given in enumerate(wording.images, 1):
+        alt = " ".join(_printable(given.alt).split())
+        problem = partial(_image_problem, errors, number)
+        _check_alt(alt, problem)
+        image = _image(given, known, problem)
+        if image is not None:
+            images.append((image, alt))
+    return images
+
+
+def _image_problem(errors: _Errors, number: int, said: str) -> None:
+    errors.add("images", _("Image %(number)d: %(said)s") % {"number": number, "said": said})
+
+
+def _check_alt(alt: str, problem: Callable[[str], None]) -> None:
+    if not alt:
+        problem(_("Say in words what the image shows: who cannot see it hears this."))
+    if len(alt) > ALT_LENGTH:
+        problem(_("The description is too long: at most %(limit)d.") % {"limit": ALT_LENGTH})
+
+
+def _image(
+    given: NewImage | KeptImage, known: dict[int, Image], problem: Callable[[str], None]
+) -> Image | PreparedImage | None:
+    if isinstance(given, KeptImage):
+        if given.id not in known:
+            problem(_("This image is not part of the post any more."))
+        return known.get(given.id)
+    try:
+        return prepare_image(given.data)
+    except ImageRefused as refused:
+        problem(str(refused.message))
+        return None
