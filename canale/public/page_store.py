@@ -1,0 +1,327 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Public pages, rendered once and served from memory.
+
+An ASGI app in front of Django. It sees every request outside the newsroom, the API and the
+static files, and takes from it what no public page may depend on: the reader's cookie, conditions,
+addresses. A view marked `stored` says whose page it made and how long it holds; the bytes, with
+their compressed variants, serve everybody until the channel's stream has a new line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from urllib.parse import parse_qsl
+
+import brotli
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import get_language_from_request
+
+if TYPE_CHECKING:
+    from asgiref.typing import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGIReceiveEvent,
+        ASGISendCallable,
+        ASGISendEvent,
+        HTTPScope,
+    )
+
+P = ParamSpec("P")
+Headers = list[tuple[bytes, bytes]]
+Key = tuple[str, str, str]
+"""Path, the language of the reader, the language asked for by `?lang=`."""
+
+CHANNEL_HEADER = b"x-canale-channel"
+UNTIL_HEADER = b"x-canale-until"
+# Not ours to answer from memory: they know the reader, or are files.
+PERSONAL = ("/newsroom", "/api/", "/static/")
+# What a public page may depend on; everything else of a request stays outside.
+KEPT_HEADERS = {b"host", b"x-forwarded-proto", b"accept-language"}
+STORED_BYTES = 128 * 2**20
+STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
+COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
+COMPRESSED_FROM = 500
+BROTLI_QUALITY = 6
+
+_LANGUAGE_COOKIE = re.compile(
+    rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
+)
+
+
+def stored(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Mark a view whose answer depends on path and language only.
+
+    The view sets `canale_channel` (a handle) on its response, and `canale_until` (an aware
+    datetime, or None) when the answer changes at a moment by itself. Without `canale_channel`
+    the answer is not kept.
+    """
+
+    @wraps(view)
+    def marked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        handle = getattr(response, "canale_channel", None)
+        if handle is not None:
+            response.headers[CHANNEL_HEADER.decode()] = handle
+            until = getattr(response, "canale_until", None)
+            if until is not None:
+                response.headers[UNTIL_HEADER.decode()] = str(until.timestamp())
+        return response
+
+    return marked
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, ready to be sent in each encoding."""
+
+    status: int
+    headers: Headers
+    variants: dict[str, bytes]
+    """By content encoding; "" is the plain one."""
+    etag: bytes
+    handle: str | None
+    """Of the channel; None: not to be stored."""
+    until: float
+    """Seconds since the epoch."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(body) for body in self.variants.values()) + 1_000
+
+
+class PageStore:
+    """Wraps the app that renders. `forget` is called on the event loop's thread, as the app is."""
+
+    def __init__(self, render: ASGI3Application, clock: Callable[[], float] = time.time) -> None:
+        self._render = render
+        self._clock = clock
+        self._pages: OrderedDict[Key, Page] = OrderedDict()
+        self._bytes = 0
+        self._flights: dict[Key, asyncio.Task[Page]] = {}
+        self._forgotten: dict[str, int] = {}
+        self._time = 0
+        self.hits = 0
+        self.misses = 0
+
+    def forget(self, handle: str) -> None:
+        """The channel changed: its pages, and the renderings under way, are out of date."""
+        self._time += 1
+        self._forgotten[handle] = self._time
+        self._flights.clear()
+        for key in [key for key, page in self._pages.items() if page.handle == handle]:
+            self._drop(key)
+
+    async def __call__(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(PERSONAL):
+            await self._render(scope, receive, send)
+            return
+        wanted = dict(scope["headers"])
+        page = await self._page(scope, wanted)
+        await _answer(page, scope["method"], wanted, send)
+
+    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
+        key, exact = _key(scope, wanted)
+        page = self._pages.get(key)
+        if page is not None and self._clock() < page.until:
+            self._pages.move_to_end(key)
+            self.hits += 1
+            return page
+        self.misses += 1
+        if not exact:
+            # A query of its own, such as the place in a list: nobody else waits for the same.
+            return await self._fly(key, scope)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._fly(key, scope))
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        # A reader who leaves does not take the page from the others.
+        return await asyncio.shield(flight)
+
+    def _landed(self, key: Key, flight: asyncio.Task[Page]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    async def _fly(self, key: Key, scope: HTTPScope) -> Page:
+        begun = self._time
+        status, headers, body = await _rendered(self._render, _impersonal(scope, key))
+        page = await asyncio.get_running_loop().run_in_executor(None, _page, status, headers, body)
+        if page.handle is not None and self._forgotten.get(page.handle, 0) <= begun:
+            self._keep(key, page)
+        return page
+
+    def _keep(self, key: Key, page: Page) -> None:
+        self._drop(key)
+        self._pages[key] = page
+        self._bytes += page.size
+        while self._bytes > STORED_BYTES:
+            self._drop(next(iter(self._pages)))
+
+    def _drop(self, key: Key) -> None:
+        page = self._pages.pop(key, None)
+        if page is not None:
+            self._bytes -= page.size
+
+
+def _key(scope: HTTPScope, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
+    """The key of a request, and whether the request is no more than its key.
+
+    Other parameters, such as those that other sites add to links, lead to the same page.
+    """
+    query = scope["query_string"]
+    asked, more = _query(query) if query else ("", False)
+    cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
+    language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
+    return (scope["path"], language, asked), not more
+
+
+def _query(query: bytes) -> tuple[str, bool]:
+    """The value of `lang`, and whether there is anything but it and a version `v`."""
+    parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    parameters.pop("v", None)
+    asked = parameters.pop("lang", "")
+    if asked and asked not in dict(django_settings.LANGUAGES):
+        return "", True
+    return asked, bool(parameters)
+
+
+@lru_cache(maxsize=4096)
+def _language(cookie: bytes, accepted: bytes) -> str:
+    """By Django's own rules, so that the page is the one that Django would make."""
+    request = HttpRequest()
+    request.COOKIES[django_settings.LANGUAGE_COOKIE_NAME] = cookie.decode("latin-1")
+    request.META["HTTP_ACCEPT_LANGUAGE"] = accepted.decode("latin-1")
+    return get_language_from_request(request)
+
+
+def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:
+    """The request as everybody with this key sends it."""
+    headers: Headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name in KEPT_HEADERS and name != b"accept-language"
+    ]
+    headers.append((b"accept-language", key[1].encode()))
+    return {**scope, "method": "GET", "headers": headers, "client": None}
+
+
+async def _rendered(render: ASGI3Application, scope: HTTPScope) -> tuple[int, Headers, bytes]:
+    status, headers, parts = 500, [], []
+    asked = False
+    done = asyncio.Event()
+
+    async def receive() -> ASGIReceiveEvent:
+        nonlocal asked
+        if not asked:
+            asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await done.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(event: ASGISendEvent) -> None:
+        nonlocal status, headers
+        if event["type"] == "http.response.start":
+            status, headers = event["status"], list(event["headers"])
+        elif event["type"] == "http.response.body":
+            parts.append(event["body"])
+
+    try:
+        await render(scope, receive, send)
+    finally:
+        done.set()
+    return status, headers, b"".join(parts)
+
+
+def _page(status: int, headers: Headers, body: bytes) -> Page:
+    said = {name.lower(): value for name, value in headers}
+    handle = said.get(CHANNEL_HEADER)
+    keep = handle is not None and status in STORED_STATUSES
+    own = {CHANNEL_HEADER, UNTIL_HEADER, b"content-length", b"etag"}
+    left = [(name.lower(), value) for name, value in headers if name.lower() not in own]
+    if b"cache-control" not in said:
+        left.append((b"cache-control", b"no-cache"))
+    variants = {"": body}
+    if keep and len(body) >= COMPRESSED_FROM and _compressible(said.get(b"content-type", b"")):
+        variants["gzip"] = gzip.compress(body, 6, mtime=0)
+        variants["br"] = brotli.compress(body, quality=BROTLI_QUALITY)
+        left = [(name, value) for name, value in left if name != b"vary"]
+        left.append((b"vary", b"accept-encoding, accept-language, cookie"))
+    return Page(
+        status=status,
+        headers=left,
+        variants=variants,
+        # Weak: the same page in another encoding is not the same bytes (RFC 9110, 8.8.1).
+        etag=b'W/"' + hashlib.sha256(body).hexdigest()[:24].encode() + b'"',
+        handle=handle.decode() if handle is not None and keep else None,
+        until=float(said[UNTIL_HEADER]) if UNTIL_HEADER in said else float("inf"),
+    )
+
+
+def _compressible(content_type: bytes) -> bool:
+    return content_type.startswith(COMPRESSED_TYPES) and b"zip" not in content_type
+
+
+async def _answer(
+    page: Page, method: str, wanted: dict[bytes, bytes], send: ASGISendCallable
+) -> None:
+    headers = list(page.headers)
+    status, body = page.status, b""
+    if page.handle is not None:
+        headers.append((b"etag", page.etag))
+    if page.handle is not None and status == HTTPStatus.OK and _has(page.etag, wanted):
+        status = HTTPStatus.NOT_MODIFIED
+        headers = [header for header in headers if header[0] != b"content-type"]
+    else:
+        encoding = _encoding(wanted.get(b"accept-encoding", b"")) if len(page.variants) > 1 else ""
+        body = page.variants[encoding]
+        if encoding:
+            headers.append((b"content-encoding", encoding.encode()))
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": int(status),
+            "headers": headers,
+            "trailers": False,
+        }
+    )
+    sent = b"" if method == "HEAD" else body
+    await send({"type": "http.response.body", "body": sent, "more_body": False})
+
+
+def _has(etag: bytes, wanted: dict[bytes, bytes]) -> bool:
+    """Whether the reader's copy is this one (RFC 9110, section 13.1.2: the weak comparison)."""
+    known = wanted.get(b"if-none-match", b"")
+    if not known:
+        return False
+    opaque = etag.removeprefix(b"W/")
+    return known.strip() == b"*" or any(
+        part.strip().removeprefix(b"W/") == opaque for part in known.split(b",")
+    )
+
+
+@lru_cache(maxsize=512)
+def _encoding(accepted: bytes) -> str:
+    """The best that the reader takes (RFC 9110, section 12.5.3)."""
+    taken = set()
+    for part in accepted.lower().split(b","):
+        name, _, weight = part.strip().partition(b";")
+        if not re.fullmatch(rb"\s*q=0(\.0*)?\s*", weight):
+            taken.add(name.strip())
+    return next((name for name in ("br", "gzip") if name.encode() in taken), "")

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Prepares the environment that the settings read, before anything of canale is imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _prepare() -> None:
+    """A folder of its own, and the database that bin/test names, if any."""
+    for name in [name for name in os.environ if name.startswith("CANALE_")]:
+        if name != "CANALE_TEST_DATABASE_URL":
+            del os.environ[name]
+    database = os.environ.get("CANALE_TEST_DATABASE_URL")
+    if database:
+        os.environ["CANALE_DATABASE_URL"] = database
+        del os.environ["CANALE_TEST_DATABASE_URL"]
+    os.environ["CANALE_DATA"] = tempfile.mkdtemp(prefix="canale-test-")
+    os.environ["CANALE_RATE_LIMITS"] = "off"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
+    # Playwright's synchronous interface runs an event loop in the thread that also asks the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+_prepare()
+
+import django  # noqa: E402
+
+import canale  # noqa: E402, F401
+
+django.setup()
+
+from tests.site import Site, new_site  # noqa: E402
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A running canale with its own folder and database, and one channel, `cremona`."""
+    with new_site(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As `site`, shared by the tests of one file: they must not mind each other's posts."""
+    with new_site(tmp_path_factory.mktemp("site")) as running:
+        yield running

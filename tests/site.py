@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A whole canale for a test: real processes, a real database, a real port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import psycopg
+
+ADMIN = "admin@cremona.test"
+PASSWORD = "acqua alta sul fiume Po"
+HANDLE = "cremona"
+T = TypeVar("T")
+
+
+class Site:
+    """canale's commands and server with one environment; `server` is None while it is down."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"http://localhost:{self.port}"
+        self.environment = {
+            **os.environ,
+            "CANALE_DATA": str(folder / "data"),
+            "CANALE_PORT": str(self.port),
+            "CANALE_BASE_URL": self.url,
+            "CANALE_RATE_LIMITS": "off",
+            "CANALE_WORKERS": "2",
+            **environment,
+        }
+        self.server: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def channel(self) -> str:
+        return f"{self.url}/c/{HANDLE}/"
+
+    @property
+    def api(self) -> str:
+        return f"{self.url}/api/v1"
+
+    def run(self, *arguments: str, stdin: str | None = None) -> str:
+        """What a command prints. Fails with what it says on stderr."""
+        done = subprocess.run(
+            [sys.executable, "-m", "canale", *arguments],
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"canale {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def init(self) -> None:
+        password = self.folder / "password"
+        password.write_text(PASSWORD)
+        name = "Comune di Cremona"
+        options = ["--handle", HANDLE, "--name", name, "--admin", ADMIN]
+        self.run("init", *options, "--password-file", str(password))
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._log = (self.folder / "log").open("ab")
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "canale", "serve"],
+            env=self.environment,
+            stdout=self._log,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+        )
+        wait_until(self._answers, seconds=30)
+
+    def _answers(self) -> bool:
+        assert self.server is not None
+        assert self.server.poll() is None, f"canale serve ended:\n{self.log()}"
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9 of the server's process; its workers notice by themselves."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.server is not None:
+            self.server.send_signal(how)
+            self.server.wait(30)
+            self.server = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def workers(self) -> list[int]:
+        """Process ids of the server's workers."""
+        assert self.server is not None
+        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def token(self) -> str:
+        return self.run("token", "--channel", HANDLE)
+
+    def post(self, token: str, **wording: object) -> dict[str, object]:
+        """Publish through the API; the answer's body."""
+        body = {"kind": "news", "headline": "Prova", "text": "Testo", **wording}
+        answer = httpx.post(
+            f"{self.api}/channels/{HANDLE}/posts",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        result: dict[str, object] = answer.json()
+        return result
+
+
+@contextlib.contextmanager
+def new_site(folder: Path, *, start: bool = True, **environment: str) -> Iterator[Site]:
+    """A site with the channel `cremona` and its administrator."""
+    with _database() as database:
+        site = Site(folder, {**database, **environment})
+        site.init()
+        if start:
+            site.start()
+        try:
+            yield site
+        finally:
+            site.stop()
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[dict[str, str]]:
+    """The setting of a fresh database: PostgreSQL if the tests run on it, else SQLite."""
+    url = os.environ.get("CANALE_DATABASE_URL")
+    if not url:
+        yield {}
+        return
+    parts = urlsplit(url)
+    name = f"site_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield {"CANALE_DATABASE_URL": urlunsplit(parts._replace(path=f"/{name}"))}
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until(true: Callable[[], T], *, seconds: float = 20) -> T:
+    """The first true answer. Fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (answer := true()):
+        assert time.monotonic() < end, f"not within {seconds} s: {true}"
+        time.sleep(0.02)
+    return answer
