@@ -24,7 +24,7 @@ def _prepare() -> None:
     os.environ["CANALE_DATA"] = tempfile.mkdtemp(prefix="canale-test-")
     os.environ["CANALE_RATE_LIMITS"] = "off"
     os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
-    # Playwright's synchronous interface runs an event loop in the thread that also asks the database.
+    # Playwright's synchronous interface runs an event loop in the thread that asks the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 

@@ -62,6 +62,7 @@ class Site:
             capture_output=True,
             text=True,
             timeout=60,
+            check=False,
         )
         assert done.returncode == 0, f"canale {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()

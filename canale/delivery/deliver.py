@@ -55,9 +55,15 @@ class Deliverer:
 
     async def close(self) -> None:
         """Hand back what is claimed, close the connections to the far ends."""
+        try:
+            await self.hand_back()
+        finally:
+            for transport in self._transports.values():
+                await transport.close()
+
+    async def hand_back(self) -> None:
+        """Let others, or this worker later, take what it has claimed."""
         await self.call(lambda: hand_back(self.name))
-        for transport in self._transports.values():
-            await transport.close()
 
     async def call(self, work: Callable[[], T]) -> T:
         """Run database work in its thread."""
@@ -103,7 +109,7 @@ class Deliverer:
             await self.call(partial(record_chunk, batch, self.name, chunk, results, self.clock()))
             if chunk.last:
                 return
-        await self.call(lambda: hand_back(self.name))
+        await self.hand_back()
 
     async def _may_go_on(self, batch: Batch) -> bool:
         """Alerts overtake: between two chunks, an ordinary batch gives way to them."""

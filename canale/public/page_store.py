@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
 from urllib.parse import parse_qsl
 
 import brotli
@@ -81,7 +81,7 @@ def stored(
                 response.headers[UNTIL_HEADER.decode()] = str(until.timestamp())
         return response
 
-    return marked
+    return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", marked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The composition root: one process serves site and stream, and keeps the workers at work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, connection
+
+from canale.bus.local import LocalBus
+from canale.delivery.engines.local import WorkerPool
+from canale.live.follow import StreamFollower, backlog
+from canale.live.hints import SUBJECT as LIVE
+from canale.live.hub import Hub
+from canale.live.protocol import live_protocol
+from canale.public.page_store import PageStore
+from canale.publishing.scheduler import Scheduler
+from canale.settings import settings
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+
+logger = logging.getLogger(__name__)
+
+# Django waits for the database in them; SQLite serves one writer at a time anyway.
+REQUEST_THREADS = 8
+# Open pages of one client: a whole town may come through one mobile carrier's address.
+CLIENT_PAGES = 2_000
+KEEP_ALIVE_SECONDS = 30
+GRACE_SECONDS = 10
+READY_SECONDS = 5.0
+
+
+class Site:
+    """The ASGI app: health, then the page store with Django behind it."""
+
+    def __init__(self, pages: PageStore, pool: WorkerPool) -> None:
+        self._pages = pages
+        self._pool = pool
+        self._database = ThreadPoolExecutor(1, "readiness")
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/healthz":
+            await _say(send, HTTPStatus.OK, {"status": "ok"})
+        elif scope["path"] == "/readyz":
+            await self._ready(send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _ready(self, send: ASGISendCallable) -> None:
+        """Whether requests can be answered now: the database, and somebody to send."""
+        database = await self._database_answers()
+        ready = database and self._pool.alive > 0
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        said = {"database": "ok" if database else "no answer", "workers": self._pool.alive}
+        await _say(send, status, {"status": "ready" if ready else "not ready", **said})
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._database, _ask_database)
+        except Exception:
+            logger.exception("The database does not answer")
+            return False
+
+
+def _ask_database() -> bool:
+    close_old_connections()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return cursor.fetchone() is not None
+
+
+async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, object]) -> None:
+    body = json.dumps(said).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status.value,
+            "headers": headers,
+            "trailers": False,
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, with the signals left to us: after the last request there are workers to end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(listener: socket.socket) -> None:
+    """Serve on a bound socket until SIGTERM or SIGINT."""
+    limits = {"client_limit": CLIENT_PAGES if settings.rate_limits else None}
+    hub = Hub(backlog, **limits)
+    pool = WorkerPool(settings.workers)
+    django = WSGIMiddleware(get_wsgi_application(), workers=REQUEST_THREADS)
+    pages = PageStore(cast("ASGI3Application", django))
+    server = _server(hub, Site(pages, pool))
+    _stop_on_signals(server)
+    async with _stream(hub, pages), _workers(pool), _scheduler():
+        await server.serve(sockets=[listener])
+
+
+def _server(hub: Hub, site: Site) -> Server:
+    return Server(
+        uvicorn.Config(
+            site,
+            http=live_protocol(hub),
+            ws="none",
+            lifespan="off",
+            # Paths and addresses of readers are nobody's business (DESIGN.md, Privacy).
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=4096,
+        )
+    )
+
+
+def _stop_on_signals(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+@asynccontextmanager
+async def _stream(hub: Hub, pages: PageStore) -> AsyncIterator[None]:
+    follower = StreamFollower(hub, pages.forget)
+    await follower.start()
+    subscription = LocalBus(settings.data).subscribe(
+        lambda subject, _: follower.hint() if subject == LIVE else None
+    )
+    task = asyncio.create_task(follower.run())
+    try:
+        yield
+    finally:
+        subscription.close()
+        task.cancel()
+
+
+@asynccontextmanager
+async def _workers(pool: WorkerPool) -> AsyncIterator[None]:
+    pool.start()
+    try:
+        yield
+    finally:
+        await pool.stop()
+
+
+@asynccontextmanager
+async def _scheduler() -> AsyncIterator[None]:
+    scheduler = Scheduler()
+    scheduler.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(scheduler.stop)

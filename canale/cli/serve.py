@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale serve: site, stream, scheduler and workers in one command."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import socket
+import sys
+
+import uvloop
+
+from canale.settings import settings
+
+HELP = "serve the channel: site, real-time stream, scheduler and workers"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none: every setting is in the environment (docs/settings.md)."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from canale.app import serve
+    from canale.cli.migrate import migrate
+
+    migrate()
+    try:
+        listener = _listen()
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        sys.stderr.write(
+            f"canale: cannot listen on {where} ({error.strerror}); "
+            "choose another by CANALE_HOST and CANALE_PORT\n"
+        )
+        return 1
+    _greet()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(listener))
+    return 0
+
+
+def _listen() -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=4096)
+
+
+def _greet() -> None:
+    """Where to look, and on the first start the one-time link that begins the set-up."""
+    from canale.accounts.models import Staff
+    from canale.accounts.setup import make_setup_link
+
+    sys.stdout.write(f"canale: serving {settings.base_url}\n")
+    if not Staff.objects.exists():
+        link = make_setup_link()
+        sys.stdout.write(f"canale: no account yet. Set the channel up (once):\n\n    {link}\n\n")
+    sys.stdout.flush()

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale worker: encrypts and sends until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+
+import uvloop
+
+from canale.settings import settings
+
+HELP = "encrypt and send what is waiting; `canale serve` starts its own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--until-stdin-ends",
+        action="store_true",
+        help="stop when standard input ends: whoever started this worker is gone",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
+    return 0
+
+
+async def _work(*, until_stdin_ends: bool) -> None:
+    from canale.bus.local import LocalBus
+    from canale.delivery.deliver import Deliverer
+    from canale.delivery.work import work
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if until_stdin_ends:
+        loop.add_reader(sys.stdin.fileno(), _read_stdin, stop)
+    await work(Deliverer(), LocalBus(settings.data), stop)
+
+
+def _read_stdin(stop: asyncio.Event) -> None:
+    with contextlib.suppress(BlockingIOError):
+        if not os.read(sys.stdin.fileno(), 1024):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            stop.set()

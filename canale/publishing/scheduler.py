@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the clock sets off. No leader: every node does it, and each act is a conditional update."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from canale.accounts.models import IdempotencyKey
+from canale.delivery.queue import hand_back_of_the_dead
+from canale.followers import invites
+from canale.live.announce import announce_reactions
+from canale.publishing.expire import expire_due
+
+logger = logging.getLogger(__name__)
+TICK_SECONDS = 1.0
+ANSWERS_KEPT = timedelta(days=1)
+
+Chore = Callable[[datetime], object]
+
+
+def _prune(now: datetime) -> None:
+    IdempotencyKey.objects.filter(created_at__lt=now - ANSWERS_KEPT).delete()
+    invites.prune(timezone.localdate(now))
+
+
+# How often, and what.
+CHORES: tuple[tuple[timedelta, Chore], ...] = (
+    (timedelta(seconds=1), announce_reactions),
+    (timedelta(seconds=5), lambda _: hand_back_of_the_dead()),
+    (timedelta(seconds=10), expire_due),
+    (timedelta(hours=1), _prune),
+)
+
+
+class Scheduler(threading.Thread):
+    """Does each chore in its rhythm until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(name="scheduler", daemon=True)
+        self._ended = threading.Event()
+        self._ticks = 0
+
+    def run(self) -> None:
+        while not self._ended.wait(TICK_SECONDS):
+            self.tick(timezone.now())
+        connection.close()
+
+    def tick(self, now: datetime) -> None:
+        """One bad chore does not stop the others. Counted in ticks: clocks may jump."""
+        close_old_connections()
+        for every, chore in CHORES:
+            if self._ticks % int(every.total_seconds()) == 0:
+                try:
+                    chore(now)
+                except Exception:
+                    logger.exception("A chore of the scheduler failed; it is tried again")
+        self._ticks += 1
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join(10)
