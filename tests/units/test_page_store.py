@@ -1,0 +1,319 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The page store in front of an app that counts how often it renders."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import brotli
+import pytest
+from django.http import HttpRequest, HttpResponse
+
+from canale.public import page_store
+from canale.public.page_store import PageStore, stored
+
+TEXT = "Strada chiusa per lavori. " * 60
+Headers = dict[bytes, bytes]
+Answered = tuple[int, Headers, bytes]
+
+
+class Renderer:
+    """What stands behind the store; `body` is what it says now."""
+
+    def __init__(self, handle: str | None = "cremona", until: float | None = None) -> None:
+        self.body, self.status = TEXT, 200
+        self.handle, self.until = handle, until
+        self.seen: list[dict[str, Any]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.seen.append(scope)
+        body, status = self.body, self.status
+        await self.gate.wait()
+        headers = [(b"Content-Type", b"text/html; charset=utf-8")]
+        if self.handle:
+            headers.append((b"X-Canale-Channel", self.handle.encode()))
+        if self.until:
+            headers.append((b"X-Canale-Until", str(self.until).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body.encode(), "more_body": False})
+
+
+async def ask(
+    store: PageStore, path: str = "/c/cremona/", method: str = "GET", query: str = "", **said: str
+) -> Answered:
+    start: dict[str, Any] = {}
+    body = b""
+
+    async def send(event: Any) -> None:
+        nonlocal body
+        if event["type"] == "http.response.start":
+            start.update(event)
+        else:
+            body += event.get("body", b"")
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in said.items()]
+    scope: Any = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": ("192.0.2.7", 1234),
+    }
+    await store(scope, receive, send)
+    return start["status"], dict(start["headers"]), body
+
+
+def run(flow: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(10):
+            await flow()
+
+    asyncio.run(whole())
+
+
+def test_a_page_is_rendered_once() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        first, second = await ask(store), await ask(store)
+        assert first == second
+        assert first[2].decode() == TEXT
+        assert len(app.seen) == 1
+
+    run(flow)
+
+
+def test_readers_who_come_at_once_wait_for_one_rendering() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        app.gate.clear()
+        store = PageStore(app)
+        readers = [asyncio.create_task(ask(store)) for _ in range(50)]
+        await asyncio.sleep(0.01)
+        readers[0].cancel()
+        app.gate.set()
+        answers = await asyncio.gather(*readers[1:])
+        assert {answer[0] for answer in answers} == {200}
+        assert len(app.seen) == 1
+
+    run(flow)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "decode"),
+    [
+        ("gzip, deflate, br", b"br", brotli.decompress),
+        ("gzip", b"gzip", gzip.decompress),
+        ("br;q=0, gzip;q=0.5", b"gzip", gzip.decompress),
+        ("identity", None, bytes),
+    ],
+)
+def test_each_reader_gets_the_encoding_it_takes(
+    accepted: str, encoding: bytes | None, decode: Callable[[bytes], bytes]
+) -> None:
+    async def flow() -> None:
+        _, headers, body = await ask(PageStore(Renderer()), accept_encoding=accepted)
+        assert headers.get(b"content-encoding") == encoding
+        assert int(headers[b"content-length"]) == len(body)
+        assert decode(body).decode() == TEXT
+
+    run(flow)
+
+
+def test_a_reader_who_has_the_page_is_told_so() -> None:
+    async def flow() -> None:
+        store = PageStore(Renderer())
+        etag = (await ask(store))[1][b"etag"].decode()
+        status, headers, body = await ask(store, if_none_match=f'"other", {etag}')
+        assert (status, body) == (304, b"")
+        assert headers[b"etag"].decode() == etag
+        assert (await ask(store, if_none_match='"other"'))[0] == 200
+
+    run(flow)
+
+
+def test_head_says_what_get_would() -> None:
+    async def flow() -> None:
+        store = PageStore(Renderer())
+        get, head = await ask(store), await ask(store, method="HEAD")
+        assert head[:2] == get[:2]
+        assert head[2] == b""
+
+    run(flow)
+
+
+def test_a_change_is_seen_at_once_and_only_in_its_channel() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        await ask(store)
+        store.forget("piacenza")
+        await ask(store)
+        assert len(app.seen) == 1
+        app.body = "Nuovo"
+        store.forget("cremona")
+        assert (await ask(store))[2] == b"Nuovo"
+
+    run(flow)
+
+
+def test_a_rendering_begun_before_a_change_is_not_kept() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        app.gate.clear()
+        store = PageStore(app)
+        early = asyncio.create_task(ask(store))
+        await asyncio.sleep(0.01)
+        store.forget("cremona")
+        app.body = "Nuovo"
+        late = asyncio.create_task(ask(store))
+        await asyncio.sleep(0.01)
+        app.gate.set()
+        assert (await early)[2].decode() == TEXT
+        # Who asks after the change does not wait for the older rendering.
+        assert (await late)[2] == b"Nuovo"
+        assert (await ask(store))[2] == b"Nuovo"
+
+    run(flow)
+
+
+def test_a_page_ends_at_its_moment() -> None:
+    async def flow() -> None:
+        now = 1_000.0
+        app = Renderer(until=1_010.0)
+        store = PageStore(app, clock=lambda: now)
+        await ask(store)
+        now = 1_009.9
+        await ask(store)
+        assert len(app.seen) == 1
+        now = 1_010.0
+        await ask(store)
+        assert len(app.seen) == 2
+
+    run(flow)
+
+
+def test_languages_have_their_own_pages() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        await ask(store, accept_language="it-IT,it;q=0.9")
+        await ask(store, accept_language="de")
+        assert len(app.seen) == 1
+        await ask(store, accept_language="en-GB,en;q=0.9")
+        await ask(store, cookie="other=1; canale_language=en", accept_language="it")
+        assert len(app.seen) == 2
+        assert dict(app.seen[1]["headers"])[b"accept-language"] == b"en"
+
+    run(flow)
+
+
+def test_a_view_learns_nothing_about_who_reads() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        await ask(
+            PageStore(app),
+            cookie="canale_follower=secret",
+            user_agent="Phone",
+            x_forwarded_for="192.0.2.7",
+            referer="https://example.org/",
+        )
+        assert app.seen[0]["client"] is None
+        assert {name for name, _ in app.seen[0]["headers"]} == {b"accept-language"}
+
+    run(flow)
+
+
+def test_parameters_of_others_lead_to_the_same_page() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        await ask(store)
+        await ask(store, query="utm_source=newsletter")
+        assert len(app.seen) == 1
+        await ask(store, "/c/cremona/older", query="before=7")
+        assert app.seen[1]["query_string"] == b"before=7"
+
+    run(flow)
+
+
+def test_what_is_not_marked_is_not_kept() -> None:
+    async def flow() -> None:
+        app = Renderer(handle=None)
+        store = PageStore(app)
+        await ask(store)
+        _, headers, _ = await ask(store)
+        assert len(app.seen) == 2
+        assert b"etag" not in headers
+
+    run(flow)
+
+
+def test_errors_are_not_kept_but_a_post_that_is_over_is() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        app.status = 500
+        await ask(store)
+        app.status = 410
+        await ask(store)
+        assert (await ask(store))[0] == 410
+        assert len(app.seen) == 2
+
+    run(flow)
+
+
+@pytest.mark.parametrize("path", ["/newsroom/", "/api/v1/me", "/static/public.css"])
+def test_personal_requests_pass_untouched(path: str) -> None:
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        await ask(store, path, cookie="canale_follower=secret")
+        await ask(store, path, cookie="canale_follower=secret")
+        assert len(app.seen) == 2
+        assert dict(app.seen[0]["headers"])[b"cookie"] == b"canale_follower=secret"
+
+    run(flow)
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_store, "STORED_BYTES", 20_000)
+
+    async def flow() -> None:
+        app = Renderer()
+        store = PageStore(app)
+        for number in range(20):
+            await ask(store, f"/c/cremona/p/{number}")
+        await ask(store, "/c/cremona/p/19")
+        assert len(app.seen) == 20
+        await ask(store, "/c/cremona/p/0")
+        assert len(app.seen) == 21
+
+    run(flow)
+
+
+def test_a_marked_view_says_whose_page_it_made() -> None:
+    until = datetime(2026, 11, 24, tzinfo=UTC)
+
+    @stored
+    def view(request: HttpRequest, known: bool) -> HttpResponse:
+        response = HttpResponse("x")
+        if known:
+            response.canale_channel, response.canale_until = "cremona", until  # type: ignore[attr-defined]
+        return response
+
+    headers = view(HttpRequest(), True).headers
+    assert headers["x-canale-channel"] == "cremona"
+    assert float(headers["x-canale-until"]) == until.timestamp()
+    assert "x-canale-channel" not in view(HttpRequest(), False).headers
