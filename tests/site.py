@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -118,6 +119,20 @@ class Site:
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
+
+    def inside(self, act: str, argument: object = None) -> Any:
+        """One of the acts of tests/inside.py, in the site's database."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.inside", act],
+            env=self.environment,
+            input=json.dumps(argument),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     def token(self) -> str:
         return self.run("token", "--channel", HANDLE)

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""kill -9 in mid fan-out: nobody is left out, and at most a chunk is told twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from canale.delivery.chunk import CHUNK_ADDRESSES
+from tests.site import Site, new_site, wait_until
+from tests.standins.push_service import PushService
+
+FOLLOWERS = 5_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def push() -> Iterator[PushService]:
+    with PushService() as service:
+        yield service
+
+
+@pytest.fixture
+def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
+    with new_site(tmp_path, CANALE_PUSH_ORIGINS=push.origin) as site:
+        yield site
+
+
+def kill_server(site: Site) -> int:
+    site.kill()
+    return 0
+
+
+def kill_worker(site: Site) -> int:
+    os.kill(site.workers()[0], signal.SIGKILL)
+    return 1
+
+
+def kill_everything(site: Site) -> int:
+    workers = site.workers()
+    site.kill()
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    return len(workers)
+
+
+@pytest.mark.parametrize("kill", [kill_server, kill_worker, kill_everything])
+def test_all_are_told_after_a_kill(
+    city: Site, push: PushService, kill: Callable[[Site], int]
+) -> None:
+    city.inside("follow", push.subscribe(FOLLOWERS))
+    number = int(str(city.post(city.token(), headline="Piena")["id"]))
+    wait_until(lambda: len(push.received) > FOLLOWERS // 5, seconds=60)
+    assert len(push.received) < FOLLOWERS
+    killed = kill(city)
+    if city.server is None:
+        city.start()
+
+    def told() -> Counter[str]:
+        return Counter(message.endpoint for message in list(push.received))
+
+    wait_until(lambda: len(told()) == FOLLOWERS, seconds=120)
+    wait_until(lambda: city.inside("counts", number)[0]["finished"], seconds=60)
+    twice = sum(count - 1 for count in told().values())
+    assert twice <= killed * CHUNK_ADDRESSES
+    row = city.inside("counts", number)[0]
+    assert (row["planned"], row["accepted"], row["retrying"]) == (FOLLOWERS, FOLLOWERS, 0)
+    assert not push.refused

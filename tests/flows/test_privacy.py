@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Database, logs and public answers hold nothing that leads to a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.site import HANDLE, Site, new_site, wait_until
+from tests.standins.push_service import Behaviour, PushService
+
+# A loopback address of its own, so that finding it anywhere means that it was kept.
+CITIZEN = "127.7.7.7"
+
+
+@pytest.fixture
+def push() -> Iterator[PushService]:
+    with PushService() as service:
+        yield service
+
+
+@pytest.fixture
+def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
+    with new_site(tmp_path, CANALE_PUSH_ORIGINS=push.origin, CANALE_RATE_LIMITS="on") as site:
+        yield site
+
+
+def test_nothing_kept_or_shown_leads_to_a_person(city: Site, push: PushService) -> None:
+    subscription, broken = push.subscribe(2)
+    transport = httpx.HTTPTransport(local_address=CITIZEN)
+    # localhost may be ::1 first; the citizen's address is of IPv4.
+    origin = f"http://127.0.0.1:{city.port}"
+    browser = httpx.Client(transport=transport, base_url=origin, headers={"Origin": origin})
+    body = {"push": subscription, "topics": [], "language": "it"}
+    answers = [
+        browser.post(f"/api/v1/channels/{HANDLE}/followers", json=body),
+        # Refused ones are logged nowhere either.
+        browser.post(
+            f"/api/v1/channels/{HANDLE}/followers",
+            json={**body, "push": {**subscription, "endpoint": "https://evil.example/secret-path"}},
+        ),
+        browser.get("/newsroom/accounts/login/"),
+        browser.get("/does-not-exist"),
+        browser.get("/newsroom/"),
+    ]
+    assert answers[0].status_code == 201, answers[0].text
+    cookie = browser.cookies["canale_follower"]
+    other = httpx.Client(transport=httpx.HTTPTransport(local_address=CITIZEN), base_url=origin)
+    other.post(f"/api/v1/channels/{HANDLE}/followers", json={**body, "push": broken})
+    push.behave(Behaviour(status=403), broken["endpoint"])
+    token = city.token()
+    post = city.post(token, headline="Riservatezza", text="Testo")
+    wait_until(lambda: city.inside("counts", int(str(post["id"])))[0]["finished"])
+    answers += [
+        browser.put(f"/api/v1/posts/{post['id']}/reaction", json={"emoji": "👍"}),
+        browser.post(f"/api/v1/channels/{HANDLE}/invites", json={}),
+        browser.get("/api/v1/me"),
+    ]
+    for path in _public_paths(int(str(post["id"]))):
+        answers.append(browser.get(path))
+    kept = city.inside("dump")
+    log = city.log()
+    shown = "\n".join(answer.text + str(answer.headers.multi_items()) for answer in answers[1:])
+
+    secrets = {"the reader's cookie": cookie}
+    for number, given in enumerate((subscription, broken)):
+        secrets[f"endpoint {number}"] = given["endpoint"]
+        secrets[f"endpoint's path {number}"] = urlsplit(given["endpoint"]).path.rsplit("/", 1)[1]
+        secrets[f"p256dh {number}"] = given["keys"]["p256dh"]
+        secrets[f"auth {number}"] = given["keys"]["auth"]
+    secrets["the citizen's network address"] = CITIZEN
+    for place, text in {"database": kept, "log": log, "answers": shown}.items():
+        for name, secret in secrets.items():
+            assert secret not in text, f"{name} is in the {place}"
+    assert "secret-path" not in kept + log
+    addresses = set(re.findall(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", kept))
+    assert not addresses, f"network addresses in the database: {addresses}"
+
+
+def _public_paths(post: int) -> list[str]:
+    pages = ["", "feed.atom", "feed.rss", "feed.json", "qr.svg", "qr.png", "poster.pdf"]
+    pages += [f"p/{post}", f"p/{post}/card"]
+    return [
+        "/",
+        *(f"/c/{HANDLE}/{page}" for page in pages),
+        "/privacy",
+        "/legal",
+        "/accessibility",
+        "/media-policy",
+        "/manifest.webmanifest",
+        "/sw.js",
+        f"/api/v1/channels/{HANDLE}",
+        f"/api/v1/channels/{HANDLE}/posts",
+        "/api/v1/openapi.json",
+        "/healthz",
+        "/readyz",
+    ]

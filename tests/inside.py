@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Acts in the database of a running site, by canale's own code: ``python -m tests.inside ACT``.
+
+A test talks to it through `Site.inside`; it runs in a process of its own, whose settings are the
+site's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import django
+
+
+def follow(subscriptions: list[dict[str, Any]]) -> int:
+    """Make a follower of each push subscription, without a welcome."""
+    from django.db import transaction
+
+    from canale.channel.channels import default_channel
+    from canale.followers import follow as following
+    from canale.followers.readers import new_token
+
+    channel = default_channel()
+    assert channel is not None
+    with transaction.atomic():
+        for subscription in subscriptions:
+            address = ("push", subscription)
+            following.follow(channel, new_token(), address=address, topics=[], language="it")
+    return len(subscriptions)
+
+
+def rows(_: object) -> dict[str, int]:
+    """How many rows each table has."""
+    from django.apps import apps
+
+    return {model._meta.db_table: model.objects.count() for model in apps.get_models()}
+
+
+def dump(_: object) -> str:
+    """Everything in the database, with binary columns in hexadecimal and as text."""
+    from django.db import connection
+
+    said: list[str] = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names():
+            cursor.execute(f'SELECT * FROM "{table}"')
+            for row in cursor.fetchall():
+                said.extend(_shown(value) for value in row)
+    return "\n".join(said)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bytes | memoryview):
+        raw = bytes(value)
+        return f"{raw.hex()} {raw.decode('latin-1')}"
+    return str(value)
+
+
+def counts(post_id: int) -> list[dict[str, Any]]:
+    """What the newsroom shows of a post's way."""
+    from canale.channel.models import Post
+    from canale.delivery.progress import progress
+
+    said = []
+    for row in progress(Post.objects.get(pk=post_id)):
+        names = ("transport", "purpose", "planned", "accepted", "gone", "rejected", "skipped")
+        more = ("expired", "retrying", "finished", "stopped")
+        said.append({name: getattr(row, name) for name in (*names, *more)})
+    return said
+
+
+def age(days: float) -> None:
+    """Let all posts be so many days older."""
+    from datetime import timedelta
+
+    from django.db.models import F
+
+    from canale.channel.models import Post
+
+    past = timedelta(days=days)
+    Post.objects.update(
+        published_at=F("published_at") - past, visible_until=F("visible_until") - past
+    )
+
+
+ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age)}
+
+if __name__ == "__main__":
+    django.setup()
+    print(json.dumps(ACTS[sys.argv[1]](json.load(sys.stdin))))
