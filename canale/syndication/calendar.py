@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Events and deadlines for the phone's calendar (RFC 5545)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext as _
+from icalendar import Alarm, Calendar, Event
+
+from canale.channel.links import post_url
+from canale.channel.models import Kind, Post, State
+from canale.channel.text import render_plain
+from canale.settings import settings
+
+EVENT_LENGTH = timedelta(hours=1)
+"""Of an event whose end nobody said."""
+REMINDER = {Kind.EVENT.value: timedelta(hours=2), Kind.DEADLINE.value: timedelta(days=1)}
+
+
+class NoMoment(Exception):  # noqa: N818
+    """The post has no date to put into a calendar."""
+
+
+def post_ics(post: Post, now: datetime) -> bytes:
+    """One entry, which replaces the phone's older copy of it. Raises NoMoment."""
+    if post.starts_at is None or post.kind not in REMINDER:
+        raise NoMoment
+    calendar = Calendar()
+    calendar.add("prodid", "-//canale//canale//IT")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(_entry(post, post.starts_at, now))
+    ics: bytes = calendar.to_ical()
+    return ics
+
+
+def _entry(post: Post, starts_at: datetime, now: datetime) -> Event:
+    entry = Event()
+    entry.add("uid", f"post-{post.pk}@{urlsplit(settings.base_url).hostname}")
+    entry.add("dtstamp", now)
+    entry.add("sequence", max(0, post.revisions.count() - 1))
+    entry.add("summary", post.headline)
+    entry.add("description", f"{render_plain(post.text)}\n\n{post_url(post)}".strip())
+    entry.add("url", post_url(post))
+    entry.add("dtstart", starts_at)
+    if post.kind == Kind.EVENT:
+        entry.add("dtend", post.ends_at or starts_at + EVENT_LENGTH)
+    if post.place:
+        entry.add("location", post.place)
+    withdrawn = post.state == State.WITHDRAWN
+    entry.add("status", "CANCELLED" if withdrawn else "CONFIRMED")
+    if not withdrawn:
+        entry.add_component(_reminder(post))
+    return entry
+
+
+def _reminder(post: Post) -> Alarm:
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", _("Reminder: %(headline)s") % {"headline": post.headline})
+    alarm.add("trigger", -REMINDER[post.kind])
+    return alarm

@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The channel for feed readers: Atom (RFC 4287), RSS 2.0, JSON Feed 1.1."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.conf import settings as django_settings
+from django.utils.feedgenerator import Atom1Feed, Enclosure, Rss201rev2Feed, SyndicationFeed
+from django.utils.html import format_html, format_html_join
+
+from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.models import Channel, Post
+from canale.channel.text import excerpt, render_html
+
+SUMMARY_LENGTH = 280
+# XML 1.0, section 2.2: what may not stand in a document, however escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def atom(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
+    """``posts`` newest first; bytes in UTF-8."""
+    return _written(Atom1Feed, channel, posts, "feed.atom")
+
+
+def rss(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
+    return _written(Rss201rev2Feed, channel, posts, "feed.rss")
+
+
+def _written(
+    kind: type[SyndicationFeed], channel: Channel, posts: Sequence[Post], name: str
+) -> bytes:
+    feed = kind(
+        title=_clean(channel.name),
+        link=channel_url(channel),
+        description=_clean(channel.description or channel.name),
+        language=django_settings.LANGUAGE_CODE,
+        feed_url=channel_url(channel) + name,
+        feed_guid=channel_url(channel),
+    )
+    for post in posts:
+        feed.add_item(
+            title=_clean(post.headline),
+            link=post_url(post),
+            description=_clean(_content(post)),
+            unique_id=post_url(post),
+            unique_id_is_permalink=True,
+            pubdate=post.published_at,
+            updateddate=post.corrected_at or post.published_at,
+            categories=[topic.name for topic in post.topics.all()],
+            enclosures=_enclosures(post) if kind is Rss201rev2Feed else [],
+        )
+    text: str = feed.writeString("utf-8")
+    return text.encode()
+
+
+def json_feed(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
+    """https://www.jsonfeed.org/version/1.1/"""
+    document = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": channel.name,
+        "home_page_url": channel_url(channel),
+        "feed_url": channel_url(channel) + "feed.json",
+        "description": channel.description,
+        "icon": avatar_url(channel, "512"),
+        "language": django_settings.LANGUAGE_CODE,
+        "items": [_item(post) for post in posts],
+    }
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _item(post: Post) -> dict[str, object]:
+    changed = post.corrected_at or post.published_at
+    item: dict[str, object] = {
+        "id": post_url(post),
+        "url": post_url(post),
+        "title": post.headline,
+        "content_html": _content(post),
+        "summary": excerpt(post.text, SUMMARY_LENGTH),
+        "date_published": post.published_at.isoformat() if post.published_at else None,
+        "date_modified": changed.isoformat() if changed else None,
+        "tags": [topic.name for topic in post.topics.all()],
+    }
+    images = list(post.images.all())
+    if images:
+        item["image"] = image_url(images[0], "share")
+    return item
+
+
+def _content(post: Post) -> str:
+    images = format_html_join(
+        "",
+        '<p><img src="{}" alt="{}"></p>',
+        ((image_url(image, "share"), image.alt) for image in post.images.all()),
+    )
+    return format_html("{}{}", render_html(post.text), images)
+
+
+def _enclosures(post: Post) -> list[Enclosure]:
+    """The first image: readers of RSS show no other."""
+    for image in post.images.all()[:1]:
+        file = image.files.filter(name="share").first()
+        if file is not None:
+            return [Enclosure(image_url(image, "share"), str(len(file.data)), file.mime)]
+    return []
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("", text)
