@@ -4,8 +4,8 @@
 
 ``*bold*``, ``_italic_``, ``~strike~``, monospace between three backquotes, code between one.
 Lines that begin with ``- ``, ``* `` or ``1. `` are lists, with ``> `` quotes; links are found
-by themselves. As in WhatsApp (faq.whatsapp.com/539178204879377), a mark counts only at the edge of a word and
-within its line.
+by themselves. As in WhatsApp (faq.whatsapp.com/539178204879377), a mark counts only at the
+edge of a word and within its line.
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The first account: made by whoever can read what the first start printed."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import transaction
+
+from canale.accounts import audit
+from canale.accounts.models import Membership, Role, SetupLink, Staff
+from canale.accounts.tokens import secret_hash
+from canale.channel.models import Channel
+from canale.settings import settings
+
+
+class AlreadySetUp(Exception):  # noqa: N818
+    """There is an account; more of them are made by an administrator."""
+
+
+@transaction.atomic
+def make_setup_link() -> str:
+    """A new link's absolute address; older ones end. Raises AlreadySetUp."""
+    if Staff.objects.exists():
+        raise AlreadySetUp
+    secret = secrets.token_urlsafe(24)
+    close()
+    SetupLink.objects.create(secret_hash=secret_hash(secret))
+    return f"{settings.base_url}/newsroom/setup/{secret}/"
+
+
+def is_open(secret: str) -> bool:
+    return SetupLink.objects.filter(secret_hash=secret_hash(secret)).exists()
+
+
+def claim(secret: str) -> bool:
+    """Use the link up, inside the caller's transaction; False for whoever comes second."""
+    return SetupLink.objects.filter(secret_hash=secret_hash(secret)).delete()[0] == 1
+
+
+def close() -> None:
+    SetupLink.objects.all().delete()
+
+
+@transaction.atomic
+def make_admin(channel: Channel, email: str, password: str, *, by: str) -> Staff:
+    """An account that may do everything in a channel. The password has been checked."""
+    staff = Staff.objects.create_user(email, password)
+    Membership.objects.create(staff=staff, channel=channel, role=Role.ADMIN)
+    close()
+    audit.record(by, "staff.added", channel.handle, email=staff.email, role=Role.ADMIN.value)
+    return staff
