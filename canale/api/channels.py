@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a channel is, and its posts: to read."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja import Query, Router
+
+from canale.api.problems import not_found
+from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
+from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.models import Channel, Post
+from canale.channel.text import render_html
+from canale.delivery.transports.registry import follow_parameters
+from canale.followers.models import ChannelCount
+from canale.reactions.tallies import counts
+from canale.settings import settings
+
+router = Router(tags=["channel"])
+PAGE_POSTS = 20
+
+
+def find_channel(handle: str) -> Channel:
+    """Raises Problem (404)."""
+    channel = Channel.objects.filter(handle=handle).first() if "\0" not in handle else None
+    if channel is None:
+        raise not_found()
+    return channel
+
+
+@router.get(
+    "/channels/{handle}", response={200: ChannelOut, 404: ProblemOut}, summary="The channel"
+)
+def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
+    channel = find_channel(handle)
+    followers = ChannelCount.objects.filter(channel=channel).values_list("followers", flat=True)
+    return ChannelOut(
+        handle=channel.handle,
+        name=channel.name,
+        description=channel.description,
+        url=channel_url(channel),
+        avatar=avatar_url(channel, "192"),
+        followers=followers.first() or 0,
+        vapid_public_key=follow_parameters()["push"]["applicationServerKey"],
+        topics=[TopicOut(slug=topic.slug, name=topic.name) for topic in channel.topics.all()],
+        reactions=channel.reaction_set,
+        retention_days=channel.retention_days,
+    )
+
+
+@router.get(
+    "/channels/{handle}/posts",
+    response={200: PostsOut, 404: ProblemOut, 422: ProblemOut},
+    summary="Visible posts, newest first",
+    description="`before` is the id of the last post that you have.",
+)
+def read_posts(
+    request: HttpRequest,
+    handle: str,
+    before: Query[Id | None] = None,
+) -> PostsOut:
+    channel = find_channel(handle)
+    posts: QuerySet[Post] = channel.posts.visible(timezone.now()).newest_first()
+    if before is not None:
+        last = channel.posts.filter(pk=before).first()
+        if last is None or last.published_at is None:
+            raise not_found()
+        posts = posts.filter(published_at__lte=last.published_at).exclude(
+            published_at=last.published_at, pk__gte=last.pk
+        )
+    rows = list(
+        posts.prefetch_related("images", "topics", "revisions").select_related("channel")[
+            : PAGE_POSTS + 1
+        ]
+    )
+    shown = rows[:PAGE_POSTS]
+    tallies = counts([post.pk for post in shown])
+    return PostsOut(
+        posts=[_post(post, tallies[post.pk]) for post in shown],
+        next=_next(channel, shown[-1]) if len(rows) > PAGE_POSTS else None,
+    )
+
+
+def _next(channel: Channel, last: Post) -> str:
+    return f"{settings.base_url}/api/v1/channels/{channel.handle}/posts?before={last.pk}"
+
+
+def _post(post: Post, reactions: dict[str, int]) -> PostOut:
+    latest = list(post.revisions.all())[-1]
+    return PostOut.model_validate(
+        {
+            "id": post.pk,
+            "url": post_url(post),
+            "kind": post.kind,
+            "headline": post.headline,
+            "text": post.text,
+            "html": str(render_html(post.text)),
+            "published_at": post.published_at,
+            "visible_until": post.visible_until,
+            "corrected_at": post.corrected_at,
+            "correction": latest.note or None,
+            "starts_at": post.starts_at,
+            "ends_at": post.ends_at,
+            "place": post.place,
+            "all_clear_of": post.all_clear_of_id,
+            "topics": [topic.slug for topic in post.topics.all()],
+            "images": [
+                ImageOut(
+                    small=image_url(image, "small"),
+                    large=image_url(image, "large"),
+                    width=image.width,
+                    height=image.height,
+                    alt=image.alt,
+                )
+                for image in post.images.all()
+            ],
+            "reactions": reactions,
+        }
+    )

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every call must pass before it is read: size, form, origin, pace, token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.utils.translation import gettext as _
+from ninja.security import HttpBearer
+
+from canale.accounts import tokens
+from canale.accounts.models import Token
+from canale.api.problems import Problem, problem_response, too_often
+from canale.net.rate_limits import RateLimiter
+from canale.settings import settings
+
+READER_BYTES = 8 * 1024
+# Ten images, in base64.
+POST_BYTES = 30 * 2**20
+_limiter = RateLimiter()
+
+View = Callable[..., HttpResponseBase]
+
+
+def limited(request: HttpRequest, bucket: str, limit: int, per_seconds: int) -> None:
+    """Raises Problem (429). The limits allow for a whole town behind one carrier's address."""
+    if settings.rate_limits:
+        client = request.META.get("REMOTE_ADDR") or ""
+        wait = _limiter.allow(bucket, client, limit, per_seconds)
+        if wait is not None:
+            raise too_often(wait)
+
+
+def same_origin(request: HttpRequest) -> None:
+    """Refuse what another site makes a reader's browser do. Raises Problem (403).
+
+    Browsers say where a request comes from (Fetch Metadata; RFC 6454, section 7); programs say
+    nothing, and hold no reader's cookie.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    own = {settings.base_url, f"{request.scheme}://{request.get_host()}"}
+    if (site and site not in ("same-origin", "none")) or (origin and origin not in own):
+        raise Problem(HTTPStatus.FORBIDDEN, _("This can only be done from the channel's own page."))
+
+
+def guarded(view: View) -> View:
+    """Wraps the API: sizes and forms before, problem documents for what the router refuses."""
+
+    def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        try:
+            _check_size(request)
+            _check_form(request)
+        except Problem as problem:
+            return problem_response(problem)
+        response = view(request, *args, **kwargs)
+        if isinstance(response, HttpResponseNotAllowed):
+            allow = response.headers["Allow"]
+            detail = _("This address takes %(methods)s only.") % {"methods": allow}
+            said = Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow})
+            return problem_response(said)
+        return response
+
+    guard.csrf_exempt = True  # type: ignore[attr-defined]
+    return guard
+
+
+def _check_size(request: HttpRequest) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    limit = POST_BYTES if request.headers.get("Authorization") else READER_BYTES
+    if not length.isdigit() or int(length) > limit:
+        detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+def _check_form(request: HttpRequest) -> None:
+    """A form of another site can send neither JSON nor an empty PUT."""
+    has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
+    needs_json = request.method in ("POST", "PUT", "PATCH") or has_body
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    if needs_json and request.content_type != "application/json":
+        detail = _("Send JSON, with the content type application/json.")
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+
+
+class TokenAuth(HttpBearer):
+    """``Authorization: Bearer <token>`` (RFC 6750)."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Token | None:
+        found = tokens.find(token)
+        if found is None:
+            limited(request, "wrong token", 20, 60)
+        return found

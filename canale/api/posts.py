@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Publish, correct, withdraw: by programs with a token."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from typing import Annotated
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Body, Header, Query, Router
+from pydantic import Field
+
+from canale.accounts.models import IdempotencyKey, Token
+from canale.api.channels import find_channel
+from canale.api.guards import TokenAuth
+from canale.api.problems import Problem, not_found
+from canale.api.schemas import (
+    CorrectionIn,
+    Id,
+    NewImageIn,
+    PostIn,
+    PostStateOut,
+    ProblemOut,
+    WithdrawalIn,
+)
+from canale.channel.links import post_url
+from canale.channel.models import Channel, Post, State
+from canale.publishing.correct import NotVisible, correct
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.withdraw import withdraw
+from canale.publishing.wording import KeptImage, NewImage, PostRefused, Wording, check
+
+router = Router(tags=["posts"], auth=TokenAuth())
+REFUSALS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut, 415: ProblemOut}
+Key = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+Reason = Annotated[str, Field(max_length=200)]
+
+
+def _token(request: HttpRequest, channel: Channel) -> Token:
+    """The caller's token, if it is of this channel. Raises Problem (403)."""
+    token: Token = request.auth  # type: ignore[attr-defined]
+    if token.channel_id != channel.pk:
+        raise Problem(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
+    return token
+
+
+@router.post(
+    "/channels/{handle}/posts",
+    response={201: PostStateOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    summary="Publish a post",
+    description="A repeated call with the same `Idempotency-Key` publishes once.",
+)
+def create_post(
+    request: HttpRequest,
+    response: HttpResponse,
+    handle: str,
+    payload: PostIn,
+    idempotency_key: Header[Key | None] = None,
+) -> tuple[int, dict[str, object]]:
+    channel = find_channel(handle)
+    token = _token(request, channel)
+    wording = _wording(payload)
+    # Outside the transaction: it decodes images.
+    check(channel, wording)
+    with transaction.atomic():
+        answer = _answered_before(token, idempotency_key, request.body)
+        if not answer:
+            answer = _create(channel, wording, by=f"token:{token.name}", draft=payload.draft)
+            IdempotencyKey.objects.filter(token=token, key=idempotency_key).update(response=answer)
+    response.headers["Location"] = str(answer["url"])
+    return HTTPStatus.CREATED, answer
+
+
+def _wording(payload: PostIn) -> Wording:
+    return Wording(
+        kind=payload.kind,
+        headline=payload.headline,
+        text=payload.text,
+        topics=tuple(payload.topics),
+        starts_at=payload.starts_at,
+        ends_at=payload.ends_at,
+        place=payload.place,
+        all_clear_of=payload.all_clear_of,
+        images=_new_images(payload.images),
+    )
+
+
+def _new_images(images: list[NewImageIn]) -> tuple[NewImage, ...]:
+    return tuple(NewImage(image.data, image.alt) for image in images)
+
+
+def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, object]:
+    """What the same call was answered with; {} for a new one, whose key is taken now.
+
+    Raises Problem (422) when the key came with another call.
+    """
+    if key is None:
+        return {}
+    asked = hashlib.sha256(body).digest()
+    known, created = IdempotencyKey.objects.get_or_create(
+        token=token, key=key, defaults={"request_hash": asked}
+    )
+    if not created and bytes(known.request_hash) != asked:
+        detail = _("This Idempotency-Key was used for another post.")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    answer: dict[str, object] = known.response
+    return answer
+
+
+def _create(channel: Channel, wording: Wording, *, by: str, draft: bool) -> dict[str, object]:
+    post = save_draft(channel, wording, by=by)
+    if not draft:
+        post = publish(post, by=by)
+    return _state(post)
+
+
+def _state(post: Post) -> dict[str, object]:
+    return {"id": post.pk, "url": post_url(post), "state": post.state}
+
+
+def _find_post(request: HttpRequest, post_id: int) -> Post:
+    """Raises Problem (403, 404)."""
+    post = Post.objects.select_related("channel").filter(pk=post_id).first()
+    if post is None:
+        raise not_found()
+    _token(request, post.channel)
+    return post
+
+
+@router.patch(
+    "/posts/{post_id}",
+    response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    summary="Correct a post",
+)
+def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> dict[str, object]:
+    post = _find_post(request, post_id)
+    if post.state == State.DRAFT:
+        raise Problem(HTTPStatus.CONFLICT, _("The post is a draft."))
+    try:
+        correct(post, _corrected(post, payload), note=payload.note, by=_by(request))
+    except NotVisible:
+        raise _not_visible() from None
+    post.refresh_from_db()
+    return _state(post)
+
+
+def _corrected(post: Post, payload: CorrectionIn) -> Wording:
+    given = payload.dict(exclude_unset=True)
+    kept = tuple(KeptImage(image.pk, image.alt) for image in post.images.all())
+    return Wording(
+        kind=payload.kind or post.kind,
+        headline=payload.headline or post.headline,
+        text=post.text if payload.text is None else payload.text,
+        topics=tuple(
+            [topic.slug for topic in post.topics.all()]
+            if payload.topics is None
+            else payload.topics
+        ),
+        starts_at=payload.starts_at if "starts_at" in given else post.starts_at,
+        ends_at=payload.ends_at if "ends_at" in given else post.ends_at,
+        place=post.place if payload.place is None else payload.place,
+        all_clear_of=post.all_clear_of_id,
+        images=kept if payload.images is None else _new_images(payload.images),
+    )
+
+
+def _by(request: HttpRequest) -> str:
+    token: Token = request.auth  # type: ignore[attr-defined]
+    return f"token:{token.name}"
+
+
+def _not_visible() -> Problem:
+    return Problem(HTTPStatus.CONFLICT, _("The post is not visible any more."))
+
+
+@router.delete(
+    "/posts/{post_id}",
+    response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    summary="Withdraw a post",
+    description="The reason, which readers see, is in the body or in the query.",
+)
+def withdraw_post(
+    request: HttpRequest,
+    post_id: Id,
+    payload: Body[WithdrawalIn | None] = None,
+    reason: Query[Reason | None] = None,
+) -> dict[str, object]:
+    post = _find_post(request, post_id)
+    said = payload.reason if payload else reason
+    if not said:
+        raise PostRefused({"reason": [_("Say why: readers see it.")]})
+    try:
+        return _state(withdraw(post, reason=said, by=_by(request)))
+    except NotVisible:
+        raise _not_visible() from None

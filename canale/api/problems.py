@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What goes wrong is said in one form: problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from canale.publishing.wording import PostRefused
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(Exception):  # noqa: N818
+    """Ends a call with a problem document; ``errors`` is {field: [sentence, …]}."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: dict[str, list[str]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+        self.errors, self.headers = errors, headers or {}
+
+
+def problem_response(problem: Problem) -> HttpResponse:
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+    }
+    if problem.errors:
+        document["errors"] = problem.errors
+    return HttpResponse(
+        json.dumps(document, ensure_ascii=False),
+        status=problem.status.value,
+        content_type="application/problem+json",
+        headers={"Cache-Control": "no-store", **problem.headers},
+    )
+
+
+def too_often(seconds: float) -> Problem:
+    wait = max(1, math.ceil(seconds))
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        _("Too many at once. Try again in %(seconds)d seconds.") % {"seconds": wait},
+        headers={"Retry-After": str(wait)},
+    )
+
+
+def not_found() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, _("There is nothing at this address."))
+
+
+def _refused(error: PostRefused) -> Problem:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=error.errors)
+
+
+def _no_token(error: AuthenticationError) -> Problem:
+    detail = _("A valid token is needed.")
+    return Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _framework(error: HttpError) -> Problem:
+    return Problem(HTTPStatus(error.status_code), str(error))
+
+
+def _too_big(error: RequestDataTooBig) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large."))
+
+
+def _suspicious(error: SuspiciousOperation) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
+
+
+def _busy(error: OperationalError) -> Problem:
+    logger.error("The database did not answer", exc_info=error)
+    detail = _("The service is busy. Try again in a moment.")
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+
+
+def _unforeseen(error: Exception) -> Problem:
+    logger.error("A call failed", exc_info=error)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
+
+
+def _invalid(error: ValidationError) -> Problem:
+    errors: dict[str, list[str]] = {}
+    for found in error.errors:
+        # "body", "payload", "images", 0, "alt": the first two are the framework's.
+        field = ".".join(str(part) for part in found["loc"][2:] or found["loc"][-1:])
+        errors.setdefault(field, []).append(str(found["msg"]))
+    detail = _("Some values cannot be used: %(fields)s.") % {"fields": ", ".join(errors)}
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+# What each kind of error becomes; an error that nobody foresaw is logged, and says nothing.
+_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
+    Problem: lambda problem: problem,
+    PostRefused: _refused,
+    ValidationError: _invalid,
+    AuthenticationError: _no_token,
+    HttpError: _framework,
+    Http404: lambda _: not_found(),
+    RequestDataTooBig: _too_big,
+    SuspiciousOperation: _suspicious,
+    OperationalError: _busy,
+    Exception: _unforeseen,
+}
+
+
+def install(api: NinjaAPI) -> None:
+    """Let every error of the API become a problem document."""
+    for kind, become in _PROBLEMS.items():
+        api.add_exception_handler(kind, partial(_handle, become))
+
+
+def _handle(
+    become: Callable[[Any], Problem], request: HttpRequest, error: Exception | type[Exception]
+) -> HttpResponse:
+    return problem_response(become(error))

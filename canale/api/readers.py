@@ -1,0 +1,245 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a citizen's page does: follow, choose, react, invite, be forgotten."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+
+from canale.api.channels import find_channel
+from canale.api.guards import limited, same_origin
+from canale.api.problems import Problem, not_found
+from canale.api.schemas import (
+    FollowerIn,
+    FollowingOut,
+    Id,
+    InviteOut,
+    MeIn,
+    MeOut,
+    ProblemOut,
+    ReactionIn,
+    ReactionsOut,
+    Slug,
+)
+from canale.channel.links import invite_url
+from canale.channel.models import Post
+from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.registry import check_address
+from canale.delivery.welcome import plan_welcome
+from canale.followers import follow as following
+from canale.followers.forget import forget
+from canale.followers.invites import make_invite
+from canale.followers.models import Follower
+from canale.followers.readers import COOKIE, is_token, new_token, token_hash
+from canale.reactions import react as reacting
+from canale.reactions.tallies import counts
+from canale.settings import settings
+
+router = Router(tags=["readers"])
+# The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+COOKIE_SECONDS = 400 * 24 * 3600
+REFUSALS = {
+    403: ProblemOut, 404: ProblemOut, 413: ProblemOut,
+    415: ProblemOut, 422: ProblemOut, 429: ProblemOut,
+}  # fmt: skip
+
+
+def _known(request: HttpRequest) -> str | None:
+    token = request.COOKIES.get(COOKIE, "")
+    return token if is_token(token) else None
+
+
+def _remember(response: HttpResponse, token: str) -> None:
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.base_url.startswith("https://"),
+    )
+
+
+@router.post(
+    "/channels/{handle}/followers",
+    response={200: FollowingOut, 201: FollowingOut, **REFUSALS},
+    summary="Follow, or bring a device's address up to date",
+)
+def follow(
+    request: HttpRequest, response: HttpResponse, handle: str, payload: FollowerIn
+) -> tuple[int, FollowingOut]:
+    same_origin(request)
+    limited(request, "follow", 300, 60)
+    channel = find_channel(handle)
+    address = _address(payload)
+    token = _known(request) or new_token()
+    with transaction.atomic():
+        try:
+            followed = following.follow(
+                channel,
+                token,
+                address=address,
+                topics=payload.topics,
+                language=payload.language,
+                invite=payload.invite,
+            )
+        except following.UnknownTopic as error:
+            raise _unknown_topic(error) from None
+        if followed.new_address_id is not None:
+            plan_welcome(followed.new_address_id)
+    _remember(response, token)
+    status = HTTPStatus.CREATED if followed.created else HTTPStatus.OK
+    return status, _following(followed.follower)
+
+
+def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
+    """Raises Problem (422) for what is no known push service's."""
+    if payload.push is None:
+        return None
+    given: dict[str, object] = payload.push.dict()
+    try:
+        check_address("push", given)
+    except AddressRefused as refused:
+        detail = _("Notifications cannot be sent to this device.")
+        errors = {"push": [refused.reason]}
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
+    return "push", given
+
+
+def _unknown_topic(error: following.UnknownTopic) -> Problem:
+    detail = _("Unknown topics: %(topics)s.") % {"topics": ", ".join(error.slugs)}
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
+
+
+def _following(follower: Follower) -> FollowingOut:
+    return FollowingOut(
+        channel=follower.channel.handle,
+        muted=follower.muted,
+        topics=[topic.slug for topic in follower.topics.all()],
+        language=follower.language,
+        push=any(address.kind == "push" for address in follower.addresses.all()),
+    )
+
+
+@router.get("/me", response=MeOut, summary="What this device follows and reacted")
+def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
+    response.headers["Cache-Control"] = "no-store"
+    token = _known(request)
+    if token is None:
+        return MeOut(following=[], reactions={})
+    reactions = reacting.of_reader(token_hash(token))
+    return MeOut(
+        following=[_following(follower) for follower in following.following(token)],
+        reactions={str(post_id): emoji for post_id, emoji in reactions.items()},
+    )
+
+
+@router.patch("/me", response={200: FollowingOut, **REFUSALS}, summary="Mute, topics, language")
+def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
+    same_origin(request)
+    limited(request, "change", 300, 60)
+    channel = find_channel(payload.channel)
+    token = _known(request)
+    try:
+        follower = token and following.update(
+            channel,
+            token,
+            muted=payload.muted,
+            topics=payload.topics,
+            language=payload.language,
+        )
+    except following.UnknownTopic as error:
+        raise _unknown_topic(error) from None
+    if not follower:
+        raise Problem(HTTPStatus.NOT_FOUND, _("This device does not follow the channel."))
+    return _following(follower)
+
+
+@router.delete(
+    "/me",
+    response={204: None, **REFUSALS},
+    summary="Forget me; with `channel`: stop following",
+)
+def forget_me(
+    request: HttpRequest, response: HttpResponse, channel: Query[Slug | None] = None
+) -> tuple[int, None]:
+    same_origin(request)
+    limited(request, "change", 300, 60)
+    token = _known(request)
+    if channel is not None:
+        found = find_channel(channel)
+        if token:
+            following.unfollow(found, token)
+        return HTTPStatus.NO_CONTENT, None
+    if token:
+        with transaction.atomic():
+            forget(token)
+            reacting.forget(token_hash(token))
+    response.delete_cookie(COOKIE, samesite="Lax")
+    return HTTPStatus.NO_CONTENT, None
+
+
+def _visible_post(post_id: int) -> Post:
+    """Raises Problem (404; 410 when its time is over)."""
+    post = Post.objects.select_related("channel").filter(pk=post_id).first()
+    if post is None or post.published_at is None:
+        raise not_found()
+    if not post.is_visible(timezone.now()):
+        raise Problem(HTTPStatus.GONE, _("The post is not visible any more."))
+    return post
+
+
+@router.put(
+    "/posts/{post_id}/reaction",
+    response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
+    summary="React, or react otherwise",
+)
+def react(
+    request: HttpRequest, response: HttpResponse, post_id: Id, payload: ReactionIn
+) -> ReactionsOut:
+    same_origin(request)
+    limited(request, "react", 600, 60)
+    post = _visible_post(post_id)
+    token = _known(request) or new_token()
+    try:
+        reacting.react(post, token_hash(token), payload.emoji)
+    except reacting.NotInSet:
+        allowed = " ".join(post.channel.reaction_set)
+        detail = _("Choose one of %(emoji)s.") % {"emoji": allowed}
+        errors = {"emoji": [detail]}
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
+    _remember(response, token)
+    return ReactionsOut(counts=counts([post.pk])[post.pk], mine=payload.emoji)
+
+
+@router.delete(
+    "/posts/{post_id}/reaction",
+    response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
+    summary="Take the reaction back",
+)
+def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
+    same_origin(request)
+    limited(request, "react", 600, 60)
+    post = _visible_post(post_id)
+    token = _known(request)
+    if token:
+        reacting.take_back(post, token_hash(token))
+    return ReactionsOut(counts=counts([post.pk])[post.pk], mine=None)
+
+
+@router.post(
+    "/channels/{handle}/invites",
+    response={201: InviteOut, **REFUSALS},
+    summary="A link that brings others, and says nothing about who made it",
+)
+def invite(request: HttpRequest, handle: str) -> tuple[int, InviteOut]:
+    same_origin(request)
+    limited(request, "invite", 60, 60)
+    url = invite_url(make_invite(find_channel(handle)).code)
+    return HTTPStatus.CREATED, InviteOut(url=url, qr=f"{url}/qr.svg")

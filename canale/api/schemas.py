@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The shapes of what comes in and goes out; OpenAPI is made of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from ninja import Schema
+from pydantic import AwareDatetime, Base64Bytes, ConfigDict, Field
+
+from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
+
+KindName = Literal["news", "event", "deadline", "service", "alert"]
+Slug = Annotated[str, Field(max_length=40)]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+Emoji = Annotated[str, Field(min_length=1, max_length=16)]
+Language = Literal["it", "en"]
+
+
+class Strict(Schema):
+    """A misspelt field is an error, not a surprise."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProblemOut(Schema):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: dict[str, list[str]] | None = None
+
+
+class TopicOut(Schema):
+    slug: str
+    name: str
+
+
+class ChannelOut(Schema):
+    handle: str
+    name: str
+    description: str
+    url: str
+    avatar: str
+    followers: int
+    vapid_public_key: str
+    topics: list[TopicOut]
+    reactions: list[str]
+    retention_days: int
+
+
+class ImageOut(Schema):
+    small: str
+    large: str
+    width: int
+    height: int
+    alt: str
+
+
+class PostOut(Schema):
+    id: int
+    url: str
+    kind: KindName
+    headline: str
+    text: str
+    html: str
+    published_at: datetime
+    visible_until: datetime
+    corrected_at: datetime | None
+    correction: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    place: str
+    all_clear_of: int | None
+    topics: list[str]
+    images: list[ImageOut]
+    reactions: dict[str, int]
+
+
+class PostsOut(Schema):
+    posts: list[PostOut]
+    next: str | None
+
+
+class NewImageIn(Strict):
+    data: Annotated[Base64Bytes, Field(description="JPEG, PNG, WebP, GIF or AVIF, in base64")]
+    alt: Annotated[str, Field(min_length=1, max_length=ALT_LENGTH)]
+
+
+class WordingIn(Strict):
+    kind: KindName = "news"
+    headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)]
+    text: Annotated[str, Field(max_length=TEXT_LENGTH)] = ""
+    topics: list[Slug] = []
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    place: Annotated[str, Field(max_length=120)] = ""
+    all_clear_of: Id | None = None
+    images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] = []
+
+
+class PostIn(WordingIn):
+    draft: bool = False
+
+
+class CorrectionIn(Strict):
+    """What is left out stays as it is; ``images`` replaces all."""
+
+    note: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: KindName | None = None
+    headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)] | None = None
+    text: Annotated[str, Field(max_length=TEXT_LENGTH)] | None = None
+    topics: list[Slug] | None = None
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    place: Annotated[str, Field(max_length=120)] | None = None
+    images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] | None = None
+
+
+class WithdrawalIn(Strict):
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PostStateOut(Schema):
+    id: int
+    url: str
+    state: str
+
+
+class PushKeysIn(Schema):
+    p256dh: Annotated[str, Field(max_length=200)]
+    auth: Annotated[str, Field(max_length=100)]
+
+
+class PushIn(Schema):
+    """``PushSubscription.toJSON()`` (W3C Push API); what browsers add is left out."""
+
+    endpoint: Annotated[str, Field(max_length=2000)]
+    keys: PushKeysIn
+
+
+class FollowerIn(Strict):
+    push: PushIn | None = None
+    topics: Annotated[list[Slug], Field(max_length=50)] = []
+    language: Language = "it"
+    invite: Annotated[str, Field(max_length=16)] | None = None
+
+
+class FollowingOut(Schema):
+    channel: str
+    muted: bool
+    topics: list[str]
+    language: str
+    push: bool
+
+
+class MeOut(Schema):
+    following: list[FollowingOut]
+    reactions: dict[str, str]
+
+
+class MeIn(Strict):
+    channel: Slug
+    muted: bool | None = None
+    topics: Annotated[list[Slug], Field(max_length=50)] | None = None
+    language: Language | None = None
+
+
+class ReactionIn(Strict):
+    emoji: Emoji
+
+
+class ReactionsOut(Schema):
+    counts: dict[str, int]
+    mine: str | None
+
+
+class InviteOut(Schema):
+    url: str
+    qr: str
