@@ -1,14 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Builds what browsers load into canale/static/: scripts, styles, fonts.
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 import { compileAsync } from "sass";
-import { transform } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../canale/static");
@@ -17,7 +16,15 @@ const FONTS = ["latin-400", "latin-700", "latin-ext-400", "latin-ext-700"];
 // Cheap phones keep their browser for years.
 const BROWSERS = ["chrome100", "firefox100", "safari15.4"];
 
+// A part whose sources are not there is left out, so that each can be worked on alone.
+function present(path) {
+  if (existsSync(path)) return true;
+  console.warn(`build: ${path} is missing`);
+  return false;
+}
+
 async function script(entry, name, define = {}) {
+  if (!present(join(here, entry))) return;
   await build({
     entryPoints: [join(here, entry)],
     outfile: join(target, name),
@@ -26,11 +33,13 @@ async function script(entry, name, define = {}) {
     format: "iife",
     target: BROWSERS,
     legalComments: "none",
+    logLevel: "warning",
     define,
   });
 }
 
 async function style(entry, name) {
+  if (!present(join(here, "styles", entry))) return;
   const compiled = await compileAsync(join(here, "styles", entry), { loadPaths: [packages] });
   const minified = await transform(compiled.css, { loader: "css", minify: true, target: BROWSERS });
   await writeFile(join(target, name), minified.code);
@@ -47,7 +56,9 @@ async function fonts() {
 // The service worker's caches carry the name of the build, so that a new one starts afresh.
 async function version() {
   const hash = createHash("sha256");
-  for (const name of ["public.js", "public.css"]) hash.update(await readFile(join(target, name)));
+  for (const name of ["public.js", "public.css"]) {
+    if (existsSync(join(target, name))) hash.update(await readFile(join(target, name)));
+  }
   return hash.digest("hex").slice(0, 12);
 }
 
