@@ -31,6 +31,7 @@ from canale.publishing.scheduler import Scheduler
 from canale.settings import settings
 
 if TYPE_CHECKING:
+    from a2wsgi.wsgi_typing import WSGIApp
     from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
 logger = logging.getLogger(__name__)
@@ -117,10 +118,10 @@ class Server(uvicorn.Server):
 
 async def serve(listener: socket.socket) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT."""
-    limits = {"client_limit": CLIENT_PAGES if settings.rate_limits else None}
-    hub = Hub(backlog, **limits)
+    hub = Hub(backlog, client_limit=CLIENT_PAGES if settings.rate_limits else None)
     pool = WorkerPool(settings.workers)
-    django = WSGIMiddleware(get_wsgi_application(), workers=REQUEST_THREADS)
+    wsgi = cast("WSGIApp", get_wsgi_application())
+    django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS)
     pages = PageStore(cast("ASGI3Application", django))
     server = _server(hub, Site(pages, pool))
     _stop_on_signals(server)

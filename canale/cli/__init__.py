@@ -1,2 +1,57 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
+"""The command `canale`: one file for each of its commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from canale.settings import SettingsError
+
+COMMANDS = (
+    "serve", "worker", "init", "publish", "token", "check", "audit", "migrate", "password",
+)  # fmt: skip
+
+
+class CommandError(Exception):
+    """Ends a command with one line that says what was wrong and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 only when done, 1 when it could not be, 2 when it was asked wrongly."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    try:
+        from canale.settings import settings
+
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        import django
+
+        django.setup()
+        status: int = asked.run(asked)
+    except (SettingsError, CommandError) as error:
+        sys.stderr.write(f"canale: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="canale",
+        description="A city's official line to its citizens.",
+        epilog="Settings are in the environment: docs/settings.md.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"canale.cli.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser

@@ -16,5 +16,5 @@ def next_attempt(attempts: int, retry_after: float | None) -> float:
     Doubles each time, with jitter so that what failed together does not come back
     together; never earlier than the far end asked for (RFC 9110, section 10.2.3).
     """
-    pause = min(FIRST_SECONDS * 2 ** min(attempts - 1, 10), LONGEST_SECONDS)
+    pause = min(FIRST_SECONDS * 2.0 ** min(attempts - 1, 10), LONGEST_SECONDS)
     return max(pause * random.uniform(0.5, 1.0), (retry_after or 0.0) + random.uniform(0, 1))

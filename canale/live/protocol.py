@@ -178,7 +178,7 @@ class LiveProtocol(HttpToolsProtocol):
         self._hand_over_when_ready()
 
     def _hand_over_when_ready(self) -> None:
-        answering = self.cycle is not None and not self.cycle.response_complete
+        answering = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
         if self.live is None or not self.live_complete or answering or self.transport.is_closing():
             return
         self._unset_keepalive_if_required()

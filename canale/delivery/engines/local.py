@@ -54,8 +54,8 @@ class WorkerPool:
         while not self._stopping:
             begun = loop.time()
             status = await self._run_one()
-            if self._stopping:
-                return
+            if self._stopping:  # While it ran, `stop` may have been called.
+                return  # type: ignore[unreachable]
             logger.warning("A worker ended with status %s; starting another", status)
             await loop.run_in_executor(self._database, _hand_back)
             long_lived = loop.time() - begun > WELL_SECONDS

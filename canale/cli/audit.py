@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale audit: proves that the log of what staff did was not changed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+HELP = "verify the audit log"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("act", choices=["verify"])
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from canale.accounts.audit import verify
+
+    found = verify()
+    if found.ok:
+        sys.stdout.write(f"The audit log is whole: {found.entries} entries.\n")
+        return 0
+    sys.stderr.write(
+        f"canale: the audit log was changed: entry {found.broken_at} does not fit the one before "
+        f"it ({found.entries} entries before it are whole)\n"
+    )
+    return 1

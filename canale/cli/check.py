@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale check: what is wrong with the set-up, and how to mend it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import ssl
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from canale.settings import settings
+
+HELP = "tell what is wrong with the set-up and how to mend it"
+
+FREE_BYTES = 2 * 2**30
+# SQLite's WAL-reset bug is fixed from here on: https://sqlite.org/wal.html#walresetbug
+SOUND_SQLITE = (3, 51, 3)
+PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com")
+SECONDS = 5.0
+# When this version was made: a clock that is behind it is wrong.
+MADE = 1_764_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``mend`` says what to do when ``ok`` is False."""
+
+    ok: bool
+    what: str
+    mend: str = ""
+    warning: bool = False
+    """Not good, but canale runs."""
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="do not try the push services")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    checks: list[Check] = [clock, folder, key, address, database, front_end, limits]
+    if not arguments.offline:
+        checks.append(push_services)
+    bad = 0
+    for check in checks:
+        for finding in check():
+            sys.stdout.write(shown(finding))
+            bad += not finding.ok and not finding.warning
+    return 1 if bad else 0
+
+
+def shown(finding: Finding) -> str:
+    if finding.ok:
+        return f"ok       {finding.what}\n"
+    mark = "warning " if finding.warning else "WRONG   "
+    return f"{mark} {finding.what}\n         → {finding.mend}\n"
+
+
+def clock() -> Iterator[Finding]:
+    now = time.time()
+    yield Finding(
+        now > MADE,
+        f"the clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime(now))} UTC",
+        "set the machine's time and keep it by NTP (timedatectl set-ntp true): "
+        "phones refuse notifications with a wrong time",
+    )
+
+
+def folder() -> Iterator[Finding]:
+    data = settings.data
+    yield Finding(
+        os.access(data, os.W_OK | os.X_OK),
+        f"the data folder {data} can be written",
+        "let the user that runs canale own it, or choose another by CANALE_DATA",
+    )
+    free = shutil.disk_usage(data).free
+    yield Finding(
+        free > FREE_BYTES,
+        f"{free / 2**30:.1f} GiB are free there",
+        f"make room: below {FREE_BYTES // 2**30} GiB a busy day may fill the disk",
+    )
+
+
+def key() -> Iterator[Finding]:
+    kept = settings.data / "secret-key"
+    if os.environ.get("CANALE_SECRET_KEY") or os.environ.get("CANALE_SECRET_KEY_FILE"):
+        yield Finding(True, "the secret key comes from the environment")
+        return
+    mode = stat.S_IMODE(kept.stat().st_mode)
+    yield Finding(
+        mode & 0o077 == 0,
+        f"only its owner can read {kept} (mode {mode:o})",
+        f"chmod 600 {kept}",
+    )
+    yield Finding(True, "keep a copy of secret-key apart: without it no follower can be reached")
+
+
+def address() -> Iterator[Finding]:
+    base = settings.base_url
+    local = base.split("//", 1)[1].split(":")[0] in ("localhost", "127.0.0.1")
+    yield Finding(
+        base.startswith("https://"),
+        f"citizens reach the channel at {base}",
+        "put a proxy with a certificate in front and set CANALE_BASE_URL=https://…: "
+        "phones take notifications from https only"
+        + (" (localhost works for trying it out)" if local else ""),
+        warning=local,
+    )
+
+
+def database() -> Iterator[Finding]:
+    from django.db import Error as DatabaseError
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        yield Finding(False, f"the database does not answer ({error})", "see CANALE_DATABASE_URL")
+        return
+    yield Finding(not behind, "the database is of this version", "run `canale migrate`")
+    if connection.vendor == "sqlite":
+        yield from _sqlite()
+
+
+def _sqlite() -> Iterator[Finding]:
+    from sqlite3 import sqlite_version_info as version
+
+    from django.db import connection
+
+    yield Finding(
+        version >= SOUND_SQLITE,
+        f"SQLite {'.'.join(map(str, version))} is sound",
+        "install pysqlite3 (bin/setup does): before 3.51.3 a bug may damage the database",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA quick_check(1)")
+        said = cursor.fetchone()
+    yield Finding(
+        said is not None and said[0] == "ok",
+        f"the database file is whole ({said[0] if said else 'no answer'})",
+        "stop canale and restore the last backup",
+    )
+
+
+def front_end() -> Iterator[Finding]:
+    from django.conf import settings as django_settings
+
+    manifest = Path(django_settings.STATIC_ROOT) / "staticfiles.json"
+    yield Finding(manifest.exists(), "styles and scripts are built", "run bin/setup")
+
+
+def limits() -> Iterator[Finding]:
+    yield Finding(
+        settings.rate_limits,
+        "rate limits are on",
+        "unset CANALE_RATE_LIMITS: off is for rehearsals and load tests only",
+        warning=True,
+    )
+
+
+def push_services() -> Iterator[Finding]:
+    context = ssl.create_default_context()
+    for host in PUSH_HOSTS:
+        try:
+            with socket.create_connection((host, 443), SECONDS) as line:
+                context.wrap_socket(line, server_hostname=host).close()
+            yield Finding(True, f"{host} can be reached")
+        except OSError as error:
+            yield Finding(
+                False,
+                f"{host} cannot be reached ({error})",
+                "let this machine open connections to port 443: notifications go through there",
+            )

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale init: the first channel and its administrator, without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from canale.cli import CommandError, chosen
+from canale.cli.migrate import migrate
+
+HELP = "make a channel and its administrator; asks for what is not given"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--handle", help="of the channel, as in /c/HANDLE/: a-z, 0-9 and -")
+    parser.add_argument("--name", help="of the channel, as citizens see it")
+    parser.add_argument("--description", default="", help="one or two sentences")
+    parser.add_argument("--admin", metavar="EMAIL", help="of the administrator")
+    parser.add_argument(
+        "--password-file", metavar="FILE", help="whose first line is the administrator's password"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    migrate()
+    handle = arguments.handle or _ask("Handle of the channel (a-z, 0-9, -)")
+    name = arguments.name or _ask("Name of the channel")
+    email = arguments.admin or _ask("E-mail of the administrator")
+    password = _password(arguments.password_file)
+    _make(handle, name, arguments.description, email, password)
+    sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")
+    return 0
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        raise CommandError("give --handle, --name, --admin and --password-file")
+    return input(f"{question}: ").strip()
+
+
+def _password(path: str | None) -> str:
+    if path:
+        return chosen.password(path)
+    if not sys.stdin.isatty():
+        raise CommandError("give --password-file")
+    return getpass.getpass("Password of the administrator: ")
+
+
+def _make(handle: str, name: str, description: str, email: str, password: str) -> None:
+    from django.core.exceptions import ValidationError
+    from django.core.validators import validate_email
+    from django.db import transaction
+    from django.utils import translation
+
+    from canale.accounts.models import Staff
+    from canale.accounts.setup import make_admin
+    from canale.channel.channels import create_channel
+
+    chosen.checked_password(password, email)
+    if Staff.objects.filter(email=email.lower()).exists():
+        raise CommandError(f"there is already an account {email}")
+    try:
+        with transaction.atomic(), translation.override("en"):
+            validate_email(email)
+            channel = create_channel(handle, name, description)
+            make_admin(channel, email, password, by="cli")
+    except ValidationError as error:
+        raise CommandError("; ".join(_said(error))) from error
+
+
+def _said(error: object) -> list[str]:
+    from django.core.exceptions import ValidationError
+
+    if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
+        return [f"{name}: {' '.join(said)}" for name, said in error.message_dict.items()]
+    return error.messages if isinstance(error, ValidationError) else [str(error)]

@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale password: lets somebody back in who forgot it."""
+
+from __future__ import annotations
+
+import argparse
+
+from canale.cli import CommandError, chosen
+
+HELP = "set the password of an account; its second factors and passkeys are removed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("email")
+    parser.add_argument("--password-file", metavar="FILE", required=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from allauth.mfa.models import Authenticator
+    from django.db import transaction
+
+    from canale.accounts import audit
+    from canale.accounts.models import Staff
+
+    staff = Staff.objects.filter(email=arguments.email.lower()).first()
+    if staff is None:
+        raise CommandError(f"there is no account {arguments.email}")
+    password = chosen.checked_password(chosen.password(arguments.password_file), staff.email)
+    with transaction.atomic():
+        staff.set_password(password)
+        staff.save(update_fields=["password"])
+        Authenticator.objects.filter(user=staff).delete()
+        audit.record("cli", "staff.password_set", email=staff.email)
+    return 0

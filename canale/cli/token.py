@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale token: lets a program publish in a channel."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from canale.cli import CommandError, chosen
+
+HELP = "print a new token for a program that publishes; or --list, --revoke those there are"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--channel", required=True, metavar="HANDLE")
+    parser.add_argument("--name", default="token", help="what it is for; the audit log shows it")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument("--list", action="store_true", help="show the channel's tokens")
+    act.add_argument("--revoke", type=int, metavar="NUMBER", help="end a token, by its number")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from django.db import transaction
+
+    from canale.accounts import audit, tokens
+    from canale.accounts.models import Token
+
+    channel = chosen.channel(arguments.channel)
+    rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
+    if arguments.list:
+        for token in rows:
+            sys.stdout.write(f"{token.pk}\t{token.name}\t{token.created_at:%Y-%m-%d}\n")
+        return 0
+    with transaction.atomic():
+        if arguments.revoke is not None:
+            found = rows.filter(pk=arguments.revoke).first()
+            if found is None:
+                raise CommandError(f"there is no token {arguments.revoke}; see --list")
+            tokens.revoke(found)
+            audit.record("cli", "token.revoked", channel.handle, token=found.name)
+            return 0
+        secret = tokens.make_token(channel, arguments.name)
+        audit.record("cli", "token.made", channel.handle, token=arguments.name)
+    sys.stdout.write(secret + "\n")
+    return 0
