@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What this device remembers, and what it can do.
+
+// Whether the device has a cookie of ours: 70,000 readers without one need not ask about it.
+const KNOWN = "canale-known";
+
+export function isKnown(): boolean {
+  return read(KNOWN) === "1";
+}
+
+export function setKnown(known: boolean): void {
+  try {
+    if (known) localStorage.setItem(KNOWN, "1");
+    else localStorage.removeItem(KNOWN);
+  } catch {
+    // Storage is off: then the device asks each time whether it follows.
+  }
+}
+
+function read(name: string): string | null {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return "1";
+  }
+}
+
+export type Browser = "chrome" | "firefox" | "safari" | "samsung" | "other";
+
+export function browser(agent: string = navigator.userAgent): Browser {
+  if (/SamsungBrowser/.test(agent)) return "samsung";
+  if (/Firefox|FxiOS/.test(agent)) return "firefox";
+  if (/Chrome|CriOS|Edg/.test(agent)) return "chrome";
+  if (/Safari/.test(agent)) return "safari";
+  return "other";
+}
+
+/** An iPhone or iPad that could take notifications if the page stood on its home screen. */
+export function needsHomeScreen(): boolean {
+  const ios = /iPhone|iPad|iPod/.test(navigator.userAgent) || isTabletThatSaysMac();
+  return ios && !matchMedia("(display-mode: standalone)").matches && !("PushManager" in window);
+}
+
+function isTabletThatSaysMac(): boolean {
+  return /Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1;
+}
+
+export function canBeNotified(): boolean {
+  return "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+}

@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// What the server wrote about this page.
+export const channel = document.body.dataset["channel"] ?? "";
+export const pushKey = document.body.dataset["pushKey"] ?? "";
+export const liveId = Number(document.body.dataset["liveId"] ?? 0);
+export const invite = document.body.dataset["invite"];
+export const language = document.documentElement.lang === "en" ? "en" : "it";
+
+export function all<E extends Element = HTMLElement>(selector: string, within: ParentNode = document): E[] {
+  return Array.from(within.querySelectorAll<E>(selector));
+}
+
+/** Call `act` for presses on what matches the selector, now and later. */
+export function onPress(selector: string, act: (pressed: HTMLElement, event: Event) => void): void {
+  document.addEventListener("click", (event) => {
+    const pressed = (event.target as Element | null)?.closest<HTMLElement>(selector);
+    if (pressed) act(pressed, event);
+  });
+}

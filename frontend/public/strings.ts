@@ -1,0 +1,37 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The words that scripts say, in the page's language; the server writes them into the page.
+export interface Strings {
+  newPost: string; // {headline}
+  corrected: string; // {headline}
+  withdrawn: string; // {headline}
+  withdrawnNote: string;
+  today: string;
+  yesterday: string;
+  copied: string;
+  copyFailed: string;
+  reactionFailed: string;
+  saved: string;
+  following: string;
+  unfollowed: string;
+  forgotten: string;
+  failed: string;
+  imageOf: string; // {number} {total}
+  iosApp: string;
+}
+
+const element = document.getElementById("strings");
+export const strings = JSON.parse(element?.textContent ?? "{}") as Strings;
+
+export function say(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** Tell people who listen instead of looking, without stealing their place. */
+export function announce(text: string): void {
+  const place = document.getElementById("announce");
+  if (!place) return;
+  place.textContent = "";
+  // A screen reader speaks only what changes.
+  setTimeout(() => (place.textContent = text), 60);
+}
