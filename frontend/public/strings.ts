@@ -17,7 +17,6 @@ export interface Strings {
   forgotten: string;
   failed: string;
   imageOf: string; // {number} {total}
-  iosApp: string;
 }
 
 const element = document.getElementById("strings");
