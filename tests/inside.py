@@ -36,7 +36,10 @@ def rows(_: object) -> dict[str, int]:
     """How many rows each table has."""
     from django.apps import apps
 
-    return {model._meta.db_table: model.objects.count() for model in apps.get_models()}
+    return {
+        model._meta.db_table: model.objects.count()
+        for model in apps.get_models(include_auto_created=True)
+    }
 
 
 def dump(_: object) -> str:

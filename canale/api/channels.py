@@ -7,9 +7,10 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Query, Router
+from ninja import Query
 
 from canale.api.problems import not_found
+from canale.api.router import router
 from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Post
@@ -19,7 +20,6 @@ from canale.followers.models import ChannelCount
 from canale.reactions.tallies import counts
 from canale.settings import settings
 
-router = Router(tags=["channel"])
 PAGE_POSTS = 20
 
 
@@ -32,7 +32,10 @@ def find_channel(handle: str) -> Channel:
 
 
 @router.get(
-    "/channels/{handle}", response={200: ChannelOut, 404: ProblemOut}, summary="The channel"
+    "/channels/{handle}",
+    tags=["channel"],
+    response={200: ChannelOut, 404: ProblemOut},
+    summary="The channel",
 )
 def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
     channel = find_channel(handle)
@@ -53,6 +56,7 @@ def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
 
 @router.get(
     "/channels/{handle}/posts",
+    tags=["channel"],
     response={200: PostsOut, 404: ProblemOut, 422: ProblemOut},
     summary="Visible posts, newest first",
     description="`before` is the id of the last post that you have.",

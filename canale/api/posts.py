@@ -11,13 +11,14 @@ from typing import Annotated
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Body, Header, Query, Router
+from ninja import Body, Header, Query
 from pydantic import Field
 
 from canale.accounts.models import IdempotencyKey, Token
 from canale.api.channels import find_channel
 from canale.api.guards import TokenAuth
 from canale.api.problems import Problem, not_found
+from canale.api.router import router
 from canale.api.schemas import (
     CorrectionIn,
     Id,
@@ -35,7 +36,6 @@ from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
 from canale.publishing.wording import KeptImage, NewImage, PostRefused, Wording, check
 
-router = Router(tags=["posts"], auth=TokenAuth())
 REFUSALS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut, 415: ProblemOut}
 Key = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
 Reason = Annotated[str, Field(max_length=200)]
@@ -51,6 +51,8 @@ def _token(request: HttpRequest, channel: Channel) -> Token:
 
 @router.post(
     "/channels/{handle}/posts",
+    tags=["posts"],
+    auth=TokenAuth(),
     response={201: PostStateOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
     summary="Publish a post",
     description="A repeated call with the same `Idempotency-Key` publishes once.",
@@ -134,6 +136,8 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
 
 @router.patch(
     "/posts/{post_id}",
+    tags=["posts"],
+    auth=TokenAuth(),
     response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
     summary="Correct a post",
 )
@@ -180,6 +184,8 @@ def _not_visible() -> Problem:
 
 @router.delete(
     "/posts/{post_id}",
+    tags=["posts"],
+    auth=TokenAuth(),
     response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
     summary="Withdraw a post",
     description="The reason, which readers see, is in the body or in the query.",

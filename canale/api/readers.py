@@ -10,11 +10,12 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Query
 
 from canale.api.channels import find_channel
 from canale.api.guards import limited, same_origin
 from canale.api.problems import Problem, not_found
+from canale.api.router import router
 from canale.api.schemas import (
     FollowerIn,
     FollowingOut,
@@ -41,7 +42,6 @@ from canale.reactions import react as reacting
 from canale.reactions.tallies import counts
 from canale.settings import settings
 
-router = Router(tags=["readers"])
 # The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 COOKIE_SECONDS = 400 * 24 * 3600
 REFUSALS = {
@@ -68,6 +68,7 @@ def _remember(response: HttpResponse, token: str) -> None:
 
 @router.post(
     "/channels/{handle}/followers",
+    tags=["readers"],
     response={200: FollowingOut, 201: FollowingOut, **REFUSALS},
     summary="Follow, or bring a device's address up to date",
 )
@@ -127,7 +128,7 @@ def _following(follower: Follower) -> FollowingOut:
     )
 
 
-@router.get("/me", response=MeOut, summary="What this device follows and reacted")
+@router.get("/me", tags=["readers"], response=MeOut, summary="What this device follows and reacted")
 def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
     response.headers["Cache-Control"] = "no-store"
     token = _known(request)
@@ -140,7 +141,12 @@ def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
     )
 
 
-@router.patch("/me", response={200: FollowingOut, **REFUSALS}, summary="Mute, topics, language")
+@router.patch(
+    "/me",
+    tags=["readers"],
+    response={200: FollowingOut, **REFUSALS},
+    summary="Mute, topics, language",
+)
 def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
     same_origin(request)
     limited(request, "change", 300, 60)
@@ -163,6 +169,7 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
 
 @router.delete(
     "/me",
+    tags=["readers"],
     response={204: None, **REFUSALS},
     summary="Forget me; with `channel`: stop following",
 )
@@ -197,6 +204,7 @@ def _visible_post(post_id: int) -> Post:
 
 @router.put(
     "/posts/{post_id}/reaction",
+    tags=["readers"],
     response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
     summary="React, or react otherwise",
 )
@@ -220,6 +228,7 @@ def react(
 
 @router.delete(
     "/posts/{post_id}/reaction",
+    tags=["readers"],
     response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
     summary="Take the reaction back",
 )
@@ -235,6 +244,7 @@ def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
 
 @router.post(
     "/channels/{handle}/invites",
+    tags=["readers"],
     response={201: InviteOut, **REFUSALS},
     summary="A link that brings others, and says nothing about who made it",
 )

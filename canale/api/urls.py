@@ -9,8 +9,9 @@ from django.urls import URLPattern, URLResolver, re_path
 from ninja import NinjaAPI
 
 from canale import __version__
-from canale.api import channels, posts, problems, readers
+from canale.api import channels, posts, problems, readers  # noqa: F401  they fill the router
 from canale.api.guards import View, guarded
+from canale.api.router import router
 
 api = NinjaAPI(
     title="canale",
@@ -22,8 +23,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 problems.install(api)
-for part in (channels, posts, readers):
-    api.add_router("", part.router)
+api.add_router("", router)
 
 
 def _nothing_here(request: HttpRequest) -> HttpResponse:
