@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a page shows of each post, read with the same few queries for one post or sixty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from canale.channel.days import day_heading
+from canale.channel.images import SMALL
+from canale.channel.links import post_url
+from canale.channel.models import Channel, Image, Kind, Post, PostQuerySet, State, Topic
+from canale.channel.text import render_html
+from canale.public.emoji import emoji_name
+from canale.reactions import tallies
+
+A_WHILE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One emoji below a post."""
+
+    emoji: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of an album; `small_width` is that of the size for thumbnails."""
+
+    image: Image
+    small_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One post as its readers see it."""
+
+    post: Post
+    url: str
+    html: SafeString
+    day: date
+    heading: str
+    when: str
+    """Of what the post tells, in words; empty if it tells no moment."""
+    note: str
+    """What the latest correction changed."""
+    is_pinned: bool
+    """An alert that is not over: it stands above everything."""
+    is_over: bool
+    """An alert that has ended, or an event that was."""
+    topics: list[Topic]
+    pictures: list[Picture]
+    counts: list[Count]
+
+    @property
+    def has_moment(self) -> bool:
+        return self.post.kind in (Kind.EVENT, Kind.DEADLINE) and self.post.starts_at is not None
+
+    @property
+    def is_all_clear(self) -> bool:
+        return self.post.all_clear_of_id is not None
+
+    @property
+    def published(self) -> str:
+        return _utc(self.post.published_at)
+
+    @property
+    def visible_until(self) -> str:
+        return _utc(self.post.visible_until)
+
+
+def _utc(moment: datetime | None) -> str:
+    """As JavaScript's toISOString writes it, so that the two can be compared as texts."""
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The posts of one day, under its heading."""
+
+    day: date
+    heading: str
+    full_heading: str
+    """With the date in words: what it is called when it is neither today nor yesterday."""
+    cards: list[Card]
+
+
+def readable(posts: PostQuerySet) -> PostQuerySet:
+    """With all that `cards` looks at."""
+    return posts.select_related("channel").prefetch_related("topics", "images", "revisions")
+
+
+def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: datetime) -> list[Card]:
+    """`posts` as `readable` gives them, in the same order; `active` as `active_alerts`."""
+    counts = tallies.counts([post.pk for post in posts])
+    return [_card(channel, post, counts[post.pk], active, now) for post in posts]
+
+
+def active_alerts(channel: Channel, now: datetime) -> set[int]:
+    """Ids of the alerts that are not over, as Post.is_active_alert says of one."""
+    alerts = Post.objects.visible(now).filter(channel=channel, kind=Kind.ALERT, all_clear_of=None)
+    lasting = alerts.filter(Q(ends_at=None) | Q(ends_at__gt=now))
+    ended = Post.objects.filter(
+        channel=channel, all_clear_of__isnull=False, state=State.PUBLISHED
+    ).values("all_clear_of")
+    return set(lasting.exclude(pk__in=ended).values_list("pk", flat=True))
+
+
+def _card(
+    channel: Channel, post: Post, counts: dict[str, int], active: set[int], now: datetime
+) -> Card:
+    published = timezone.localtime(post.published_at or now)
+    return Card(
+        post=post,
+        url=post_url(post),
+        html=render_html(post.text),
+        day=published.date(),
+        heading=day_heading(published.date(), timezone.localtime(now).date()),
+        is_pinned=post.pk in active,
+        when=_when(post),
+        note=_note(post),
+        is_over=_is_over(post, active, now),
+        topics=list(post.topics.all()),
+        pictures=[Picture(image, min(SMALL, image.width)) for image in post.images.all()],
+        counts=_counts(channel, counts),
+    )
+
+
+def _when(post: Post) -> str:
+    """The moment that the post tells, in words."""
+    if post.kind == Kind.EVENT and post.starts_at:
+        return _span(post.starts_at, post.ends_at)
+    if post.kind == Kind.DEADLINE and post.starts_at:
+        return _("By %(moment)s") % {"moment": _moment(post.starts_at)}
+    if post.kind in (Kind.SERVICE, Kind.ALERT) and post.starts_at:
+        return _span(post.starts_at, post.ends_at)
+    if post.ends_at:
+        return _("Until %(moment)s") % {"moment": _moment(post.ends_at)}
+    return ""
+
+
+def _span(start: datetime, end: datetime | None) -> str:
+    if end is None:
+        return _moment(start)
+    if timezone.localtime(start).date() == timezone.localtime(end).date():
+        return f"{_moment(start)}–{_time(end)}"
+    return f"{_moment(start)} – {_moment(end)}"
+
+
+def _moment(moment: datetime) -> str:
+    day = date_format(timezone.localtime(moment).date(), "l j F")
+    return _("%(day)s at %(time)s") % {"day": day, "time": _time(moment)}
+
+
+def _time(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "H:i")
+
+
+def _note(post: Post) -> str:
+    if post.corrected_at is None:
+        return ""
+    return next((r.note for r in reversed(list(post.revisions.all())) if r.note), "")
+
+
+def _is_over(post: Post, active: set[int], now: datetime) -> bool:
+    if post.kind == Kind.ALERT:
+        return post.all_clear_of_id is None and post.pk not in active
+    end = post.ends_at if post.kind in (Kind.EVENT, Kind.SERVICE) else None
+    return (end or (post.starts_at if post.kind == Kind.DEADLINE else None) or now) < now
+
+
+def _counts(channel: Channel, counts: dict[str, int]) -> list[Count]:
+    """The channel's set, then what it no longer has and was chosen before."""
+    offered: list[str] = list(channel.reaction_set)
+    shown = offered + [emoji for emoji in counts if emoji not in offered]
+    return [Count(emoji, emoji_name(emoji), counts.get(emoji, 0)) for emoji in shown]
+
+
+def by_day(shown: Iterable[Card]) -> Iterator[Day]:
+    """`shown` newest first."""
+    for day, group in groupby(shown, key=lambda card: card.day):
+        of_day = list(group)
+        yield Day(day, of_day[0].heading, day_heading(day, day + A_WHILE), of_day)

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How a public page is made: no session, no CSRF token, nothing of the one who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.conf import settings as django_settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import get_template
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from canale.channel.channels import default_channel
+from canale.channel.models import Channel
+from canale.public.page_store import stored
+from canale.settings import settings
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+# How long a page may say an old number of followers, or an old description: neither is told on
+# the stream.
+FRESH = timedelta(minutes=5)
+A_YEAR = 365 * 24 * 3600
+
+
+def page(view: View[P]) -> View[P]:
+    """A stored page for people: `?lang=` keeps the language for later and shows the page again."""
+    kept = stored(view)
+
+    @wraps(view)
+    def in_language(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        asked = request.GET.get("lang", "")
+        if asked in dict(django_settings.LANGUAGES):
+            return _remember_language(request.path, asked)
+        return kept(request, *args, **kwargs)
+
+    return in_language
+
+
+def _remember_language(path: str, language: str) -> HttpResponse:
+    response = HttpResponseRedirect(path)
+    response.set_cookie(
+        django_settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=A_YEAR,
+        samesite="Lax",
+        secure=django_settings.LANGUAGE_COOKIE_SECURE,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def show(template: str, context: Mapping[str, object], status: int = 200) -> HttpResponse:
+    """A page in the reader's language. It takes no request: what it shows is everybody's."""
+    body = get_template(template).render({**_house(), **context})
+    response = HttpResponse(body, status=status)
+    response.headers["Content-Language"] = get_language() or django_settings.LANGUAGE_CODE
+    return response
+
+
+def _house() -> dict[str, object]:
+    return {
+        "language": get_language() or django_settings.LANGUAGE_CODE,
+        "languages": django_settings.LANGUAGES,
+        "base_url": settings.base_url,
+        "source_url": settings.source_url,
+    }
+
+
+def belongs_to(response: HttpResponse, channel: Channel, until: datetime | None) -> HttpResponse:
+    """Let the page store keep an answer until a moment, or until the channel's next line."""
+    response.canale_channel = channel.handle  # type: ignore[attr-defined]
+    response.canale_until = until  # type: ignore[attr-defined]
+    return response
+
+
+def fresh_until(now: datetime, *moments: datetime | None) -> datetime:
+    """The first moment after `now` at which a page says something else by itself."""
+    local = timezone.localtime(now)
+    midnight = timezone.make_aware(
+        datetime.combine(local.date() + timedelta(days=1), datetime.min.time())
+    )
+    ahead = [moment for moment in moments if moment is not None and moment > now]
+    return min([now + FRESH, midnight, *ahead])
+
+
+def channel_or_404(handle: str) -> Channel:
+    channel = Channel.objects.filter(handle=handle).first()
+    if channel is None:
+        raise Http404
+    return channel
+
+
+def default_or_404() -> Channel:
+    channel = default_channel()
+    if channel is None:
+        raise Http404
+    return channel

@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The words that the page's scripts say; `frontend/public/strings.ts` lists the same keys."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def strings() -> dict[str, str]:
+    """In the reader's language; {names} are filled in by the scripts."""
+    return {
+        "newPost": _("New post: {headline}"),
+        "corrected": _("Corrected: {headline}"),
+        "withdrawn": _("Withdrawn: {headline}"),
+        "withdrawnNote": _("This post was withdrawn."),
+        "today": _("Today"),
+        "yesterday": _("Yesterday"),
+        "copied": _("Copied."),
+        "copyFailed": _("It could not be copied: hold the address and choose Copy."),
+        "reactionFailed": _("Your reaction did not get through. Try again."),
+        "saved": _("Saved."),
+        "following": _("Done: you follow the channel."),
+        "unfollowed": _("You do not follow the channel any more."),
+        "forgotten": _("All your data has been deleted."),
+        "failed": _("It did not work. Try again."),
+        "imageOf": _("Image {number} of {total}"),
+        "iosApp": _("Add the channel to the Home Screen"),
+    }

@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the public templates say often."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A drawing of parts/icons.html, silent: the word beside it says what it means."""
+    return format_html(
+        '<svg class="icon{}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
+        '<use href="#icon-{}"/></svg>',
+        f" {css}" if css else "",
+        name,
+    )
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """12345 as the language writes it: 12.345."""
+    return number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def day_format(moment: object) -> str:
+    """The date format of a moment: with its year only if it is not this one."""
+    year = getattr(moment, "year", None)
+    return "j F" if year == timezone.localtime().year else "j F Y"

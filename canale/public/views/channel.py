@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The channel and its posts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from canale.channel.channels import default_channel
+from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.models import Channel, Post, PostQuerySet, State
+from canale.channel.text import excerpt
+from canale.delivery.transports import registry
+from canale.followers import invites
+from canale.followers.models import ChannelCount
+from canale.live.record import latest_id
+from canale.public.cards import Card, active_alerts, by_day, cards, readable
+from canale.public.page_store import stored
+from canale.public.pages import belongs_to, channel_or_404, fresh_until, page, show
+from canale.public.strings import strings
+from canale.settings import settings
+
+# Thirty days of a city fit on one page; what is more stands on pages of its own.
+PAGE_SIZE = 60
+SUMMARY_LENGTH = 200
+
+
+@page
+def home(request: HttpRequest) -> HttpResponse:
+    """The default channel; before there is one, a page that says so."""
+    found = default_channel()
+    if found is None:
+        return show("public/empty.html", {})
+    return _channel_page(found)
+
+
+@page
+def channel(request: HttpRequest, handle: str) -> HttpResponse:
+    return _channel_page(channel_or_404(handle))
+
+
+@page
+def invite(request: HttpRequest, code: str) -> HttpResponse:
+    """The channel's page, for somebody whom a friend sent."""
+    found = invites.find(code)
+    if found is None:
+        raise Http404
+    return _channel_page(found.channel, invite=found.code)
+
+
+def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
+    now = timezone.now()
+    context = about(channel)
+    active = active_alerts(channel, now)
+    posts = list(readable(_visible(channel, now)).newest_first()[: PAGE_SIZE + 1])
+    further = posts[PAGE_SIZE:]
+    shown = cards(channel, posts[:PAGE_SIZE], active, now)
+    context |= {
+        "days": list(by_day(shown)),
+        "pinned": _pinned(channel, shown, active, now),
+        "older_than": posts[PAGE_SIZE - 1].pk if further else None,
+        "invite": invite,
+        "summary": channel.description,
+        "canonical": channel_url(channel),
+    }
+    return belongs_to(
+        show("public/channel.html", context), channel, fresh_until(now, *_changes(posts))
+    )
+
+
+def about(channel: Channel) -> dict[str, object]:
+    """What every page with the channel's head needs.
+
+    The stream's number is read before any post: a line that comes in between is told again,
+    and none is missed.
+    """
+    count = ChannelCount.objects.filter(channel=channel).values_list("followers", flat=True)
+    return {
+        "live_id": latest_id(),
+        "channel": channel,
+        "followers": count.first() or 0,
+        "topics": list(channel.topics.all()),
+        "avatar": avatar_url(channel, "192"),
+        "share_image": avatar_url(channel, "512"),
+        "url": channel_url(channel),
+        "push_key": registry.follow_parameters()["push"]["applicationServerKey"],
+        "time_zone": settings.time_zone,
+        "strings": strings(),
+    }
+
+
+def _visible(channel: Channel, now: datetime) -> PostQuerySet:
+    return Post.objects.visible(now).filter(channel=channel)
+
+
+def _pinned(channel: Channel, shown: Sequence[Card], active: set[int], now: datetime) -> list[Card]:
+    """The alerts that are not over, also one that younger posts have pushed off the page."""
+    here = [card for card in shown if card.is_pinned]
+    elsewhere = active - {card.post.pk for card in here}
+    if elsewhere:
+        posts = list(readable(_visible(channel, now).filter(pk__in=elsewhere)).newest_first())
+        here += cards(channel, posts, active, now)
+    return here
+
+
+def _changes(posts: Sequence[Post]) -> list[datetime | None]:
+    """When a post goes, is past, or ends."""
+    return [
+        moment for post in posts for moment in (post.visible_until, post.starts_at, post.ends_at)
+    ]
+
+
+def older(request: HttpRequest, handle: str) -> HttpResponse:
+    """The posts that came before the one that is named: a keyset, so that none is skipped."""
+    found = channel_or_404(handle)
+    now = timezone.now()
+    last = _last_seen(found, request.GET.get("before", ""))
+    if last is None:
+        return HttpResponseRedirect(reverse("channel", args=[handle]))
+    context = about(found)
+    earlier = Q(published_at__lt=last.published_at) | Q(
+        published_at=last.published_at, pk__lt=last.pk
+    )
+    rows = readable(_visible(found, now).filter(earlier)).newest_first()
+    posts = list(rows[: PAGE_SIZE + 1])
+    shown = cards(found, posts[:PAGE_SIZE], active_alerts(found, now), now)
+    context |= {
+        "days": list(by_day(shown)),
+        "older_than": posts[PAGE_SIZE - 1].pk if len(posts) > PAGE_SIZE else None,
+        "canonical": channel_url(found),
+    }
+    return show("public/older.html", context)
+
+
+def _last_seen(channel: Channel, before: str) -> Post | None:
+    """Also a post that has gone meanwhile keeps its place."""
+    if not (before.isascii() and before.isdecimal() and len(before) < 19):
+        return None
+    return channel.posts.filter(pk=int(before), published_at__isnull=False).first()
+
+
+@page
+def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
+    """A post on a page of its own; 410 and why, when it is not to be read any more."""
+    now = timezone.now()
+    found = published_or_404(handle, post_id, now)
+    if not found.is_visible(now):
+        return _gone(found)
+    context = about(found.channel)
+    active = active_alerts(found.channel, now)
+    card = cards(found.channel, [found], active, now)[0]
+    context |= {
+        "card": card,
+        "title": found.headline,
+        "summary": excerpt(found.text, SUMMARY_LENGTH) or found.headline,
+        "canonical": post_url(found),
+    }
+    if card.pictures:
+        context["share_image"] = image_url(card.pictures[0].image, "share")
+        context["large_image"] = True
+    until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
+    return belongs_to(show("public/post.html", context), found.channel, until)
+
+
+def published_or_404(handle: str, post_id: int, now: datetime) -> Post:
+    """A post that is or was to be read, with all that its card shows."""
+    rows = readable(Post.objects.exclude(state=State.DRAFT)).filter(channel__handle=handle)
+    found = rows.filter(pk=post_id, published_at__lte=now).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _gone(post: Post) -> HttpResponse:
+    context = about(post.channel) | {
+        "post": post if post.state == State.WITHDRAWN else None,
+        "canonical": post_url(post),
+    }
+    return belongs_to(show("public/gone.html", context, status=410), post.channel, None)
+
+
+@stored
+def card(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
+    """One post for a page that is open: its article, and its copy for the top if it is pinned."""
+    now = timezone.now()
+    found = published_or_404(handle, post_id, now)
+    if not found.is_visible(now):
+        gone = HttpResponse(status=410, content_type="text/plain; charset=utf-8")
+        return belongs_to(gone, found.channel, None)
+    active = active_alerts(found.channel, now)
+    context = {
+        "card": cards(found.channel, [found], active, now)[0],
+        "channel": found.channel,
+    }
+    until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
+    return belongs_to(show("public/card.html", context), found.channel, until)

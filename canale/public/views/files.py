@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is not a page: pictures, codes, the poster, feeds, calendar entries, the app's own files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import get_language
+
+import canale
+from canale.channel.channels import default_channel
+from canale.channel.links import avatar_url, channel_url, invite_url
+from canale.channel.models import AvatarFile, Channel, ImageFile, Post
+from canale.channel.poster import poster_pdf
+from canale.channel.qr import qr_png, qr_svg
+from canale.followers import invites
+from canale.public.page_store import stored
+from canale.public.pages import (
+    FRESH,
+    belongs_to,
+    channel_or_404,
+    default_or_404,
+    fresh_until,
+)
+from canale.public.views.channel import published_or_404
+from canale.settings import settings
+from canale.syndication import feeds
+from canale.syndication.calendar import NoMoment, post_ics
+
+SERVICE_WORKER = Path(canale.__file__).parent / "static" / "sw.js"
+FEED_SIZE = 100
+AN_HOUR, A_DAY = 3600, 24 * 3600
+THEME_COLOUR, GROUND_COLOUR = "#0066cc", "#f5f5f5"
+
+
+def _file(data: bytes, mime: str, max_age: int, name: str = "") -> HttpResponse:
+    response = HttpResponse(data, content_type=mime)
+    response.headers["Cache-Control"] = f"public, max-age={max_age}"
+    if name:
+        response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+@stored
+def avatar(request: HttpRequest, handle: str, size: str) -> HttpResponse:
+    rows = AvatarFile.objects.select_related("channel")
+    found = rows.filter(channel__handle=handle, name=size).first()
+    if found is None:
+        raise Http404
+    until = timezone.now() + FRESH
+    return belongs_to(_file(bytes(found.data), found.mime, A_DAY), found.channel, until)
+
+
+@stored
+def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpResponse:
+    """An image goes with its post: 410 afterwards."""
+    now = timezone.now()
+    rows = ImageFile.objects.select_related("image__post__channel")
+    rows = rows.filter(image__key=key, name=size, image__post__channel__handle=handle)
+    found = rows.filter(image__post__published_at__lte=now).first()
+    if found is None:
+        raise Http404
+    post = found.image.post
+    if not post.is_visible(now) or post.visible_until is None:
+        return belongs_to(HttpResponse(status=410), post.channel, None)
+    left = int((post.visible_until - now).total_seconds())
+    response = _file(bytes(found.data), found.mime, min(AN_HOUR, left))
+    return belongs_to(response, post.channel, post.visible_until)
+
+
+@stored
+def channel_qr(request: HttpRequest, handle: str, form: str) -> HttpResponse:
+    return _qr(channel_or_404(handle), form)
+
+
+def _qr(channel: Channel, form: str) -> HttpResponse:
+    url = channel_url(channel)
+    if form == "svg":
+        response = _file(qr_svg(url), "image/svg+xml", A_DAY, f"{channel.handle}.svg")
+    else:
+        response = _file(qr_png(url), "image/png", A_DAY, f"{channel.handle}.png")
+    return belongs_to(response, channel, None)
+
+
+@stored
+def invite_qr(request: HttpRequest, code: str) -> HttpResponse:
+    found = invites.find(code)
+    if found is None:
+        raise Http404
+    response = _file(qr_svg(invite_url(found.code)), "image/svg+xml", A_DAY)
+    return belongs_to(response, found.channel, None)
+
+
+@stored
+def poster(request: HttpRequest, handle: str) -> HttpResponse:
+    channel = channel_or_404(handle)
+    picture = channel.avatar_files.filter(name="512").first()
+    if picture is None:
+        raise Http404
+    url = channel_url(channel)
+    pdf = poster_pdf(
+        channel.name,
+        url,
+        url.split("://", 1)[1].rstrip("/"),
+        bytes(picture.data),
+        get_language() or "it",
+    )
+    response = _file(pdf, "application/pdf", AN_HOUR, f"{channel.handle}.pdf")
+    return belongs_to(response, channel, timezone.now() + FRESH)
+
+
+Writer = Callable[[Channel, Sequence[Post], datetime], bytes]
+FEEDS: dict[str, tuple[Writer, str]] = {
+    "atom": (feeds.atom, "application/atom+xml; charset=utf-8"),
+    "rss": (feeds.rss, "application/rss+xml; charset=utf-8"),
+    "json": (feeds.json_feed, "application/feed+json; charset=utf-8"),
+}
+
+
+@stored
+def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
+    channel = channel_or_404(handle)
+    now = timezone.now()
+    rows = Post.objects.visible(now).filter(channel=channel).select_related("channel")
+    rows = rows.prefetch_related("topics", "images__post__channel", "images__files")
+    posts = list(rows.newest_first()[:FEED_SIZE])
+    write, mime = FEEDS[form]
+    response = _file(write(channel, posts, now), mime, int(FRESH.total_seconds()))
+    until = fresh_until(now, *(post.visible_until for post in posts))
+    return belongs_to(response, channel, until)
+
+
+@stored
+def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
+    """Of a withdrawn event it says that it is cancelled, so that calendars strike it out."""
+    now = timezone.now()
+    found = published_or_404(handle, post_id, now)
+    if found.withdrawn_at is None and not found.is_visible(now):
+        return belongs_to(HttpResponse(status=410), found.channel, None)
+    try:
+        ics = post_ics(found, now)
+    except NoMoment:
+        raise Http404 from None
+    response = _file(ics, "text/calendar; charset=utf-8", 0, f"{handle}-{post_id}.ics")
+    return belongs_to(response, found.channel, fresh_until(now, found.visible_until))
+
+
+@stored
+def manifest(request: HttpRequest, handle: str = "") -> HttpResponse:
+    """The web app, as the phone's home screen shows it: https://www.w3.org/TR/appmanifest/"""
+    channel = channel_or_404(handle) if handle else default_or_404()
+    response = _file(
+        json.dumps(_manifest(channel), ensure_ascii=False).encode(),
+        "application/manifest+json",
+        AN_HOUR,
+    )
+    return belongs_to(response, channel, timezone.now() + FRESH)
+
+
+def _manifest(channel: Channel) -> dict[str, object]:
+    home = f"/c/{channel.handle}/"
+    return {
+        "id": home,
+        "name": channel.name,
+        "short_name": channel.name[:30],
+        "description": channel.description,
+        "lang": get_language(),
+        "start_url": home,
+        "scope": "/",
+        "display": "standalone",
+        "background_color": GROUND_COLOUR,
+        "theme_color": THEME_COLOUR,
+        "categories": ["government", "news"],
+        "icons": [
+            _icon(channel, "192", "any"),
+            _icon(channel, "512", "any"),
+            _icon(channel, "maskable", "maskable"),
+        ],
+    }
+
+
+def _icon(channel: Channel, name: str, purpose: str) -> dict[str, str]:
+    side = name if name.isdecimal() else "512"
+    return {
+        "src": avatar_url(channel, name).removeprefix(settings.base_url),
+        "sizes": f"{side}x{side}",
+        "type": "image/png",
+        "purpose": purpose,
+    }
+
+
+def service_worker(request: HttpRequest) -> HttpResponse:
+    """From the root, as it may only rule over what lies below it."""
+    try:
+        script = SERVICE_WORKER.read_bytes()
+    except FileNotFoundError:
+        raise Http404 from None
+    response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Service-Worker-Allowed"] = "/"
+    return response
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for it without being told."""
+    channel = default_channel()
+    if channel is None:
+        raise Http404
+    return avatar(request, channel.handle, "64")
+
+
+def robots(request: HttpRequest) -> HttpResponse:
+    """Search engines are welcome to what citizens read."""
+    lines = ["User-agent: *", "Disallow: /newsroom/", "Disallow: /api/", "Disallow: /i/"]
+    lines += ["Disallow: /live/", ""]
+    return _file("\n".join(lines).encode(), "text/plain; charset=utf-8", A_DAY)
