@@ -20,10 +20,9 @@ def strings() -> dict[str, str]:
         "copyFailed": _("It could not be copied: hold the address and choose Copy."),
         "reactionFailed": _("Your reaction did not get through. Try again."),
         "saved": _("Saved."),
-        "following": _("Done: you follow the channel."),
+        "dismissed": _("To be notified, press Follow again and choose “Allow”."),
         "unfollowed": _("You do not follow the channel any more."),
         "forgotten": _("All your data has been deleted."),
         "failed": _("It did not work. Try again."),
         "imageOf": _("Image {number} of {total}"),
-        "iosApp": _("Add the channel to the Home Screen"),
     }

@@ -49,3 +49,30 @@ function isTabletThatSaysMac(): boolean {
 export function canBeNotified(): boolean {
   return "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 }
+
+/** Private windows of older Firefoxes have no service workers; all others of its windows do. */
+export function hidesWorkers(): boolean {
+  return browser() === "firefox" && isSecureContext && !("serviceWorker" in navigator);
+}
+
+/** Whether this is surely a private window; browsers do not tell, but give it less. */
+export async function isPrivate(): Promise<boolean> {
+  return (await hasNoFiles()) || (await hasLittleRoom());
+}
+
+// Firefox and Safari.
+async function hasNoFiles(): Promise<boolean> {
+  try {
+    await navigator.storage?.getDirectory?.();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+// Chrome: everywhere else the quota is a part of the disk.
+async function hasLittleRoom(): Promise<boolean> {
+  const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
+  const memory = (performance as { memory?: { jsHeapSizeLimit: number } }).memory?.jsHeapSizeLimit;
+  return estimate?.quota !== undefined && memory !== undefined && estimate.quota < memory * 2;
+}

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The stream: what happens in the channel appears on the open page, nothing missing, nothing twice.
 import { channel, liveId } from "./page";
-import { insert, remove } from "./posts";
+import { type Card, isNewestPage, isShown, put, read, withdraw } from "./posts";
 import { remark, showCounts } from "./reactions";
 import { announce, say, strings } from "./strings";
 
@@ -13,21 +13,36 @@ interface Told {
 }
 
 const REOPEN_SECONDS = 30;
-const CARD_ATTEMPTS = 5;
+const LONG_ABSENCE_SECONDS = 60;
+// A short loss is nobody's business.
+const LOSS_SHOWN_AFTER_SECONDS = 4;
+
 let seen = liveId;
 let source: EventSource | undefined;
 let reopening: number | undefined;
-// Cards arrive in the order in which their events did.
-let queue: Promise<void> = Promise.resolve();
+let hiddenSince = 0;
 
 export function startLive(): void {
   if (!channel || !("EventSource" in window)) return;
   open();
-  addEventListener("online", open);
-  addEventListener("pageshow", open);
-  // From the page cache a page comes back with its line cut.
+  addEventListener("online", reopen);
+  addEventListener("offline", () => connected(false));
+  // A page that is put aside for going back is cut off, and comes back as it was.
   addEventListener("pagehide", () => source?.close());
-  document.addEventListener("visibilitychange", () => document.hidden || open());
+  addEventListener("pageshow", open);
+  document.addEventListener("visibilitychange", onVisibility);
+}
+
+/** A phone that slept has lost its line without having noticed. */
+function onVisibility(): void {
+  if (document.hidden) hiddenSince = Date.now();
+  else if (Date.now() - hiddenSince > LONG_ABSENCE_SECONDS * 1000) reopen();
+  else open();
+}
+
+function reopen(): void {
+  source?.close();
+  open();
 }
 
 function open(): void {
@@ -36,46 +51,59 @@ function open(): void {
   source = new EventSource(`/live/${channel}?last_event_id=${seen}`);
   source.onopen = () => connected(true);
   source.onerror = lost;
-  on("post", (told) => add(told, strings.newPost));
-  on("correction", (told) => add(told, strings.corrected));
+  on("post", (told) => show(told, strings.newPost));
+  on("correction", (told) => isShown(String(told.post)) && show(told, strings.corrected));
   on("withdrawal", (told) => {
-    remove(told.post, strings.withdrawnNote);
+    withdraw(String(told.post), strings.withdrawnNote);
     announce(say(strings.withdrawn, { headline: told.headline ?? "" }));
   });
   on("reactions", (told) => showCounts(String(told.post), told.counts ?? {}));
 }
 
-function on(kind: string, act: (told: Told) => Promise<void> | void): void {
+// What is told of one post happens in the order in which it was told.
+const queues = new Map<number, Promise<unknown>>();
+
+function on(kind: string, act: (told: Told) => unknown): void {
   source?.addEventListener(kind, (event) => {
     const { lastEventId, data } = event as MessageEvent<string>;
     const id = Number(lastEventId);
     if (id <= seen) return;
     seen = id;
     const told = JSON.parse(data) as Told;
-    queue = queue.then(() => act(told)).catch(() => undefined);
+    const before = queues.get(told.post) ?? Promise.resolve();
+    queues.set(told.post, before.then(() => act(told)).catch(console.error));
   });
 }
 
-async function add(told: Told, words: string): Promise<void> {
-  const html = await card(told.post);
-  if (html === undefined) return;
-  insert(told.post, html);
-  remark(String(told.post));
+async function show(told: Told, words: string): Promise<void> {
+  if (!isNewestPage() && !isShown(String(told.post))) return;
+  const card = await update(String(told.post));
+  if (!card) return;
   announce(say(words, { headline: told.headline ?? "" }));
+  const { endsAlert } = card;
+  if (endsAlert && isShown(endsAlert)) await update(endsAlert);
 }
 
-/** The post as the server shows it; undefined when it is gone again. */
-async function card(post: number): Promise<string | undefined> {
-  for (let attempt = 1; ; attempt++) {
+async function update(post: string): Promise<Card | undefined> {
+  const html = await fetchCard(post);
+  const card = html === undefined ? undefined : read(html);
+  if (!card) return undefined;
+  put(post, card);
+  remark(post);
+  return card;
+}
+
+/** The post as the server shows it, however long that takes; undefined when it is gone again. */
+async function fetchCard(post: string): Promise<string | undefined> {
+  for (let seconds = 1; ; seconds = Math.min(seconds * 2, REOPEN_SECONDS)) {
     try {
       const answer = await fetch(`/c/${channel}/p/${post}/card`, { cache: "no-cache" });
       if (answer.ok) return await answer.text();
       if (answer.status === 404 || answer.status === 410) return undefined;
     } catch {
-      // The line is lost again: wait for it.
+      // The line is lost again.
     }
-    if (attempt === CARD_ATTEMPTS) return location.reload() as undefined;
-    await new Promise((resolve) => setTimeout(resolve, attempt * 1000));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000 * (0.5 + Math.random())));
   }
 }
 
@@ -87,12 +115,16 @@ function lost(): void {
   reopening = setTimeout(open, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
 }
 
-let losing: number | undefined;
+let showingLoss: number | undefined;
+
 function connected(yes: boolean): void {
   const place = document.getElementById("connection");
   if (!place) return;
-  clearTimeout(losing);
-  if (yes) place.hidden = true;
-  // A short loss is nobody's business.
-  else losing = setTimeout(() => (place.hidden = false), 4000);
+  if (yes) {
+    clearTimeout(showingLoss);
+    showingLoss = undefined;
+    place.hidden = true;
+  } else {
+    showingLoss ??= setTimeout(() => (place.hidden = false), LOSS_SHOWN_AFTER_SECONDS * 1000);
+  }
 }

@@ -5,7 +5,8 @@ export const channel = document.body.dataset["channel"] ?? "";
 export const pushKey = document.body.dataset["pushKey"] ?? "";
 export const liveId = Number(document.body.dataset["liveId"] ?? 0);
 export const invite = document.body.dataset["invite"];
-export const language = document.documentElement.lang === "en" ? "en" : "it";
+export const timeZone = document.body.dataset["timeZone"];
+export const language = document.documentElement.lang;
 
 export function all<E extends Element = HTMLElement>(selector: string, within: ParentNode = document): E[] {
   return Array.from(within.querySelectorAll<E>(selector));

@@ -3,27 +3,42 @@
 // The list of posts: new ones come in at their place, corrected ones change, withdrawn ones go.
 import { all } from "./page";
 
-export function insert(post: number, html: string): void {
+/** The parts of a post's card, as the server wrote them. */
+export interface Card {
+  article: HTMLElement;
+  pinned: HTMLElement | null;
+  endsAlert: string | undefined; // the alert whose all-clear it is
+}
+
+export function read(html: string): Card | undefined {
   const parsed = new DOMParser().parseFromString(html, "text/html");
-  const fresh = parsed.querySelector<HTMLElement>("article.post");
-  if (!fresh) return;
-  const known = document.getElementById(`post-${post}`);
-  if (known) replace(known, fresh);
-  else place(fresh);
-  pin(post, parsed);
-  const empty = document.getElementById("empty");
-  if (empty) empty.hidden = true;
+  const article = parsed.querySelector<HTMLElement>("article.post:not([data-pinned])");
+  const pinned = parsed.querySelector<HTMLElement>("article.post[data-pinned]");
+  return article ? { article, pinned, endsAlert: article.dataset["allClearOf"] } : undefined;
+}
+
+export function isShown(post: string): boolean {
+  return document.getElementById("post-" + post) !== null || document.getElementById("pinned-" + post) !== null;
+}
+
+/** Whether new posts belong here: a post's own page and older pages show what they show. */
+export function isNewestPage(): boolean {
+  return document.getElementById("pinned") !== null && document.getElementById("posts") !== null;
+}
+
+export function put(post: string, card: Card): void {
+  const known = document.getElementById("post-" + post);
+  if (known) replace(known, card.article);
+  else if (isNewestPage()) insert(card.article);
+  pin(post, card.pinned);
+  showEmpty();
 }
 
 function replace(known: HTMLElement, fresh: HTMLElement): void {
   // Whoever is on a button of the post stays there.
-  const focused = known.contains(document.activeElement) ? index(known, document.activeElement) : -1;
+  const place = focusable(known).indexOf(document.activeElement as HTMLElement);
   known.replaceWith(fresh);
-  if (focused >= 0) focusable(fresh)[focused]?.focus();
-}
-
-function index(within: HTMLElement, element: Element | null): number {
-  return focusable(within).indexOf(element as HTMLElement);
+  focusable(fresh)[place]?.focus();
 }
 
 function focusable(within: HTMLElement): HTMLElement[] {
@@ -31,18 +46,16 @@ function focusable(within: HTMLElement): HTMLElement[] {
 }
 
 /** Newest first, under the heading of its day. */
-function place(fresh: HTMLElement): void {
-  const list = document.getElementById("posts");
-  if (!list) return;
-  const section = sectionOf(list, fresh);
+function insert(fresh: HTMLElement): void {
+  const section = sectionOf(fresh);
   const published = fresh.dataset["published"] ?? "";
   const older = all("article.post", section).find((one) => (one.dataset["published"] ?? "") < published);
   section.insertBefore(fresh, older ?? null);
 }
 
-function sectionOf(list: HTMLElement, fresh: HTMLElement): HTMLElement {
+function sectionOf(fresh: HTMLElement): HTMLElement {
   const day = fresh.dataset["day"] ?? "";
-  const sections = all("section.day", list);
+  const sections = all("#posts > section.day");
   const known = sections.find((one) => one.dataset["day"] === day);
   if (known) return known;
   const section = document.createElement("section");
@@ -53,57 +66,56 @@ function sectionOf(list: HTMLElement, fresh: HTMLElement): HTMLElement {
   heading.textContent = fresh.dataset["dayHeading"] ?? day;
   section.setAttribute("aria-labelledby", heading.id);
   section.append(heading);
-  list.insertBefore(section, sections.find((one) => (one.dataset["day"] ?? "") < day) ?? null);
+  const older = sections.find((one) => (one.dataset["day"] ?? "") < day);
+  document.getElementById("posts")?.insertBefore(section, older ?? null);
   return section;
 }
 
-/** An alert stands above all; what its all-clear ended does so no more. */
-function pin(post: number, parsed: Document): void {
-  const place = document.getElementById("pinned");
-  if (!place) return;
-  const fresh = parsed.querySelector<HTMLElement>(`#pinned-${post}`);
-  document.getElementById(`pinned-${post}`)?.remove();
-  if (fresh) place.prepend(fresh);
-  const ended = parsed.querySelector<HTMLElement>("[data-all-clear-of]")?.dataset["allClearOf"];
-  if (ended) document.getElementById(`pinned-${ended}`)?.remove();
-  place.hidden = !place.querySelector("[data-pinned]");
+/** An alert in force stands above all, once. */
+function pin(post: string, fresh: HTMLElement | null): void {
+  const known = document.getElementById("pinned-" + post);
+  if (known && fresh) replace(known, fresh);
+  else if (fresh) document.querySelector("#pinned > h2")?.after(fresh);
+  else known?.remove();
+  showPinned();
 }
 
-export function remove(post: number, note: string): void {
-  document.getElementById(`pinned-${post}`)?.remove();
+function showPinned(): void {
   const place = document.getElementById("pinned");
   if (place) place.hidden = !place.querySelector("[data-pinned]");
-  const known = document.getElementById(`post-${post}`);
+}
+
+/** A line says what stood here: whoever was reading it is not left wondering. */
+export function withdraw(post: string, note: string): void {
+  pin(post, null);
+  const known = document.getElementById("post-" + post);
   if (!known) return;
+  const hadFocus = known.contains(document.activeElement);
   const said = document.createElement("p");
   said.className = "withdrawn";
   said.textContent = note;
+  said.tabIndex = -1;
   known.replaceChildren(said);
+  known.removeAttribute("aria-labelledby");
+  if (hadFocus) said.focus();
 }
 
-/** Hides what is over while the page is open, and names the days anew after midnight. */
-export function startClock(today: string, yesterday: string): void {
-  setInterval(() => {
-    const now = new Date().toISOString();
-    for (const post of all("article.post[data-visible-until]")) {
-      if ((post.dataset["visibleUntil"] ?? "") <= now) post.remove();
-    }
-    nameDays(today, yesterday);
-  }, 60_000);
-}
-
-function nameDays(today: string, yesterday: string): void {
-  const zone = document.body.dataset["timeZone"];
-  const options = zone ? { timeZone: zone } : {};
-  const day = (date: Date): string => date.toLocaleDateString("sv-SE", options);
-  const now = day(new Date());
-  const before = day(new Date(Date.now() - 24 * 3600 * 1000));
-  for (const section of all("section.day")) {
-    const heading = section.querySelector("h2");
-    if (!heading) continue;
-    const full = section.dataset["fullHeading"];
-    if (section.dataset["day"] === now) heading.textContent = today;
-    else if (section.dataset["day"] === before) heading.textContent = yesterday;
-    else if (full) heading.textContent = full;
+/** What is over goes from a page that stays open. */
+export function removeExpired(now: string): void {
+  for (const post of all("article.post[data-visible-until]")) {
+    if ((post.dataset["visibleUntil"] ?? "") <= now) post.remove();
   }
+  for (const alert of all("[data-pinned][data-ends]")) {
+    if ((alert.dataset["ends"] ?? "") <= now) alert.remove();
+  }
+  for (const section of all("#posts > section.day")) {
+    if (!section.querySelector("article")) section.remove();
+  }
+  showPinned();
+  showEmpty();
+}
+
+function showEmpty(): void {
+  const empty = document.getElementById("empty");
+  if (empty) empty.hidden = document.querySelector("#posts article") !== null;
 }

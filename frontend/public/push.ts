@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The browser's side of Web Push (W3C Push API).
+import { isPrivate } from "./device";
 import { pushKey } from "./page";
 
-export type Refusal = "denied" | "private-window" | "unsupported" | "error";
+export type Refusal = "dismissed" | "denied" | "private-window" | "unsupported" | "error";
 
 export class PushRefused extends Error {
   constructor(readonly refusal: Refusal) {
@@ -15,22 +16,22 @@ const SECONDS = 20;
 
 /** Ask the citizen and the browser. Throws PushRefused. */
 export async function subscribe(): Promise<PushSubscriptionJSON> {
+  // Nothing may be waited for before: browsers answer only a press that is fresh.
   const permission = await Notification.requestPermission();
-  if (permission === "denied") throw new PushRefused(await whyDenied());
-  if (permission !== "granted") throw new PushRefused("denied");
-  const registration = await navigator.serviceWorker.ready;
+  if (permission === "default") throw new PushRefused("dismissed");
+  if (permission === "denied") throw new PushRefused((await isPrivate()) ? "private-window" : "denied");
   try {
-    return (await renewed(registration)).toJSON();
+    return (await within(SECONDS, renewed())).toJSON();
   } catch (error) {
-    throw new PushRefused(whyNot(error));
+    throw new PushRefused(await whyNot(error));
   }
 }
 
-async function renewed(registration: ServiceWorkerRegistration): Promise<PushSubscription> {
-  const former = await registration.pushManager.getSubscription();
+async function renewed(): Promise<PushSubscription> {
+  const { pushManager } = await navigator.serviceWorker.ready;
+  const former = await pushManager.getSubscription();
   if (former && !hasKey(former)) await former.unsubscribe();
-  const asked = registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: pushKey });
-  return await within(SECONDS, asked);
+  return await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: pushKey });
 }
 
 /** The subscription that the device has, if the citizen still allows it. */
@@ -54,20 +55,11 @@ export function hasKey(subscription: PushSubscription): boolean {
   return text.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") === pushKey;
 }
 
-// Private windows refuse without asking anybody: Chrome says "denied" at once, and has little room.
-async function whyDenied(): Promise<Refusal> {
-  const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
-  const memory = (performance as { memory?: { jsHeapSizeLimit: number } }).memory?.jsHeapSizeLimit;
-  const little = estimate?.quota !== undefined && memory !== undefined && estimate.quota < memory * 2;
-  return little ? "private-window" : "denied";
-}
-
-function whyNot(error: unknown): Refusal {
+async function whyNot(error: unknown): Promise<Refusal> {
+  if (await isPrivate()) return "private-window";
   const name = error instanceof Error ? error.name : "";
   if (name === "NotAllowedError") return "denied";
-  if (name === "SecurityError" || name === "InvalidStateError") return "private-window";
-  if (name === "NotSupportedError") return "unsupported";
-  return "error";
+  return name === "NotSupportedError" ? "unsupported" : "error";
 }
 
 function within<T>(seconds: number, promise: Promise<T>): Promise<T> {

@@ -7,84 +7,96 @@ import { all, onPress } from "./page";
 import { announce, strings } from "./strings";
 
 type Counts = Record<string, number>;
+
 interface Answer {
   counts: Counts;
-  mine: string | null;
 }
 
-const mine = new Map<string, string>();
-// Of several quick presses on a post, the last one counts.
-const turns = new Map<string, number>();
+interface Mark {
+  counts?: Counts; // as the server last said; undefined: as it wrote into the page
+  held: string; // what the server keeps for this device, or ""
+  wanted: string;
+  asking: boolean;
+}
+
+const marks = new Map<string, Mark>();
 
 export function startReactions(): void {
-  onPress(".reaction[data-emoji]", (pressed) => void react(pressed));
+  onPress(".reaction[data-emoji]", (pressed) => {
+    const post = pressed.closest<HTMLElement>("[data-reactions]")?.dataset["reactions"];
+    const emoji = pressed.dataset["emoji"];
+    if (post && emoji) react(post, emoji);
+  });
 }
 
-async function react(pressed: HTMLElement): Promise<void> {
-  const post = pressed.closest<HTMLElement>("[data-reactions]")?.dataset["reactions"];
-  const emoji = pressed.dataset["emoji"];
-  if (!post || !emoji) return;
-  const before = mine.get(post);
-  const wanted = before === emoji ? undefined : emoji;
-  const turn = (turns.get(post) ?? 0) + 1;
-  turns.set(post, turn);
-  assume(post, before, wanted);
+function react(post: string, emoji: string): void {
+  const mark = markOf(post);
+  mark.wanted = mark.wanted === emoji ? "" : emoji;
+  show(post);
+  if (!mark.asking) void settle(post, mark);
+}
+
+/** One request at a time, so that of several quick presses the last one counts. */
+async function settle(post: string, mark: Mark): Promise<void> {
+  mark.asking = true;
   try {
-    const answer = wanted
-      ? await call<Answer>("PUT", `posts/${post}/reaction`, { emoji: wanted })
-      : await call<Answer>("DELETE", `posts/${post}/reaction`);
-    if (wanted) setKnown(true);
-    if (turns.get(post) === turn) showCounts(post, answer.counts);
+    while (mark.wanted !== mark.held) {
+      const emoji = mark.wanted;
+      const path = `posts/${post}/reaction`;
+      const answer = await (emoji ? call<Answer>("PUT", path, { emoji }) : call<Answer>("DELETE", path));
+      mark.held = emoji;
+      mark.counts = answer.counts;
+      if (emoji) setKnown(true);
+    }
   } catch {
-    if (turns.get(post) !== turn) return;
-    assume(post, wanted, before);
+    mark.wanted = mark.held;
     announce(strings.reactionFailed);
   }
-}
-
-function assume(post: string, before: string | undefined, after: string | undefined): void {
-  for (const button of buttons(post)) {
-    const emoji = button.dataset["emoji"];
-    const difference = Number(emoji === after) - Number(emoji === before);
-    setCount(button, count(button) + difference);
-  }
-  setMine(post, after);
+  mark.asking = false;
+  show(post);
 }
 
 /** What this device reacted, by post. */
 export function markMine(reactions: Record<string, string>): void {
-  for (const post of new Set([...mine.keys(), ...Object.keys(reactions)])) setMine(post, reactions[post]);
-}
-
-function setMine(post: string, emoji: string | undefined): void {
-  if (emoji) mine.set(post, emoji);
-  else mine.delete(post);
-  for (const button of buttons(post)) {
-    button.setAttribute("aria-pressed", String(button.dataset["emoji"] === emoji));
+  for (const post of new Set([...marks.keys(), ...Object.keys(reactions)])) {
+    const mark = markOf(post);
+    if (mark.asking) continue;
+    mark.held = mark.wanted = reactions[post] ?? "";
+    show(post);
   }
 }
 
 export function showCounts(post: string, counts: Counts): void {
-  for (const button of buttons(post)) setCount(button, counts[button.dataset["emoji"] ?? ""] ?? 0);
+  const mark = markOf(post);
+  mark.counts = counts;
+  // Our own press may be in them or not: its answer will tell.
+  if (!mark.asking) show(post);
 }
 
-/** After a post's card was replaced. */
+/** After a post's card was replaced: its counts are the newest. */
 export function remark(post: string): void {
-  setMine(post, mine.get(post));
+  const mark = markOf(post);
+  delete mark.counts;
+  show(post);
 }
 
-function buttons(post: string): HTMLElement[] {
-  return all(`[data-reactions="${post}"] .reaction`);
+function markOf(post: string): Mark {
+  const known = marks.get(post);
+  if (known) return known;
+  const mark: Mark = { held: "", wanted: "", asking: false };
+  marks.set(post, mark);
+  return mark;
 }
 
-function count(button: HTMLElement): number {
-  return Number(button.querySelector<HTMLElement>("[data-count]")?.dataset["count"] ?? 0);
-}
-
-function setCount(button: HTMLElement, value: number): void {
-  const place = button.querySelector<HTMLElement>("[data-count]");
-  if (!place) return;
-  const shown = Math.max(0, value);
-  place.dataset["count"] = String(shown);
-  place.textContent = shown ? String(shown) : "";
+function show(post: string): void {
+  const mark = markOf(post);
+  for (const button of all(`[data-reactions="${post}"] .reaction`)) {
+    const emoji = button.dataset["emoji"] ?? "";
+    button.setAttribute("aria-pressed", String(emoji === mark.wanted));
+    const place = button.querySelector<HTMLElement>("[data-count]");
+    if (!place) continue;
+    const said = mark.counts ? (mark.counts[emoji] ?? 0) : Number(place.dataset["count"]);
+    const count = said + Number(emoji === mark.wanted) - Number(emoji === mark.held);
+    place.textContent = count > 0 ? String(count) : "";
+  }
 }

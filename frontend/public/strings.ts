@@ -12,7 +12,7 @@ export interface Strings {
   copyFailed: string;
   reactionFailed: string;
   saved: string;
-  following: string;
+  dismissed: string;
   unfollowed: string;
   forgotten: string;
   failed: string;

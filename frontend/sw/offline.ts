@@ -1,15 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a device keeps: the parts of the page, and the last pages read.
+// What a device keeps: the parts of the pages, the pages last read, their images.
 import { worker } from "./worker";
 
 declare const BUILD: string;
 
-const PARTS = "canale-parts-" + BUILD;
+const PARTS_PREFIX = "canale-parts-";
+const PARTS = PARTS_PREFIX + BUILD;
 const PAGES = "canale-pages";
 const IMAGES = "canale-images";
-const IMAGES_KEPT = 60;
-const PAGES_KEPT = 20;
+const KEPT: Record<string, number> = { [PARTS]: 60, [PAGES]: 20, [IMAGES]: 60 };
+const OFFLINE = "/offline";
 const PATIENCE_SECONDS = 6;
 
 export function startCaching(): void {
@@ -19,60 +20,100 @@ export function startCaching(): void {
 }
 
 async function install(): Promise<void> {
-  const cache = await caches.open(PARTS);
-  await cache.add(new Request("/offline", { cache: "reload" }));
+  const page = await fetch(OFFLINE, { cache: "reload" });
+  if (!page.ok) throw new Error(`${OFFLINE}: ${page.status}`);
+  const parts = await caches.open(PARTS);
+  const names = partsOf(await page.clone().text());
+  await Promise.all(names.map((name) => parts.add(name).catch(() => undefined)));
+  await parts.put(OFFLINE, page);
+  await keepOpenPages();
+  // Pages work with any of our workers: the new one need not wait until all are closed.
   await worker.skipWaiting();
 }
 
+/** The scripts, styles and fonts that a page names, with the hashes of this build. */
+function partsOf(html: string): string[] {
+  return Array.from(new Set(html.match(/\/static\/[\w./-]+\.(?:css|js|woff2)/g)));
+}
+
+/** The page that brought us was loaded before us: it is to be readable offline too. */
+async function keepOpenPages(): Promise<void> {
+  const pages = await caches.open(PAGES);
+  const open = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  for (const { url } of open.slice(0, 3)) {
+    if (isPrivate(new URL(url).pathname)) continue;
+    await pages.add(url.replace(/#.*/, "")).catch(() => undefined);
+  }
+}
+
 async function activate(): Promise<void> {
-  const names = await caches.keys();
-  const old = names.filter((name) => name.startsWith("canale-parts-") && name !== PARTS);
-  await Promise.all(old.map((name) => caches.delete(name)));
+  const names = (await caches.keys()).filter((name) => name.startsWith(PARTS_PREFIX) && name !== PARTS);
+  // Pages that were kept before this build need the parts of the one before.
+  await Promise.all(names.slice(0, -1).map((name) => caches.delete(name)));
   await worker.clients.claim();
 }
 
 function onFetch(event: FetchEvent): void {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== location.origin) return;
-  // The newsroom, the API and the stream are never answered from memory.
-  if (/^\/(newsroom|api|live|sw\.js)/.test(url.pathname)) return;
+  if (request.method !== "GET" || url.origin !== location.origin || isPrivate(url.pathname)) return;
   if (url.pathname.startsWith("/static/")) event.respondWith(keptFirst(event, PARTS));
-  else if (/\/(image\/|avatar-)/.test(url.pathname)) event.respondWith(keptFirst(event, IMAGES));
-  else if (request.mode === "navigate") event.respondWith(freshFirst(event));
+  else if (/^\/c\/[^/]+\/(image\/|avatar-)/.test(url.pathname)) event.respondWith(keptFirst(event, IMAGES));
+  else if (request.mode === "navigate") event.respondWith(freshFirst(event, url));
+}
+
+/** The newsroom, the API and the stream are never answered from memory. */
+function isPrivate(path: string): boolean {
+  return /^\/(newsroom|api|live|sw\.js|healthz|readyz)/.test(path);
 }
 
 async function keptFirst(event: FetchEvent, name: string): Promise<Response> {
-  const cache = await caches.open(name);
-  const kept = await cache.match(event.request);
+  const kept = await caches.match(event.request);
   if (kept) return kept;
   const answer = await fetch(event.request);
-  if (answer.ok) event.waitUntil(keep(cache, event.request, answer.clone()));
+  if (answer.status === 200) event.waitUntil(keep(name, event.request, answer.clone()));
   return answer;
 }
 
-async function keep(cache: Cache, request: Request, answer: Response): Promise<void> {
-  await cache.put(request, answer);
-  const keys = await cache.keys();
-  await Promise.all(keys.slice(0, Math.max(0, keys.length - IMAGES_KEPT)).map((key) => cache.delete(key)));
-}
-
-async function freshFirst(event: FetchEvent): Promise<Response> {
-  const cache = await caches.open(PAGES);
+async function freshFirst(event: FetchEvent, url: URL): Promise<Response> {
+  const fresh = fetch(event.request);
+  event.waitUntil(fresh.then((answer) => remember(event.request, answer.clone())).catch(() => undefined));
   try {
-    const answer = await fetch(event.request, { signal: AbortSignal.timeout(PATIENCE_SECONDS * 1000) });
-    if (answer.ok) event.waitUntil(keepPage(cache, event.request, answer.clone()));
-    // A post that is over is over offline too.
-    if (answer.status === 410) event.waitUntil(cache.delete(event.request));
-    return answer;
+    const kept = await keptPage(event.request, url);
+    // Who has nothing to read meanwhile waits as long as the browser does.
+    return await (kept ? Promise.race([fresh, after(PATIENCE_SECONDS, kept)]) : fresh);
   } catch {
-    const kept = await cache.match(event.request, { ignoreSearch: true });
-    return kept ?? (await caches.match("/offline")) ?? Response.error();
+    const kept = await keptPage(event.request, url);
+    return kept ?? (await caches.match(OFFLINE)) ?? Response.error();
   }
 }
 
-async function keepPage(cache: Cache, request: Request, answer: Response): Promise<void> {
+async function remember(request: Request, answer: Response): Promise<void> {
+  const isPage = answer.headers.get("Content-Type")?.startsWith("text/html");
+  if (answer.ok && isPage) await keep(PAGES, request, answer);
+  // A post that is over is over offline too.
+  else if (answer.status === 404 || answer.status === 410) await (await caches.open(PAGES)).delete(request);
+}
+
+async function keptPage(request: Request, url: URL): Promise<Response | undefined> {
+  const pages = await caches.open(PAGES);
+  const kept = (await pages.match(request)) ?? (await pages.match(url.pathname));
+  if (kept || url.pathname !== "/") return kept;
+  // The front page is the channel's page.
+  const channels = (await pages.keys()).filter((key) => /^\/c\/[^/]+\/$/.test(new URL(key.url).pathname));
+  const last = channels.at(-1);
+  return last && (await pages.match(last));
+}
+
+/** Keeps an answer, and of all only the newest. */
+async function keep(name: string, request: Request, answer: Response): Promise<void> {
+  const cache = await caches.open(name);
   await cache.put(request, answer);
   const keys = await cache.keys();
-  await Promise.all(keys.slice(0, Math.max(0, keys.length - PAGES_KEPT)).map((key) => cache.delete(key)));
+  const tooMany = Math.max(0, keys.length - (KEPT[name] ?? 0));
+  await Promise.all(keys.slice(0, tooMany).map((key) => cache.delete(key)));
+}
+
+function after<T>(seconds: number, value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(() => resolve(value), seconds * 1000));
 }

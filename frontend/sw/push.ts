@@ -3,28 +3,49 @@
 // Pushes become notifications; a press on one opens its post.
 import { worker } from "./worker";
 
-/** Declarative Web Push (W3C): Safari shows it by itself, the others through us. */
+/** Declarative Web Push (W3C Push API): Safari shows it by itself, the others through us. */
 interface Declared {
   web_push: 8030;
   notification: NotificationOptions & { title: string; navigate: string };
 }
 
+interface Followed {
+  channel: string;
+  topics: string[];
+  language: string;
+}
+
+interface SubscriptionChange extends ExtendableEvent {
+  readonly oldSubscription?: PushSubscription | null;
+  readonly newSubscription?: PushSubscription | null;
+}
+
 export function startPush(): void {
-  worker.addEventListener("push", (event) => event.waitUntil(onPush(event)));
+  worker.addEventListener("push", (event) => event.waitUntil(show(event.data)));
   worker.addEventListener("notificationclick", (event) => {
     event.notification.close();
     event.waitUntil(open(String(event.notification.data?.navigate ?? "/")));
   });
-  worker.addEventListener("pushsubscriptionchange", (event) =>
-    (event as ExtendableEvent).waitUntil(resubscribe(event as SubscriptionChange)),
-  );
+  worker.addEventListener("pushsubscriptionchange", (event) => {
+    const change = event as SubscriptionChange;
+    change.waitUntil(resubscribe(change));
+  });
 }
 
-async function onPush(event: PushEvent): Promise<void> {
-  const declared = read(event.data);
-  if (!declared) return await worker.registration.showNotification(fallbackTitle(), { data: { navigate: "/" } });
+// Browsers take the permission from sites whose pushes show nothing: something is always shown.
+async function show(data: PushMessageData | null): Promise<void> {
+  const declared = read(data);
+  if (!declared) return await showUnreadable();
   const { title, navigate, ...options } = declared.notification;
-  await worker.registration.showNotification(title, { ...options, data: { ...options.data, navigate } });
+  const shown = { ...options, data: { ...options.data, navigate } };
+  try {
+    await worker.registration.showNotification(title, shown);
+  } catch {
+    // The browser does not take an option or their combination.
+    const { body, lang, tag } = options;
+    const plain = { ...(body && { body }), ...(lang && { lang }), ...(tag && { tag }) };
+    await worker.registration.showNotification(title, { ...plain, data: shown.data });
+  }
 }
 
 function read(data: PushMessageData | null): Declared | undefined {
@@ -36,43 +57,56 @@ function read(data: PushMessageData | null): Declared | undefined {
   }
 }
 
-// Browsers end subscriptions that show nothing: an unreadable push is shown as what it surely is.
-function fallbackTitle(): string {
-  return navigator.language.startsWith("it") ? "C’è una novità nel canale" : "There is news in the channel";
+async function showUnreadable(): Promise<void> {
+  const italian = navigator.language.startsWith("it");
+  const title = italian ? "C’è una novità nel canale" : "There is news in the channel";
+  const body = italian ? "Tocca per leggerla." : "Tap to read it.";
+  const lang = italian ? "it" : "en";
+  await worker.registration.showNotification(title, { body, lang, tag: "canale-news", data: { navigate: "/" } });
 }
 
 async function open(address: string): Promise<void> {
   const url = new URL(address, location.origin);
   if (url.origin !== location.origin) return;
   const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const there = pages.find((page) => page.url === url.href) ?? pages.find((page) => page.focused);
+  // Whoever writes in the newsroom keeps what was written.
+  const readers = pages.filter((page) => !new URL(page.url).pathname.startsWith("/newsroom"));
+  const there = readers.find((page) => page.url === url.href) ?? readers[0];
   if (!there) {
     await worker.clients.openWindow(url.href);
     return;
   }
   const page = await there.focus().catch(() => there);
-  if (page.url !== url.href) await page.navigate(url.href).catch(() => worker.clients.openWindow(url.href));
+  if (page.url === url.href) return;
+  await page.navigate(url.href).catch(() => worker.clients.openWindow(url.href));
 }
 
-interface SubscriptionChange extends ExtendableEvent {
-  readonly oldSubscription: PushSubscription | null;
-  readonly newSubscription: PushSubscription | null;
-}
-
-/** The browser renewed its address: tell every channel that this device follows. */
-async function resubscribe(event: SubscriptionChange): Promise<void> {
-  const key = event.oldSubscription?.options.applicationServerKey;
-  const fresh =
-    event.newSubscription ??
-    (key ? await worker.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }) : null);
-  if (!fresh) return;
-  const answer = await fetch("/api/v1/me", { cache: "no-store" });
-  const me = (await answer.json()) as { following: { channel: string; topics: string[]; language: string }[] };
-  for (const { channel, topics, language } of me.following) {
+/** The browser gave the device another address: tell it to every channel that it follows. */
+async function resubscribe(change: SubscriptionChange): Promise<void> {
+  const followed = await followedChannels();
+  const first = followed[0];
+  if (!first) return;
+  const fresh = change.newSubscription ?? (await subscribeAgain(change, first.channel));
+  for (const { channel, topics, language } of followed) {
     await fetch(`/api/v1/channels/${channel}/followers`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ push: fresh.toJSON(), topics, language }),
     });
   }
+}
+
+async function followedChannels(): Promise<Followed[]> {
+  const answer = await fetch("/api/v1/me", { cache: "no-store" });
+  return ((await answer.json()) as { following: Followed[] }).following;
+}
+
+async function subscribeAgain(change: SubscriptionChange, channel: string): Promise<PushSubscription> {
+  const applicationServerKey = change.oldSubscription?.options.applicationServerKey ?? (await pushKey(channel));
+  return await worker.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
+}
+
+async function pushKey(channel: string): Promise<string> {
+  const answer = await fetch(`/api/v1/channels/${channel}`, { cache: "no-store" });
+  return ((await answer.json()) as { vapid_public_key: string }).vapid_public_key;
 }
