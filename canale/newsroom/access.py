@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who may open what: every view of the newsroom says which role it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+from canale.accounts.models import Staff
+from canale.accounts.roles import role_of
+from canale.channel.models import Channel
+
+P = ParamSpec("P")
+Rule = Callable[[Staff, Channel], bool]
+ChannelView = Callable[Concatenate[HttpRequest, Channel, P], HttpResponseBase]
+RoutedView = Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]
+
+
+def staff_of(request: HttpRequest) -> Staff:
+    """Who is signed in; only within a view that needs a role."""
+    return cast("Staff", request.user)
+
+
+def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:
+    """The view gets the channel of the handle in its address. To who has no role in it, the
+    channel does not exist; to who has a lesser one, the act is forbidden."""
+
+    def decorate(view: ChannelView[P]) -> RoutedView[P]:
+        @wraps(view)
+        def guarded(
+            request: HttpRequest, handle: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            channel = Channel.objects.filter(handle=handle).first()
+            if channel is None or role_of(staff_of(request), channel) is None:
+                raise Http404
+            if not rule(staff_of(request), channel):
+                raise PermissionDenied
+            return view(request, channel, *args, **kwargs)
+
+        guarded.needs_role = rule  # type: ignore[attr-defined]
+        return cast("RoutedView[P]", guarded)
+
+    return decorate

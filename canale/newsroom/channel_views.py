@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The channel itself: how it presents itself, its topics, the programs that publish, the log."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from canale.accounts import audit
+from canale.accounts import tokens as token_acts
+from canale.accounts.models import AuditEntry, Token
+from canale.accounts.roles import may_administer
+from canale.channel.channels import set_avatar
+from canale.channel.images import ImageRefused
+from canale.channel.links import channel_url
+from canale.channel.models import Channel, Topic
+from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.forms import ChannelSettings
+from canale.newsroom.post_views import page_context
+
+LOG_ENTRIES = 50
+MOST_TOPICS = 50
+
+
+@role_required(may_administer)
+def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
+    initial = {"reactions": " ".join(channel.reaction_set)}
+    form = ChannelSettings(
+        request.POST or None, request.FILES or None, instance=channel, initial=initial
+    )
+    if request.method == "POST" and form.is_valid() and _save(form, staff_of(request).email):
+        messages.success(request, _("Saved."))
+        return redirect("newsroom:channel", handle=channel.handle)
+    context = page_context(request, channel) | {"form": form, "public_url": channel_url(channel)}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "newsroom/channel.html", context, status=status)
+
+
+def _save(form: ChannelSettings, by: str) -> bool:
+    """All of it or nothing; False with the reason at the picture."""
+    try:
+        with transaction.atomic():
+            changed = form.save(commit=False)
+            changed.reaction_set = form.cleaned_data["reactions"]
+            changed.save()
+            if form.cleaned_data["avatar"]:
+                set_avatar(changed, form.cleaned_data["avatar"].read())
+            audit.record(by, "channel.changed", changed.handle, fields=form.changed_data)
+    except ImageRefused as refused:
+        form.add_error("avatar", refused.message)
+        return False
+    return True
+
+
+@role_required(may_administer)
+def topics(request: HttpRequest, channel: Channel) -> HttpResponse:
+    error = ""
+    if request.method == "POST":
+        with transaction.atomic():
+            error = _change_topics(request, channel)
+        if not error:
+            return redirect("newsroom:topics", handle=channel.handle)
+    context = page_context(request, channel) | {"topics": channel.topics.all(), "error": error}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return render(request, "newsroom/topics.html", context, status=status)
+
+
+def _change_topics(request: HttpRequest, channel: Channel) -> str:
+    """Remove one, or add one; what is wrong with it, or ""."""
+    by = staff_of(request).email
+    if "remove" in request.POST:
+        slug = request.POST["remove"]
+        if channel.topics.filter(slug=slug).delete()[0]:
+            audit.record(by, "topic.removed", channel.handle, topic=slug)
+        return ""
+    name = " ".join(request.POST.get("name", "").split())
+    slug = slugify(name)[:40]
+    if not slug or len(name) > 60:
+        return _("Write a name of at most 60 letters.")
+    if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MOST_TOPICS:
+        return _("There is already such a topic, or there are too many.")
+    Topic.objects.create(channel=channel, slug=slug, name=name)
+    audit.record(by, "topic.added", channel.handle, topic=slug)
+    return ""
+
+
+@role_required(may_administer)
+def tokens(request: HttpRequest, channel: Channel) -> HttpResponse:
+    rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
+    secret = ""
+    if request.method == "POST":
+        with transaction.atomic():
+            secret = _change_tokens(request, channel)
+        if not secret:
+            return redirect("newsroom:tokens", handle=channel.handle)
+    context = page_context(request, channel) | {"tokens": rows, "secret": secret}
+    return render(request, "newsroom/tokens.html", context)
+
+
+def _change_tokens(request: HttpRequest, channel: Channel) -> str:
+    """Revoke one, or make one: then its secret, shown this once."""
+    by = staff_of(request).email
+    revoked = request.POST.get("revoke", "")
+    if revoked:
+        token = Token.objects.filter(
+            channel=channel, pk=revoked if revoked.isdigit() else 0
+        ).first()
+        if token is not None:
+            token_acts.revoke(token)
+            audit.record(by, "token.revoked", channel.handle, token=token.name)
+        return ""
+    name = " ".join(request.POST.get("name", "").split())[:60] or "token"
+    audit.record(by, "token.made", channel.handle, token=name)
+    return token_acts.make_token(channel, name)
+
+
+@role_required(may_administer)
+def log(request: HttpRequest, channel: Channel) -> HttpResponse:
+    entries = AuditEntry.objects.filter(channel=channel.handle).order_by("-id")
+    context = page_context(request, channel) | {
+        "entries": Paginator(entries, LOG_ENTRIES).get_page(request.GET.get("page")),
+        "verification": audit.verify(),
+    }
+    return render(request, "newsroom/log.html", context)

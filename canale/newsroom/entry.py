@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The way in: the first set-up, the door to one's channel, what is closed."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from canale.accounts import setup as setting_up
+from canale.accounts.models import Membership, Staff
+from canale.channel.channels import create_channel, set_avatar
+from canale.channel.images import ImageRefused
+from canale.net.rate_limits import RateLimiter
+from canale.newsroom.access import staff_of
+from canale.newsroom.forms import SetupForm
+from canale.settings import settings
+
+_limiter = RateLimiter()
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@login_required
+def start(request: HttpRequest) -> HttpResponse:
+    """To one's channel; with several, to the first, which names the others."""
+    mine = Membership.objects.filter(staff=staff_of(request)).select_related("channel")
+    first = mine.order_by("channel__name").first()
+    if first is None:
+        return render(request, "newsroom/no_channel.html", status=HTTPStatus.FORBIDDEN)
+    return redirect("newsroom:posts", handle=first.channel.handle)
+
+
+def closed(request: HttpRequest) -> HttpResponse:
+    return render(request, "newsroom/closed.html", status=HTTPStatus.NOT_FOUND)
+
+
+def setup(request: HttpRequest, secret: str) -> HttpResponse:
+    """The one-time link: channel and administrator in one step, all or nothing."""
+    if settings.rate_limits:
+        client = request.META.get("REMOTE_ADDR") or ""
+        if _limiter.allow("setup", client, 30, 60) is not None:
+            return render(request, "newsroom/setup_over.html", status=HTTPStatus.TOO_MANY_REQUESTS)
+    if not setting_up.is_open(secret):
+        return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
+    form = SetupForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        staff = _set_up(form, secret)
+        if staff is not None:
+            login(request, staff, backend=BACKEND)
+            return HttpResponseRedirect(f"{reverse('mfa_add_webauthn')}?next=/newsroom/")
+        if not setting_up.is_open(secret):
+            return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "newsroom/setup.html", {"form": form}, status=status)
+
+
+def _set_up(form: SetupForm, secret: str) -> Staff | None:
+    """None, with the reason at its field, when something of it cannot be used."""
+    said = form.cleaned_data
+    try:
+        with transaction.atomic():
+            if not setting_up.claim(secret):
+                return None
+            channel = create_channel(said["handle"], said["name"], said["description"])
+            if said["avatar"]:
+                set_avatar(channel, said["avatar"].read())
+            return setting_up.make_admin(channel, said["email"], said["password"], by=said["email"])
+    except ImageRefused as refused:
+        form.add_error("avatar", refused.message)
+    except ValidationError as error:
+        form.add_error(None, error.messages[0] if error.messages else _("Check what you wrote."))
+    return None

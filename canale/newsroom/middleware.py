@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Django's parts for people who sign in, kept to the newsroom: everywhere else there is no
+session, no staff cookie and nobody signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.csrf import CsrfViewMiddleware
+
+NEWSROOM = "/newsroom/"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class _NewsroomOnly:
+    """Lets the wrapped middleware see requests to the newsroom, and no others."""
+
+    wrapped: type[Any]
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.inner = self.wrapped(get_response)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith(NEWSROOM):
+            return self.get_response(request)
+        response: HttpResponseBase = self.inner(request)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponseBase | None:
+        process: Any = getattr(self.inner, "process_view", None)
+        if process is None or not request.path.startswith(NEWSROOM):
+            return None
+        response: HttpResponseBase | None = process(request, view, args, kwargs)
+        return response
+
+
+class StaffSession(_NewsroomOnly):
+    """Sessions; and no copy of a newsroom page stays anywhere."""
+
+    wrapped = SessionMiddleware
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = super().__call__(request)
+        if request.path.startswith(NEWSROOM):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class StaffForms(_NewsroomOnly):
+    wrapped = CsrfViewMiddleware
+
+
+class StaffSignedIn(_NewsroomOnly):
+    wrapped = AuthenticationMiddleware
+
+
+class StaffMessages(_NewsroomOnly):
+    wrapped = MessageMiddleware

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Posts before they are out: the list, writing, the preview, drafts."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from canale.accounts.roles import may_administer, may_publish, may_write, role_of
+from canale.channel.links import avatar_url
+from canale.channel.models import (
+    ALBUM_SIZE,
+    ALT_LENGTH,
+    HEADLINE_LENGTH,
+    TEXT_LENGTH,
+    Channel,
+    Kind,
+    Post,
+    State,
+)
+from canale.channel.text import excerpt, render_html
+from canale.followers.models import ChannelCount
+from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.forms import PostForm, images_of, initial_of
+from canale.publishing.drafts import NotADraft, delete_draft, save_draft
+from canale.publishing.wording import PostRefused
+from canale.reactions.tallies import counts
+
+PAGE_POSTS = 30
+# As canale.delivery.compose cuts it.
+NOTIFICATION_LENGTH = 240
+
+
+def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
+    """What every page of a channel's newsroom needs."""
+    staff = staff_of(request)
+    memberships = staff.memberships.select_related("channel").order_by("channel__name")
+    return {
+        "channel": channel,
+        "avatar": avatar_url(channel, "64"),
+        "channels": [membership.channel for membership in memberships],
+        "role": role_of(staff, channel),
+        "may_publish": may_publish(staff, channel),
+        "may_administer": may_administer(staff, channel),
+        "followers": ChannelCount.objects.filter(channel=channel).first(),
+    }
+
+
+def find_post(channel: Channel, post_id: int) -> Post:
+    """Raises Http404."""
+    post = channel.posts.select_related("channel").filter(pk=post_id).first()
+    if post is None:
+        raise Http404
+    return post
+
+
+@role_required(may_write)
+def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
+    now = timezone.now()
+    drafts = channel.posts.filter(state=State.DRAFT).order_by("-id")
+    visible = list(channel.posts.visible(now).newest_first().prefetch_related("broadcasts"))
+    over = channel.posts.exclude(pk__in=[post.pk for post in visible]).exclude(state=State.DRAFT)
+    page = Paginator(over.newest_first(), PAGE_POSTS).get_page(request.GET.get("page"))
+    tallies = counts([post.pk for post in visible])
+    context = page_context(request, channel) | {
+        "drafts": drafts,
+        "visible": [_line(post, sum(tallies[post.pk].values())) for post in visible],
+        "over": page,
+    }
+    return render(request, "newsroom/posts.html", context)
+
+
+def _line(post: Post, reactions: int) -> dict[str, object]:
+    """A visible post in the list, with how its latest broadcast went."""
+    rows = list(post.broadcasts.all())
+    newest = max((row.revision_id for row in rows), default=None)
+    latest = [row for row in rows if row.revision_id == newest]
+    return {
+        "post": post,
+        "delivered": sum(row.accepted for row in latest),
+        "planned": sum(row.planned for row in latest),
+        "reactions": reactions,
+    }
+
+
+@role_required(may_write)
+def write(request: HttpRequest, channel: Channel) -> HttpResponse:
+    kind = request.GET.get("kind", Kind.NEWS)
+    initial: dict[str, object] = {"kind": kind if kind in Kind.values else Kind.NEWS}
+    return _form_page(request, channel, None, initial)
+
+
+@role_required(may_write)
+def edit(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    post = find_post(channel, post_id)
+    if post.state != State.DRAFT:
+        return redirect("newsroom:post", handle=channel.handle, post_id=post.pk)
+    return _form_page(request, channel, post, initial_of(post))
+
+
+def _form_page(
+    request: HttpRequest, channel: Channel, post: Post | None, initial: dict[str, object]
+) -> HttpResponse:
+    form = PostForm(channel, request.POST or None, initial=initial, alerts=open_alerts(channel))
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = save_draft(
+                channel, form.wording(images_of(request)), by=staff_of(request).email, post=post
+            )
+        except PostRefused as refused:
+            form.add_errors(refused.errors)
+        except NotADraft:
+            messages.error(
+                request, _("Somebody published this post meanwhile: correct it instead.")
+            )
+            return redirect("newsroom:posts", handle=channel.handle)
+        else:
+            after = "publish" if "publish" in request.POST else "post"
+            return redirect(f"newsroom:{after}", handle=channel.handle, post_id=saved.pk)
+    return render_form(request, channel, post, form, "newsroom/write.html")
+
+
+def render_form(
+    request: HttpRequest, channel: Channel, post: Post | None, form: PostForm, template: str
+) -> HttpResponse:
+    """The composer; 422 when something in it must change."""
+    context = page_context(request, channel) | {
+        "form": form,
+        "post": post,
+        "images": list(post.images.all()) if post else [],
+        "kinds": Kind,
+        "limits": {
+            "headline": HEADLINE_LENGTH,
+            "text": TEXT_LENGTH,
+            "alt": ALT_LENGTH,
+            "images": ALBUM_SIZE,
+        },
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, template, context, status=status)
+
+
+def open_alerts(channel: Channel) -> list[Post]:
+    """The alerts that an all-clear could end."""
+    now = timezone.now()
+    alerts = channel.posts.visible(now).filter(kind=Kind.ALERT, all_clear_of=None)
+    return [post for post in alerts.newest_first() if post.is_active_alert(now)]
+
+
+@require_POST
+@role_required(may_write)
+def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
+    """How the post will look on a phone, by the renderer that citizens get."""
+    text = request.POST.get("text", "")[: TEXT_LENGTH * 2]
+    kind = request.POST.get("kind", "")
+    context = {
+        "channel": channel,
+        "avatar": avatar_url(channel, "64"),
+        "kind": Kind(kind) if kind in Kind.values else Kind.NEWS,
+        "headline": request.POST.get("headline", "")[: HEADLINE_LENGTH * 2],
+        "html": render_html(text),
+        "summary": excerpt(text, NOTIFICATION_LENGTH),
+        "place": request.POST.get("place", "")[:120],
+    }
+    return render(request, "newsroom/preview.html", context)
+
+
+@role_required(may_write)
+def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    """One post: a draft to go on with, or what became of it."""
+    found = find_post(channel, post_id)
+    now = timezone.now()
+    tallies = counts([found.pk])[found.pk]
+    context = page_context(request, channel) | {
+        "post": found,
+        "images": list(found.images.all()),
+        "html": render_html(found.text),
+        "revisions": list(found.revisions.all()),
+        "is_visible": found.is_visible(now),
+        "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,
+    }
+    return render(request, "newsroom/post.html", context)
+
+
+@role_required(may_write)
+def draft_image(
+    request: HttpRequest, channel: Channel, post_id: int, image_id: int
+) -> HttpResponse:
+    """An image as the newsroom sees it, before and after citizens do."""
+    found = find_post(channel, post_id).images.filter(pk=image_id).first()
+    file = found.files.filter(name="small").first() if found else None
+    if file is None:
+        raise Http404
+    return HttpResponse(bytes(file.data), content_type=file.mime)
+
+
+@require_POST
+@role_required(may_write)
+def delete(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    try:
+        delete_draft(find_post(channel, post_id), by=staff_of(request).email)
+        messages.success(request, _("The draft was deleted."))
+    except NotADraft:
+        messages.error(request, _("Somebody published it meanwhile: withdraw it instead."))
+    return redirect("newsroom:posts", handle=channel.handle)

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Posts on their way out and after: publish, watch, correct, withdraw."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from canale.accounts.roles import may_publish, may_write
+from canale.channel.models import Channel, Kind, Post, State
+from canale.channel.text import excerpt
+from canale.delivery.audience import audience
+from canale.delivery.progress import progress
+from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.forms import PostForm, images_of, initial_of
+from canale.newsroom.post_views import (
+    NOTIFICATION_LENGTH,
+    find_post,
+    open_alerts,
+    page_context,
+    render_form,
+)
+from canale.publishing.correct import NotVisible, correct
+from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.withdraw import withdraw
+from canale.publishing.wording import PostRefused
+
+
+def _to(post: Post) -> HttpResponse:
+    return redirect("newsroom:post", handle=post.channel.handle, post_id=post.pk)
+
+
+@role_required(may_publish)
+def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    """Ask once, saying to how many; a second press finds the post already out."""
+    post = find_post(channel, post_id)
+    if post.state != State.DRAFT:
+        return _to(post)
+    if request.method == "POST":
+        try:
+            publish(post, by=staff_of(request).email)
+            messages.success(request, _("Published."))
+        except NotPublishable:
+            messages.info(request, _("It was published already."))
+        return _to(post)
+    topics = [topic.slug for topic in post.topics.all()]
+    context = page_context(request, channel) | {
+        "post": post,
+        "audience": audience(channel, post.kind, topics),
+        "visible_until": post.visible_end(timezone.now()),
+        "summary": excerpt(post.text, NOTIFICATION_LENGTH),
+        "is_alert": post.kind == Kind.ALERT,
+    }
+    return render(request, "newsroom/confirm.html", context)
+
+
+@role_required(may_write)
+def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    """What arrived so far; the page asks again until all is done."""
+    rows = progress(find_post(channel, post_id))
+    context = {
+        "rows": rows,
+        "handle": channel.handle,
+        "post_id": post_id,
+        "running": any(not row.finished for row in rows),
+    }
+    return render(request, "newsroom/progress.html", context)
+
+
+@role_required(may_publish)
+def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    post = find_post(channel, post_id)
+    alerts = [alert for alert in open_alerts(channel) if alert.pk != post.pk]
+    if post.all_clear_of is not None:
+        alerts.append(post.all_clear_of)
+    form = PostForm(channel, request.POST or None, initial=initial_of(post), alerts=alerts)
+    try:
+        if not post.is_visible(timezone.now()):
+            raise NotVisible
+        if request.method == "POST" and form.is_valid():
+            wording, note = form.wording(images_of(request)), form.cleaned_data["note"]
+            correct(post, wording, note=note, by=staff_of(request).email)
+            messages.success(request, _("Corrected: readers see what changed."))
+            return _to(post)
+    except PostRefused as refused:
+        form.add_errors(refused.errors)
+    except NotVisible:
+        messages.error(request, _("The post is not visible any more."))
+        return _to(post)
+    return render_form(request, channel, post, form, "newsroom/correct.html")
+
+
+@role_required(may_publish)
+def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    post = find_post(channel, post_id)
+    errors: list[str] = []
+    reason = request.POST.get("reason", "")
+    try:
+        if not post.is_visible(timezone.now()):
+            raise NotVisible
+        if request.method == "POST":
+            withdraw(post, reason=reason, by=staff_of(request).email)
+            messages.success(request, _("Withdrawn: readers see that it was, and why."))
+            return _to(post)
+    except PostRefused as refused:
+        errors = refused.errors["reason"]
+    except NotVisible:
+        messages.error(request, _("The post is not visible any more."))
+        return _to(post)
+    context = page_context(request, channel) | {"post": post, "reason": reason, "errors": errors}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
+    return render(request, "newsroom/withdraw.html", context, status=status)
