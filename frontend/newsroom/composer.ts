@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Writing a post: what the kind asks for, how much room is left, errors without losing a word.
+
+export function startComposer(): void {
+  const form = document.querySelector<HTMLFormElement>("[data-composer]");
+  if (!form) return;
+  showFields(form);
+  form.addEventListener("change", () => showFields(form));
+  for (const count of form.querySelectorAll<HTMLElement>("[data-count-for]")) startCount(count);
+  guard(form);
+  form.addEventListener("submit", (event) => void send(form, event as SubmitEvent));
+}
+
+/** Only the fields that the chosen kind has. */
+function showFields(form: HTMLFormElement): void {
+  const kind = form.querySelector<HTMLInputElement>("[name=kind]:checked")?.value ?? "";
+  for (const field of form.querySelectorAll<HTMLElement>("[data-for-kinds]")) {
+    field.classList.toggle("is-off", !(field.dataset["forKinds"] ?? "").split(" ").includes(kind));
+  }
+}
+
+function startCount(count: HTMLElement): void {
+  const field = document.getElementById(count.dataset["countFor"] ?? "") as HTMLInputElement | null;
+  const limit = Number(count.dataset["limit"]);
+  if (!field) return;
+  const show = (): void => {
+    const left = limit - Array.from(field.value).length;
+    count.textContent = String(left);
+    count.classList.toggle("is-near", left < limit / 10);
+  };
+  field.addEventListener("input", show);
+  show();
+}
+
+let unsaved = false;
+
+function guard(form: HTMLFormElement): void {
+  form.addEventListener("input", () => (unsaved = true));
+  addEventListener("beforeunload", (event) => {
+    if (unsaved) event.preventDefault();
+  });
+}
+
+/** Chosen files stay chosen when something must change, because the page stays. */
+async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
+  event.preventDefault();
+  const submitter = event.submitter as HTMLButtonElement | null;
+  const data = new FormData(form, submitter);
+  if (submitter) submitter.disabled = true;
+  try {
+    const answer = await fetch(form.action || location.href, { method: "POST", body: data });
+    if (answer.ok) {
+      unsaved = false;
+      location.assign(answer.url);
+      return;
+    }
+    showErrors(form, await answer.text());
+  } catch {
+    alert(form.dataset["unsaved"]);
+  } finally {
+    if (submitter) submitter.disabled = false;
+  }
+}
+
+function showErrors(form: HTMLFormElement, html: string): void {
+  const said = new DOMParser().parseFromString(html, "text/html");
+  let first: HTMLElement | undefined;
+  for (const place of form.querySelectorAll<HTMLElement>("[data-error]")) {
+    const fresh = said.querySelector(`[data-error="${place.dataset["error"]}"]`);
+    place.replaceChildren(...(fresh?.childNodes ?? []));
+    if (place.childElementCount && !first) first = place;
+  }
+  if (!first) return alert(form.dataset["unsaved"]);
+  first.scrollIntoView({ block: "center" });
+  const field = first.closest(".field, fieldset")?.querySelector<HTMLElement>("input, textarea, select");
+  field?.focus({ preventScroll: true });
+}

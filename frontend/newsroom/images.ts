@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// The album: pick, drop or paste images; each has its words; order by moving up.
+
+const LARGEST_BYTES = 15 * 1024 * 1024;
+
+export function startImages(): void {
+  const album = document.querySelector<HTMLElement>("[data-images]");
+  const slots = album?.querySelector<HTMLElement>("[data-slots]");
+  const picker = album?.querySelector<HTMLInputElement>("[data-picker]");
+  if (!album || !slots || !picker) return;
+  const take = (files: Iterable<File>): void => {
+    for (const file of files) addSlot(album, slots, file);
+    number(slots);
+  };
+  picker.addEventListener("change", () => {
+    take(picker.files ?? []);
+    picker.value = "";
+  });
+  const form = album.closest("form");
+  form?.addEventListener("paste", (event) => {
+    const files = event.clipboardData?.files;
+    if (files?.length) take(files);
+  });
+  form?.addEventListener("dragover", (event) => event.preventDefault());
+  form?.addEventListener("drop", (event) => {
+    event.preventDefault();
+    take(event.dataTransfer?.files ?? []);
+  });
+  slots.addEventListener("click", (event) => act(slots, event.target as Element));
+  number(slots);
+}
+
+function addSlot(album: HTMLElement, slots: HTMLElement, file: File): void {
+  const template = document.getElementById("slot") as HTMLTemplateElement | null;
+  const full = slots.children.length >= Number(album.dataset["limit"]);
+  if (!template || full || !file.type.startsWith("image/") || file.size > LARGEST_BYTES) return;
+  const slot = template.content.firstElementChild?.cloneNode(true) as HTMLElement;
+  const holder = new DataTransfer();
+  holder.items.add(file);
+  slot.querySelector<HTMLInputElement>("[data-part=file]")!.files = holder.files;
+  slot.querySelector("img")!.src = URL.createObjectURL(file);
+  slots.append(slot);
+  slot.querySelector<HTMLTextAreaElement>("textarea")?.focus();
+}
+
+function act(slots: HTMLElement, pressed: Element): void {
+  const slot = pressed.closest("[data-slot]");
+  if (!slot) return;
+  if (pressed.closest("[data-remove]")) slot.remove();
+  else if (pressed.closest("[data-move]") && slot.previousElementSibling) slot.previousElementSibling.before(slot);
+  else return;
+  number(slots);
+  slots.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** The server reads the slots in the order of their numbers. */
+function number(slots: HTMLElement): void {
+  Array.from(slots.children).forEach((slot, index) => {
+    for (const part of slot.querySelectorAll<HTMLInputElement>("[data-part]")) {
+      part.name = `image-${index + 1}-${part.dataset["part"]}`;
+    }
+  });
+}

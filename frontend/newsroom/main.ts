@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+import "htmx.org";
+import { startComposer } from "./composer";
+import { startForms } from "./forms";
+import { startImages } from "./images";
+import { startSetup } from "./setup";
+
+document.documentElement.classList.add("js");
+startForms();
+startComposer();
+startImages();
+startSetup();
