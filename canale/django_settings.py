@@ -124,6 +124,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
+if not settings.rate_limits:
+    ACCOUNT_RATE_LIMITS = False
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Browsers accept http://localhost as a secure origin; so does this.

@@ -119,7 +119,7 @@ def _form_page(
             form.add_errors(refused.errors)
         except NotADraft:
             messages.error(
-                request, _("Somebody published this post meanwhile: correct it instead.")
+                request, _("Somebody published it meanwhile: correct it instead.")
             )
             return redirect("newsroom:posts", handle=channel.handle)
         else:
