@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from canale.channel.models import Channel
 
 
-class StaffManager(BaseUserManager["Staff"]):
+class StaffDirectory(BaseUserManager["Staff"]):
     def create_user(self, email: str, password: str | None = None, **more: Any) -> Staff:
         staff = self.model(email=self.normalize_email(email).lower(), **more)
         staff.set_password(password)
@@ -30,7 +30,7 @@ class Staff(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
-    objects: ClassVar[StaffManager] = StaffManager()
+    objects: ClassVar[StaffDirectory] = StaffDirectory()
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

@@ -4,9 +4,9 @@
 
 ``*bold*``, ``_italic_``, ``~strike~``, monospace between three backquotes, code between one.
 Lines that begin with ``- ``, ``* `` or ``1. `` are lists, with ``> `` quotes; links are found
-by themselves. As in WhatsApp (faq.whatsapp.com/539178204879377), a mark counts only at the
-edge of a word and within its line.
+by themselves. As in WhatsApp, a mark counts only at the edge of a word and within its line.
 """
+# https://faq.whatsapp.com/539178204879377
 
 from __future__ import annotations
 

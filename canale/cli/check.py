@@ -93,7 +93,7 @@ def folder() -> Iterator[Finding]:
 
 def key() -> Iterator[Finding]:
     kept = settings.data / "secret-key"
-    if os.environ.get("CANALE_SECRET_KEY") or os.environ.get("CANALE_SECRET_KEY_FILE"):
+    if not kept.exists() or kept.read_text("ascii").strip() != settings.secret_key:
         yield Finding(True, "the secret key comes from the environment")
         return
     mode = stat.S_IMODE(kept.stat().st_mode)
@@ -129,7 +129,11 @@ def database() -> Iterator[Finding]:
     except DatabaseError as error:
         yield Finding(False, f"the database does not answer ({error})", "see CANALE_DATABASE_URL")
         return
-    yield Finding(not behind, "the database is of this version", "run `canale migrate`")
+    yield Finding(
+        not behind,
+        f"the database is {'older than' if behind else 'of'} this version",
+        "run `canale migrate`",
+    )
     if connection.vendor == "sqlite":
         yield from _sqlite()
 
@@ -158,13 +162,14 @@ def front_end() -> Iterator[Finding]:
     from django.conf import settings as django_settings
 
     manifest = Path(django_settings.STATIC_ROOT) / "staticfiles.json"
-    yield Finding(manifest.exists(), "styles and scripts are built", "run bin/setup")
+    there = manifest.exists()
+    yield Finding(there, f"styles and scripts are {'' if there else 'not '}built", "run bin/setup")
 
 
 def limits() -> Iterator[Finding]:
     yield Finding(
         settings.rate_limits,
-        "rate limits are on",
+        f"rate limits are {'on' if settings.rate_limits else 'off'}",
         "unset CANALE_RATE_LIMITS: off is for rehearsals and load tests only",
         warning=True,
     )
