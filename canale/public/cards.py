@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from canale.channel.days import day_heading
+from canale.channel.days import day_heading, written
 from canale.channel.images import SMALL
 from canale.channel.links import post_url
 from canale.channel.models import Channel, Image, Kind, Post, PostQuerySet, State, Topic
@@ -160,7 +160,7 @@ def _span(start: datetime, end: datetime | None) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    day = date_format(timezone.localtime(moment).date(), "l j F")
+    day = written(timezone.localtime(moment).date(), "l j F")
     return _("%(day)s at %(time)s") % {"day": day, "time": _time(moment)}
 
 

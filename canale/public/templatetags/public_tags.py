@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from canale.channel.days import written
 
 register = template.Library()
 
@@ -31,7 +35,7 @@ def grouped(number: int) -> str:
 
 
 @register.filter
-def day_format(moment: object) -> str:
-    """The date format of a moment: with its year only if it is not this one."""
-    year = getattr(moment, "year", None)
-    return "j F" if year == timezone.localtime().year else "j F Y"
+def day_name(moment: datetime) -> str:
+    """The day of a moment in words, with its year only if it is not this one."""
+    day, today = timezone.localtime(moment).date(), timezone.localtime().date()
+    return written(day, "j F" if day.year == today.year else "j F Y")
