@@ -89,7 +89,19 @@ def age(days: float) -> None:
     )
 
 
-ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age)}
+def topics(names: list[str]) -> None:
+    """Give the channel topics."""
+    from django.utils.text import slugify
+
+    from canale.channel.channels import default_channel
+
+    channel = default_channel()
+    assert channel is not None
+    for name in names:
+        channel.topics.create(slug=slugify(name), name=name)
+
+
+ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age, topics)}
 
 if __name__ == "__main__":
     django.setup()

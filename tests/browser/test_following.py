@@ -1,0 +1,257 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""*Iscriviti* on a phone: one press, or an honest word about why not."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.pages import (
+    City,
+    let_subscribe,
+    needs_chromium,
+    open_page,
+    open_settings,
+    press,
+    state,
+)
+
+pytestmark = needs_chromium
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+)
+FIREFOX = "Mozilla/5.0 (Android 14; Mobile; rv:128.0) Gecko/128.0 Firefox/128.0"
+
+
+@pytest.fixture
+def follower(city: City, device: BrowserContext) -> Page:
+    """A page whose reader has just followed."""
+    let_subscribe(device, city.subscription())
+    page = open_page(device, city.site.channel)
+    press(page, "subscribe")
+    state(page, "following")
+    return page
+
+
+def test_one_press_makes_a_follower_and_a_welcome_comes(
+    city: City, device: BrowserContext
+) -> None:
+    before, received = city.followers(), len(city.push.received)
+    subscription = city.subscription()
+    let_subscribe(device, subscription)
+    page = open_page(device, city.site.channel)
+    press(page, "subscribe")
+    state(page, "following")
+    assert city.followers() == before + 1
+    welcome = city.push.wait_for(received + 1)[-1]
+    assert welcome.endpoint == subscription["endpoint"]
+    asked_with = page.evaluate("localStorage.getItem('test-subscribed')")
+    assert asked_with == page.locator("body").get_attribute("data-push-key")
+
+
+def test_the_page_remembers_who_follows(follower: Page) -> None:
+    follower.reload()
+    state(follower, "following")
+    expect(follower.locator("#follow-state [data-without-push]").first).to_be_hidden()
+
+
+def test_newcomers_ask_the_server_nothing_about_themselves(
+    city: City, device: BrowserContext
+) -> None:
+    page = device.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(city.site.channel)
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(300)
+    assert any("/live/" in url for url in asked)
+    assert [url for url in asked if "/api/" in url] == []
+
+
+def test_mute_and_its_end_hold(follower: Page) -> None:
+    open_settings(follower)
+    press(follower, "mute")
+    state(follower, "muted")
+    follower.reload()
+    state(follower, "muted")
+    open_settings(follower)
+    press(follower, "unmute")
+    state(follower, "following")
+
+
+def test_chosen_topics_are_kept(follower: Page) -> None:
+    open_settings(follower)
+    follower.get_by_label("Scuola").check()
+    press(follower, "topics-save")
+    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
+    follower.reload()
+    open_settings(follower)
+    expect(follower.get_by_label("Scuola")).to_be_checked()
+    expect(follower.get_by_label("Viabilità")).not_to_be_checked()
+
+
+def test_topics_are_saved_also_where_enter_sends_the_form(follower: Page) -> None:
+    open_settings(follower)
+    follower.get_by_label("Viabilità").check()
+    follower.locator("form[data-topics]").evaluate("form => form.requestSubmit()")
+    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
+    assert "?" not in follower.url
+
+
+def test_who_stops_is_no_follower_any_more(city: City, follower: Page) -> None:
+    before = city.followers()
+    open_settings(follower)
+    press(follower, "unfollow")
+    state(follower, "follow")
+    assert city.followers() == before - 1
+    assert follower.evaluate("localStorage.getItem('test-subscribed')") is None
+    follower.reload()
+    state(follower, "follow")
+
+
+def test_forget_me_leaves_nothing_on_server_and_device(city: City, follower: Page) -> None:
+    post = city.publish("Da dimenticare")
+    reaction = follower.locator(f"#post-{post} .reaction").first
+    reaction.click()
+    expect(reaction).to_have_attribute("aria-pressed", "true")
+    rows = city.site.inside("rows")
+    open_settings(follower)
+    press(follower, "forget")
+    state(follower, "follow")
+    expect(reaction).to_have_attribute("aria-pressed", "false")
+    left = city.site.inside("rows")
+    for table in ("followers_follower", "followers_address", "reactions_reaction"):
+        assert left[table] == rows[table] - 1, table
+    assert follower.context.cookies() == []
+    assert follower.evaluate("localStorage.length") == 0
+
+
+def test_a_failure_to_stop_says_so_and_changes_nothing(follower: Page) -> None:
+    follower.route("**/api/v1/me**", lambda route: route.fulfill(status=503, body="busy"))
+    open_settings(follower)
+    press(follower, "unfollow")
+    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
+    state(follower, "following")
+
+
+def _answers(page: Page, permission: str) -> None:
+    page.add_init_script(f"Notification.requestPermission = async () => '{permission}'")
+
+
+def test_denied_shows_how_to_undo_it_in_this_browser(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    # A window that Playwright opens has little room, like a private one.
+    page.add_init_script("StorageManager.prototype.estimate = async () => ({ quota: 1e12 })")
+    _answers(page, "denied")
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "denied")
+    expect(page.locator("#follow-state [data-browser=chrome]")).to_be_visible()
+    expect(page.locator("#follow-state [data-browser]:visible")).to_have_count(1)
+    press(page, "close")
+    state(page, "follow")
+
+
+def test_a_dismissed_question_is_not_a_refusal(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    _answers(page, "default")
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "follow")
+    expect(page.locator("#follow-state [data-slot=notice]")).to_be_visible()
+
+
+def test_a_question_that_nobody_sees_can_be_left(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.add_init_script("Notification.requestPermission = () => new Promise(() => {})")
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "asking")
+    press(page, "close")
+    state(page, "follow")
+
+
+def test_no_web_push_offers_the_feed(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.add_init_script("delete window.PushManager")
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "unsupported")
+    expect(page.locator("#follow-state a[href$='feed.atom']")).to_be_visible()
+
+
+def test_private_window_of_chrome(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.add_init_script(
+        "StorageManager.prototype.estimate = async () => ({ quota: 300e6 });"
+        "Object.defineProperty(performance, 'memory', { value: { jsHeapSizeLimit: 2e9 } })"
+    )
+    _answers(page, "denied")
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "private-window")
+
+
+def test_private_window_of_firefox(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.add_init_script(
+        f"Object.defineProperty(navigator, 'userAgent', {{ value: '{FIREFOX}' }});"
+        "delete Navigator.prototype.serviceWorker"
+    )
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "private-window")
+
+
+def test_iphone_learns_the_way_over_the_home_screen(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.add_init_script(
+        f"Object.defineProperty(navigator, 'userAgent', {{ value: '{IPHONE}' }});"
+        "delete window.PushManager; delete window.Notification"
+    )
+    page.goto(city.site.channel)
+    press(page, "subscribe")
+    state(page, "ios-home-screen")
+    expect(page.locator("#follow-state li")).to_have_count(3)
+
+
+def test_offline_says_so_and_offers_itself_again_when_back(
+    city: City, device: BrowserContext
+) -> None:
+    let_subscribe(device, city.subscription())
+    page = open_page(device, city.site.channel)
+    device.set_offline(True)
+    press(page, "subscribe")
+    state(page, "offline")
+    device.set_offline(False)
+    state(page, "follow")
+    press(page, "subscribe")
+    state(page, "following")
+
+
+def test_an_error_of_ours_can_be_tried_again(city: City, device: BrowserContext) -> None:
+    let_subscribe(device, city.subscription())
+    page = open_page(device, city.site.channel)
+    page.route(
+        "**/followers", lambda route: route.fulfill(status=502, body="<h1>Bad</h1>"), times=1
+    )
+    press(page, "subscribe")
+    state(page, "error")
+    press(page, "retry")
+    state(page, "following")
+
+
+def test_who_took_the_permission_back_is_told(city: City, follower: Page) -> None:
+    follower.add_init_script(
+        "Object.defineProperty(Notification, 'permission', { get: () => 'denied' })"
+    )
+    follower.reload()
+    state(follower, "following")
+    expect(follower.locator("#follow-state [data-action=enable-notifications]")).to_be_visible()
+
+
+def test_whoever_was_on_the_button_is_led_on(follower: Page) -> None:
+    assert follower.evaluate("document.activeElement.id") == "follow-state"
