@@ -29,9 +29,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
-    "allauth",
-    "allauth.account",
-    "allauth.mfa",
     "canale.channel",
     "canale.followers",
     "canale.reactions",
@@ -43,6 +40,10 @@ INSTALLED_APPS = [
     "canale.public",
     "canale.newsroom",
     "canale.api",
+    # Last: our templates go before its own.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
 ]
 MIDDLEWARE = [
     "canale.public.security.SecurityHeaders",

@@ -118,9 +118,7 @@ def _form_page(
         except PostRefused as refused:
             form.add_errors(refused.errors)
         except NotADraft:
-            messages.error(
-                request, _("Somebody published it meanwhile: correct it instead.")
-            )
+            messages.error(request, _("Somebody published it meanwhile: correct it instead."))
             return redirect("newsroom:posts", handle=channel.handle)
         else:
             after = "publish" if "publish" in request.POST else "post"
