@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.conf import settings as django_settings
+from django.db.models.functions import Length
 from django.utils.feedgenerator import Atom1Feed, Enclosure, Rss201rev2Feed, SyndicationFeed
 from django.utils.html import format_html, format_html_join
 
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
-from canale.channel.models import Channel, Post
+from canale.channel.models import Channel, ImageFile, Post
 from canale.channel.text import excerpt, render_html
 
 SUMMARY_LENGTH = 280
@@ -42,6 +43,7 @@ def _written(
         feed_url=channel_url(channel) + name,
         feed_guid=channel_url(channel),
     )
+    shared = _shared_files(posts) if kind is Rss201rev2Feed else {}
     for post in posts:
         feed.add_item(
             title=_clean(post.headline),
@@ -52,7 +54,7 @@ def _written(
             pubdate=post.published_at,
             updateddate=post.corrected_at or post.published_at,
             categories=[topic.name for topic in post.topics.all()],
-            enclosures=_enclosures(post) if kind is Rss201rev2Feed else [],
+            enclosures=_enclosures(post, shared),
         )
     text: str = feed.writeString("utf-8")
     return text.encode()
@@ -100,12 +102,19 @@ def _content(post: Post) -> str:
     return format_html("{}{}", render_html(post.text), images)
 
 
-def _enclosures(post: Post) -> list[Enclosure]:
+def _shared_files(posts: Sequence[Post]) -> dict[int, tuple[str, int]]:
+    """{image id: (type, bytes)} of what is shown of each image, without reading any."""
+    rows = ImageFile.objects.filter(name="share", image__post__in=posts)
+    sizes = rows.annotate(size=Length("data")).values_list("image_id", "mime", "size")
+    return {image_id: (mime, size) for image_id, mime, size in sizes}
+
+
+def _enclosures(post: Post, shared: Mapping[int, tuple[str, int]]) -> list[Enclosure]:
     """The first image: readers of RSS show no other."""
-    for image in post.images.all()[:1]:
-        file = image.files.filter(name="share").first()
-        if file is not None:
-            return [Enclosure(image_url(image, "share"), str(len(file.data)), file.mime)]
+    for image in post.images.all():
+        if image.pk in shared:
+            mime, size = shared[image.pk]
+            return [Enclosure(image_url(image, "share"), str(size), mime)]
     return []
 
 
