@@ -128,7 +128,7 @@ def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
     channel = channel_or_404(handle)
     now = timezone.now()
     rows = Post.objects.visible(now).filter(channel=channel).select_related("channel")
-    rows = rows.prefetch_related("topics", "images__post__channel", "images__files")
+    rows = rows.prefetch_related("topics", "images__post__channel")
     posts = list(rows.newest_first()[:FEED_SIZE])
     write, mime = FEEDS[form]
     response = _file(write(channel, posts, now), mime, int(FRESH.total_seconds()))

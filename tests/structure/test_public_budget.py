@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A first visit is light, and asks nobody but us."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.test import Client
+
+from canale.channel.channels import create_channel
+from canale.channel.models import TEXT_LENGTH
+from canale.public.security import CONTENT_SECURITY_POLICY
+from canale.publishing import drafts, publish
+from canale.publishing.wording import Wording
+from tests.structure.repository import files, text
+
+FIRST_VISIT, STYLES = 100 * 1024, 14 * 1024
+TEXT = "Da lunedì il ponte è chiuso al traffico per lavori alla rete idrica. "
+FONTS = [f"fonts/titillium-web-latin-{weight}-normal.woff2" for weight in (400, 700)]
+
+
+def _static(name: str) -> bytes:
+    return Path(staticfiles_storage.path(staticfiles_storage.stored_name(name))).read_bytes()
+
+
+def _sent(body: bytes) -> int:
+    return len(gzip.compress(body, 6))
+
+
+@pytest.mark.django_db
+def test_a_first_visit_is_light() -> None:
+    channel = create_channel("cremona", "Comune di Cremona", "Notizie dalla città")
+    for number in range(10):
+        post = Wording("news", f"Ponte sul Po chiuso, giorno {number}", (TEXT * 20)[:TEXT_LENGTH])
+        publish.publish(drafts.save_draft(channel, post, by="cli"), by="cli")
+    client = Client()
+    sizes = {name: _sent(client.get(name).content) for name in ("/", "/manifest.webmanifest")}
+    sizes |= {name: _sent(_static(name)) for name in ("public.css", "public.js")}
+    sizes |= {name: len(_static(name)) for name in FONTS}
+    avatars = [f"/c/cremona/avatar-{size}" for size in (64, 192)]
+    sizes |= {name: len(client.get(name).content) for name in avatars}
+    assert sizes["public.css"] <= STYLES
+    assert sum(sizes.values()) <= FIRST_VISIT, sizes
+
+
+@pytest.mark.django_db
+def test_pages_load_nothing_from_elsewhere() -> None:
+    create_channel("cremona", "Comune di Cremona")
+    for path in ("/", "/privacy", "/legal", "/accessibility", "/media-policy", "/offline"):
+        answer = Client().get(path)
+        page = answer.content.decode()
+        loaded = re.findall(r'<(?:img|script|source|iframe)\b[^>]*\bsrc="([^"]*)"', page)
+        loaded += re.findall(r'<link\b[^>]*\brel="(?!canonical)[^>]*\bhref="([^"]*)"', page)
+        own = {"", "localhost:8000"}
+        assert {urlsplit(address).netloc for address in loaded} <= own, path
+        assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_templates_have_no_inline_script_or_style() -> None:
+    inline = [
+        f"{path}: {found}"
+        for path in files(".html")
+        if path.parts[:2] == ("canale", "public")
+        for found in re.findall(
+            r"<style|\bstyle=|<script(?![^>]*\bsrc=)|\bon[a-z]+=\"|javascript:", text(path)
+        )
+    ]
+    assert inline == []

@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the citizen's pages say of a channel and its posts."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from PIL import Image as Picture
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel, Post, Topic
+from canale.followers.invites import make_invite
+from canale.followers.models import ChannelCount
+from canale.public import views
+from canale.publishing import correct, drafts, publish, withdraw
+from canale.publishing.wording import NewImage, Wording
+from canale.reactions.react import react
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def city(db: None) -> Channel:
+    channel = create_channel("cremona", "Comune di Cremona", "Notizie dalla città")
+    Topic.objects.create(channel=channel, slug="strade", name="Strade")
+    return channel
+
+
+def _picture() -> bytes:
+    out = io.BytesIO()
+    Picture.new("RGB", (800, 600), "#0066cc").save(out, "PNG")
+    return out.getvalue()
+
+
+def _published(channel: Channel, wording: Wording, ago: timedelta = HOUR) -> Post:
+    draft = drafts.save_draft(channel, wording, by="cli")
+    return publish.publish(draft, by="cli", now=timezone.now() - ago)
+
+
+def _news(headline: str = "Notizia", text: str = "Testo") -> Wording:
+    return Wording("news", headline, text)
+
+
+def _get(path: str, language: str = "it") -> HttpResponse:
+    answer: HttpResponse = Client().get(path, headers={"accept-language": language})
+    return answer
+
+
+def _text(path: str, language: str = "it") -> str:
+    answer = _get(path, language)
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def test_posts_stand_newest_first_under_their_days(city: Channel) -> None:
+    now = timezone.localtime()
+    _published(city, _news("Vecchia"), 3 * DAY)
+    _published(city, _news("Prima"), timedelta(seconds=20))
+    _published(city, _news("Ultima"), timedelta(seconds=1))
+    page = _text("/")
+    headlines = re.findall(r"<h3[^>]*>([^<]*)</h3>", page)
+    assert headlines == ["Ultima", "Prima", "Vecchia"]
+    assert f'data-day="{(now - 3 * DAY).date()}"' in page
+    assert re.search(r"<h2[^>]*>Oggi</h2>", page)
+    assert page == _text("/c/cremona/")
+
+
+def test_drafts_and_posts_past_their_time_are_not_shown(city: Channel) -> None:
+    drafts.save_draft(city, _news("Bozza"), by="cli")
+    _published(city, _news("Scaduto"), 31 * DAY)
+    page = _text("/")
+    assert "Bozza" not in page
+    assert "Scaduto" not in page
+    assert 'id="empty" class="empty">' in page
+
+
+def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
+    over = _published(city, Wording("alert", "Finita", "", ends_at=timezone.now() - HOUR), DAY)
+    ended = _published(city, Wording("alert", "Chiusa", ""), 2 * HOUR)
+    _published(city, Wording("alert", "Cessata", "", all_clear_of=ended.pk))
+    in_force = _published(city, Wording("alert", "Piena del Po", ""))
+    page = _text("/")
+    assert re.findall(r'id="pinned-(\d+)"', page) == [str(in_force.pk)]
+    for post in (over, ended, in_force):
+        assert f'id="post-{post.pk}"' in page
+    assert f'data-all-clear-of="{ended.pk}"' in page
+    assert re.findall(r'id="pinned-(\d+)"', _text(f"/c/cremona/p/{in_force.pk}/card")) == [
+        str(in_force.pk)
+    ]
+
+
+def test_an_alert_in_force_stays_above_many_younger_posts(city: Channel) -> None:
+    alert = _published(city, Wording("alert", "Piena del Po", ""), DAY)
+    for number in range(61):
+        _published(city, _news(f"n{number}"))
+    page = _text("/")
+    assert f'id="pinned-{alert.pk}"' in page
+    assert f'id="post-{alert.pk}"' not in page
+    link = re.search(r'href="(/c/cremona/older\?before=\d+)"', page)
+    assert link
+    older = _text(link[1])
+    assert re.findall(r"<h3[^>]*>([^<]*)</h3>", older) == ["n0", "Piena del Po"]
+    assert _get("/c/cremona/older?before=nonsense").status_code == 302
+
+
+def test_a_correction_says_what_changed(city: Channel) -> None:
+    post = _published(city, _news("Mercato", "Sabato"))
+    correct.correct(post, _news("Mercato", "Domenica"), note="Il giorno era sbagliato", by="cli")
+    page = _text(f"/c/cremona/p/{post.pk}")
+    assert "Domenica" in page
+    assert "Sabato" not in page
+    assert "<strong>Corretto</strong>" in page
+    assert "Il giorno era sbagliato" in page
+
+
+def test_an_event_has_its_date_and_a_calendar_entry(city: Channel) -> None:
+    start = datetime(
+        timezone.localdate().year + 1, 3, 9, 20, 30, tzinfo=timezone.get_current_timezone()
+    )
+    wording = Wording("event", "Concerto", "", starts_at=start, ends_at=start + HOUR, place="Duomo")
+    post = _published(city, wording)
+    page = _text(f"/c/cremona/p/{post.pk}")
+    assert "9 marzo, ore 20:30–21:30" in page
+    assert "Duomo" in page
+    entry = _get(f"/c/cremona/p/{post.pk}.ics")
+    assert entry.headers["Content-Type"].startswith("text/calendar")
+    withdraw.withdraw(post, reason="Pioggia", by="cli")
+    assert b"STATUS:CANCELLED" in _get(f"/c/cremona/p/{post.pk}.ics").content
+
+
+def test_a_post_that_went_says_why(city: Channel) -> None:
+    expired = _published(city, _news("Vecchio"), 31 * DAY)
+    withdrawn = _published(city, _news("Sbagliato"))
+    withdraw.withdraw(withdrawn, reason="Data sbagliata", by="cli")
+    draft = drafts.save_draft(city, _news("Bozza"), by="cli")
+    gone, taken = (_get(f"/c/cremona/p/{post.pk}") for post in (expired, withdrawn))
+    assert (gone.status_code, taken.status_code) == (410, 410)
+    assert "30 giorni" in gone.content.decode()
+    assert "Data sbagliata" in taken.content.decode()
+    assert "Sbagliato" not in taken.content.decode()
+    assert _get(f"/c/cremona/p/{withdrawn.pk}/card").status_code == 410
+    assert _get(f"/c/cremona/p/{draft.pk}").status_code == 404
+    assert _get("/c/other/p/1").status_code == 404
+
+
+def test_an_image_goes_with_its_post(city: Channel) -> None:
+    wording = Wording("news", "Foto", "", images=(NewImage(_picture(), "Il Torrazzo"),))
+    post = drafts.save_draft(city, wording, by="cli")
+    path = f"/c/cremona/image/{post.images.get().key}-small"
+    assert _get(path).status_code == 404
+    publish.publish(post, by="cli")
+    shown = _get(path)
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/webp")
+    page = _text("/")
+    assert 'alt="Il Torrazzo"' in page
+    assert 'width="800" height="600"' in page
+    withdraw.withdraw(post, reason="Sbagliata", by="cli")
+    assert _get(path).status_code == 410
+
+
+def test_counts_are_read_without_scripts(city: Channel) -> None:
+    post = _published(city, _news())
+    react(post, b"1" * 32, "👏")
+    page = _text("/")
+    assert '<span data-count="1">1</span>' in page
+    assert '<span class="visually-hidden">Applauso</span>' in page
+    ChannelCount.objects.create(channel=city, followers=12345)
+    assert "12.345 persone lo seguono" in _text("/")
+    assert "12,345 people follow it" in _text("/", "en")
+
+
+def test_what_people_write_is_never_markup(city: Channel) -> None:
+    _published(city, _news('<b onclick="x">', "<script>alert(1)</script> *forte*"))
+    page = _text("/")
+    assert "<script>alert" not in page
+    assert "<b onclick" not in page
+    assert "<strong>forte</strong>" in page
+
+
+def _queries(path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert _get(path).status_code == 200
+    return len(queries)
+
+
+def test_more_posts_take_no_more_queries(city: Channel) -> None:
+    def publish_all_kinds() -> None:
+        images = (NewImage(_picture(), "a"), NewImage(_picture(), "b"))
+        post = _published(city, Wording("news", "Foto", "", topics=("strade",), images=images))
+        correct.correct(post, _news("Foto"), note="x", by="cli")
+        _published(city, Wording("alert", "Allerta", "", images=images[:1]))
+        react(post, b"2" * 32, "👍")
+
+    publish_all_kinds()
+    _queries("/")
+    paths = ("/", "/c/cremona/feed.atom", "/c/cremona/feed.json", "/c/cremona/feed.rss")
+    few = [_queries(path) for path in paths]
+    for _ in range(4):
+        publish_all_kinds()
+    assert [_queries(path) for path in paths] == few
+    assert few[0] <= 14
+
+
+def test_an_invite_shows_the_channel_and_keeps_its_code(city: Channel) -> None:
+    made = make_invite(city)
+    page = _text(f"/i/{made.code}")
+    assert f'data-invite="{made.code}"' in page
+    assert "Ti invita qualcuno" in page
+    assert "data-invite" not in _text("/")
+    assert _get("/i/bcdfghjkmn").status_code == 404
+    assert b"<svg" in _get(f"/i/{made.code}/qr.svg").content
+
+
+def test_the_language_is_chosen_by_a_link(city: Channel) -> None:
+    client = Client(headers={"accept-language": "it"})
+    answer = client.get("/privacy?lang=en")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/privacy")
+    page = client.get("/privacy").content.decode()
+    assert '<html lang="en">' in page
+    assert "Privacy notice" in page
+    assert _get("/privacy?lang=xx").status_code == 200
+
+
+@pytest.mark.django_db
+def test_before_there_is_a_channel() -> None:
+    assert "Stiamo preparando il canale" in _text("/")
+    assert "Informativa sulla privacy" in _text("/privacy")
+    assert _get("/manifest.webmanifest").status_code == 404
+
+
+def test_errors_ask_no_database() -> None:
+    request = RequestFactory().get("/nowhere")
+    for view, status in (
+        (views.bad_request, 400),
+        (views.forbidden, 403),
+        (views.not_found, 404),
+        (views.server_error, 500),
+    ):
+        answer = view(request)
+        assert answer.status_code == status
+        assert b"<h1>" in answer.content
+    problem = views.not_found(RequestFactory().get("/api/v1/nowhere"))
+    assert problem.headers["Content-Type"] == "application/problem+json"
+
+
+def test_no_page_knows_its_reader(city: Channel) -> None:
+    post = _published(city, _news())
+    client = Client()
+    client.cookies["canale_follower"] = "A" * 22
+    paths = ["/", f"/c/cremona/p/{post.pk}", "/privacy", "/legal", "/accessibility"]
+    for path in [*paths, "/media-policy", "/offline", "/c/cremona/older?before=999999"]:
+        answer = client.get(path, headers={"accept-language": "it"})
+        assert not answer.cookies
+        assert "csrf" not in answer.content.decode().lower()
+        if answer.status_code == 200:
+            assert answer.content == _get(path).content
