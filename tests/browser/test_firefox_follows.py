@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The main job: a real Firefox follows through the page, and shows what newsroom, API and command
+line publish; the open page shows it without a reload, and catches up after a loss of network."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.browser.firefox import PROGRAM, Firefox
+from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site, wait_until
+from tests.standins.firefox_push import FirefoxPush
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        PROGRAM is None and not os.environ.get("CI"), reason="Firefox is not installed"
+    ),
+]
+
+
+@pytest.fixture
+def push() -> Iterator[FirefoxPush]:
+    with FirefoxPush() as service:
+        yield service
+
+
+@pytest.fixture
+def city(tmp_path: Path, push: FirefoxPush) -> Iterator[Site]:
+    with new_site(tmp_path, CANALE_PUSH_ORIGINS=push.origin) as site:
+        yield site
+
+
+@pytest.fixture
+def firefox(push: FirefoxPush) -> Iterator[Firefox]:
+    with Firefox(push.prefs) as browser:
+        yield browser
+
+
+class Newsroom:
+    """An editor's browser, as far as its forms go."""
+
+    def __init__(self, site: Site) -> None:
+        self.browser = httpx.Client(base_url=site.url, follow_redirects=True, timeout=30)
+        self._send("/newsroom/accounts/login/", login=ADMIN, password=PASSWORD)
+
+    def _send(self, path: str, **fields: str) -> httpx.Response:
+        page = self.browser.get(path)
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+        assert token, page.text
+        answer = self.browser.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    def publish(self, headline: str, text: str) -> int:
+        new = f"/newsroom/c/{HANDLE}/posts/new/"
+        asked = self._send(new, kind="news", headline=headline, text=text, publish="1")
+        assert asked.url.path.endswith("/publish/"), asked.url
+        shown = self._send(asked.url.path)
+        return int(shown.url.path.rstrip("/").rsplit("/", 1)[1])
+
+
+def shows(firefox: Firefox, headline: str) -> None:
+    """The open page has the post, without a reload."""
+    text = f"document.getElementById('posts').textContent.includes({headline!r})"
+    firefox.wait_for(text)
+
+
+def test_a_citizen_follows_and_is_told_by_newsroom_api_and_command_line(
+    city: Site, push: FirefoxPush, firefox: Firefox
+) -> None:
+    firefox.open(city.channel)
+    firefox.evaluate("window.loadedOnce = true")
+    firefox.wait_for("navigator.serviceWorker.ready.then(() => true)")
+    firefox.click("#follow [data-action=subscribe]")
+    firefox.wait_for("document.getElementById('follow').dataset.state === 'following'")
+    firefox.wait_for_notification("Ciao! Le notifiche funzionano")
+
+    Newsroom(city).publish("Dalla redazione", "Scritto nella redazione.")
+    token = city.token()
+    api = city.post(token, headline="Dal programma", text="Scritto da un programma.")
+    city.run("publish", "--channel", HANDLE, "--kind", "alert", "--headline", "Il Po sale")
+    for headline in ("Dalla redazione", "Dal programma", "Allerta: Il Po sale"):
+        firefox.wait_for_notification(headline)
+    for headline in ("Dalla redazione", "Dal programma", "Il Po sale"):
+        shows(firefox, headline)
+    assert firefox.evaluate("window.loadedOnce") is True
+    assert firefox.evaluate("document.querySelectorAll('#pinned [data-post]').length") == 1
+
+    # A page that was offline catches up: nothing missing, nothing twice.
+    firefox.set_offline(True)
+    missed = [f"Mentre eri via {number}" for number in range(3)]
+    for headline in missed:
+        city.post(token, headline=headline)
+    firefox.set_offline(False)
+    for headline in missed:
+        shows(firefox, headline)
+    count = "Array.from(document.querySelectorAll('#posts article.post h3')).length"
+    wait_until(lambda: firefox.evaluate(count) == 6)
+
+    # Pressing the notification opens its post.
+    firefox.press_notification("Dal programma")
+    firefox.switch_to(str(api["url"]))
+
+    # Who stops following is told no more.
+    acks = len(push.acks)
+    firefox.open(city.channel)
+    firefox.wait_for("document.getElementById('follow').dataset.state === 'following'")
+    firefox.evaluate("document.querySelector('[data-action=unfollow]').click()")
+    firefox.wait_for("document.getElementById('follow').dataset.state === 'follow'")
+    number = int(str(city.post(token, headline="Senza nessuno")["id"]))
+    row = wait_until(lambda: city.inside("counts", number)[0])
+    assert (row["planned"], len(push.acks)) == (0, acks)
