@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from canale.settings import SettingsError
 
 COMMANDS = (
-    "serve", "worker", "init", "publish", "token", "check", "audit", "migrate", "password",
+    "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
 )  # fmt: skip
 
 

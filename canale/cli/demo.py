@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale demo: a channel with two weeks of posts, to look at."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from canale.cli import CommandError
+from canale.cli.migrate import migrate
+
+if TYPE_CHECKING:
+    from canale.channel.models import Channel, Post
+    from canale.cli.demo_posts import DemoPost
+    from canale.publishing.wording import Wording
+
+HELP = "make the channel of an invented city, with two weeks of posts and reactions"
+READERS = 240
+FOLLOWERS = 180
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--handle", default="demo", help="of the channel, as in /c/HANDLE/")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from django.db import transaction
+    from django.utils import translation
+
+    from canale.channel.links import channel_url
+    from canale.channel.models import Channel
+
+    migrate()
+    known = Channel.objects.filter(handle=arguments.handle).first()
+    if known is not None:
+        sys.stdout.write(f"The demonstration is there already: {channel_url(known)}\n")
+        return 0
+    if Channel.objects.exists():
+        raise CommandError(
+            "there is a real channel in this database; use another folder: "
+            "CANALE_DATA=./demo-data canale demo"
+        )
+    with transaction.atomic(), translation.override("it"):
+        channel = _make(arguments.handle)
+    sys.stdout.write(f"The demonstration is ready: {channel_url(channel)}\n")
+    return 0
+
+
+def _make(handle: str) -> Channel:
+    from django.utils.text import slugify
+
+    from canale.channel.channels import create_channel
+    from canale.channel.models import Topic
+    from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS
+
+    channel = create_channel(handle, NAME, DESCRIPTION)
+    for name in TOPICS:
+        Topic.objects.create(channel=channel, slug=slugify(name), name=name)
+    chance = random.Random(handle)
+    alert: Post | None = None
+    for one in POSTS:
+        post = _publish(channel, one, alert)
+        alert = post if one.kind == "alert" else alert
+        _react(post, chance)
+    _follow(channel)
+    return channel
+
+
+def _publish(channel: Channel, one: DemoPost, alert: Post | None) -> Post:
+    from canale.publishing.correct import correct
+    from canale.publishing.drafts import save_draft
+    from canale.publishing.publish import publish
+    from canale.publishing.withdraw import withdraw
+
+    moment = _moment(-one.days_ago, one.hour)
+    post = publish(save_draft(channel, _wording(one, alert), by="demo"), by="demo", now=moment)
+    note, text = one.correction
+    if note:
+        corrected = _wording(one, alert, text)
+        correct(post, corrected, note=note, by="demo", now=moment + timedelta(minutes=50))
+    if one.withdrawn:
+        withdraw(post, reason=one.withdrawn, by="demo", now=moment + timedelta(hours=3))
+    post.refresh_from_db()
+    return post
+
+
+def _moment(days: int, hour: float) -> datetime:
+    """Counted from today, in the city's zone; never in the future for what is published."""
+    from django.utils import timezone
+
+    now = timezone.now()
+    day = timezone.localdate(now) + timedelta(days=days)
+    moment = timezone.make_aware(datetime.combine(day, time())) + timedelta(hours=hour)
+    return min(moment, now - timedelta(minutes=1)) if days == 0 else moment
+
+
+def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Wording:
+    from canale.publishing.wording import NewImage, Wording
+
+    timed = one.in_days is not None
+    return Wording(
+        kind=one.kind,
+        headline=one.headline,
+        text=text or one.text,
+        topics=(one.topic,) if one.topic else (),
+        starts_at=_moment(one.in_days, one.at_hour) if one.in_days is not None else None,
+        ends_at=_moment(one.in_days or 0, one.until_hour) if timed and one.until_hour else None,
+        place=one.place,
+        all_clear_of=alert.pk if one.clears and alert else None,
+        images=(NewImage(*one.image),) if one.image else (),
+    )
+
+
+def _react(post: Post, chance: random.Random) -> None:
+    """As many as such a post might get, by readers who do not exist."""
+    from canale.channel.models import State
+    from canale.followers.readers import new_token, token_hash
+    from canale.reactions.react import react
+
+    if post.state != State.PUBLISHED:
+        return
+    weights = [8, 4, 3, 2, 1, 2][: len(post.channel.reaction_set)]
+    for _ in range(chance.randint(6, READERS // 8)):
+        emoji = chance.choices(post.channel.reaction_set, weights)[0]
+        react(post, token_hash(new_token()), emoji)
+
+
+def _follow(channel: Channel) -> None:
+    """Followers without an address: nothing is ever sent to them."""
+    from canale.followers.follow import follow
+    from canale.followers.readers import new_token
+
+    for _ in range(FOLLOWERS):
+        follow(channel, new_token(), address=None, topics=[], language="it")
