@@ -62,6 +62,8 @@ def guarded(view: View) -> View:
             detail = _("This address takes %(methods)s only.") % {"methods": allow}
             said = Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow})
             return problem_response(said)
+        # Answers may carry a reader's cookie, and counts change by the second.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     guard.csrf_exempt = True  # type: ignore[attr-defined]

@@ -138,7 +138,7 @@ POSTS = (
         2, 11, "deadline", "Contributo affitto: ultimi giorni",
         "Per chi ha un ISEE fino a 18.000 euro. Domanda online o allo sportello di "
         "piazza del Comune 8.",
-        "servizi", in_days=4, at_hour=23.9,
+        "servizi", in_days=4, at_hour=18,
     ),
     DemoPost(
         1, 17, "service", "Sportello anagrafe chiuso domani pomeriggio",
