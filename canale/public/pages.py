@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings as django_settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -40,7 +40,7 @@ def page(view: View[P]) -> View[P]:
             return _remember_language(request.path, asked)
         return kept(request, *args, **kwargs)
 
-    return in_language
+    return cast("View[P]", in_language)
 
 
 def _remember_language(path: str, language: str) -> HttpResponse:
