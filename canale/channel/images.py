@@ -105,19 +105,21 @@ def _decoded(data: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
             if opened.width * opened.height > LARGEST_PIXELS:
-                raise ImageRefused(
-                    "too-large", _("The image has too many pixels: make it smaller.")
-                )
+                raise _too_large()
             opened.load()
         return _srgb(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError:
         raise ImageRefused(
             "unknown-format", _("This is not an image that we can read: use JPEG, PNG or WebP.")
         ) from None
-    except ImageRefused:
-        raise
-    except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise _too_large() from None
+    except (OSError, ValueError, SyntaxError, ArithmeticError):
         raise ImageRefused("broken", _("The image is damaged: save it again and retry.")) from None
+
+
+def _too_large() -> ImageRefused:
+    return ImageRefused("too-large", _("The image has too many pixels: make it smaller."))
 
 
 def _srgb(picture: Image.Image) -> Image.Image:

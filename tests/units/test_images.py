@@ -69,9 +69,8 @@ def bomb() -> bytes:
     """A PNG of few bytes that says to be 60,000 pixels wide and high."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + (all := name + body) + struct.pack(">I", zlib.crc32(all))
-        )
+        named = name + body
+        return struct.pack(">I", len(body)) + named + struct.pack(">I", zlib.crc32(named))
 
     head = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes(1000))
