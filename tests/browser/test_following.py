@@ -36,9 +36,7 @@ def follower(city: City, device: BrowserContext) -> Page:
     return page
 
 
-def test_one_press_makes_a_follower_and_a_welcome_comes(
-    city: City, device: BrowserContext
-) -> None:
+def test_one_press_makes_a_follower_and_a_welcome_comes(city: City, device: BrowserContext) -> None:
     before, received = city.followers(), len(city.push.received)
     subscription = city.subscription()
     let_subscribe(device, subscription)
@@ -255,3 +253,16 @@ def test_who_took_the_permission_back_is_told(city: City, follower: Page) -> Non
 
 def test_whoever_was_on_the_button_is_led_on(follower: Page) -> None:
     assert follower.evaluate("document.activeElement.id") == "follow-state"
+
+
+def test_a_follower_invites_with_link_and_code(city: City, follower: Page) -> None:
+    press(follower, "invite")
+    dialog = follower.locator("#invite-dialog")
+    expect(dialog).to_be_visible()
+    link = dialog.locator("[data-slot=url]").input_value()
+    assert link.startswith(f"{city.site.url}/i/")
+    code = dialog.locator("[data-slot=invite-qr]")
+    expect(code).to_have_js_property("complete", True)
+    assert code.evaluate("image => image.naturalWidth") > 0
+    follower.goto(link)
+    assert follower.locator("body").get_attribute("data-invite") == link.rsplit("/", 1)[1]

@@ -1,0 +1,313 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""An open page: posts come, change and go without loading it again; reactions; sharing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+
+from tests.browser.pages import DESKTOP, City, needs_chromium, open_page, picture
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def page(city: City, device: BrowserContext) -> Page:
+    """The channel's page with its stream open."""
+    with device.expect_event("response", lambda answer: "/live/" in answer.url):
+        return open_page(device, city.site.channel)
+
+
+def article(page: Page, post: int) -> Locator:
+    return page.locator(f"#post-{post}")
+
+
+def count(page: Page, post: int, emoji: str = "👍") -> str:
+    place = f"#post-{post} .reaction[data-emoji='{emoji}'] [data-count]"
+    return page.locator(place).inner_text()
+
+
+def mark_as_loaded_once(page: Page) -> None:
+    page.evaluate("window.loadedOnce = true")
+
+
+def never_loaded_again(page: Page) -> bool:
+    return bool(page.evaluate("window.loadedOnce === true"))
+
+
+# Live
+
+
+def test_a_post_appears_under_today_and_is_announced(city: City, page: Page) -> None:
+    mark_as_loaded_once(page)
+    post = city.publish("Chiusa via Dante")
+    expect(article(page, post)).to_be_visible()
+    expect(page.locator("#announce")).to_contain_text("Chiusa via Dante")
+    expect(page.locator("#posts > section.day").first.locator("h2")).to_have_text("Oggi")
+    newer = city.publish("Riaperta via Dante")
+    expect(article(page, newer)).to_be_visible()
+    shown = page.locator("#posts article").evaluate_all("all => all.map((one) => one.dataset.post)")
+    assert shown[:2] == [str(newer), str(post)]
+    assert never_loaded_again(page)
+
+
+def test_a_correction_changes_the_post_and_leaves_the_reader_where_she_is(
+    city: City, page: Page
+) -> None:
+    post = city.publish("Mercato di sabato", text="Alle 8")
+    mark_as_loaded_once(page)
+    article(page, post).locator("[data-share]").focus()
+    city.correct(post, text="Alle 9", note="Cambia l’ora")
+    expect(article(page, post).locator(".text")).to_have_text("Alle 9")
+    expect(article(page, post).locator(".corrected")).to_contain_text("Cambia l’ora")
+    expect(page.locator("#announce")).to_contain_text("Mercato di sabato")
+    expect(article(page, post).locator("[data-share]")).to_be_focused()
+    assert never_loaded_again(page)
+
+
+def test_a_withdrawn_post_goes_and_says_so(city: City, page: Page) -> None:
+    post = city.publish("Sbagliato", text="Tutto sbagliato")
+    expect(article(page, post)).to_be_visible()
+    mark_as_loaded_once(page)
+    city.withdraw(post)
+    expect(article(page, post).locator(".withdrawn")).to_be_visible()
+    expect(article(page, post)).not_to_contain_text("Tutto sbagliato")
+    expect(page.locator("#announce")).to_contain_text("Sbagliato")
+    assert never_loaded_again(page)
+
+
+def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -> None:
+    expect(page.locator("#pinned")).to_be_hidden()
+    alert = city.publish("Il Po sale", kind="alert")
+    expect(page.locator(f"#pinned #pinned-{alert}")).to_be_visible()
+    expect(article(page, alert)).to_be_visible()
+    city.correct(alert, text="A 4 metri")
+    expect(page.locator(f"#pinned-{alert}")).to_contain_text("A 4 metri")
+    expect(page.locator("#pinned article")).to_have_count(1)
+    city.publish("Il Po scende", kind="alert", all_clear_of=alert)
+    expect(page.locator("#pinned")).to_be_hidden()
+    expect(article(page, alert).locator(".over")).to_be_visible()
+
+
+def test_after_a_loss_of_network_nothing_is_missing_and_nothing_twice(
+    city: City, page: Page
+) -> None:
+    kept = city.publish("Prima")
+    wrong = city.publish("Sarà ritirato")
+    expect(article(page, wrong)).to_be_visible()
+    mark_as_loaded_once(page)
+    page.context.set_offline(True)
+    missed = [city.publish(f"Durante {number}") for number in range(3)]
+    city.correct(kept, text="Cambiato durante")
+    city.withdraw(wrong)
+    page.wait_for_timeout(500)
+    expect(article(page, missed[0])).to_have_count(0)
+    page.context.set_offline(False)
+    after = city.publish("Dopo")
+    for post in (*missed, after):
+        expect(article(page, post)).to_have_count(1)
+    expect(article(page, kept).locator(".text")).to_have_text("Cambiato durante")
+    expect(article(page, wrong).locator(".withdrawn")).to_be_visible()
+    ids = page.locator("#posts article").evaluate_all("all => all.map((one) => one.dataset.post)")
+    assert ids[:4] == [str(post) for post in (after, *reversed(missed))]
+    assert len(ids) == len(set(ids))
+    assert never_loaded_again(page)
+
+
+def test_a_lost_connection_is_shown_until_it_is_back(city: City, page: Page) -> None:
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator("#connection")).to_be_hidden()
+
+
+def test_a_page_that_was_refused_asks_again(city: City, device: BrowserContext) -> None:
+    page = device.new_page()
+    page.clock.install()
+    page.route("**/live/**", lambda route: route.fulfill(status=503), times=1)
+    with page.expect_response("**/live/**") as refused:
+        page.goto(city.site.channel)
+    assert refused.value.status == 503
+    with page.expect_response("**/live/**") as taken:
+        page.clock.fast_forward(60_000)
+    assert taken.value.status == 200
+
+
+def test_a_card_that_fails_is_asked_for_again(city: City, page: Page) -> None:
+    page.route("**/card", lambda route: route.fulfill(status=500), times=2)
+    post = city.publish("Al terzo colpo")
+    expect(article(page, post)).to_be_visible()
+
+
+def test_a_post_s_own_page_shows_its_correction_but_no_other_post(
+    city: City, device: BrowserContext
+) -> None:
+    post = city.publish("Da solo", text="Prima")
+    with device.expect_event("response", lambda answer: "/live/" in answer.url):
+        page = open_page(device, f"{city.site.channel}p/{post}")
+    other = city.publish("Un altro")
+    city.correct(post, text="Poi")
+    expect(article(page, post).locator(".text")).to_have_text("Poi")
+    expect(article(page, other)).to_have_count(0)
+
+
+def test_midnight_renames_the_days_and_thirty_days_empty_the_page(
+    city: City, device: BrowserContext
+) -> None:
+    post = city.publish("Di ieri")
+    page = device.new_page()
+    page.clock.install(time=datetime.now(UTC))
+    page.goto(city.site.channel)
+    heading = page.locator("#posts > section.day h2").first
+    expect(heading).to_have_text("Oggi")
+    page.clock.set_system_time(datetime.now(UTC) + timedelta(days=1))
+    page.clock.run_for(61_000)
+    expect(heading).to_have_text("Ieri")
+    page.clock.set_system_time(datetime.now(UTC) + timedelta(days=31))
+    page.clock.run_for(61_000)
+    expect(article(page, post)).to_have_count(0)
+    expect(page.locator("#empty")).to_be_visible()
+
+
+# Reactions
+
+
+def test_a_reaction_is_shown_at_once_changed_and_taken_back(
+    city: City, browser: Browser, page: Page
+) -> None:
+    post = city.publish("Vi piace?")
+    thumb = article(page, post).locator(".reaction[data-emoji='👍']")
+    heart = article(page, post).locator(".reaction[data-emoji='❤️']")
+    held: list[Route] = []
+    page.route("**/reaction", lambda route: held.append(route))
+    thumb.click()
+    # The server has not answered yet.
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    assert count(page, post) == "1"
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    page.unroute("**/reaction")
+    other = open_page(browser.new_context(), city.site.channel)
+    expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("1")
+    heart.click()
+    expect(article(other, post).locator("[data-emoji='❤️'] [data-count]")).to_have_text("1")
+    expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("")
+    page.reload()
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    heart.click()
+    expect(article(other, post).locator("[data-emoji='❤️'] [data-count]")).to_have_text("")
+    assert count(page, post, "❤️") == ""
+    other.context.close()
+
+
+def test_a_reaction_that_fails_is_taken_back_and_said(city: City, page: Page) -> None:
+    post = city.publish("Non arriva")
+    thumb = article(page, post).locator(".reaction[data-emoji='👍']")
+    expect(thumb).to_be_visible()
+    page.route("**/reaction", lambda route: route.abort())
+    thumb.click()
+    expect(page.locator("#announce")).to_contain_text("reazione")
+    expect(thumb).to_have_attribute("aria-pressed", "false")
+    assert count(page, post) == ""
+
+
+def test_of_quick_presses_the_last_one_counts(city: City, page: Page) -> None:
+    post = city.publish("Indecisi")
+    buttons = article(page, post).locator(".reaction")
+    for place in (0, 1, 2, 3, 2):
+        buttons.nth(place).click()
+    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(article(page, post).locator("[aria-pressed=true]")).to_have_count(1)
+    counts = article(page, post).locator("[data-count]").all_inner_texts()
+    assert [text for text in counts if text] == ["1"]
+
+
+# Sharing
+
+
+def test_a_post_is_shared_by_links_where_there_is_no_share_sheet(
+    city: City, browser: Browser
+) -> None:
+    post = city.publish("Da inoltrare & dire")
+    context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-write"])
+    page = open_page(context, city.site.channel)
+    article(page, post).locator("[data-share]").click()
+    dialog = page.locator("#share-dialog")
+    expect(dialog).to_be_visible()
+    url = f"{city.site.channel}p/{post}"
+    expect(dialog.locator("[data-slot=url]")).to_have_value(url)
+    chat = dialog.locator("[data-share-target=chat]").get_attribute("href") or ""
+    assert parse_qs(urlsplit(chat).query)["text"] == [f"Da inoltrare & dire {url}"]
+    dialog.locator("[data-copy]").click()
+    expect(dialog.locator("[data-slot=copied]")).not_to_be_empty()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(article(page, post).locator("[data-share]")).to_be_focused()
+    context.close()
+
+
+def test_a_phone_shares_with_its_own_sheet(city: City, device: BrowserContext) -> None:
+    post = city.publish("Con il telefono")
+    page = device.new_page()
+    page.add_init_script(
+        "window.shared = [];"
+        "navigator.share = async (what) => void window.shared.push(what);"
+        "const match = window.matchMedia;"
+        "window.matchMedia = (query) =>"
+        "  query.includes('coarse') ? { matches: true } : match.call(window, query)"
+    )
+    page.goto(city.site.channel)
+    article(page, post).locator("[data-share]").click()
+    url = f"{city.site.channel}p/{post}"
+    assert page.evaluate("window.shared") == [{"url": url, "title": "Con il telefono"}]
+    expect(page.locator("#share-dialog")).to_be_hidden()
+
+
+# Images
+
+
+def test_images_are_enlarged_and_walked_by_keyboard(city: City, page: Page) -> None:
+    images = [
+        {"data": picture("#0066cc"), "alt": "Piazza"},
+        {"data": picture("#008758"), "alt": "Ponte"},
+    ]
+    post = city.publish("Due immagini", images=images)
+    first = article(page, post).locator("a[data-lightbox]").first
+    first.focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#lightbox")
+    expect(dialog).to_be_visible()
+    large = dialog.locator("img")
+    expect(large).to_have_attribute("alt", "Piazza")
+    expect(large).to_have_attribute("src", re.compile(r"-large$"))
+    page.keyboard.press("ArrowRight")
+    expect(large).to_have_attribute("alt", "Ponte")
+    expect(dialog.locator("[data-slot=position]")).to_contain_text("2")
+    page.keyboard.press("ArrowRight")
+    expect(large).to_have_attribute("alt", "Piazza")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(first).to_be_focused()
+
+
+# Without
+
+
+def test_without_javascript_everything_can_be_read(city: City, browser: Browser) -> None:
+    post = city.publish("Per tutti", text="Anche *così*", images=[{"data": picture(), "alt": "x"}])
+    context = browser.new_context(java_script_enabled=False)
+    page = open_page(context, city.site.channel)
+    expect(article(page, post).locator("strong", has_text="così")).to_be_visible()
+    expect(page.get_by_role("link", name="Feed Atom")).to_be_visible()
+    expect(page.locator("[data-action=subscribe]")).to_be_hidden()
+    page.get_by_role("link", name=re.compile("^Per tutti")).click()
+    assert page.url == f"{city.site.channel}p/{post}"
+    context.close()

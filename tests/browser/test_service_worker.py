@@ -1,0 +1,293 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The service worker of a phone: it shows pushes, opens posts, keeps pages for offline."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect, sync_playwright
+
+from tests.browser.pages import CHROMIUM, PHONE, City, let_subscribe, needs_chromium, press, state
+from tests.site import wait_until
+from tests.standins.push_service import Subscription
+
+pytestmark = needs_chromium
+
+# Chromium forgets notifications that are asked for while they are being shown.
+_COUNT_SHOWN = """() => {
+  const show = ServiceWorkerRegistration.prototype.showNotification;
+  self.shown = 0;
+  ServiceWorkerRegistration.prototype.showNotification = async function (...given) {
+    await show.apply(this, given);
+    self.shown += 1;
+  };
+}"""
+
+
+class Phone:
+    """A device with a profile of its own: private windows show no notifications."""
+
+    def __init__(self, context: BrowserContext, city: City) -> None:
+        self.context, self.city = context, city
+        self.page: Page = context.new_page()
+        self._cdp: CDPSession = context.new_cdp_session(self.page)
+        self._registration = ""
+        self._cdp.on("ServiceWorker.workerRegistrationUpdated", self._note)
+        self._cdp.send("ServiceWorker.enable")
+
+    def _note(self, event: dict[str, Any]) -> None:
+        for registration in event["registrations"]:
+            if registration["scopeURL"] == f"{self.city.site.url}/":
+                self._registration = registration["registrationId"]
+
+    def open(self, url: str) -> Page:
+        """The page, once the worker rules over it and takes pushes."""
+        self.page.goto(url)
+        self.page.wait_for_function(
+            "() => navigator.serviceWorker.controller?.state === 'activated'"
+        )
+        if not self.worker.evaluate("'shown' in self"):
+            self.worker.evaluate(_COUNT_SHOWN)
+        return self.page
+
+    @property
+    def worker(self) -> Worker:
+        return self.context.service_workers[0]
+
+    def push(self, data: str) -> None:
+        """What the browser does when its push service brings a message."""
+        before = self.worker.evaluate("self.shown")
+        message = {"origin": self.city.site.url, "registrationId": self._registration}
+        self._cdp.send("ServiceWorker.deliverPushMessage", {**message, "data": data})
+        wait_until(lambda: self.worker.evaluate("self.shown") > before)
+
+    def notifications(self) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = self.page.evaluate(
+            "navigator.serviceWorker.ready.then((ready) => ready.getNotifications())"
+            ".then((all) => all.map(({title, body, tag, lang, data, silent, renotify}) =>"
+            " ({title, body, tag, lang, data, silent, renotify})))"
+        )
+        return shown
+
+    def press_notification(self) -> None:
+        """A press on the newest one. Chromium cannot be made to press: the event is ours."""
+        self.worker.evaluate(
+            """async () => {
+              const all = await self.registration.getNotifications();
+              const notification = all.at(-1);
+              const event = new NotificationEvent("notificationclick", { notification });
+              self.addEventListener("error", (error) => error.preventDefault(), { once: true });
+              self.dispatchEvent(event);
+            }"""
+        )
+
+
+@pytest.fixture
+def phone(city: City, tmp_path: Path) -> Iterator[Phone]:
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile",
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            viewport=PHONE,
+            locale="it-IT",
+            permissions=["notifications"],
+        )
+        yield Phone(context, city)
+        context.close()
+
+
+@pytest.fixture
+def subscription(city: City, phone: Phone) -> Subscription:
+    """Of a phone that follows."""
+    given = city.subscription()
+    let_subscribe(phone.context, given)
+    page = phone.open(city.site.channel)
+    press(page, "subscribe")
+    state(page, "following")
+    return given
+
+
+def pushed(city: City, subscription: Subscription, title: str) -> dict[str, Any]:
+    """What our server sent to the phone, as its browser decrypts it."""
+
+    def found() -> list[dict[str, Any]]:
+        return [
+            message.payload
+            for message in list(city.push.received)
+            if message.endpoint == subscription["endpoint"]
+            and title in message.payload["notification"]["title"]
+        ]
+
+    return wait_until(found)[-1]
+
+
+# Pushes
+
+
+def test_a_published_post_becomes_a_notification_that_opens_it(
+    city: City, phone: Phone, subscription: Subscription
+) -> None:
+    post = city.publish("Neve domani", text="Scuole chiuse")
+    sent = pushed(city, subscription, "Neve domani")
+    phone.push(json.dumps(sent))
+    shown = phone.notifications()
+    assert len(shown) == 1
+    assert shown[0]["title"] == sent["notification"]["title"]
+    assert shown[0]["tag"] == sent["notification"]["tag"]
+    assert shown[0]["lang"] == "it"
+    assert shown[0]["data"]["navigate"] == f"{city.site.channel}p/{post}"
+    phone.press_notification()
+    phone.page.wait_for_url(f"{city.site.channel}p/{post}")
+    assert phone.notifications() == []
+
+
+def test_a_correction_takes_the_place_of_its_post(
+    city: City, phone: Phone, subscription: Subscription
+) -> None:
+    city.publish("Allerta vento", kind="alert")
+    sent = pushed(city, subscription, "Allerta vento")
+    phone.push(json.dumps(sent))
+    sent["notification"]["body"] = "Dalle 18"
+    phone.push(json.dumps(sent))
+    shown = phone.notifications()
+    assert [(one["body"], one["renotify"]) for one in shown] == [("Dalle 18", True)]
+
+
+@pytest.mark.parametrize("data", ["", "no JSON", "[]", "{}", '{"web_push": 8030}', "null"])
+def test_an_unreadable_push_is_shown_too(city: City, phone: Phone, data: str) -> None:
+    phone.open(city.site.channel)
+    phone.push(data)
+    assert phone.notifications()[0]["data"] == {"navigate": "/"}
+
+
+def test_options_that_the_browser_refuses_do_not_cost_the_notification(
+    city: City, phone: Phone
+) -> None:
+    phone.open(city.site.channel)
+    # `renotify` without `tag` is an error.
+    notification = {"title": "Prova", "body": "Testo", "navigate": "/privacy", "renotify": True}
+    phone.push(json.dumps({"web_push": 8030, "notification": notification}))
+    shown = phone.notifications()[0]
+    assert (shown["title"], shown["body"]) == ("Prova", "Testo")
+
+
+def test_a_notification_never_leads_to_another_site_nor_takes_the_newsroom_away(
+    city: City, phone: Phone
+) -> None:
+    page = phone.open(city.site.channel)
+    for address in ("https://evil.example/", "javascript:alert(1)"):
+        notification = {"title": "Prova", "navigate": address, "tag": address}
+        phone.push(json.dumps({"web_push": 8030, "notification": notification}))
+        phone.press_notification()
+        wait_until(lambda: not phone.notifications())
+    assert page.url == city.site.channel
+    page.goto(f"{city.site.url}/newsroom/")
+    there = page.url
+    notification = {"title": "Prova", "navigate": f"{city.site.url}/privacy"}
+    phone.push(json.dumps({"web_push": 8030, "notification": notification}))
+    phone.press_notification()
+    wait_until(lambda: not phone.notifications())
+    page.wait_for_timeout(300)
+    assert page.url == there
+
+
+def test_a_subscription_that_the_browser_renewed_reaches_the_server(
+    city: City, phone: Phone, subscription: Subscription
+) -> None:
+    fresh = city.subscription()
+    phone.worker.evaluate(
+        """(given) => {
+          PushManager.prototype.subscribe = async () => ({ toJSON: () => given });
+          self.addEventListener("error", (error) => error.preventDefault(), { once: true });
+          self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
+        }""",
+        fresh,
+    )
+    city.publish("Al nuovo indirizzo")
+    assert pushed(city, fresh, "Al nuovo indirizzo")
+    assert subscription["endpoint"] != fresh["endpoint"]
+
+
+# Offline
+
+
+def test_the_last_posts_can_be_read_offline_after_one_visit(city: City, phone: Phone) -> None:
+    post = city.publish("Da leggere in cantina")
+    page = phone.open(city.site.channel)
+    phone.context.set_offline(True)
+    page.reload()
+    expect(page.locator(f"#post-{post}")).to_be_visible()
+    assert page.evaluate("document.styleSheets[0].cssRules.length") > 0
+    assert "js" in (page.locator("html").get_attribute("class") or "")
+    page.goto(f"{city.site.url}/")
+    expect(page.locator(f"#post-{post}")).to_be_visible()
+
+
+def test_back_online_an_offline_page_catches_up(city: City, phone: Phone) -> None:
+    page = phone.open(city.site.channel)
+    phone.context.set_offline(True)
+    page.reload()
+    post = city.publish("Mentre eri in cantina")
+    phone.context.set_offline(False)
+    expect(page.locator(f"#post-{post}")).to_have_count(1)
+
+
+def test_a_page_that_was_never_opened_says_that_there_is_no_network(
+    city: City, phone: Phone
+) -> None:
+    page = phone.open(city.site.channel)
+    phone.context.set_offline(True)
+    page.goto(f"{city.site.url}/privacy")
+    expect(page.locator("h1")).to_have_text("Sei senza rete")
+
+
+def test_a_withdrawn_post_is_gone_offline_too(city: City, phone: Phone) -> None:
+    post = city.publish("Per poco")
+    page = phone.open(city.site.channel)
+    page.goto(f"{city.site.channel}p/{post}")
+    city.withdraw(post)
+    answer = page.reload()
+    assert answer is not None
+    assert answer.status == 410
+    phone.context.set_offline(True)
+    page.reload()
+    expect(page.locator("h1")).to_have_text("Sei senza rete")
+
+
+def test_newsroom_and_api_are_never_kept(city: City, phone: Phone) -> None:
+    page = phone.open(city.site.channel)
+    page.goto(f"{city.site.url}/newsroom/")
+    page.evaluate("fetch('/api/v1/me').then((answer) => answer.text())")
+    page.goto(city.site.channel)
+    kept: list[str] = page.evaluate(
+        """async () => {
+          const urls = [];
+          for (const name of await caches.keys())
+            for (const request of await (await caches.open(name)).keys()) urls.push(request.url);
+          return urls;
+        }"""
+    )
+    assert f"{city.site.channel}" in kept
+    private = re.compile(r"//[^/]+/(newsroom|api|live)/")
+    assert [url for url in kept if private.search(url)] == []
+
+
+def test_a_new_build_leaves_only_the_parts_that_kept_pages_need(city: City, phone: Phone) -> None:
+    page = phone.open(city.site.channel)
+    page.evaluate(
+        "Promise.all(['canale-parts-a', 'canale-parts-b'].map((name) => caches.open(name)))"
+    )
+    # The same worker installs anew, as after a new build.
+    page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.unregister())")
+    page.goto("about:blank")
+    phone.open(city.site.channel)
+    parts = [name for name in page.evaluate("caches.keys()") if name.startswith("canale-parts-")]
+    assert "canale-parts-a" not in parts
+    assert len(parts) == 2
