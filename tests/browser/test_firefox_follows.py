@@ -6,15 +6,14 @@ line publish; the open page shows it without a reload, and catches up after a lo
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.browser.firefox import PROGRAM, Firefox
-from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site, wait_until
+from tests.newsroom import Newsroom
+from tests.site import HANDLE, Site, new_site, wait_until
 from tests.standins.firefox_push import FirefoxPush
 
 pytestmark = [
@@ -44,29 +43,6 @@ def firefox(push: FirefoxPush) -> Iterator[Firefox]:
         yield browser
 
 
-class Newsroom:
-    """An editor's browser, as far as its forms go."""
-
-    def __init__(self, site: Site) -> None:
-        self.browser = httpx.Client(base_url=site.url, follow_redirects=True, timeout=30)
-        self._send("/newsroom/accounts/login/", login=ADMIN, password=PASSWORD)
-
-    def _send(self, path: str, **fields: str) -> httpx.Response:
-        page = self.browser.get(path)
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
-        assert token, page.text
-        answer = self.browser.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
-        assert answer.status_code == 200, answer.text
-        return answer
-
-    def publish(self, headline: str, text: str) -> int:
-        new = f"/newsroom/c/{HANDLE}/posts/new/"
-        asked = self._send(new, kind="news", headline=headline, text=text, publish="1")
-        assert asked.url.path.endswith("/publish/"), asked.url
-        shown = self._send(asked.url.path)
-        return int(shown.url.path.rstrip("/").rsplit("/", 1)[1])
-
-
 def shows(firefox: Firefox, headline: str) -> None:
     """The open page has the post, without a reload."""
     text = f"document.getElementById('posts').textContent.includes({headline!r})"
@@ -83,7 +59,8 @@ def test_a_citizen_follows_and_is_told_by_newsroom_api_and_command_line(
     firefox.wait_for("document.getElementById('follow').dataset.state === 'following'")
     firefox.wait_for_notification("Ciao! Le notifiche funzionano")
 
-    Newsroom(city).publish("Dalla redazione", "Scritto nella redazione.")
+    newsroom = Newsroom(city)
+    newsroom.publish(newsroom.write(headline="Dalla redazione", text="Scritto nella redazione."))
     token = city.token()
     api = city.post(token, headline="Dal programma", text="Scritto da un programma.")
     city.run("publish", "--channel", HANDLE, "--kind", "alert", "--headline", "Il Po sale")
