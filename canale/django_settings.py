@@ -72,8 +72,6 @@ TEMPLATES = [
     }
 ]
 DATABASES = database_settings(settings)
-# As Django 6 does by itself.
-FORMS_URLFIELD_ASSUME_HTTPS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.Staff"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -101,7 +101,19 @@ def topics(names: list[str]) -> None:
         channel.topics.create(slug=slugify(name), name=name)
 
 
-ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age, topics)}
+def staff(said: list[str]) -> None:
+    """An account with a role in a channel, which is made if there is none."""
+    from canale.accounts.models import Membership, Staff
+    from canale.channel.channels import create_channel
+    from canale.channel.models import Channel
+
+    email, password, handle, role = said
+    channel = Channel.objects.filter(handle=handle).first() or create_channel(handle, handle)
+    person = Staff.objects.create_user(email, password)
+    Membership.objects.create(staff=person, channel=channel, role=role)
+
+
+ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age, topics, staff)}
 
 if __name__ == "__main__":
     django.setup()

@@ -152,11 +152,14 @@ class Site:
 
 
 @contextlib.contextmanager
-def new_site(folder: Path, *, start: bool = True, **environment: str) -> Iterator[Site]:
+def new_site(
+    folder: Path, *, start: bool = True, init: bool = True, **environment: str
+) -> Iterator[Site]:
     """A site with the channel `cremona` and its administrator."""
     with _database() as database:
         site = Site(folder, {**database, **environment})
-        site.init()
+        if init:
+            site.init()
         if start:
             site.start()
         try:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from canale.accounts import setup as setting_up
@@ -55,7 +55,8 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
         staff = _set_up(form, secret)
         if staff is not None:
             login(request, staff, backend=BACKEND)
-            return HttpResponseRedirect(f"{reverse('mfa_add_webauthn')}?next=/newsroom/")
+            messages.success(request, _("The channel is ready: hang up its poster, write a post."))
+            return redirect("newsroom:start")
         if not setting_up.is_open(secret):
             return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

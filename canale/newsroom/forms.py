@@ -161,6 +161,10 @@ class SetupForm(forms.Form):
 class ChannelSettings(ChannelForm):
     """What citizens see of the channel, and for how long."""
 
+    website = forms.URLField(label=gettext_lazy("Website"), required=False, assume_scheme="https")
+    accessibility_statement = forms.URLField(
+        label=gettext_lazy("Accessibility statement"), required=False, assume_scheme="https"
+    )
     reactions = forms.CharField(label=gettext_lazy("Reactions"), max_length=100)
     avatar = forms.FileField(label=gettext_lazy("New picture"), required=False)
 
@@ -177,9 +181,7 @@ class ChannelSettings(ChannelForm):
         labels = {
             "name": gettext_lazy("Name"),
             "description": gettext_lazy("Description"),
-            "website": gettext_lazy("Website"),
             "contact_email": gettext_lazy("Contact e-mail"),
-            "accessibility_statement": gettext_lazy("Accessibility statement"),
             "retention_days": gettext_lazy("Days that posts stay visible"),
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -74,6 +75,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
         "drafts": drafts,
         "visible": [_line(post, sum(tallies[post.pk].values())) for post in visible],
         "over": page,
+        "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
     }
     return render(request, "newsroom/posts.html", context)
 

@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""An editor writes, publishes, corrects, withdraws; others see only what is theirs."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.newsroom import Newsroom
+from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site, wait_until
+
+
+@pytest.fixture
+def newsroom(module_site: Site) -> Newsroom:
+    return Newsroom(module_site)
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (800, 600), "#0066cc").save(out, "JPEG")
+    return out.getvalue()
+
+
+def public(site: Site, number: int) -> httpx.Response:
+    return httpx.get(f"{site.channel}p/{number}")
+
+
+def test_a_post_with_an_image_is_written_published_corrected_withdrawn(
+    module_site: Site, newsroom: Newsroom
+) -> None:
+    number = newsroom.write(
+        {"image-1-file": ("a.jpg", picture())},
+        kind="event",
+        headline="Fiera",
+        text="In *piazza*",
+        starts_at="2026-12-01T10:00",
+        place="Piazza Roma",
+        **{"image-1-alt": "Il manifesto della fiera"},
+    )
+    assert public(module_site, number).status_code == 404
+    confirm = newsroom.browser.get(f"{newsroom.home}posts/{number}/publish/").text
+    assert "Avvisa subito <strong>0</strong> telefoni." in confirm
+    shown = newsroom.publish(number)
+    assert "Pubblicato." in shown.text
+    page = wait_until(lambda: public(module_site, number))
+    assert page.status_code == 200
+    assert "Il manifesto della fiera" in page.text
+    assert "Piazza Roma" in page.text
+
+    kept = re.search(r'name="image-1-kept" value="(\d+)"', newsroom.browser.get(
+        f"{newsroom.home}posts/{number}/correct/").text)  # fmt: skip
+    assert kept
+    same = {"kind": "event", "text": "In piazza", "starts_at": "2026-12-02T10:00"}
+    images = {"image-1-kept": kept[1], "image-1-alt": "Il manifesto nuovo"}
+    correct = f"{newsroom.home}posts/{number}/correct/"
+    refused = newsroom.send(correct, headline="Fiera", **same, **images)
+    assert refused.status_code == 422
+    assert "Scrivi che cosa è cambiato" in refused.text
+    answer = newsroom.send(correct, headline="Fiera", note="È il 2.", **same, **images)
+    assert "Corretto" in answer.text
+    wait_until(lambda: "È il 2." in public(module_site, number).text)
+    assert "Il manifesto nuovo" in public(module_site, number).text
+
+    answer = newsroom.send(f"{newsroom.home}posts/{number}/withdraw/", reason="Rinviata.")
+    assert "Ritirato" in answer.text
+    wait_until(lambda: public(module_site, number).status_code == 410)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"headline": ""}, "Scrivi un titolo."),
+        ({"headline": "x" * 81}, "Troppo lungo di 1 caratteri"),
+        ({"kind": "event"}, "Indica quando comincia"),
+        ({"kind": "event", "starts_at": "2026-03-29T02:30"}, "Questo momento non esiste"),
+        ({"kind": "nonsense"}, "kind"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field_and_nothing_is_kept(
+    newsroom: Newsroom, fields: dict[str, str], said: str
+) -> None:
+    before = newsroom.browser.get(newsroom.home).text.count("/edit/")
+    words = {"kind": "news", "headline": "Titolo", "text": "Testo", **fields}
+    answer = newsroom.send(f"{newsroom.home}posts/new/", save="1", **words)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert newsroom.browser.get(newsroom.home).text.count("/edit/") == before
+
+
+def test_an_image_needs_its_words_and_must_be_one(newsroom: Newsroom) -> None:
+    new = f"{newsroom.home}posts/new/"
+    files = {"image-1-file": ("a.jpg", picture())}
+    answer = newsroom.send(new, files, kind="news", headline="Muta", save="1")
+    assert answer.status_code == 422
+    assert "Descrivi a parole" in answer.text
+    files = {"image-1-file": ("a.svg", b"<svg onload='alert(1)'/>")}
+    words = {"kind": "news", "headline": "Finta", "image-1-alt": "x"}
+    answer = newsroom.send(new, files, save="1", **words)
+    assert answer.status_code == 422
+    assert "usa JPEG, PNG o WebP" in answer.text
+
+
+def test_a_second_press_publishes_once(module_site: Site, newsroom: Newsroom) -> None:
+    number = newsroom.write(headline="Una volta sola")
+    confirm = f"{newsroom.home}posts/{number}/publish/"
+    page = newsroom.browser.get(confirm).text
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token
+    for _ in range(2):
+        answer = newsroom.browser.post(confirm, data={"csrfmiddlewaretoken": token[1]})
+        assert answer.status_code == 200
+    assert len(module_site.inside("counts", number)) == 1
+
+
+def test_the_preview_is_what_citizens_get(newsroom: Newsroom) -> None:
+    page = newsroom.browser.get(f"{newsroom.home}posts/new/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token
+    words = {"kind": "alert", "headline": "Piena", "text": "*Via* dalla riva <b>"}
+    data = {"csrfmiddlewaretoken": token[1], **words}
+    answer = newsroom.browser.post(f"{newsroom.home}preview/", data=data)
+    assert "<strong>Via</strong> dalla riva &lt;b&gt;" in answer.text
+
+
+def test_forms_of_other_sites_are_refused(newsroom: Newsroom) -> None:
+    answer = newsroom.browser.post(f"{newsroom.home}posts/new/", data={"headline": "x"})
+    assert answer.status_code == 403
+
+
+def test_who_is_not_signed_in_is_led_to_the_door(module_site: Site) -> None:
+    for path in ("", "posts/new/", "posts/1/", "channel/", "tokens/", "log/"):
+        answer = httpx.get(f"{module_site.url}/newsroom/c/{HANDLE}/{path}")
+        assert answer.status_code == 302
+        assert answer.headers["location"].startswith("/newsroom/accounts/login/")
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_roles_and_channels_bound_what_one_may_do(module_site: Site) -> None:
+    module_site.inside("staff", ["editor@cremona.test", PASSWORD, HANDLE, "editor"])
+    module_site.inside("staff", ["other@cremona.test", PASSWORD, "altrove", "admin"])
+    admin = Newsroom(module_site)
+    number = admin.write(headline="Riservato")
+    editor = Newsroom(module_site, "editor@cremona.test")
+    assert editor.browser.get(f"{editor.home}posts/{number}/").status_code == 200
+    for path in (f"posts/{number}/publish/", "channel/", "topics/", "tokens/", "log/"):
+        assert editor.browser.get(editor.home + path).status_code == 403, path
+    other = Newsroom(module_site, "other@cremona.test")
+    # Of a channel in which one has no role, nothing is to be seen, also not through one's own.
+    for home in (f"/newsroom/c/{HANDLE}/", "/newsroom/c/altrove/"):
+        for path in ("", "edit/", "publish/", "progress/", "withdraw/"):
+            answer = other.browser.get(f"{home}posts/{number}/{path}")
+            assert answer.status_code == 404, (home, path)
+    assert other.browser.get(f"/newsroom/c/{HANDLE}/").status_code == 404
+
+
+def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: Newsroom) -> None:
+    settings = {"name": "Cremona", "description": "Nuova", "retention_days": "30"}
+    changed = newsroom.send(f"{newsroom.home}channel/", reactions="👍 ❤️", **settings)
+    assert "Salvato." in changed.text
+    refused = newsroom.send(f"{newsroom.home}channel/", reactions="abc", **settings)
+    assert refused.status_code == 422
+    newsroom.send(f"{newsroom.home}topics/", name="Scuola")
+    assert "Scuola" in newsroom.browser.get(f"{newsroom.home}topics/").text
+    made = newsroom.send(f"{newsroom.home}tokens/", name="sito")
+    secret = re.search(r"canale_[\w-]{43}", made.text)
+    assert secret
+    assert module_site.post(secret[0], headline="Dal sito")["state"] == "published"
+    assert secret[0] not in newsroom.browser.get(f"{newsroom.home}tokens/").text
+    log = newsroom.browser.get(f"{newsroom.home}log/").text
+    assert "token.made" in log
+    assert "channel.changed" in log
+    assert "Integro" in log
+    assert module_site.run("audit", "verify").startswith("The audit log is whole")
+
+
+def test_the_first_start_leads_to_a_channel(tmp_path: Path) -> None:
+    with new_site(tmp_path, start=False, init=False) as site:
+        site.start()
+        printed = wait_until(lambda: re.search(r"/newsroom/setup/\S+/", site.log()))
+        link = site.url + printed[0]
+        browser = httpx.Client(follow_redirects=True, timeout=30)
+        assert browser.get(site.url).status_code == 200
+        page = browser.get(link).text
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        assert token
+        words = {"name": "Comune di Casalmaggiore", "handle": "casalmaggiore", "email": ADMIN}
+        data = {"csrfmiddlewaretoken": token[1], **words}
+        weak = browser.post(link, data={**data, "password": "password12345"})
+        assert weak.status_code == 422
+        assert "troppo comune" in weak.text
+        done = browser.post(link, data={**data, "password": PASSWORD})
+        assert done.status_code == 200
+        assert done.url.path == "/newsroom/c/casalmaggiore/"
+        assert "Aggiungi una passkey" in done.text
+        assert httpx.get(link).status_code == 410
+        wait_until(lambda: "Casalmaggiore" in httpx.get(site.url).text)
