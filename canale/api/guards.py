@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -20,6 +21,7 @@ from canale.settings import settings
 READER_BYTES = 8 * 1024
 # Ten images, in base64.
 POST_BYTES = 30 * 2**20
+_WITH_IMAGES = re.compile(r"/channels/[^/]+/posts$|/posts/[0-9]+$")
 _limiter = RateLimiter()
 
 View = Callable[..., HttpResponseBase]
@@ -72,7 +74,7 @@ def guarded(view: View) -> View:
 
 def _check_size(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    limit = POST_BYTES if request.headers.get("Authorization") else READER_BYTES
+    limit = POST_BYTES if _WITH_IMAGES.search(request.path) else READER_BYTES
     if not length.isdigit() or int(length) > limit:
         detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The API: what programs and pages may do, and how they are told that they may not."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.site import HANDLE, Site, new_site
+from tests.standins.push_service import PushService
+
+
+@pytest.fixture(scope="module")
+def token(module_site: Site) -> str:
+    return module_site.token()
+
+
+@pytest.fixture
+def program(module_site: Site, token: str) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{module_site.api}/", headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def page(module_site: Site) -> Iterator[httpx.Client]:
+    headers = {"Origin": module_site.url, "Sec-Fetch-Site": "same-origin"}
+    with httpx.Client(base_url=f"{module_site.api}/", headers=headers, timeout=30) as client:
+        yield client
+
+
+def is_problem(answer: httpx.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, object] = answer.json()
+    assert document["status"] == status
+    assert document["detail"]
+    return document
+
+
+POSTS = f"channels/{HANDLE}/posts"
+POST = {"kind": "news", "headline": "Titolo", "text": "Testo"}
+
+
+def test_a_repeated_call_publishes_once(program: httpx.Client) -> None:
+    key = {"Idempotency-Key": "abc-1"}
+    first = program.post(POSTS, json=POST, headers=key)
+    assert first.status_code == 201
+    assert first.headers["location"] == first.json()["url"]
+    assert program.post(POSTS, json=POST, headers=key).json() == first.json()
+    is_problem(program.post(POSTS, json={**POST, "text": "Altro"}, headers=key), 422)
+
+
+def test_an_image_is_made_anew(module_site: Site, program: httpx.Client) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "A phone of somebody"
+    out = io.BytesIO()
+    Image.new("RGB", (900, 600), "#0066cc").save(out, "JPEG", exif=exif.tobytes())
+    image = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Un quadrato blu"}
+    made = program.post(POSTS, json={**POST, "images": [image]})
+    assert made.status_code == 201, made.text
+    newest = httpx.get(f"{module_site.api}/{POSTS}").json()["posts"][0]
+    assert newest["images"][0]["alt"] == "Un quadrato blu"
+    shown = httpx.get(newest["images"][0]["large"])
+    assert shown.headers["content-type"] == "image/webp"
+    assert b"somebody" not in shown.content
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"kind": "news"}, "headline"),
+        ({**POST, "kind": "gossip"}, "kind"),
+        ({**POST, "headline": "x" * 81}, "headline"),
+        ({**POST, "topics": ["nessuno"]}, "topics"),
+        ({**POST, "kind": "event"}, "starts_at"),
+        ({**POST, "headlin": "x"}, "headlin"),
+        ({**POST, "all_clear_of": 999999}, "all_clear_of"),
+        ({**POST, "images": [{"data": base64.b64encode(b"x").decode(), "alt": "x"}]}, "images"),
+    ],
+)
+def test_bad_posts_are_refused_whole(
+    module_site: Site, program: httpx.Client, body: dict[str, object], field: str
+) -> None:
+    before = module_site.inside("rows")["channel_post"]
+    errors = is_problem(program.post(POSTS, json=body), 422)["errors"]
+    assert isinstance(errors, dict)
+    assert any(field in name for name in errors)
+    assert module_site.inside("rows")["channel_post"] == before
+
+
+def test_only_the_channels_own_token_publishes(module_site: Site, program: httpx.Client) -> None:
+    missing = is_problem(httpx.post(f"{module_site.api}/{POSTS}", json=POST), 401)
+    assert missing["title"] == "Unauthorized"
+    wrong = {"Authorization": "Bearer canale_wrong"}
+    is_problem(httpx.post(f"{module_site.api}/{POSTS}", json=POST, headers=wrong), 401)
+    module_site.inside("staff", ["x@altrove.test", "una parola lunghissima", "altrove", "admin"])
+    is_problem(program.post("channels/altrove/posts", json=POST), 403)
+    is_problem(program.post("channels/mai/posts", json=POST), 404)
+
+
+def test_what_is_not_there_is_a_problem_too(page: httpx.Client) -> None:
+    is_problem(page.get("nothing"), 404)
+    is_problem(page.get("channels/mai"), 404)
+    is_problem(page.put("me", json={}), 405)
+    is_problem(page.put("posts/999999/reaction", json={"emoji": "👍"}), 404)
+    is_problem(page.put("posts/99999999999999999999/reaction", json={"emoji": "👍"}), 422)
+
+
+def test_other_sites_cannot_act_for_a_reader(module_site: Site, page: httpx.Client) -> None:
+    body = {"push": None, "topics": [], "language": "it"}
+    foreign = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"})
+    for headers in foreign:
+        answer = page.post(f"channels/{HANDLE}/followers", json=body, headers=headers)
+        is_problem(answer, 403)
+        is_problem(page.delete("me", headers=headers), 403)
+    form = page.post(f"channels/{HANDLE}/followers", data={"language": "it"})
+    is_problem(form, 415)
+    large = {**body, "topics": ["x" * 40] * 500}
+    is_problem(page.post(f"channels/{HANDLE}/followers", json=large), 413)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://fcm.googleapis.com/x",
+        "https://fcm.googleapis.com.evil.example/x",
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+        "https://localhost/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://user@fcm.googleapis.com/x",
+        "https://fcm.googleapis.com:8443/x",
+        "file:///etc/passwd",
+        "nonsense",
+    ],
+)
+def test_an_endpoint_of_nobody_we_know_is_refused(page: httpx.Client, endpoint: str) -> None:
+    keys = {"p256dh": "B" + "A" * 86, "auth": "A" * 22}
+    body = {"push": {"endpoint": endpoint, "keys": keys}, "topics": [], "language": "it"}
+    is_problem(page.post(f"channels/{HANDLE}/followers", json=body), 422)
+
+
+def test_a_reaction_must_be_one_of_the_set(page: httpx.Client, program: httpx.Client) -> None:
+    number = program.post(POSTS, json=POST).json()["id"]
+    is_problem(page.put(f"posts/{number}/reaction", json={"emoji": "💩"}), 422)
+    answer = page.put(f"posts/{number}/reaction", json={"emoji": "👍"})
+    assert answer.json() == {"counts": {"👍": 1}, "mine": "👍"}
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_invites_are_counted_and_nameless(module_site: Site, page: httpx.Client) -> None:
+    made = page.post(f"channels/{HANDLE}/invites", json={}).json()
+    code = made["url"].rsplit("/", 1)[1]
+    assert httpx.get(made["url"]).status_code == 200
+    assert httpx.get(made["qr"]).headers["content-type"] == "image/svg+xml"
+    body = {"push": None, "topics": [], "language": "it", "invite": code}
+    assert page.post(f"channels/{HANDLE}/followers", json=body).status_code == 201
+    assert page.post(f"channels/{HANDLE}/followers", json=body).status_code == 200
+
+
+def test_posts_are_read_page_by_page(module_site: Site, program: httpx.Client) -> None:
+    made = {
+        program.post(POSTS, json={**POST, "headline": f"N {n}"}).json()["id"] for n in range(25)
+    }
+    seen: list[int] = []
+    address: str | None = f"{module_site.api}/{POSTS}"
+    while address:
+        answer = httpx.get(address).json()
+        seen += [post["id"] for post in answer["posts"]]
+        address = answer["next"]
+    assert len(seen) == len(set(seen))
+    assert made <= set(seen)
+
+
+def test_too_much_is_slowed_down(tmp_path: Path) -> None:
+    with (
+        PushService() as push,
+        new_site(tmp_path, CANALE_RATE_LIMITS="on", CANALE_PUSH_ORIGINS=push.origin) as site,
+    ):
+        answers = [httpx.post(f"{site.api}/channels/{HANDLE}/invites", json={}) for _ in range(70)]
+        problem = is_problem(answers[-1], 429)
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert "secondi" in str(problem["detail"])
+        assert sum(answer.status_code == 201 for answer in answers) < 65

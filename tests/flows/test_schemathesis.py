@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The API does what its OpenAPI document says, whatever is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.site import Site
+
+# Bounded: a few examples of each kind for each call.
+EXAMPLES = 25
+
+
+@pytest.mark.slow
+def test_schemathesis_finds_nothing(module_site: Site, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("schemathesis")
+    done = subprocess.run(
+        [
+            str(program),
+            "run",
+            f"{module_site.api}/openapi.json",
+            f"--max-examples={EXAMPLES}",
+            "--exclude-checks=positive_data_acceptance",
+            "--seed=1",
+            "--workers=2",
+            f"--header=Authorization: Bearer {module_site.token()}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
