@@ -15,7 +15,7 @@ export function startClock(): void {
 
 function tick(): void {
   const now = new Date();
-  removeExpired(now.toISOString());
+  removeExpired(now);
   nameDays(day(now), day(new Date(now.getTime() - A_DAY)));
 }
 

@@ -101,18 +101,19 @@ export function withdraw(post: string, note: string): void {
 }
 
 /** What is over goes from a page that stays open. */
-export function removeExpired(now: string): void {
-  for (const post of all("article.post[data-visible-until]")) {
-    if ((post.dataset["visibleUntil"] ?? "") <= now) post.remove();
-  }
-  for (const alert of all("[data-pinned][data-ends]")) {
-    if ((alert.dataset["ends"] ?? "") <= now) alert.remove();
+export function removeExpired(now: Date): void {
+  for (const post of all("article.post")) {
+    if (isPast(post.dataset["visibleUntil"], now) || isPast(post.dataset["ends"], now)) post.remove();
   }
   for (const section of all("#posts > section.day")) {
     if (!section.querySelector("article")) section.remove();
   }
   showPinned();
   showEmpty();
+}
+
+function isPast(moment: string | undefined, now: Date): boolean {
+  return moment !== undefined && new Date(moment) <= now;
 }
 
 function showEmpty(): void {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.browser.pages import DESKTOP, PHONE, City, needs_chromium, open_page, picture
 
@@ -17,7 +17,7 @@ pytestmark = needs_chromium
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 Scheme = Literal["light", "dark"]
-LOOKS: list[tuple[Scheme, dict[str, int]]] = [
+LOOKS: list[tuple[Scheme, ViewportSize]] = [
     ("light", PHONE),
     ("dark", PHONE),
     ("light", DESKTOP),
@@ -38,12 +38,8 @@ def posts(city: City) -> dict[str, int]:
     soon, later = "2099-05-01T18:00:00+02:00", "2099-05-01T20:00:00+02:00"
     moment = {"starts_at": soon, "ends_at": later, "place": "Duomo"}
     made = {
-        "news": city.publish(
-            "Notizia", text="*a* _b_ ~c~\n- d\n- e\n> f https://a.it/g", images=images
-        ),
-        "event": city.publish(
-            "Concerto", kind="event", starts_at=soon, ends_at=later, place="Duomo"
-        ),
+        "news": city.publish("Notizia", text=MARKUP, images=images),
+        "event": city.publish("Concerto", kind="event", **moment),
         "deadline": city.publish("Bando", kind="deadline", starts_at=soon, topics=["scuola"]),
         "service": city.publish("Strada chiusa", kind="service", ends_at=later, images=images[:1]),
         "alert": city.publish("Piena", kind="alert"),

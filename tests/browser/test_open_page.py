@@ -94,6 +94,19 @@ def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -
     expect(article(page, alert).locator(".over")).to_be_visible()
 
 
+def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserContext) -> None:
+    end = datetime.now(UTC) + timedelta(hours=2)
+    alert = city.publish("Fino a sera", kind="alert", ends_at=end.isoformat())
+    page = device.new_page()
+    page.clock.install(time=datetime.now(UTC))
+    page.goto(city.site.channel)
+    expect(page.locator(f"#pinned-{alert}")).to_be_visible()
+    page.clock.set_system_time(end)
+    page.clock.run_for(61_000)
+    expect(page.locator("#pinned")).to_be_hidden()
+    expect(article(page, alert)).to_be_visible()
+
+
 def test_after_a_loss_of_network_nothing_is_missing_and_nothing_twice(
     city: City, page: Page
 ) -> None:
