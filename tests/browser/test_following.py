@@ -141,7 +141,7 @@ def _answers(page: Page, permission: str) -> None:
 
 def test_denied_shows_how_to_undo_it_in_this_browser(city: City, device: BrowserContext) -> None:
     page = device.new_page()
-    # A window that Playwright opens has little room, like a private one.
+    # However little room this machine has: it would look like a private window.
     page.add_init_script("StorageManager.prototype.estimate = async () => ({ quota: 1e12 })")
     _answers(page, "denied")
     page.goto(city.site.channel)
