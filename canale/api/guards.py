@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
@@ -49,13 +49,17 @@ def same_origin(request: HttpRequest) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, _("This can only be done from the channel's own page."))
 
 
-def guarded(view: View) -> View:
-    """Wraps the API: sizes and forms before, problem documents for what the router refuses."""
+def guarded(view: View, methods: Collection[str]) -> View:
+    """Wraps a call: sizes and forms before, problem documents for what the router refuses.
+
+    ``methods`` are those that the view has; to the others it says so by itself.
+    """
 
     def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
             _check_size(request)
-            _check_form(request)
+            if request.method in methods:
+                _check_form(request)
         except Problem as problem:
             return problem_response(problem)
         response = view(request, *args, **kwargs)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -36,8 +36,16 @@ from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
 from canale.publishing.wording import KeptImage, NewImage, PostRefused, Wording, check
 
-REFUSALS = {401: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut, 415: ProblemOut}
+REFUSALS = {
+    400: ProblemOut,
+    401: ProblemOut,
+    403: ProblemOut,
+    404: ProblemOut,
+    413: ProblemOut,
+    415: ProblemOut,
+}
 Key = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+_KEY: Any = Header(None, alias="Idempotency-Key")  # type: ignore[type-arg]
 Reason = Annotated[str, Field(max_length=200)]
 
 
@@ -62,7 +70,7 @@ def create_post(
     response: HttpResponse,
     handle: str,
     payload: PostIn,
-    idempotency_key: Header[Key | None] = None,
+    idempotency_key: Key | None = _KEY,
 ) -> tuple[int, dict[str, object]]:
     channel = find_channel(handle)
     token = _token(request, channel)

@@ -80,6 +80,8 @@ def _no_token(error: AuthenticationError) -> Problem:
 
 
 def _framework(error: HttpError) -> Problem:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
     return Problem(HTTPStatus(error.status_code), str(error))
 
 

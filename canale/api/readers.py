@@ -45,7 +45,7 @@ from canale.settings import settings
 # The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 COOKIE_SECONDS = 400 * 24 * 3600
 REFUSALS = {
-    403: ProblemOut, 404: ProblemOut, 413: ProblemOut,
+    400: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut,
     415: ProblemOut, 422: ProblemOut, 429: ProblemOut,
 }  # fmt: skip
 

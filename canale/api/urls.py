@@ -4,16 +4,38 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, re_path
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from canale import __version__
 from canale.api import channels, posts, problems, readers  # noqa: F401  they fill the router
-from canale.api.guards import View, guarded
+from canale.api.guards import guarded
 from canale.api.router import router
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    """As ninja's, but its document says of what form errors are."""
+
+    def get_openapi_schema(self, **more: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**more)
+        for address in schema["paths"].values():
+            for call in address.values():
+                _name_problems(call["responses"])
+        return schema
+
+
+def _name_problems(responses: dict[int, dict[str, Any]]) -> None:
+    for status, said in responses.items():
+        if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in said.get("content", {}):
+            said["content"]["application/problem+json"] = said["content"].pop("application/json")
+
+
+api = Api(
     title="canale",
     version=__version__,
     description="Read a channel, publish in it, follow it. Errors are problems (RFC 9457).",
@@ -26,19 +48,26 @@ problems.install(api)
 api.add_router("", router)
 
 
+_METHODS = {
+    address.lstrip("/").replace("{", "<").replace("}", ">"): {
+        method for operation in call.operations for method in operation.methods
+    }
+    for address, call in router.path_operations.items()
+}
+
+
 def _nothing_here(request: HttpRequest) -> HttpResponse:
     return problems.problem_response(problems.not_found())
 
 
 def _guard(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
     if isinstance(pattern, URLPattern):
-        view: View = pattern.callback
-        pattern.callback = guarded(view)
+        pattern.callback = guarded(pattern.callback, _METHODS.get(str(pattern.pattern), ()))
     return pattern
 
 
 app_name = "api"
 urlpatterns = [
     *(_guard(pattern) for pattern in api.urls[0]),
-    re_path("", guarded(_nothing_here)),
+    re_path("", guarded(_nothing_here, ())),
 ]
