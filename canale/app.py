@@ -23,6 +23,7 @@ from django.db import close_old_connections, connection
 from canale.bus.local import LocalBus
 from canale.delivery.engines.local import WorkerPool
 from canale.live.follow import StreamFollower, backlog
+from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
@@ -161,9 +162,14 @@ def _stop_on_signals(server: Server) -> None:
 async def _stream(hub: Hub, pages: PageStore) -> AsyncIterator[None]:
     follower = StreamFollower(hub, pages.forget)
     await follower.start()
-    subscription = LocalBus(settings.data).subscribe(
-        lambda subject, _: follower.hint() if subject == LIVE else None
-    )
+
+    def hear(subject: str, data: bytes) -> None:
+        if subject == LIVE:
+            follower.hint()
+        elif subject == PAGES:
+            pages.forget(data.decode())
+
+    subscription = LocalBus(settings.data).subscribe(hear)
     task = asyncio.create_task(follower.run())
     try:
         yield

@@ -22,8 +22,8 @@ class Subscription(Protocol):
 class Bus(Protocol):
     """Carries hints between processes.
 
-    Subjects in use: `live` (data: a live event's number, in decimal) and `work` (there are
-    batches to send; no data).
+    Subjects in use: `live` (there are new live events), `work` (there is something to send) and
+    `pages` (data: the handle of a channel that presents itself otherwise).
     """
 
     def publish(self, subject: str, data: bytes = b"") -> None:

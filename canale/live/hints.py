@@ -10,8 +10,15 @@ from canale.bus.local import LocalBus
 from canale.settings import settings
 
 SUBJECT = "live"
+PAGES = "pages"
+"""With a channel's handle: what its pages show changed, though not by a post."""
 
 
 def tell_pages() -> None:
     """After the commit; a hint that gets lost is made good by the stream's own polling."""
     transaction.on_commit(lambda: LocalBus(settings.data).publish(SUBJECT))
+
+
+def forget_pages(handle: str) -> None:
+    """After the commit; pages also renew themselves every few minutes."""
+    transaction.on_commit(lambda: LocalBus(settings.data).publish(PAGES, handle.encode()))

@@ -22,6 +22,7 @@ from canale.channel.channels import set_avatar
 from canale.channel.images import ImageRefused
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
+from canale.live.hints import forget_pages
 from canale.newsroom.access import role_required, staff_of
 from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
@@ -54,6 +55,7 @@ def _save(form: ChannelSettings, by: str) -> bool:
             if form.cleaned_data["avatar"]:
                 set_avatar(changed, form.cleaned_data["avatar"].read())
             audit.record(by, "channel.changed", changed.handle, fields=form.changed_data)
+            forget_pages(changed.handle)
     except ImageRefused as refused:
         form.add_error("avatar", refused.message)
         return False
@@ -66,6 +68,7 @@ def topics(request: HttpRequest, channel: Channel) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
             error = _change_topics(request, channel)
+            forget_pages(channel.handle)
         if not error:
             return redirect("newsroom:topics", handle=channel.handle)
     context = page_context(request, channel) | {"topics": channel.topics.all(), "error": error}

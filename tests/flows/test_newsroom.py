@@ -163,6 +163,7 @@ def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: N
     settings = {"name": "Cremona", "description": "Nuova", "retention_days": "30"}
     changed = newsroom.send(f"{newsroom.home}channel/", reactions="👍 ❤️", **settings)
     assert "Salvato." in changed.text
+    wait_until(lambda: "Nuova" in httpx.get(module_site.channel).text)
     refused = newsroom.send(f"{newsroom.home}channel/", reactions="abc", **settings)
     assert refused.status_code == 422
     newsroom.send(f"{newsroom.home}topics/", name="Scuola")
