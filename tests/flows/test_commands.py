@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The commands: unattended, with exit statuses that scripts can trust."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
+
+
+def run(site: Site, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "canale", *arguments],
+        env=site.environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("publish", "--channel", "mai", "--kind", "news", "--headline", "x"), "no channel mai"),
+        (("publish", "--channel", HANDLE, "--kind", "event", "--headline", "x"), "starts_at"),
+        (
+            ("publish", "--channel", HANDLE, "--kind", "news", "--headline", "x", "--image", "/x"),
+            "needs its --alt",
+        ),
+        (("init", "--handle", "Bad Handle", "--name", "N", "--admin", "a@b.it"), "password-file"),
+        (("token", "--channel", HANDLE, "--revoke", "99"), "no token 99"),
+        (("password", "nobody@x.it", "--password-file", "/dev/null"), "no account"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    module_site: Site, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(module_site, *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_setting_stops_the_start(module_site: Site) -> None:
+    module_site.environment["CANALE_WORKER"] = "2"
+    done = run(module_site, "serve")
+    del module_site.environment["CANALE_WORKER"]
+    assert done.returncode == 1
+    assert "CANALE_WORKER is not a setting; did you mean CANALE_WORKERS?" in done.stderr
+
+
+def test_text_may_come_through_a_pipe(module_site: Site) -> None:
+    url = module_site.run(
+        "publish", "--channel", HANDLE, "--kind", "service", "--headline", "Da un tubo",
+        "--text", "-", stdin="Prima riga\nSeconda riga\n",
+    )  # fmt: skip
+    assert "Seconda riga" in httpx.get(url).text
+
+
+def test_tokens_are_listed_and_revoked(module_site: Site) -> None:
+    secret = module_site.run("token", "--channel", HANDLE, "--name", "sito")
+    assert module_site.post(secret)["state"] == "published"
+    listed = module_site.run("token", "--channel", HANDLE, "--list").splitlines()
+    rows = [line.split("\t") for line in listed]
+    number = next(row[0] for row in rows if row[1] == "sito")
+    module_site.run("token", "--channel", HANDLE, "--revoke", number)
+    headers = {"Authorization": f"Bearer {secret}"}
+    body = {"headline": "x"}
+    address = f"{module_site.api}/channels/{HANDLE}/posts"
+    assert httpx.post(address, json=body, headers=headers).status_code == 401
+
+
+def test_a_changed_log_is_found(module_site: Site) -> None:
+    assert run(module_site, "audit", "verify").returncode == 0
+    module_site.inside("tamper")
+    done = run(module_site, "audit", "verify")
+    assert done.returncode == 1
+    assert "was changed" in done.stderr
+
+
+def test_a_password_is_set_anew(module_site: Site, tmp_path: Path) -> None:
+    new = tmp_path / "new"
+    new.write_text("una parola nuova e lunga")
+    module_site.run("password", ADMIN, "--password-file", str(new))
+    new.write_text("password1234")
+    assert run(module_site, "password", ADMIN, "--password-file", str(new)).returncode == 1
+    new.write_text(PASSWORD)
+    module_site.run("password", ADMIN, "--password-file", str(new))
+
+
+def test_check_tells_what_is_wrong_and_how_to_mend_it(module_site: Site) -> None:
+    good = run(module_site, "check", "--offline")
+    assert good.returncode == 0, good.stdout
+    assert "warning  rate limits are off" in good.stdout
+    key = Path(module_site.environment["CANALE_DATA"]) / "secret-key"
+    key.chmod(0o644)
+    bad = run(module_site, "check", "--offline")
+    key.chmod(0o600)
+    assert bad.returncode == 1
+    assert f"chmod 600 {key}" in bad.stdout
+
+
+def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
+    with new_site(tmp_path, init=False, start=False) as site:
+        assert "is ready" in site.run("demo")
+        assert "there already" in site.run("demo")
+        site.start()
+        page = httpx.get(site.url).text
+        for words in ("dimostrazione", "Piena del Po", "Corretto", "Biblioteca"):
+            assert words in page
+        assert "Concerto gratuito" not in page
+        posts = httpx.get(f"{site.api}/channels/demo/posts").json()["posts"]
+        assert sum(sum(post["reactions"].values()) for post in posts) > 100
+        assert site.inside("rows")["followers_address"] == 0
+
+
+def test_a_demonstration_never_stands_beside_a_real_channel(module_site: Site) -> None:
+    done = run(module_site, "demo")
+    assert done.returncode == 1
+    assert "real channel" in done.stderr
+
+
+def test_a_taken_port_is_named(module_site: Site) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "canale", "serve"],
+        env={**os.environ, **module_site.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "CANALE_PORT" in done.stderr
