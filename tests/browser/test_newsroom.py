@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The newsroom in a browser: writing with images, a passkey, axe on every page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.pages import PHONE, City, needs_chromium, picture
+from tests.browser.test_accessibility import LOOKS, violations
+from tests.site import ADMIN, HANDLE, PASSWORD
+
+pytestmark = needs_chromium
+
+HOME = f"/newsroom/c/{HANDLE}/"
+
+
+def sign_in(context: BrowserContext, city: City, email: str = ADMIN) -> Page:
+    page = context.new_page()
+    page.goto(f"{city.site.url}/newsroom/")
+    page.fill("#id_login", email)
+    page.fill("#id_password", PASSWORD)
+    page.locator("form.composer button").click()
+    expect(page).to_have_url(city.site.url + HOME)
+    return page
+
+
+@pytest.fixture
+def desk(device: BrowserContext, city: City) -> Page:
+    return sign_in(device, city)
+
+
+def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
+    city: City, desk: Page
+) -> None:
+    desk.get_by_role("link", name="Scrivi un post").first.click()
+    desk.check("[name=kind][value=event]")
+    desk.fill("#id_headline", "Mercato contadino")
+    desk.fill("#id_text", "Sabato con *formaggi*")
+    expect(desk.locator("#preview strong", has_text="formaggi")).to_be_visible()
+    image = {"name": "a.png", "mimeType": "image/png", "buffer": base64.b64decode(picture())}
+    desk.set_input_files("[data-picker]", [image, {**image, "name": "b.png"}])
+    words = desk.locator("textarea[data-part=alt]")
+    expect(words).to_have_count(2)
+    words.nth(0).fill("Il primo banco")
+    words.nth(1).fill("Il secondo banco")
+    desk.locator("[data-move]").nth(1).click()
+    desk.locator("button[name=publish]").click()
+    # The start is missing: said at its field, with words and images still there.
+    expect(desk.locator("#error-starts_at")).to_contain_text("Indica quando comincia")
+    expect(desk.locator("[data-slot]")).to_have_count(2)
+    desk.fill("#id_starts_at", "2099-05-01T08:00")
+    desk.locator("button[name=publish]").click()
+    expect(desk.get_by_role("heading", name="Pubblicare questo post?")).to_be_visible()
+    desk.get_by_role("button", name="Pubblica ora").click()
+    expect(desk.get_by_text("Pubblicato.", exact=True)).to_be_visible()
+    expect(desk.locator(".progress")).to_contain_text("finito")
+
+    reader = desk.context.new_page()
+    reader.goto(city.site.channel)
+    shown = reader.locator("article.post", has_text="Mercato contadino").locator(".album img")
+    expect(shown.nth(0)).to_have_attribute("alt", "Il secondo banco")
+    expect(shown.nth(1)).to_have_attribute("alt", "Il primo banco")
+
+
+def test_a_passkey_is_added_and_opens_the_door(city: City, device: BrowserContext) -> None:
+    # Of somebody else: with a passkey, the password alone no longer opens the door.
+    city.site.inside("staff", ["sindaca@cremona.test", PASSWORD, HANDLE, "admin"])
+    desk = sign_in(device, city, "sindaca@cremona.test")
+    cdp = desk.context.new_cdp_session(desk)
+    cdp.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    desk.get_by_role("link", name="Aggiungi una passkey").click()
+    # Before such a change the password is asked once more, unless it was just given.
+    if "reauthenticate" in desk.url:
+        desk.fill("[name=password]", PASSWORD)
+        desk.locator("main form button").first.click()
+    desk.fill("[name=name]", "Telefono")
+    desk.check("[name=passwordless]")
+    desk.locator("#mfa_webauthn_add").click()
+    # Codes for the day on which the phone is lost.
+    expect(desk.get_by_role("heading", name="Codici di recupero")).to_be_visible()
+    desk.get_by_role("button", name="Esci").first.click()
+    desk.wait_for_load_state()
+    if "logout" in desk.url:
+        desk.locator("main form button").first.click()
+    desk.goto(f"{city.site.url}/newsroom/")
+    desk.locator("#passkey_login").click()
+    expect(desk).to_have_url(city.site.url + HOME)
+    assert city.site.inside("rows")["mfa_authenticator"] >= 1
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")
+def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
+    scheme, viewport = request.param
+    context = browser.new_context(viewport=viewport, color_scheme=scheme, locale="it-IT")
+    yield context
+    context.close()
+
+
+def test_axe_finds_nothing_in_the_newsroom(city: City, look: BrowserContext) -> None:
+    post = city.publish("Per la redazione", text="*a*\n- b")
+    page = look.new_page()
+    found = {}
+    open_pages = [
+        "/newsroom/accounts/login/",
+        "/newsroom/setup/wrong/",
+        "/newsroom/accounts/signup/",
+    ]
+    for path in open_pages:
+        page.goto(city.site.url + path)
+        if wrong := violations(page):
+            found[path] = wrong
+    page.close()
+    page = sign_in(look, city)
+    own = ["", "posts/new/", f"posts/{post}/", f"posts/{post}/correct/", f"posts/{post}/withdraw/"]
+    own += ["channel/", "topics/", "tokens/", "log/"]
+    for path in [HOME + one for one in own] + ["/newsroom/accounts/2fa/"]:
+        page.goto(city.site.url + path)
+        page.wait_for_load_state("networkidle")
+        if wrong := violations(page):
+            found[path] = wrong
+    assert found == {}
+
+
+def test_the_newsroom_fits_a_small_phone(city: City, browser: Browser) -> None:
+    context = browser.new_context(viewport={**PHONE, "width": 320}, locale="it-IT")
+    page = sign_in(context, city)
+    for path in ("", "posts/new/", "channel/", "log/"):
+        page.goto(city.site.url + HOME + path)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 320, path
+    context.close()
