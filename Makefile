@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: CC0-1.0
-.PHONY: setup serve demo test lint ci
+.PHONY: setup serve demo test lint ci bench
 
 setup: ; bin/setup
 serve: ; bin/serve
@@ -8,3 +8,4 @@ demo:  ; bin/demo
 test:  ; bin/test
 lint:  ; bin/lint
 ci:    ; bin/ci
+bench: ; bin/bench

@@ -9,6 +9,7 @@ site's.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -124,5 +125,6 @@ def tamper(_: object) -> None:
 ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age, topics, staff, tamper)}
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     django.setup()
     print(json.dumps(ACTS[sys.argv[1]](json.load(sys.stdin))))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,8 @@ class Reader:
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self.told: list[Told] = []
+        self.at: dict[int, float] = {}
+        """When each post was first told, in seconds since the epoch."""
 
     def __enter__(self) -> Reader:
         self._thread.start()
@@ -60,6 +63,7 @@ class Reader:
                         block[name] = value
                     elif "data" in block:
                         data = json.loads(block["data"])
+                        self.at.setdefault(data["post"], time.time())
                         self.told.append(Told(block["event"], int(block["id"]), data))
                         block = {}
         except (httpx.TransportError, httpx.StreamError, RuntimeError):
