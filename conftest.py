@@ -15,12 +15,10 @@ import pytest
 def _prepare() -> None:
     """A folder of its own, and the database that bin/test names, if any."""
     for name in [name for name in os.environ if name.startswith("CANALE_")]:
-        if name != "CANALE_TEST_DATABASE_URL":
-            del os.environ[name]
-    database = os.environ.get("CANALE_TEST_DATABASE_URL")
+        del os.environ[name]
+    database = os.environ.get("TEST_DATABASE_URL")
     if database:
         os.environ["CANALE_DATABASE_URL"] = database
-        del os.environ["CANALE_TEST_DATABASE_URL"]
     os.environ["CANALE_DATA"] = tempfile.mkdtemp(prefix="canale-test-")
     os.environ["CANALE_RATE_LIMITS"] = "off"
     os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
