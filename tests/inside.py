@@ -122,7 +122,18 @@ def tamper(_: object) -> None:
     AuditEntry.objects.filter(pk=entry.pk).update(actor="nobody@x.it")
 
 
-ACTS = {act.__name__: act for act in (follow, rows, dump, counts, age, topics, staff, tamper)}
+def kept_counts(post_id: int) -> dict[str, int]:
+    """The counts that outlive a post."""
+    from canale.channel.models import Post
+
+    counts: dict[str, int] = Post.objects.get(pk=post_id).reaction_counts
+    return counts
+
+
+ACTS = {
+    act.__name__: act
+    for act in (follow, rows, dump, counts, age, topics, staff, tamper, kept_counts)
+}
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")

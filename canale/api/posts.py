@@ -31,10 +31,17 @@ from canale.api.schemas import (
 from canale.channel.links import post_url
 from canale.channel.models import Channel, Post, State
 from canale.publishing.correct import NotVisible, correct
-from canale.publishing.drafts import save_draft
+from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import KeptImage, NewImage, PostRefused, Wording, check
+from canale.publishing.wording import (
+    CheckedWording,
+    KeptImage,
+    NewImage,
+    PostRefused,
+    Wording,
+    check,
+)
 
 REFUSALS = {
     400: ProblemOut,
@@ -74,13 +81,12 @@ def create_post(
 ) -> tuple[int, dict[str, object]]:
     channel = find_channel(handle)
     token = _token(request, channel)
-    wording = _wording(payload)
-    # Outside the transaction: it decodes images.
-    check(channel, wording)
+    # Before the transaction: it decodes images, which takes seconds.
+    checked = check(channel, _wording(payload))
     with transaction.atomic():
         answer = _answered_before(token, idempotency_key, request.body)
         if not answer:
-            answer = _create(channel, wording, by=f"token:{token.name}", draft=payload.draft)
+            answer = _create(channel, checked, by=f"token:{token.name}", draft=payload.draft)
             IdempotencyKey.objects.filter(token=token, key=idempotency_key).update(response=answer)
     response.headers["Location"] = str(answer["url"])
     return HTTPStatus.CREATED, answer
@@ -122,8 +128,10 @@ def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, ob
     return answer
 
 
-def _create(channel: Channel, wording: Wording, *, by: str, draft: bool) -> dict[str, object]:
-    post = save_draft(channel, wording, by=by)
+def _create(
+    channel: Channel, checked: CheckedWording, *, by: str, draft: bool
+) -> dict[str, object]:
+    post = keep_draft(channel, checked, by=by)
     if not draft:
         post = publish(post, by=by)
     return _state(post)

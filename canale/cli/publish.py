@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     from django.utils import translation
 
     from canale.channel.links import post_url
-    from canale.publishing.drafts import save_draft
+    from canale.publishing.drafts import keep_draft
     from canale.publishing.publish import publish
-    from canale.publishing.wording import PostRefused, Wording
+    from canale.publishing.wording import PostRefused, Wording, check
 
     channel = chosen.channel(arguments.channel)
     wording = Wording(
@@ -66,8 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         images=_images(arguments.image, arguments.alt),
     )
     try:
-        with translation.override("en"), transaction.atomic():
-            post = publish(save_draft(channel, wording, by="cli"), by="cli")
+        with translation.override("en"):
+            checked = check(channel, wording)
+            with transaction.atomic():
+                post = publish(keep_draft(channel, checked, by="cli"), by="cli")
     except PostRefused as refused:
         raise CommandError(f"not published. {refused}") from refused
     sys.stdout.write(post_url(post) + "\n")

@@ -35,7 +35,7 @@ def backlog(handle: str, after_id: int) -> Sequence[EncodedEvent]:
     """A channel's lines after a number, ascending. Called in the hub's threads."""
     try:
         rows = LiveEvent.objects.filter(channel__handle=handle, pk__gt=after_id).order_by("pk")
-        return [encoded(event) for event in rows[:BACKLOG_LIMIT]]
+        return [encoded(event) for event in rows]
     finally:
         connection.close()
 

@@ -6,16 +6,26 @@ session, no staff cookie and nobody signed in."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
 NEWSROOM = "/newsroom/"
+WORDS_BYTES = 2**20
+# Ten images of 15 MB, and the words about them.
+FILES_BYTES = 155 * 2**20
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+def _is_too_large(request: HttpRequest) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    limit = FILES_BYTES if request.content_type == "multipart/form-data" else WORDS_BYTES
+    return not length.isdigit() or int(length) > limit
 
 
 class _NewsroomOnly:
@@ -49,6 +59,8 @@ class StaffSession(_NewsroomOnly):
     wrapped = SessionMiddleware
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith(NEWSROOM) and _is_too_large(request):
+            return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         response = super().__call__(request)
         if request.path.startswith(NEWSROOM):
             response.headers.setdefault("Cache-Control", "no-store")

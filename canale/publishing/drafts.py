@@ -19,18 +19,27 @@ class NotADraft(Exception):  # noqa: N818
 
 
 def save_draft(channel: Channel, wording: Wording, *, by: str, post: Post | None = None) -> Post:
-    """Keep a new draft, or rewrite one. Raises PostRefused, NotADraft."""
-    checked = check(channel, wording, post)
-    with transaction.atomic():
-        if post is None:
-            post = Post(channel=channel, state=State.DRAFT)
-            act = "post.drafted"
-        elif not Post.objects.filter(pk=post.pk, state=State.DRAFT).select_for_update().exists():
-            raise NotADraft
-        else:
-            act = "post.redrafted"
-        write_wording(post, checked)
-        record(by, act, channel.handle, post=post.pk)
+    """Keep a new draft, or rewrite one. Raises PostRefused, NotADraft.
+
+    Not within a transaction: it decodes images first. See `keep_draft`.
+    """
+    return keep_draft(channel, check(channel, wording, post), by=by, post=post)
+
+
+@transaction.atomic
+def keep_draft(
+    channel: Channel, checked: CheckedWording, *, by: str, post: Post | None = None
+) -> Post:
+    """As `save_draft`, for a wording that was checked. Raises NotADraft."""
+    if post is None:
+        post = Post(channel=channel, state=State.DRAFT)
+        act = "post.drafted"
+    elif not Post.objects.filter(pk=post.pk, state=State.DRAFT).select_for_update().exists():
+        raise NotADraft
+    else:
+        act = "post.redrafted"
+    write_wording(post, checked)
+    record(by, act, channel.handle, post=post.pk)
     return post
 
 

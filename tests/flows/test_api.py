@@ -73,6 +73,16 @@ def test_an_image_is_made_anew(module_site: Site, program: httpx.Client) -> None
     assert b"somebody" not in shown.content
 
 
+def test_a_photo_of_a_phone_is_not_too_large(program: httpx.Client) -> None:
+    photo = Image.effect_noise((2600, 1900), 90)
+    out = io.BytesIO()
+    photo.save(out, "JPEG", quality=95)
+    assert len(out.getvalue()) > 3 * 2**20
+    image = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Rumore"}
+    answer = program.post(POSTS, json={**POST, "images": [image]})
+    assert answer.status_code == 201, answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
