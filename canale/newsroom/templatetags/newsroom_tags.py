@@ -1,0 +1,26 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Moments, as the reader's language spells them, in the city's zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+
+from canale.channel.days import written
+
+register = template.Library()
+
+
+@register.filter
+def in_words(moment: datetime) -> str:
+    """giovedì 24 dicembre 2026, 13:56"""
+    return written(timezone.localtime(moment), "l j F Y, H:i")
+
+
+@register.filter
+def in_short(moment: datetime) -> str:
+    """24 dic 2026, 13:56"""
+    return written(timezone.localtime(moment), "j M Y, H:i")
