@@ -73,7 +73,7 @@ def river() -> bytes:
     words = ImageFont.load_default(34)
     title = ImageFont.load_default(56)
     draw.text((80, 60), "Livello del Po a Cremona", fill=INK, font=title)
-    for height, name, colour in ((520, "1ª soglia", "#b38600"), (340, "2ª soglia", "#c0392b")):
+    for height, name, colour in ((520, "soglia 1", "#b38600"), (340, "soglia 2", "#c0392b")):
         draw.line((80, height, 1000, height), fill=colour, width=4)
         draw.text((1015, height), name, fill=colour, font=words, anchor="lm")
     points = [(80 + x, 640 - 400 / (1 + math.exp(-(x - 480) / 110))) for x in range(0, 921, 20)]
