@@ -50,7 +50,8 @@ def problem_response(problem: Problem) -> HttpResponse:
     if problem.errors:
         document["errors"] = problem.errors
     return HttpResponse(
-        json.dumps(document, ensure_ascii=False),
+        # Escaped: a field's name, which a stranger chose, may be half a surrogate pair.
+        json.dumps(document),
         status=problem.status.value,
         content_type="application/problem+json",
         headers={"Cache-Control": "no-store", **problem.headers},

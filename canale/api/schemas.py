@@ -13,7 +13,8 @@ from pydantic import AwareDatetime, Base64Bytes, ConfigDict, Field
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
 
 KindName = Literal["news", "event", "deadline", "service", "alert"]
-Slug = Annotated[str, Field(max_length=40)]
+Slug = Annotated[str, Field(max_length=40, pattern=r"^[-\w]+$")]
+Code = Annotated[str, Field(max_length=16, pattern=r"^[a-z0-9]+$")]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Emoji = Annotated[str, Field(min_length=1, max_length=16)]
 Language = Literal["it", "en"]
@@ -147,7 +148,7 @@ class FollowerIn(Strict):
     push: PushIn | None = None
     topics: Annotated[list[Slug], Field(max_length=50)] = []
     language: Language = "it"
-    invite: Annotated[str, Field(max_length=16)] | None = None
+    invite: Code | None = None
 
 
 class FollowingOut(Schema):

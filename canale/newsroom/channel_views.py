@@ -26,6 +26,7 @@ from canale.live.hints import forget_pages
 from canale.newsroom.access import role_required, staff_of
 from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
+from canale.publishing.wording import printable
 
 LOG_ENTRIES = 50
 MOST_TOPICS = 50
@@ -80,11 +81,11 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
     """Remove one, or add one; what is wrong with it, or ""."""
     by = staff_of(request).email
     if "remove" in request.POST:
-        slug = request.POST["remove"]
+        slug = slugify(request.POST["remove"])
         if channel.topics.filter(slug=slug).delete()[0]:
             audit.record(by, "topic.removed", channel.handle, topic=slug)
         return ""
-    name = " ".join(request.POST.get("name", "").split())
+    name = " ".join(printable(request.POST.get("name", "")).split())
     slug = slugify(name)[:40]
     if not slug or len(name) > 60:
         return _("Write a name of at most 60 letters.")
@@ -120,7 +121,7 @@ def _change_tokens(request: HttpRequest, channel: Channel) -> str:
             token_acts.revoke(token)
             audit.record(by, "token.revoked", channel.handle, token=token.name)
         return ""
-    name = " ".join(request.POST.get("name", "").split())[:60] or "token"
+    name = " ".join(printable(request.POST.get("name", "")).split())[:60] or "token"
     audit.record(by, "token.made", channel.handle, token=name)
     return token_acts.make_token(channel, name)
 

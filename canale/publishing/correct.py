@@ -18,7 +18,7 @@ from canale.live.models import LiveEvent
 from canale.live.record import record_wording
 from canale.publishing.drafts import write_wording
 from canale.publishing.publish import write_revision
-from canale.publishing.wording import PostRefused, Wording, check
+from canale.publishing.wording import PostRefused, Wording, check, printable
 
 NOTE_LENGTH = 200
 
@@ -51,7 +51,7 @@ def correct(
 
 def check_note(note: str, field: str, missing: str) -> str:
     """The editor's words to the readers, tidied. Raises PostRefused."""
-    note = " ".join(note.split())
+    note = " ".join(printable(note).split())
     if not note:
         raise PostRefused({field: [missing]})
     if len(note) > NOTE_LENGTH:

@@ -104,18 +104,19 @@ def _tidy(wording: Wording) -> Wording:
     """Without stray white space and control characters, which no keyboard meant to type."""
     return Wording(
         kind=wording.kind,
-        headline=" ".join(_printable(wording.headline).split()),
-        text=_printable(wording.text.replace("\r\n", "\n").replace("\r", "\n")).strip(),
+        headline=" ".join(printable(wording.headline).split()),
+        text=printable(wording.text.replace("\r\n", "\n").replace("\r", "\n")).strip(),
         topics=tuple(dict.fromkeys(wording.topics)),
         starts_at=wording.starts_at,
         ends_at=wording.ends_at,
-        place=" ".join(_printable(wording.place).split()),
+        place=" ".join(printable(wording.place).split()),
         all_clear_of=wording.all_clear_of,
         images=wording.images,
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Without control characters and halves of surrogate pairs, which no database takes."""
     text = unicodedata.normalize("NFC", text)
     return "".join(
         char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs")
@@ -180,7 +181,7 @@ def _images(
     known = {image.pk: image for image in post.images.all()} if post else {}
     images: list[tuple[Image | PreparedImage, str]] = []
     for number, given in enumerate(wording.images, 1):
-        alt = " ".join(_printable(given.alt).split())
+        alt = " ".join(printable(given.alt).split())
         problem = partial(_image_problem, errors, number)
         _check_alt(alt, problem)
         image = _image(given, known, problem)

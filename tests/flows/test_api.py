@@ -106,6 +106,29 @@ def test_bad_posts_are_refused_whole(
     assert module_site.inside("rows")["channel_post"] == before
 
 
+@pytest.mark.parametrize("odd", [r"\u0000", r"\ud800", r"\u202e", r"\u0007", "😀" * 20])
+def test_odd_characters_are_taken_or_refused_but_break_nothing(
+    module_site: Site, program: httpx.Client, page: httpx.Client, odd: str
+) -> None:
+    kind = {"Content-Type": "application/json"}
+    number = program.post(POSTS, json=POST).json()["id"]
+    calls = [
+        (program, "POST", POSTS, '{"headline": "a%sb", "text": "%s", "place": "%s"}'),
+        (program, "POST", POSTS, '{"headline": "a", "topics": ["%s"]}'),
+        (program, "POST", POSTS, '{"headline": "a", "%s": 1}'),
+        (program, "PATCH", f"posts/{number}", '{"note": "a%s", "headline": "%s"}'),
+        (program, "DELETE", f"posts/{number}", '{"reason": "a%s"}'),
+        (page, "POST", f"channels/{HANDLE}/followers", '{"topics": ["%s"], "language": "it"}'),
+        (page, "POST", f"channels/{HANDLE}/followers", '{"invite": "%s"}'),
+        (page, "PUT", f"posts/{number}/reaction", '{"emoji": "%s"}'),
+        (page, "PATCH", "me", '{"channel": "%s"}'),
+    ]
+    for client, method, path, body in calls:
+        content = body.replace("%s", odd).encode()
+        answer = client.request(method, path, content=content, headers=kind)
+        assert answer.status_code < 500, (path, body, answer.text)
+
+
 def test_only_the_channels_own_token_publishes(module_site: Site, program: httpx.Client) -> None:
     missing = is_problem(httpx.post(f"{module_site.api}/{POSTS}", json=POST), 401)
     assert missing["title"] == "Unauthorized"
