@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
@@ -94,7 +94,7 @@ def _suspicious(error: SuspiciousOperation) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
-def _busy(error: OperationalError) -> Problem:
+def _busy(error: OperationalError | IntegrityError) -> Problem:
     logger.error("The database did not answer", exc_info=error)
     detail = _("The service is busy. Try again in a moment.")
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
@@ -126,6 +126,8 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     RequestDataTooBig: _too_big,
     SuspiciousOperation: _suspicious,
     OperationalError: _busy,
+    # Two calls wrote the same at the same moment; the second may try again.
+    IntegrityError: _busy,
     Exception: _unforeseen,
 }
 
