@@ -17,20 +17,34 @@ import django
 
 
 def follow(subscriptions: list[dict[str, Any]]) -> int:
-    """Make a follower of each push subscription, without a welcome."""
+    """Make a follower of each push subscription, without a welcome; all in a few writes."""
     from django.db import transaction
+    from django.db.models import F
 
     from canale.channel.channels import default_channel
-    from canale.followers import follow as following
-    from canale.followers.readers import new_token
+    from canale.followers.models import Address, ChannelCount, Follower
+    from canale.followers.readers import new_token, token_hash
+    from canale.followers.vault import fingerprint, seal
 
     channel = default_channel()
     assert channel is not None
     with transaction.atomic():
-        for subscription in subscriptions:
-            address = ("push", subscription)
-            following.follow(channel, new_token(), address=address, topics=[], language="it")
-    return len(subscriptions)
+        followers = Follower.objects.bulk_create(
+            Follower(channel=channel, token_hash=token_hash(new_token())) for _ in subscriptions
+        )
+        Address.objects.bulk_create(
+            Address(
+                channel=channel,
+                follower=follower,
+                kind="push",
+                sealed=seal(subscription, "push", channel.pk),
+                fingerprint=fingerprint(subscription["endpoint"]),
+            )
+            for follower, subscription in zip(followers, subscriptions, strict=True)
+        )
+        ChannelCount.objects.get_or_create(channel=channel)
+        ChannelCount.objects.update(followers=F("followers") + len(followers))
+    return len(followers)
 
 
 def rows(_: object) -> dict[str, int]:

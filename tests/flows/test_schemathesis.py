@@ -32,7 +32,8 @@ def test_schemathesis_finds_nothing(module_site: Site, tmp_path: Path) -> None:
             f"--max-examples={EXAMPLES}",
             "--exclude-checks=positive_data_acceptance",
             "--seed=1",
-            "--workers=2",
+            # Python 3.11 cannot parse in two threads at once (python/cpython#106905).
+            "--workers=1",
             f"--header=Authorization: Bearer {module_site.token()}",
         ],
         capture_output=True,
