@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import AwareDatetime, Base64Bytes, ConfigDict, Field
+from pydantic import AwareDatetime, Base64Bytes, BeforeValidator, ConfigDict, Field, StrictBool
 
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
 
@@ -18,6 +18,17 @@ Code = Annotated[str, Field(max_length=16, pattern=r"^[a-z0-9]+$")]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Emoji = Annotated[str, Field(min_length=1, max_length=16)]
 Language = Literal["it", "en"]
+
+
+def _written(value: object) -> object:
+    """Pydantic would take a number for seconds since 1970; the document says otherwise."""
+    if not isinstance(value, str):
+        raise ValueError("a date and time with an offset, in ISO 8601")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+NumberIn = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 
 
 class Strict(Schema):
@@ -97,15 +108,15 @@ class WordingIn(Strict):
     headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)]
     text: Annotated[str, Field(max_length=TEXT_LENGTH)] = ""
     topics: list[Slug] = []
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     place: Annotated[str, Field(max_length=120)] = ""
-    all_clear_of: Id | None = None
+    all_clear_of: NumberIn | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] = []
 
 
 class PostIn(WordingIn):
-    draft: bool = False
+    draft: StrictBool = False
 
 
 class CorrectionIn(Strict):
@@ -116,8 +127,8 @@ class CorrectionIn(Strict):
     headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)] | None = None
     text: Annotated[str, Field(max_length=TEXT_LENGTH)] | None = None
     topics: list[Slug] | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     place: Annotated[str, Field(max_length=120)] | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] | None = None
 
@@ -166,7 +177,7 @@ class MeOut(Schema):
 
 class MeIn(Strict):
     channel: Slug
-    muted: bool | None = None
+    muted: StrictBool | None = None
     topics: Annotated[list[Slug], Field(max_length=50)] | None = None
     language: Language | None = None
 
