@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.pages import DESKTOP, City, needs_chromium, open_page, picture
+from tests.site import HANDLE
 
 pytestmark = needs_chromium
 
@@ -327,3 +328,20 @@ def test_without_javascript_everything_can_be_read(city: City, browser: Browser)
     page.get_by_role("link", name=re.compile("^Per tutti")).click()
     assert page.url == f"{city.site.channel}p/{post}"
     context.close()
+
+
+def test_nobody_else_is_asked_for_anything(city: City, device: BrowserContext) -> None:
+    image = {"data": picture(), "alt": "Piazza"}
+    post = city.publish("Con immagine", images=[image], text="https://example.org")
+    asked: list[str] = []
+    violations: list[str] = []
+    device.on("request", lambda request: asked.append(request.url))
+    device.on("console", lambda said: violations.append(said.text))
+    for path in (f"/c/{HANDLE}/", f"/c/{HANDLE}/p/{post}", "/privacy", "/newsroom/accounts/login/"):
+        page = device.new_page()
+        page.goto(city.site.url + path)
+        page.wait_for_load_state("load")
+    foreign = [url for url in asked if not url.startswith((city.site.url, "blob:", "data:"))]
+    assert len(asked) > 10
+    assert foreign == []
+    assert [said for said in violations if "Content Security Policy" in said] == []

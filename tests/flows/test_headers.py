@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every answer carries, whoever made it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.site import HANDLE, Site
+
+PATHS = (
+    "/",
+    f"/c/{HANDLE}/",
+    f"/c/{HANDLE}/qr.svg",
+    f"/c/{HANDLE}/feed.atom",
+    "/privacy",
+    "/sw.js",
+    "/not-there",
+    "/newsroom/",
+    "/newsroom/accounts/login/",
+    f"/api/v1/channels/{HANDLE}",
+    "/api/v1/not-there",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_runs_what_is_not_ours(module_site: Site, path: str) -> None:
+    answer = httpx.get(module_site.url + path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert "http" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if not path.startswith("/newsroom")])
+def test_reading_leaves_no_cookie(module_site: Site, path: str) -> None:
+    assert "set-cookie" not in httpx.get(module_site.url + path).headers
+
+
+def test_a_page_is_stored_by_nobody_without_asking(module_site: Site) -> None:
+    page = httpx.get(module_site.channel)
+    assert page.headers["cache-control"] == "no-cache"
+    etag = {"If-None-Match": page.headers["etag"]}
+    assert httpx.get(module_site.channel, headers=etag).status_code == 304
+    packed = httpx.get(module_site.channel, headers={"Accept-Encoding": "br"})
+    assert packed.headers["content-encoding"] == "br"
+    assert packed.text == page.text
+    head = httpx.head(module_site.channel)
+    assert (head.status_code, head.text) == (200, "")
+
+
+def test_a_forged_host_leads_nowhere(module_site: Site) -> None:
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    for path in ("/", f"/c/{HANDLE}/feed.atom", "/newsroom/", "/manifest.webmanifest"):
+        answer = httpx.get(module_site.url + path, headers=forged)
+        assert "evil.example" not in answer.text + str(answer.headers)

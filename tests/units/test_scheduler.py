@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The scheduler's chores: each in its rhythm, and none stops the others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from canale.publishing import scheduler
+from canale.publishing.scheduler import Scheduler
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_each_chore_has_its_rhythm_and_a_bad_one_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+
+    def bad(now: datetime) -> None:
+        done.append("bad")
+        raise RuntimeError("the disk is full")
+
+    chores = (
+        (timedelta(seconds=1), bad),
+        (timedelta(seconds=1), lambda now: done.append("often")),
+        (timedelta(seconds=5), lambda now: done.append("seldom")),
+    )
+    monkeypatch.setattr(scheduler, "CHORES", chores)
+    clock = Scheduler()
+    for _ in range(10):
+        clock.tick(NOW)
+    assert (done.count("bad"), done.count("often"), done.count("seldom")) == (10, 10, 2)
