@@ -130,6 +130,7 @@ if not settings.rate_limits:
     ACCOUNT_RATE_LIMITS = False
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "canale.newsroom.passkey.AddPasskey"}
 # Browsers accept http://localhost as a secure origin; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS
 

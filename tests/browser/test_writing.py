@@ -87,7 +87,6 @@ def test_a_passkey_is_added_and_opens_the_door(city: City, device: BrowserContex
         desk.fill("[name=password]", PASSWORD)
         desk.locator("main form button").first.click()
     desk.fill("[name=name]", "Telefono")
-    desk.check("[name=passwordless]")
     desk.locator("#mfa_webauthn_add").click()
     # Codes for the day on which the phone is lost.
     expect(desk.get_by_role("heading", name="Codici di recupero")).to_be_visible()
