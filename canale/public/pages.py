@@ -25,7 +25,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 # How long a page may say an old number of followers, or an old description: neither is told on
 # the stream.
-FRESH = timedelta(minutes=5)
+FRESH = timedelta(minutes=1)
 A_YEAR = 365 * 24 * 3600
 
 
