@@ -79,7 +79,7 @@ def guarded(view: View, methods: Collection[str]) -> View:
 def _check_size(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     limit = POST_BYTES if _WITH_IMAGES.search(request.path) else READER_BYTES
-    if not length.isdigit() or int(length) > limit:
+    if not (length.isascii() and length.isdecimal()) or int(length) > limit:
         detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 

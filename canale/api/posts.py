@@ -81,6 +81,10 @@ def create_post(
 ) -> tuple[int, dict[str, object]]:
     channel = find_channel(handle)
     token = _token(request, channel)
+    answer = _known_answer(token, idempotency_key, request.body)
+    if answer:
+        response.headers["Location"] = str(answer["url"])
+        return HTTPStatus.CREATED, answer
     # Before the transaction: it decodes images, which takes seconds.
     checked = check(channel, _wording(payload))
     with transaction.atomic():
@@ -110,6 +114,21 @@ def _new_images(images: list[NewImageIn]) -> tuple[NewImage, ...]:
     return tuple(NewImage(image.data, image.alt) for image in images)
 
 
+def _known_answer(token: Token, key: str | None, body: bytes) -> dict[str, object]:
+    """The first answer to a repeated call, though the world has changed since; else {}."""
+    known = key and IdempotencyKey.objects.filter(token=token, key=key).first()
+    return _same_answer(known, hashlib.sha256(body).digest()) if known else {}
+
+
+def _same_answer(known: IdempotencyKey, asked: bytes) -> dict[str, object]:
+    """Raises Problem (422) when the key came with another call."""
+    if bytes(known.request_hash) != asked:
+        detail = _("This Idempotency-Key was used for another post.")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    answer: dict[str, object] = known.response
+    return answer
+
+
 def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, object]:
     """What the same call was answered with; {} for a new one, whose key is taken now.
 
@@ -121,11 +140,7 @@ def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, ob
     known, created = IdempotencyKey.objects.get_or_create(
         token=token, key=key, defaults={"request_hash": asked}
     )
-    if not created and bytes(known.request_hash) != asked:
-        detail = _("This Idempotency-Key was used for another post.")
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    answer: dict[str, object] = known.response
-    return answer
+    return {} if created else _same_answer(known, asked)
 
 
 def _create(
@@ -174,7 +189,7 @@ def _corrected(post: Post, payload: CorrectionIn) -> Wording:
     kept = tuple(KeptImage(image.pk, image.alt) for image in post.images.all())
     return Wording(
         kind=payload.kind or post.kind,
-        headline=payload.headline or post.headline,
+        headline=post.headline if payload.headline is None else payload.headline,
         text=post.text if payload.text is None else payload.text,
         topics=tuple(
             [topic.slug for topic in post.topics.all()]

@@ -40,6 +40,7 @@ from canale.delivery.transports.registry import Entry, for_address_kind, named
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+FAILED = Result(Outcome.REJECTED, None, "an error of our own")
 UNOPENED = Result(Outcome.REJECTED, None, "the vault does not open this address")
 
 
@@ -135,7 +136,12 @@ class Deliverer:
             if parcel.opened is None:
                 return parcel, UNOPENED
             async with places:
-                return parcel, await transport.send(messages[parcel.language], parcel.opened)
+                try:
+                    return parcel, await transport.send(messages[parcel.language], parcel.opened)
+                except Exception:
+                    # One address that nobody foresaw does not keep the others waiting.
+                    logger.exception("A message to address %s failed by itself", parcel.address_id)
+                    return parcel, FAILED
 
         return list(await asyncio.gather(*(send(parcel) for parcel in chunk)))
 

@@ -45,12 +45,14 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     """
     older = list(Broadcast.objects.filter(post_id=post_id, stopped_at=None))
     unsent = Batch.objects.filter(broadcast__in=older).exclude(state=Batch.State.DONE).exists()
+    waiting = 0
     for broadcast in older:
         broadcast.stopped_at = now
         broadcast.save(update_fields=["stopped_at"])
         dropped = Retry.objects.filter(broadcast=broadcast).delete()[0]
         Broadcast.objects.filter(pk=broadcast.pk).update(skipped=F("skipped") + dropped)
-    return bool(older) and not unsent
+        waiting += dropped
+    return bool(older) and not unsent and not waiting
 
 
 def _plan(

@@ -81,9 +81,11 @@ def record_retries(
 
 @transaction.atomic
 def drop_retries(broadcast: Broadcast, rows: Sequence[Retry]) -> None:
-    """The broadcast's time is over: its retries count as expired."""
+    """The broadcast was stopped, and its retries are skipped, or its time is over."""
     dropped = Retry.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]
-    Broadcast.objects.filter(pk=broadcast.pk).update(expired=F("expired") + dropped)
+    planned = Broadcast.objects.filter(pk=broadcast.pk)
+    if not planned.exclude(stopped_at=None).update(skipped=F("skipped") + dropped):
+        planned.update(expired=F("expired") + dropped)
 
 
 @transaction.atomic

@@ -47,6 +47,10 @@ async def _work_once(deliverer: Deliverer) -> bool:
         return await deliverer.work_once()
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
+    except Exception:
+        # What it had claimed stays claimed until the lease ends: others go first.
+        logger.exception("A batch could not be sent; it is tried again when its lease ends")
+        return False
     with suppress(DatabaseError):
         await deliverer.hand_back()
     return False

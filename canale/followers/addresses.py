@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from canale.channel.models import Topic
-from canale.followers.follow import drop
+from canale.followers.follow import drop_all
 from canale.followers.models import Address, Follower
 
 
@@ -40,9 +40,10 @@ def wanting(
 @transaction.atomic
 def delete_gone(address_ids: Collection[int]) -> int:
     """Delete addresses that no longer exist, and the followers who had no other."""
-    followers = list(Follower.objects.filter(addresses__in=address_ids).distinct())
+    followers = list(
+        Follower.objects.filter(addresses__in=address_ids).distinct().values_list("pk", flat=True)
+    )
     deleted = Address.objects.filter(pk__in=address_ids).delete()[0]
-    for follower in followers:
-        if not follower.addresses.exists():
-            drop(follower)
+    alone = Follower.objects.filter(pk__in=followers, addresses=None)
+    drop_all(list(alone.values_list("pk", flat=True)))
     return deleted

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -146,9 +146,22 @@ def unfollow(channel: Channel, token: str) -> bool:
 
 
 def drop(follower: Follower) -> None:
-    """Deletes the follower and, by the database's own rules, all that hangs on it."""
-    ChannelCount.objects.filter(channel=follower.channel_id).update(
-        followers=Greatest(F("followers") - 1, Value(0)),
-        by_invite=Greatest(F("by_invite") - int(follower.by_invite), Value(0)),
-    )
-    follower.delete()
+    drop_all([follower.pk])
+
+
+@transaction.atomic
+def drop_all(follower_ids: Collection[int]) -> None:
+    """Deletes followers and, by the database's own rules, all that hangs on them.
+
+    Each is counted once, however many ask for it at the same moment: who comes second waits for
+    the first, and finds none.
+    """
+    rows = Follower.objects.filter(pk__in=follower_ids).select_for_update()
+    found = list(rows.values_list("pk", "channel_id", "by_invite"))
+    Follower.objects.filter(pk__in=[pk for pk, _, _ in found]).delete()
+    for channel_id in {channel_id for _, channel_id, _ in found}:
+        invited = [by_invite for _, channel, by_invite in found if channel == channel_id]
+        ChannelCount.objects.filter(channel=channel_id).update(
+            followers=Greatest(F("followers") - len(invited), Value(0)),
+            by_invite=Greatest(F("by_invite") - sum(invited), Value(0)),
+        )

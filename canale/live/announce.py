@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from canale.channel.models import Post
 from canale.live.models import LiveEvent
@@ -14,6 +15,7 @@ from canale.live.record import record_reactions
 from canale.reactions.models import Unannounced
 from canale.reactions.tallies import counts
 
+logger = logging.getLogger(__name__)
 PACE = timedelta(seconds=1)
 
 
@@ -22,11 +24,20 @@ def announce_reactions(now: datetime) -> int:
 
     Any node may call it at any time: who deletes the note of the change writes the line.
     """
-    return sum(_announce(post_id, now) for post_id in _changed())
+    return sum(_announced(post_id, now) for post_id in _changed())
 
 
 def _changed() -> list[int]:
     return list(Unannounced.objects.values_list("post_id", flat=True))
+
+
+def _announced(post_id: int, now: datetime) -> bool:
+    """One post that cannot be announced does not silence the others."""
+    try:
+        return _announce(post_id, now)
+    except DatabaseError:
+        logger.exception("The reactions of post %s were not announced", post_id)
+        return False
 
 
 @transaction.atomic

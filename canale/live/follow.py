@@ -87,6 +87,8 @@ class StreamFollower:
         for handle in {event.channel.handle for event in events}:
             self._forget_pages(handle)
         for event in events:
+            if event.kind == LiveEvent.Kind.WITHDRAWAL:
+                self._hub.forget(event.channel.handle)
             self._hub.publish(event.channel.handle, encoded(event))
             self._seen = event.pk
 

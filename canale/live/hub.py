@@ -157,6 +157,13 @@ class Hub:
             for reader in channel.everyone() + waiting:
                 self.dismiss(reader)
 
+    def forget(self, handle: str) -> None:
+        """Keeps no recent event in memory: who comes back reads the database, as it is now."""
+        channel = self._channels.get(handle)
+        if channel is not None:
+            channel.recent.clear()
+            channel.floor = channel.last_id
+
     def known(self, handle: str) -> bool:
         return handle in self._channels
 

@@ -114,9 +114,8 @@ def _change_tokens(request: HttpRequest, channel: Channel) -> str:
     by = staff_of(request).email
     revoked = request.POST.get("revoke", "")
     if revoked:
-        token = Token.objects.filter(
-            channel=channel, pk=revoked if revoked.isdigit() else 0
-        ).first()
+        number = int(revoked) if revoked.isascii() and revoked.isdecimal() else 0
+        token = Token.objects.filter(channel=channel, pk=number).first()
         if token is not None:
             token_acts.revoke(token)
             audit.record(by, "token.revoked", channel.handle, token=token.name)

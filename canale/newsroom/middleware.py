@@ -25,7 +25,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 def _is_too_large(request: HttpRequest) -> bool:
     length = request.META.get("CONTENT_LENGTH") or "0"
     limit = FILES_BYTES if request.content_type == "multipart/form-data" else WORDS_BYTES
-    return not length.isdigit() or int(length) > limit
+    return not (length.isascii() and length.isdecimal()) or int(length) > limit
 
 
 class _NewsroomOnly:

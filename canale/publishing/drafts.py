@@ -7,11 +7,12 @@ from __future__ import annotations
 import secrets
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
 from canale.channel.images import PreparedImage
 from canale.channel.models import Channel, Image, ImageFile, Post, State
-from canale.publishing.wording import CheckedWording, Wording, check
+from canale.publishing.wording import CheckedWording, PostRefused, Wording, check
 
 
 class NotADraft(Exception):  # noqa: N818
@@ -59,7 +60,9 @@ def _write_images(post: Post, checked: CheckedWording) -> None:
     post.images.exclude(pk__in=kept).delete()
     for position, (image, alt) in enumerate(checked.images):
         if isinstance(image, Image):
-            Image.objects.filter(pk=image.pk, post=post).update(position=position, alt=alt)
+            rows = Image.objects.filter(pk=image.pk, post=post)
+            if not rows.update(position=position, alt=alt):
+                raise PostRefused({"images": [_("Somebody else just changed the images.")]})
         else:
             _write_image(post, position, image, alt)
 

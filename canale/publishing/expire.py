@@ -13,13 +13,15 @@ from django.db.models import Q
 from canale.channel.models import Post, State
 from canale.delivery.plan import stop_broadcasts
 from canale.live.models import LiveEvent
+from canale.live.record import latest_id
+from canale.reactions.models import Reaction
 from canale.reactions.tallies import close
 
 
 def expire_due(now: datetime) -> int:
     """Close the posts whose ``visible_until`` has come; the number of them.
 
-    Follower-level reactions are deleted and the counts kept; so are the stream's lines.
+    Follower-level reactions are deleted and the counts kept; the stream's lines go a day later.
     """
     due = Post.objects.filter(state__in=[State.PUBLISHED, State.WITHDRAWN], visible_until__lte=now)
     return sum(_expire(post_id, now) for post_id in due.values_list("pk", flat=True)[:200])
@@ -32,6 +34,14 @@ def _expire(post_id: int, now: datetime) -> bool:
         return False
     stop_broadcasts(post_id, now)
     Post.objects.filter(pk=post_id).update(reaction_counts=close(post_id))
-    # The stream's numbers only rise; the newest line stays, so that they go on from it.
-    LiveEvent.objects.filter(post_id=post_id, created_at__lt=now - timedelta(days=1)).delete()
     return True
+
+
+def prune_past(now: datetime) -> None:
+    """What came in while a post was going: late reactions, and its lines of the stream once
+    nobody can still be catching up on them."""
+    gone = [State.EXPIRED, State.WITHDRAWN]
+    Reaction.objects.filter(post__state__in=gone).delete()
+    past = LiveEvent.objects.filter(post__state__in=gone, created_at__lt=now - timedelta(days=1))
+    # The newest line stays: the stream's numbers go on from it.
+    past.exclude(pk=latest_id()).delete()

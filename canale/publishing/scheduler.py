@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from canale.accounts.models import IdempotencyKey
 from canale.delivery.queue import hand_back_of_the_dead
 from canale.followers import invites
 from canale.live.announce import announce_reactions
-from canale.publishing.expire import expire_due
+from canale.publishing.expire import expire_due, prune_past
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
@@ -28,6 +29,8 @@ Chore = Callable[[datetime], object]
 def _prune(now: datetime) -> None:
     IdempotencyKey.objects.filter(created_at__lt=now - ANSWERS_KEPT).delete()
     invites.prune(timezone.localdate(now))
+    prune_past(now)
+    SessionStore.clear_expired()
 
 
 # How often, and what.

@@ -18,6 +18,7 @@ from canale.live.models import LiveEvent
 from canale.live.record import record_event
 from canale.publishing.correct import check_note, lock_visible
 from canale.publishing.publish import write_revision
+from canale.reactions.tallies import close
 
 
 def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -> Post:
@@ -28,9 +29,14 @@ def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -
         withdrawn = lock_visible(post, now)
         withdrawn.state = State.WITHDRAWN
         withdrawn.withdrawn_at, withdrawn.withdrawal_reason = now, reason
-        withdrawn.save(update_fields=["state", "withdrawn_at", "withdrawal_reason"])
+        withdrawn.reaction_counts = close(withdrawn.pk)
+        withdrawn.save(
+            update_fields=["state", "withdrawn_at", "withdrawal_reason", "reaction_counts"]
+        )
         revision = write_revision(withdrawn, note=reason, by=by, now=now)
         plan_broadcasts(revision, Broadcast.Purpose.WITHDRAWAL, now)
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
-        record_event(withdrawn, LiveEvent.Kind.WITHDRAWAL, headline=withdrawn.headline)
+        # What was withdrawn is not replayed to who comes later; its words may be the reason.
+        withdrawn.live_events.all().delete()
+        record_event(withdrawn, LiveEvent.Kind.WITHDRAWAL)
     return withdrawn

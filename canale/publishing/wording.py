@@ -92,7 +92,7 @@ def check(channel: Channel, wording: Wording, post: Post | None = None) -> Check
     checked = CheckedWording(
         wording,
         _topics(channel, wording, errors),
-        _alert(channel, wording, errors),
+        _alert(channel, wording, post, errors),
         _images(wording, post, errors),
     )
     if errors:
@@ -160,9 +160,12 @@ def _topics(channel: Channel, wording: Wording, errors: _Errors) -> list[Topic]:
     return found
 
 
-def _alert(channel: Channel, wording: Wording, errors: _Errors) -> Post | None:
+def _alert(channel: Channel, wording: Wording, post: Post | None, errors: _Errors) -> Post | None:
     if wording.all_clear_of is None:
         return None
+    if post is not None and post.all_clear_of_id == wording.all_clear_of:
+        # It stays so when the alert has gone meanwhile.
+        return post.all_clear_of
     alerts = channel.posts.filter(kind=Kind.ALERT, state=State.PUBLISHED)
     alert = alerts.filter(pk=wording.all_clear_of).first()
     if alert is None:

@@ -28,8 +28,9 @@ def react(post: Post, token_hash: bytes, emoji: str) -> None:
     if created:
         add(post.pk, emoji, 1)
     elif reaction.emoji != emoji:
-        add(post.pk, reaction.emoji, -1)
-        add(post.pk, emoji, 1)
+        # In one order, whoever changes what into what: two readers never wait for each other.
+        for one, difference in sorted(((reaction.emoji, -1), (emoji, 1))):
+            add(post.pk, one, difference)
         reaction.emoji = emoji
         reaction.save(update_fields=["emoji"])
 

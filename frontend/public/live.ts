@@ -54,8 +54,10 @@ function open(): void {
   on("post", (told) => show(told, strings.newPost));
   on("correction", (told) => isShown(String(told.post)) && show(told, strings.corrected));
   on("withdrawal", (told) => {
+    // The stream no longer says what was withdrawn; the open page knows.
+    const headline = document.querySelector(`#post-${told.post} h3`)?.textContent?.trim();
     withdraw(String(told.post), strings.withdrawnNote);
-    announce(say(strings.withdrawn, { headline: told.headline ?? "" }));
+    announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
   });
   on("reactions", (told) => showCounts(String(told.post), told.counts ?? {}));
 }

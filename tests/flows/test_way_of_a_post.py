@@ -103,6 +103,7 @@ def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
 ) -> None:
     post = city.post(token, headline="Mercato sabato", text="In piazza.")
     number = int(str(post["id"]))
+    phone.browser.put(f"posts/{number}/reaction", json={"emoji": "👍"})
     wait_until(lambda: phone.shown("Mercato sabato"))
     bearer = {"Authorization": f"Bearer {token}"}
     with Reader(f"{city.url}/live/{HANDLE}") as reader:
@@ -131,7 +132,14 @@ def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
         reader.wait_for("withdrawal", number)
     assert httpx.get(str(post["url"])).status_code == 410
     assert "Mercato domenica" not in httpx.get(city.channel).text
+    # Nor does the stream tell it to who comes later.
+    with Reader(f"{city.url}/live/{HANDLE}", last_event_id=0) as late:
+        withdrawn = late.wait_for("withdrawal", number)
+        assert [told for told in late.told if told.data["post"] == number] == [withdrawn]
+        assert "Mercato" not in str(late.told)
     wait_until(lambda: phone.shown("Ritirato: Mercato domenica"))
+    assert phone.browser.get("me").json()["reactions"] == {}
+    assert city.inside("kept_counts", number) == {"👍": 1}
 
 
 def test_a_page_that_was_away_catches_up(city: Site, token: str) -> None:

@@ -53,7 +53,12 @@ class WorkerPool:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping:
             begun = loop.time()
-            status = await self._run_one()
+            try:
+                status = await self._run_one()
+            except OSError as error:
+                # No process or no file may be opened now; later perhaps.
+                logger.error("A worker cannot be started: %s", error)
+                status = -1
             if self._stopping:  # While it ran, `stop` may have been called.
                 return  # type: ignore[unreachable]
             logger.warning("A worker ended with status %s; starting another", status)
