@@ -40,6 +40,8 @@ INSTALLED_APPS = [
     "canale.public",
     "canale.newsroom",
     "canale.api",
+    # The list of passkeys says with it when each was used.
+    "django.contrib.humanize",
     # Last: our templates go before its own.
     "allauth",
     "allauth.account",
@@ -126,10 +128,11 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
-if not settings.rate_limits:
-    ACCOUNT_RATE_LIMITS = False
+# By address; by account only so far that a stranger cannot shut out whoever is needed at night.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,100/300s/key"} if settings.rate_limits else False
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ADAPTER = "canale.newsroom.adapter.SealedFactors"
 MFA_FORMS = {"add_webauthn": "canale.newsroom.passkey.AddPasskey"}
 # Browsers accept http://localhost as a secure origin; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS

@@ -136,6 +136,9 @@ def _srgb(picture: Image.Image) -> Image.Image:
         except (ImageCms.PyCMSError, ValueError, OSError):
             # A profile that cannot be used: the colours are a little off, the picture is there.
             pass
+    if picture.mode.startswith("I;16"):
+        # Pillow would cut 16 bits off at 255: a grey picture would come out white.
+        picture = picture.point(lambda value: value / 256).convert("L")
     clean = picture.convert(mode)
     clean.info.clear()
     return clean

@@ -11,7 +11,7 @@ by themselves. As in WhatsApp, a mark counts only at the edge of a word and with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -85,7 +85,11 @@ _STYLED = {
     for mark in _TAGS
 }
 _ANY_MARK = re.compile(r"[*_~`]")
-_TRAILING = ".,;:!?'\"»”…*_~"
+_TRAILING = ".,;:!?'\"»”…*_~`"
+# Characters of the private use area (Unicode, section 23.5): nobody's text means anything by them.
+_PRIVATE_USE = 0xE000
+MOST_LINKS = 1_000
+_HELD = re.compile(f"[{chr(_PRIVATE_USE)}-{chr(_PRIVATE_USE + MOST_LINKS - 1)}]")
 
 
 def parse(text: str) -> tuple[Block, ...]:
@@ -135,18 +139,48 @@ def _kind(line: str) -> tuple[BlockKind | None, str, int]:
 
 
 def _inlines(text: str) -> Iterator[Inline]:
-    """Links first: an underscore within an address is no mark."""
-    position = 0
-    for found in _LINK.finditer(text):
+    """Links first, each held by one character of no meaning: an underscore within an address is
+    no mark, and marks may stand around a link."""
+    links: list[Link] = []
+
+    def held(found: re.Match[str]) -> str:
         written = _without_trailing(found[0])
         href = _href(written, is_mail=found["mail"] is not None)
-        if href is None:
-            continue
-        # A mark may stand around a link: *https://…*.
-        yield from _styled(text[position : found.start()])
-        yield Link(written, href)
-        position = found.start() + len(written)
-    yield from _styled(text[position:])
+        if href is None or len(links) >= MOST_LINKS:
+            return found[0]
+        links.append(Link(written, href))
+        return chr(_PRIVATE_USE + len(links) - 1) + found[0][len(written) :]
+
+    yield from _with_links(_styled(_LINK.sub(held, _HELD.sub("", text))), links)
+
+
+def _with_links(inlines: Iterable[Inline], links: Sequence[Link]) -> Iterator[Inline]:
+    for inline in inlines:
+        match inline:
+            case Styled("code", (Words(text),)):
+                whole = _HELD.sub(lambda held: _link(held, links).text, text)
+                yield Styled("code", (Words(whole),))
+            case Styled(tag, inner):
+                yield Styled(tag, tuple(_with_links(inner, links)))
+            case Words(text):
+                yield from _words_and_links(text, links)
+            case Link():
+                yield inline
+
+
+def _words_and_links(text: str, links: Sequence[Link]) -> Iterator[Inline]:
+    position = 0
+    for held in _HELD.finditer(text):
+        if held.start() > position:
+            yield Words(text[position : held.start()])
+        yield _link(held, links)
+        position = held.end()
+    if position < len(text):
+        yield Words(text[position:])
+
+
+def _link(held: re.Match[str], links: Sequence[Link]) -> Link:
+    return links[ord(held[0]) - _PRIVATE_USE]
 
 
 def _without_trailing(written: str) -> str:

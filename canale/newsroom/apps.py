@@ -7,3 +7,8 @@ class NewsroomConfig(AppConfig):
     name = "canale.newsroom"
     label = "newsroom"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from canale.newsroom.account_log import keep_account_log
+
+        keep_account_log()

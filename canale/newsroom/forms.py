@@ -6,6 +6,7 @@ read from a form."""
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -130,6 +131,17 @@ def _image(slot: dict[str, str | File[bytes]]) -> NewImage | KeptImage | None:
     return None
 
 
+def _is_emoji(text: str) -> bool:
+    """A picture and what may go with one: a colour of skin, a joiner, a keycap's sign."""
+    picture = any(unicodedata.category(sign) == "So" or sign == "\u20e3" for sign in text)
+    return picture and len(text) <= 16 and all(map(_belongs_to_emoji, text))
+
+
+def _belongs_to_emoji(sign: str) -> bool:
+    joins = sign in "0123456789#*\u200d" or "\U000e0020" <= sign <= "\U000e007f"
+    return joins or unicodedata.category(sign) in {"So", "Sk", "Mn", "Me"}
+
+
 class SetupForm(forms.Form):
     """The channel and its first administrator."""
 
@@ -188,6 +200,6 @@ class ChannelSettings(ChannelForm):
 
     def clean_reactions(self) -> list[str]:
         emoji = list(dict.fromkeys(self.cleaned_data["reactions"].split()))
-        if not 1 <= len(emoji) <= 8 or any(len(one) > 16 or one.isalnum() for one in emoji):
+        if not 1 <= len(emoji) <= 8 or not all(map(_is_emoji, emoji)):
             raise ValidationError(_("Write one to eight emoji with spaces between them."))
         return emoji

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from canale.newsroom import channel_views, entry, post_views, publish_views
 
+_CLOSED = r"^accounts/(?:signup|email|confirm-email|password/reset)/"
 _POST = "c/<slug:handle>/posts/<int:post_id>/"
 
 own = [
@@ -34,7 +35,7 @@ own = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((own, "newsroom"))),
     # Accounts are made by an administrator, and no mail goes out.
-    re_path(r"^accounts/(signup|email|confirm-email|password/reset)/", entry.closed, name="closed"),
+    re_path(_CLOSED, entry.closed, name="closed"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
 ]

@@ -42,6 +42,8 @@ def _written(
         language=django_settings.LANGUAGE_CODE,
         feed_url=channel_url(channel) + name,
         feed_guid=channel_url(channel),
+        # RFC 4287, section 4.1.1: every feed has an author.
+        author_name=_clean(channel.name),
     )
     shared = _shared_files(posts) if kind is Rss201rev2Feed else {}
     for post in posts:

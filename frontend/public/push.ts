@@ -28,6 +28,8 @@ export async function subscribe(): Promise<PushSubscriptionJSON> {
 }
 
 async function renewed(): Promise<PushSubscription> {
+  // Where the network was away when the page was opened, it is registered only now.
+  await navigator.serviceWorker.register("/sw.js");
   const { pushManager } = await navigator.serviceWorker.ready;
   const former = await pushManager.getSubscription();
   if (former && !hasKey(former)) await former.unsubscribe();

@@ -178,6 +178,7 @@ def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: N
     assert "token.made" in log
     assert "channel.changed" in log
     assert "Integro" in log
+    assert "staff.signed_in" in log
     assert module_site.run("audit", "verify").startswith("The audit log is whole")
 
 

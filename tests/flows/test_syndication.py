@@ -42,6 +42,7 @@ def test_the_feeds_say_the_same_post(module_site: Site, event: str) -> None:
     assert entry.findtext(f"{ATOM}title") == "Fiera & mercato <2>"
     assert entry.findtext(f"{ATOM}id") == event
     assert "<strong>piazza</strong>" in (entry.findtext(f"{ATOM}summary") or "")
+    assert atom.findtext(f"{ATOM}author/{ATOM}name") == "Comune di Cremona"
     rss = ET.fromstring(feed(module_site, "rss").content)
     assert rss.findtext("channel/item/link") == event
     said = feed(module_site, "json").json()

@@ -47,6 +47,13 @@ def test_a_small_image_is_not_enlarged() -> None:
     assert prepare_image(picture(size=(300, 200))).width == 300
 
 
+def test_sixteen_bits_of_grey_stay_grey() -> None:
+    out = io.BytesIO()
+    Image.new("I;16", (64, 64), 30_000).save(out, "PNG")
+    shown = opened(prepare_image(out.getvalue()).variants[1].data).convert("L")
+    assert abs(shown.getpixel((5, 5)) - 30_000 // 256) < 4
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
 def test_other_formats_are_taken(kind: str) -> None:
     assert prepare_image(picture(kind)).width == 1600

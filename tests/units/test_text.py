@@ -33,6 +33,16 @@ ALLOWED = {"p", "br", "strong", "em", "s", "code", "pre", "ul", "ol", "li", "blo
         ("`a*b*`", "<p><code>a*b*</code></p>"),
         ("```x\n <b>```", "<pre><code>x\n &lt;b&gt;</code></pre>"),
         ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>"),
+        (
+            "*vedi https://a.it/x_y ora*",
+            '<p><strong>vedi <a href="https://a.it/x_y" rel="noopener">https://a.it/x_y</a> '
+            "ora</strong></p>",
+        ),
+        (
+            "_https://a.it_",
+            '<p><em><a href="https://a.it" rel="noopener">https://a.it</a></em></p>',
+        ),
+        ("`https://a.it`", "<p><code>https://a.it</code></p>"),
         ("", ""),
     ],
 )
@@ -50,6 +60,7 @@ def test_markup_becomes_html(text: str, html: str) -> None:
             "http://a.it/a_b_c?x=1&amp;y=2",
             "http://a.it/a_b_c?x=1&amp;y=2",
         ),
+        ("*vedi https://a.it ora*", "https://a.it", "https://a.it"),
         ("scrivi a info@comune.it!", "mailto:info@comune.it", "info@comune.it"),
     ],
 )

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Many at once: one gets the set-up link, and the log stays one chain."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from tests.newsroom import Newsroom
+from tests.site import PASSWORD, Site, new_site, wait_until
+
+PEOPLE = 5
+
+
+def _filled(link: str, number: int) -> tuple[httpx.Client, dict[str, str]]:
+    browser = httpx.Client(timeout=60)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(link).text)
+    assert token
+    words = {"name": "Comune", "handle": f"comune-{number}", "email": f"n{number}@comune.test"}
+    return browser, {"csrfmiddlewaretoken": token[1], "password": PASSWORD, **words}
+
+
+def test_of_people_who_send_the_form_at_once_one_makes_the_channel(tmp_path: Path) -> None:
+    with new_site(tmp_path, start=False, init=False) as site:
+        site.start()
+        printed = wait_until(lambda: re.search(r"/newsroom/setup/\S+/", site.log()))
+        assert printed
+        link = site.url + printed[0]
+        forms = [_filled(link, number) for number in range(PEOPLE)]
+        with ThreadPoolExecutor(PEOPLE) as pool:
+            answers = list(pool.map(lambda form: form[0].post(link, data=form[1]), forms))
+        assert sorted(answer.status_code for answer in answers) == [302] + [410] * (PEOPLE - 1)
+        rows = site.inside("rows")
+        assert rows["channel_channel"] == rows["accounts_staff"] == 1
+
+
+def test_the_log_stays_one_chain_when_many_act_at_once(module_site: Site) -> None:
+    everyone = [Newsroom(module_site) for _ in range(PEOPLE)]
+
+    def act(one: Newsroom) -> None:
+        for number in range(5):
+            assert one.send(f"{one.home}tokens/", name=f"t{number}").status_code == 200
+
+    with ThreadPoolExecutor(PEOPLE) as pool:
+        list(pool.map(act, everyone))
+    assert module_site.run("audit", "verify").startswith("The audit log is whole")
+    assert module_site.inside("rows")["accounts_token"] >= PEOPLE * 5

@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The door: what is closed says so, no page of the account breaks, odd input is refused."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.newsroom import Newsroom
+from tests.site import ADMIN, HANDLE, PASSWORD, Site
+
+ACCOUNTS = "/newsroom/accounts/"
+
+
+@pytest.mark.parametrize("path", ["signup/", "email/", "confirm-email/", "password/reset/"])
+def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
+    answer = httpx.get(f"{module_site.url}{ACCOUNTS}{path}")
+    assert answer.status_code == 404
+    assert "canale password" in answer.text or "amministra" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["2fa/", "2fa/webauthn/", "2fa/totp/activate/", "password/change/", "logout/"]
+)
+def test_no_page_of_the_account_breaks(module_site: Site, path: str) -> None:
+    newsroom = Newsroom(module_site)
+    newsroom.send(f"{ACCOUNTS}reauthenticate/", password=PASSWORD)
+    answer = newsroom.browser.get(ACCOUNTS + path)
+    assert answer.status_code == 200
+    assert answer.url.path == ACCOUNTS + path
+
+
+def test_a_malformed_address_is_said_at_its_field(module_site: Site) -> None:
+    newsroom = Newsroom(module_site)
+    newsroom.browser.cookies.clear()
+    answer = newsroom.send(f"{ACCOUNTS}login/", login="cremona", password="x")
+    assert "Inserisci un indirizzo email valido" in answer.text
+
+
+def test_a_changed_password_ends_the_other_sessions(module_site: Site) -> None:
+    email = "turno@cremona.test"
+    module_site.inside("staff", [email, PASSWORD, HANDLE, "editor"])
+    here, elsewhere = Newsroom(module_site, email), Newsroom(module_site, email)
+    new = f"{PASSWORD}-nuova"
+    change = f"{ACCOUNTS}password/change/"
+    here.send(change, oldpassword=PASSWORD, password1=new, password2=new)
+    assert elsewhere.browser.get(elsewhere.home).url.path == f"{ACCOUNTS}login/"
+    assert Newsroom(module_site, email, new).browser.get(here.home).url.path == here.home
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 30, "-1", "x"])
+def test_an_odd_token_to_revoke_breaks_nothing(module_site: Site, number: str) -> None:
+    newsroom = Newsroom(module_site, ADMIN)
+    assert newsroom.send(f"{newsroom.home}tokens/", revoke=number).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("reactions", "status"),
+    [("👍 ❤️ 👩‍🚒 1️⃣ 🇮🇹", 200), ("<b>", 422), ("---", 422), ("👍\u202e", 422)],
+)
+def test_reactions_are_emoji(module_site: Site, reactions: str, status: int) -> None:
+    newsroom = Newsroom(module_site)
+    words = {"name": "Cremona", "retention_days": "30", "reactions": reactions}
+    answer = newsroom.send(f"{newsroom.home}channel/", None, **words)
+    assert answer.status_code == status
