@@ -35,6 +35,11 @@ class TransportProgress:
         return self.gone + self.rejected + self.expired
 
     @property
+    def settled(self) -> int:
+        """Of those planned, for how many it is known what became of them."""
+        return self.planned - self.waiting
+
+    @property
     def waiting(self) -> int:
         if self.finished:
             return 0

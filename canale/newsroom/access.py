@@ -10,7 +10,15 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.urls import reverse
 
 from canale.accounts.models import Staff
 from canale.accounts.roles import role_of
@@ -25,6 +33,15 @@ RoutedView = Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]
 def staff_of(request: HttpRequest) -> Staff:
     """Who is signed in; only within a view that needs a role."""
     return cast("Staff", request.user)
+
+
+def done(request: HttpRequest, address: str, **arguments: object) -> HttpResponse:
+    """On to another page: a redirect, or, for the composer's script, where to go. The script
+    goes there itself, so that what is said there is said once."""
+    url = reverse(address, kwargs=arguments)
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"location": url})
+    return HttpResponseRedirect(url)
 
 
 def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:

@@ -29,7 +29,7 @@ from canale.channel.models import (
 )
 from canale.channel.text import excerpt, render_html
 from canale.followers.models import ChannelCount
-from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.publishing.drafts import NotADraft, delete_draft, save_draft
 from canale.publishing.wording import PostRefused
@@ -120,11 +120,10 @@ def _form_page(
         except PostRefused as refused:
             form.add_errors(refused.errors)
         except NotADraft:
-            messages.error(request, _("Somebody published it meanwhile: correct it instead."))
-            return redirect("newsroom:posts", handle=channel.handle)
+            form.add_error(None, _("Somebody published it meanwhile: correct it instead."))
         else:
             after = "publish" if "publish" in request.POST else "post"
-            return redirect(f"newsroom:{after}", handle=channel.handle, post_id=saved.pk)
+            return done(request, f"newsroom:{after}", handle=channel.handle, post_id=saved.pk)
     return render_form(request, channel, post, form, "newsroom/write.html")
 
 
@@ -169,6 +168,7 @@ def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
         "html": render_html(text),
         "summary": excerpt(text, NOTIFICATION_LENGTH),
         "place": request.POST.get("place", "")[:120],
+        "is_all_clear": bool(request.POST.get("all_clear_of")),
     }
     return render(request, "newsroom/preview.html", context)
 

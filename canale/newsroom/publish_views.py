@@ -17,7 +17,7 @@ from canale.channel.models import Channel, Kind, Post, State
 from canale.channel.text import excerpt
 from canale.delivery.audience import audience
 from canale.delivery.progress import progress
-from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
     NOTIFICATION_LENGTH,
@@ -87,12 +87,14 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             wording, note = form.wording(images_of(request)), form.cleaned_data["note"]
             correct(post, wording, note=note, by=staff_of(request).email)
             messages.success(request, _("Corrected: readers see what changed."))
-            return _to(post)
+            return done(request, "newsroom:post", handle=channel.handle, post_id=post.pk)
     except PostRefused as refused:
         form.add_errors(refused.errors)
     except NotVisible:
-        messages.error(request, _("The post is not visible any more."))
-        return _to(post)
+        if request.method != "POST":
+            messages.error(request, _("The post is not visible any more."))
+            return _to(post)
+        form.add_error(None, _("The post is not visible any more."))
     return render_form(request, channel, post, form, "newsroom/correct.html")
 
 

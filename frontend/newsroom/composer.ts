@@ -47,20 +47,30 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   event.preventDefault();
   const submitter = event.submitter as HTMLButtonElement | null;
   const data = new FormData(form, submitter);
+  // From the cookie: signing in again, in another tab, has changed the one in the form.
+  data.delete("csrfmiddlewaretoken");
+  const headers = { Accept: "application/json", "X-CSRFToken": token() };
   if (submitter) submitter.disabled = true;
   try {
-    const answer = await fetch(form.action || location.href, { method: "POST", body: data });
-    if (answer.ok) {
+    const answer = await fetch(form.action || location.href, { method: "POST", body: data, headers });
+    if (new URL(answer.url).pathname.startsWith("/newsroom/accounts/")) {
+      alert(form.dataset["signedOut"]);
+    } else if (answer.headers.get("Content-Type") === "application/json") {
+      const { location: next } = (await answer.json()) as { location: string };
       unsaved = false;
-      location.assign(answer.url);
-      return;
+      location.assign(next);
+    } else {
+      showErrors(form, await answer.text());
     }
-    showErrors(form, await answer.text());
   } catch {
     alert(form.dataset["unsaved"]);
   } finally {
     if (submitter) submitter.disabled = false;
   }
+}
+
+function token(): string {
+  return /(?:^|; )canale_csrf=([^;]+)/.exec(document.cookie)?.[1] ?? "";
 }
 
 function showErrors(form: HTMLFormElement, html: string): void {

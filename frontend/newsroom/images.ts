@@ -10,6 +10,7 @@ export function startImages(): void {
   const picker = album?.querySelector<HTMLInputElement>("[data-picker]");
   if (!album || !slots || !picker) return;
   const take = (files: Iterable<File>): void => {
+    album.querySelector("[data-error=images]")?.replaceChildren();
     for (const file of files) addSlot(album, slots, file);
     number(slots);
   };
@@ -19,11 +20,14 @@ export function startImages(): void {
   });
   const form = album.closest("form");
   form?.addEventListener("paste", (event) => {
-    const files = event.clipboardData?.files;
-    if (files?.length) take(files);
+    // Word processors put a picture of the text beside the text.
+    const clipboard = event.clipboardData;
+    if (clipboard?.files.length && !clipboard.types.includes("text/plain")) take(clipboard.files);
   });
-  form?.addEventListener("dragover", (event) => event.preventDefault());
+  const holdsFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+  form?.addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
   form?.addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
     event.preventDefault();
     take(event.dataTransfer?.files ?? []);
   });
@@ -33,8 +37,10 @@ export function startImages(): void {
 
 function addSlot(album: HTMLElement, slots: HTMLElement, file: File): void {
   const template = document.getElementById("slot") as HTMLTemplateElement | null;
-  const full = slots.children.length >= Number(album.dataset["limit"]);
-  if (!template || full || !file.type.startsWith("image/") || file.size > LARGEST_BYTES) return;
+  if (!template) return;
+  if (slots.children.length >= Number(album.dataset["limit"])) return refuse(album, "tooMany", file);
+  if (!file.type.startsWith("image/")) return refuse(album, "notImage", file);
+  if (file.size > LARGEST_BYTES) return refuse(album, "tooHeavy", file);
   const slot = template.content.firstElementChild?.cloneNode(true) as HTMLElement;
   const holder = new DataTransfer();
   holder.items.add(file);
@@ -42,6 +48,12 @@ function addSlot(album: HTMLElement, slots: HTMLElement, file: File): void {
   slot.querySelector("img")!.src = URL.createObjectURL(file);
   slots.append(slot);
   slot.querySelector<HTMLTextAreaElement>("textarea")?.focus();
+}
+
+function refuse(album: HTMLElement, reason: string, file: File): void {
+  const said = document.createElement("p");
+  said.textContent = `${album.dataset[reason]} ${file.name}`;
+  album.querySelector("[data-error=images]")?.append(said);
 }
 
 function act(slots: HTMLElement, pressed: Element): void {

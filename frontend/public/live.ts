@@ -122,11 +122,12 @@ let showingLoss: number | undefined;
 function connected(yes: boolean): void {
   const place = document.getElementById("connection");
   if (!place) return;
-  if (yes) {
+  // A stream that opens as the network goes says nothing of now.
+  if (yes && navigator.onLine) {
     clearTimeout(showingLoss);
     showingLoss = undefined;
     place.hidden = true;
-  } else {
+  } else if (!yes) {
     showingLoss ??= setTimeout(() => (place.hidden = false), LOSS_SHOWN_AFTER_SECONDS * 1000);
   }
 }

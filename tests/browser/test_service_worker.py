@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect, sync_playwright
 
@@ -203,11 +204,17 @@ def test_a_subscription_that_the_browser_renewed_reaches_the_server(
 ) -> None:
     fresh = city.subscription()
     phone.worker.evaluate(
-        """(given) => {
+        """(given) => new Promise((told) => {
           PushManager.prototype.subscribe = async () => ({ toJSON: () => given });
+          const ask = self.fetch;
+          self.fetch = async (address, options) => {
+            const answer = await ask(address, options);
+            if (String(address).endsWith("/followers")) told();
+            return answer;
+          };
           self.addEventListener("error", (error) => error.preventDefault(), { once: true });
           self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
-        }""",
+        })""",
         fresh,
     )
     city.publish("Al nuovo indirizzo")
@@ -253,6 +260,8 @@ def test_a_withdrawn_post_is_gone_offline_too(city: City, phone: Phone) -> None:
     page = phone.open(city.site.channel)
     page.goto(f"{city.site.channel}p/{post}")
     city.withdraw(post)
+    # The pages that are kept in memory hear of it in their turn.
+    wait_until(lambda: httpx.get(page.url).status_code == 410)
     answer = page.reload()
     assert answer is not None
     assert answer.status == 410

@@ -67,6 +67,39 @@ def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
     expect(shown.nth(1)).to_have_attribute("alt", "Il primo banco")
 
 
+def test_words_outlive_the_session(city: City, desk: Page) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.fill("#id_headline", "Scritto con pazienza")
+    # As after twelve hours.
+    desk.context.clear_cookies(name="canale_staff")
+    said: list[str] = []
+    desk.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+    with desk.expect_event("dialog"):
+        desk.locator("button[name=save]").click()
+    expect(desk.locator("button[name=save]")).to_be_enabled()
+    assert "Non hai più l’accesso" in said[0]
+    sign_in(desk.context, city).close()
+    desk.locator("button[name=save]").click()
+    expect(desk.get_by_role("heading", name="Scritto con pazienza")).to_be_visible()
+
+
+def test_what_cannot_be_an_image_is_said(city: City, desk: Page) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    pdf = {"name": "bando.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
+    desk.set_input_files("[data-picker]", [pdf])
+    expect(desk.locator("#error-images")).to_contain_text("bando.pdf")
+    expect(desk.locator("[data-slot]")).to_have_count(0)
+
+
+def test_a_correction_says_that_it_was_published(city: City, desk: Page) -> None:
+    post = city.publish("Da correggere")
+    desk.goto(f"{city.site.url}{HOME}posts/{post}/correct/")
+    desk.fill("#id_headline", "Corretto bene")
+    desk.fill("#id_note", "Il titolo")
+    desk.get_by_role("button", name="Pubblica la correzione").click()
+    expect(desk.get_by_text("i lettori vedono che cosa è cambiato")).to_be_visible()
+
+
 def test_a_passkey_is_added_and_opens_the_door(city: City, device: BrowserContext) -> None:
     # Of somebody else: with a passkey, the password alone no longer opens the door.
     city.site.inside("staff", ["sindaca@cremona.test", PASSWORD, HANDLE, "admin"])
