@@ -130,6 +130,7 @@ def live(after: int | str) -> bytes:
 
 
 def hub_with(last_id: int = 0, database: Database | None = None, **options: Any) -> Hub:
-    hub = Hub((database or Database()).backlog, **options)
+    # A heartbeat now and then would stand between the events.
+    hub = Hub((database or Database()).backlog, **{"heartbeat": 3600.0, **options})
     hub.open("cremona", last_id)
     return hub
