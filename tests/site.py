@@ -150,6 +150,17 @@ class Site:
         result: dict[str, object] = answer.json()
         return result
 
+    def withdraw(self, token: str, post: int) -> None:
+        """Take a post back through the API."""
+        answer = httpx.request(
+            "DELETE",
+            f"{self.api}/posts/{post}",
+            json={"reason": "Era un errore"},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+
 
 @contextlib.contextmanager
 def new_site(

@@ -6,15 +6,21 @@ from __future__ import annotations
 
 import random
 
+from canale.delivery.transports.base import Result
+
 FIRST_SECONDS = 5.0
 LONGEST_SECONDS = 900.0
 
 
-def next_attempt(attempts: int, retry_after: float | None) -> float:
+def next_attempt(attempts: int, result: Result) -> float:
     """Seconds until the next attempt after ``attempts`` failed ones.
 
     Doubles each time, with jitter so that what failed together does not come back
-    together; never earlier than the far end asked for (RFC 9110, section 10.2.3).
+    together; never earlier than the far end asked for (RFC 9110, section 10.2.3). What was
+    not even tried comes back when it was told to.
     """
+    asked = result.retry_after or 0.0
+    if not result.tried:
+        return asked
     pause = min(FIRST_SECONDS * 2.0 ** min(attempts - 1, 10), LONGEST_SECONDS)
-    return max(pause * random.uniform(0.5, 1.0), (retry_after or 0.0) + random.uniform(0, 1))
+    return max(pause * random.uniform(0.5, 1.0), asked + random.uniform(0, 1))

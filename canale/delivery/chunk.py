@@ -5,26 +5,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import BooleanField, ExpressionWrapper, F
 
 from canale.delivery.backoff import next_attempt
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.queue import LEASE
-from canale.delivery.transports.base import Outcome, Result
-from canale.followers.addresses import delete_gone, in_range, wanting
+from canale.delivery.transports.base import Message, Outcome, Result
+from canale.followers.addresses import delete_gone, in_range, wanted_by
 from canale.followers.models import Address
 from canale.followers.vault import VaultError, open_sealed
 
-CHUNK_ADDRESSES = 500
+# Read at once. Small, so that the first of many are sent while the next are read.
+CHUNK_ADDRESSES = 100
+# Read and not yet recorded, in one worker: what is sent twice, at most, when it is killed.
+WINDOW_ADDRESSES = 500
+
+Results = Sequence[tuple["Parcel", Result]]
 
 
 class ClaimLost(Exception):  # noqa: N818
     """Another worker took the batch over; nothing was recorded."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"Batch {claim.batch.pk} was taken over by another worker")
+        self.claim = claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,90 +42,150 @@ class Parcel:
 
     address_id: int
     language: str
-    opened: dict[str, object] | None
+    opened: Mapping[str, object] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+@dataclass(slots=True, eq=False)
+class Claim:
+    """A batch in this worker's hands. ``batch.cursor`` is what is recorded."""
+
+    batch: Batch
+    read_to: int
+    """The last address that was read."""
+    topics: list[int]
+    unrecorded: int = 0
+    """Chunks that were read and are not recorded."""
+    ended: bool = False
+    """Nothing more is read: all was, or others may go on with it."""
+    lost: bool = False
+    messages: dict[str, Message] = field(default_factory=dict)
+    composed_at: datetime | None = None
+
+
+def claimed(batch: Batch) -> Claim:
+    topics = list(batch.broadcast.post.topics.values_list("pk", flat=True))
+    return Claim(batch, batch.cursor, topics)
+
+
+@dataclass(slots=True, eq=False)
+class BatchChunk:
     """The next part of a batch: who is to be sent to, and up to which address that goes."""
 
+    claim: Claim
     parcels: list[Parcel]
+    messages: dict[str, Message]
     end: int
     seen: int
     """Addresses in the range, those that did not want the post included."""
     last: bool
 
+    @property
+    def broadcast(self) -> Broadcast:
+        return self.claim.batch.broadcast
 
-def read_chunk(batch: Batch) -> Chunk:
-    broadcast = batch.broadcast
-    channel_id = broadcast.post.channel_id
-    rows = in_range(channel_id, broadcast.address_kind, batch.cursor, batch.last_address)
-    ids = list(rows.values_list("pk", flat=True)[:CHUNK_ADDRESSES])
-    if not ids:
-        return Chunk([], batch.last_address, 0, last=True)
-    topics = list(broadcast.post.topics.values_list("pk", flat=True))
-    wanted = wanting(rows.filter(pk__lte=ids[-1]), topics, urgent=broadcast.urgent)
-    last = len(ids) < CHUNK_ADDRESSES or ids[-1] == batch.last_address
-    end = batch.last_address if last else ids[-1]
-    return Chunk([parcel(address) for address in wanted], end, len(ids), last)
+    @property
+    def transport(self) -> str:
+        return self.broadcast.transport
+
+    @property
+    def urgent(self) -> bool:
+        return self.claim.batch.urgent
+
+
+def read_chunk(claim: Claim) -> BatchChunk:
+    """The next CHUNK_ADDRESSES; the caller adds the messages."""
+    batch, broadcast = claim.batch, claim.batch.broadcast
+    channel_id, kind = broadcast.post.channel_id, broadcast.address_kind
+    rows = in_range(channel_id, kind, claim.read_to, batch.last_address)
+    wanted = ExpressionWrapper(
+        wanted_by(claim.topics, urgent=broadcast.urgent), output_field=BooleanField()
+    )
+    read = list(
+        rows.annotate(wanted=wanted).values_list("pk", "sealed", "follower__language", "wanted")[
+            :CHUNK_ADDRESSES
+        ]
+    )
+    parcels = [
+        Parcel(pk, language, _opened(bytes(sealed), kind, channel_id))
+        for pk, sealed, language, is_wanted in read
+        if is_wanted
+    ]
+    last = len(read) < CHUNK_ADDRESSES or read[-1][0] == batch.last_address
+    end = batch.last_address if last else read[-1][0]
+    claim.read_to, claim.ended = end, last
+    claim.unrecorded += 1
+    return BatchChunk(claim, parcels, {}, end, len(read), last)
+
+
+def read_rest_as_stopped(claim: Claim) -> BatchChunk:
+    """The rest of a batch that is not to be sent any more: all of it is skipped."""
+    batch, broadcast = claim.batch, claim.batch.broadcast
+    channel_id, kind = broadcast.post.channel_id, broadcast.address_kind
+    left = in_range(channel_id, kind, claim.read_to, batch.last_address).count()
+    claim.read_to, claim.ended = batch.last_address, True
+    claim.unrecorded += 1
+    return BatchChunk(claim, [], {}, batch.last_address, left, last=True)
+
+
+def _opened(sealed: bytes, kind: str, channel_id: int) -> dict[str, object] | None:
+    try:
+        return open_sealed(sealed, kind, channel_id)
+    except VaultError:
+        return None
 
 
 def parcel(address: Address) -> Parcel:
-    try:
-        opened = open_sealed(bytes(address.sealed), address.kind, address.channel_id)
-    except VaultError:
-        opened = None
+    opened = _opened(bytes(address.sealed), address.kind, address.channel_id)
     return Parcel(address.pk, address.follower.language, opened)
 
 
-def sendable(broadcast: Broadcast, now: datetime) -> bool:
-    """Re-read just before sending: a newer wording stops it, and so does its end."""
-    stopped = Broadcast.objects.filter(pk=broadcast.pk, stopped_at=None).exists()
-    return stopped and now < broadcast.expires_at
+def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
+    """Which of them are not sent any more: a newer wording stops one, and so does its end."""
+    ids = [broadcast.pk for broadcast in broadcasts]
+    ended = Broadcast.objects.filter(pk__in=ids).exclude(stopped_at=None)
+    over = {broadcast.pk for broadcast in broadcasts if now >= broadcast.expires_at}
+    return over | set(ended.values_list("pk", flat=True))
 
 
 @transaction.atomic
-def record_chunk(
-    batch: Batch,
-    worker: str,
-    chunk: Chunk,
-    results: Sequence[tuple[Parcel, Result]],
-    now: datetime,
+def record_chunks(
+    worker: str, chunks: Sequence[BatchChunk], results: Results, now: datetime
 ) -> None:
-    """Move the cursor, count, delete dead addresses, keep retries: all or nothing.
-
-    Raises ClaimLost.
-    """
+    """Chunks of one batch that follow one another: move the cursor, count, delete dead addresses,
+    keep retries, all or nothing. Raises ClaimLost."""
+    last, claim = chunks[-1], chunks[0].claim
+    batch = claim.batch
     mine = Batch.objects.filter(
         pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker, cursor=batch.cursor
     )
-    state = Batch.State.DONE if chunk.last else Batch.State.CLAIMED
-    if not mine.update(cursor=chunk.end, state=state, claimed_until=now + LEASE):
-        raise ClaimLost
-    record_results(batch.broadcast, results, now)
-    unwanted = chunk.seen - len(results)
-    Broadcast.objects.filter(pk=batch.broadcast_id).update(skipped=F("skipped") + unwanted)
-    batch.cursor = chunk.end
+    if last.last:
+        moved = mine.update(cursor=last.end, state=Batch.State.DONE)
+    elif claim.ended and claim.unrecorded == len(chunks):
+        # Something more urgent took its place: others, or this worker later, go on.
+        moved = mine.update(
+            cursor=last.end, state=Batch.State.WAITING, claimed_by="", claimed_until=None
+        )
+    else:
+        moved = mine.update(cursor=last.end, claimed_until=now + LEASE)
+    if not moved:
+        raise ClaimLost(claim)
+    unwanted = sum(chunk.seen for chunk in chunks) - len(results)
+    record_results(batch.broadcast, results, now, skipped=unwanted)
+    transaction.on_commit(lambda: _advance(claim, last, len(chunks)))
 
 
-@transaction.atomic
-def skip_rest(batch: Batch, worker: str) -> None:
-    """A batch that is not to be sent any more: what it had left counts as skipped."""
-    mine = Batch.objects.filter(pk=batch.pk, claimed_by=worker, cursor=batch.cursor)
-    if not mine.update(cursor=batch.last_address, state=Batch.State.DONE):
-        raise ClaimLost
-    broadcast = batch.broadcast
-    channel_id = broadcast.post.channel_id
-    left = in_range(channel_id, broadcast.address_kind, batch.cursor, batch.last_address).count()
-    Broadcast.objects.filter(pk=broadcast.pk).update(skipped=F("skipped") + left)
+def _advance(claim: Claim, last: BatchChunk, chunks: int) -> None:
+    claim.batch.cursor = last.end
+    claim.unrecorded -= chunks
 
 
 def record_results(
-    broadcast: Broadcast, results: Sequence[tuple[Parcel, Result]], now: datetime
+    broadcast: Broadcast, results: Results, now: datetime, *, skipped: int = 0
 ) -> None:
     """Count outcomes, delete the dead, plan retries. Inside the caller's transaction."""
     retries, expired = _retries(broadcast, results, now)
-    Retry.objects.bulk_create(retries, ignore_conflicts=True)
+    if retries:
+        Retry.objects.bulk_create(retries, ignore_conflicts=True)
     gone = [parcel.address_id for parcel, result in results if result.outcome is Outcome.GONE]
     if gone:
         delete_gone(gone)
@@ -126,14 +195,15 @@ def record_results(
         gone=F("gone") + counted[Outcome.GONE],
         rejected=F("rejected") + counted[Outcome.REJECTED],
         expired=F("expired") + expired,
+        skipped=F("skipped") + skipped,
     )
 
 
-def _retries(
-    broadcast: Broadcast, results: Sequence[tuple[Parcel, Result]], now: datetime
-) -> tuple[list[Retry], int]:
+def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[list[Retry], int]:
     """Rows for what the far end could not take yet, and how many are too late for one."""
     later = [(parcel, result) for parcel, result in results if result.outcome is Outcome.LATER]
+    if not later:
+        return [], 0
     # An address may have been deleted while we sent to it.
     there = set(
         Address.objects.filter(pk__in=[parcel.address_id for parcel, _ in later]).values_list(
@@ -141,7 +211,7 @@ def _retries(
         )
     )
     due = [
-        (parcel, now + timedelta(seconds=next_attempt(1, result.retry_after)))
+        (parcel, result, now + timedelta(seconds=next_attempt(1, result)))
         for parcel, result in later
         if parcel.address_id in there
     ]
@@ -150,9 +220,10 @@ def _retries(
             broadcast=broadcast,
             address_id=parcel.address_id,
             urgent=broadcast.urgent,
+            attempts=1 if result.tried else 0,
             not_before=moment,
         )
-        for parcel, moment in due
+        for parcel, result, moment in due
         if moment < broadcast.expires_at
     ]
     return rows, len(later) - len(rows)

@@ -1,44 +1,55 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Sends batches, retries and welcomes: read, let the database go, send, record."""
+"""Sends batches, retries and welcomes: reading, sending and recording overlap.
+
+One thread reads the next chunk and records those that are complete, while the event loop sends.
+At most WINDOW_ADDRESSES are read and not yet recorded: so many are sent twice, at most, when the
+worker is killed. A far end that does not answer keeps no chunk open: what it was given is
+recorded as a retry, and what it would be given is deferred.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from typing import TypeVar
 
+from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.utils import timezone
 
 from canale.delivery.chunk import (
+    CHUNK_ADDRESSES,
+    WINDOW_ADDRESSES,
+    BatchChunk,
+    Claim,
     ClaimLost,
-    Parcel,
-    read_chunk,
-    record_chunk,
-    sendable,
-    skip_rest,
+    record_chunks,
+    stopped,
 )
-from canale.delivery.compose import compose, compose_welcome
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.queue import claim_batch, hand_back, urgent_waiting, worker_name
-from canale.delivery.repeat import (
-    claim_retries,
-    claim_welcomes,
-    drop_retries,
-    parcels,
-    record_retries,
-    record_welcomes,
-)
-from canale.delivery.transports.base import FanOutTransport, Message, Outcome, Result
-from canale.delivery.transports.registry import Entry, for_address_kind, named
+from canale.delivery.gates import Gates
+from canale.delivery.queue import hand_back, worker_name
+from canale.delivery.reader import Chunk, Reader
+from canale.delivery.repeat import RetryChunk, record_late, record_retries, record_welcomes
+from canale.delivery.shipment import Sending, Shipment
+from canale.delivery.transports.base import FanOutTransport, Outcome, Result
+from canale.delivery.transports.registry import named
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+# A chunk whose far ends have not answered for so long goes on without them.
+PATIENCE_SECONDS = 3.0
+TICK_SECONDS = 0.5
+# Of the window, for retries and welcomes: nothing holds them up but their far end.
+REPEAT_ADDRESSES = 200
+DATABASE_PAUSE_SECONDS = 0.5
+# When the worker stops: what is not answered until then is sent again by another.
+FAREWELL_SECONDS = 10.0
 
 FAILED = Result(Outcome.REJECTED, None, "an error of our own")
 UNOPENED = Result(Outcome.REJECTED, None, "the vault does not open this address")
@@ -50,21 +61,51 @@ class Deliverer:
     def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:
         self.name = worker_name()
         self.clock = clock
-        self.stopping = False
+        self._reader = Reader(self.name, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
-        self._transports: dict[str, FanOutTransport] = {}
+        self._transports: dict[str, tuple[FanOutTransport, Gates]] = {}
+        self._shipments: list[Shipment] = []
+        self._late: list[Shipment] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._hinted = asyncio.Event()
+        self._room = asyncio.Condition()
 
-    async def close(self) -> None:
-        """Hand back what is claimed, close the connections to the far ends."""
+    async def run(self) -> None:
+        """Record what is complete, and look after what is slow or stopped, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._record_forever())
+            tasks.create_task(self._look_after_the_slow())
+            tasks.create_task(self._look_after_the_stopped())
+
+    def hint(self) -> None:
+        """Something was published, corrected or withdrawn. Called on the event loop."""
+        self._hinted.set()
+
+    async def take(self) -> bool:
+        """Wait for room, then read and begin to send what comes next; False: there is nothing."""
+        async with self._room:
+            await self._room.wait_for(self._has_room)
+        repeats = self._addresses(repeats_only=True) < REPEAT_ADDRESSES
+        chunk = await self.call(lambda: self._reader.next(repeats=repeats))
+        if chunk is None:
+            return False
+        self._ship(chunk)
+        return True
+
+    async def finish(self) -> None:
+        """Wait for what is on its way, hand back the rest, close the connections."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS), self._room:
+                await self._room.wait_for(lambda: not self._shipments)
+        for task in self._tasks:
+            task.cancel()
         try:
-            await self.hand_back()
+            await self.call(lambda: hand_back(self.name))
         finally:
-            for transport in self._transports.values():
+            for transport, gates in self._transports.values():
+                gates.close()
                 await transport.close()
-
-    async def hand_back(self) -> None:
-        """Let others, or this worker later, take what it has claimed."""
-        await self.call(lambda: hand_back(self.name))
 
     async def call(self, work: Callable[[], T]) -> T:
         """Run database work in its thread."""
@@ -75,109 +116,196 @@ class Deliverer:
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
 
-    async def work_once(self) -> bool:
-        """Do the most urgent thing there is; False when there was nothing to do."""
-        return (
-            await self._batch(urgent=True)
-            or await self._retries(urgent=True)
-            or await self._welcomes()
-            or await self._batch(urgent=False)
-            or await self._retries(urgent=False)
+    # Sending
+
+    def _has_room(self) -> bool:
+        return self._addresses() + CHUNK_ADDRESSES <= WINDOW_ADDRESSES
+
+    def _addresses(self, *, repeats_only: bool = False) -> int:
+        return sum(
+            len(shipment.chunk.parcels)
+            for shipment in self._shipments
+            if not (repeats_only and isinstance(shipment.chunk, BatchChunk))
         )
 
-    async def _batch(self, *, urgent: bool) -> bool:
-        batch = await self.call(lambda: claim_batch(self.name, self.clock(), urgent=urgent))
-        if batch is None:
-            return False
+    def _ship(self, chunk: Chunk) -> None:
+        shipment = Shipment(chunk, asyncio.get_running_loop().time())
+        self._shipments.append(shipment)
+        sendings = [Sending(shipment, parcel) for parcel in chunk.parcels]
+        shipment.open = {sending.parcel.address_id: sending for sending in sendings}
+        transport, gates = self._transport(chunk.transport)
+        for sending in sendings:
+            if sending.parcel.opened is None:
+                shipment.settle(sending, UNOPENED)
+                continue
+            sending.gate = gates.at(transport.origin(sending.parcel.opened))
+            sending.gate.offer(sending)
+        self._look_at(shipment)
+
+    def _transport(self, name: str) -> tuple[FanOutTransport, Gates]:
+        if name not in self._transports:
+            entry = named(name)
+            clock = asyncio.get_running_loop().time
+            gates = Gates(entry.concurrency, self._start, self._defer, clock)
+            self._transports[name] = entry.open(), gates
+        return self._transports[name]
+
+    def _start(self, sending: Sending) -> None:
+        sending.started = True
+        task = asyncio.create_task(self._send(sending))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, sending: Sending) -> None:
+        shipment, parcel = sending.shipment, sending.parcel
+        transport, _ = self._transports[shipment.chunk.transport]
+        message = shipment.chunk.messages[parcel.language]
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         try:
-            await self._deliver(batch)
-        except ClaimLost:
-            logger.warning("Batch %s was taken over by another worker", batch.pk)
-        return True
+            result = await transport.send(message, parcel.opened or {})
+        except Exception:
+            # One address that nobody foresaw does not keep the others waiting.
+            logger.exception("A message to address %s failed by itself", parcel.address_id)
+            result = FAILED
+        if sending.gate is not None:
+            sending.gate.done(result, clock() - begun)
+        shipment.settle(sending, result)
+        if shipment.late and shipment.late[-1][0] is parcel:
+            self._late.append(shipment)
+        self._look_at(shipment)
 
-    async def _deliver(self, batch: Batch) -> None:
-        broadcast = batch.broadcast
-        entry = named(broadcast.transport)
-        while await self._may_go_on(batch):
-            if not await self.call(lambda: sendable(broadcast, self.clock())):
-                await self.call(lambda: skip_rest(batch, self.name))
-                logger.info("Post %s: batch %s is not sent any more", broadcast.post_id, batch.pk)
-                return
-            chunk = await self.call(lambda: read_chunk(batch))
-            results = await self._send(
-                entry, chunk.parcels, await self._messages(broadcast, chunk.parcels)
-            )
-            await self.call(partial(record_chunk, batch, self.name, chunk, results, self.clock()))
-            if chunk.last:
-                return
-        await self.hand_back()
+    def _defer(self, sending: Sending, seconds: float) -> None:
+        sending.shipment.defer(sending, seconds)
+        self._look_at(sending.shipment)
 
-    async def _may_go_on(self, batch: Batch) -> bool:
-        """Alerts overtake: between two chunks, an ordinary batch gives way to them."""
-        if self.stopping:
-            return False
-        return batch.urgent or not await self.call(lambda: urgent_waiting(self.clock()))
+    def _drop_unsent(self, shipment: Shipment) -> None:
+        for sending in list(shipment.open.values()):
+            if not sending.started:
+                shipment.drop(sending)
+        self._look_at(shipment)
 
-    async def _messages(self, broadcast: Broadcast, chunk: Sequence[Parcel]) -> dict[str, Message]:
-        """The broadcast in each language that the parcels need."""
-        languages = {parcel.language for parcel in chunk}
-        now = self.clock()
-        return await self.call(
-            lambda: {language: compose(broadcast, language, now) for language in languages}
-        )
+    def _look_at(self, shipment: Shipment) -> None:
+        if shipment.complete:
+            self._changed.set()
 
-    async def _send(
-        self, entry: Entry, chunk: Sequence[Parcel], messages: dict[str, Message]
-    ) -> list[tuple[Parcel, Result]]:
-        transport = self._transport(entry)
-        places = asyncio.Semaphore(entry.concurrency)
+    async def _look_after_the_slow(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+            for shipment in self._shipments:
+                if shipment.read_at < due and isinstance(shipment.chunk, BatchChunk):
+                    self._go_on_without(shipment)
 
-        async def send(parcel: Parcel) -> tuple[Parcel, Result]:
-            if parcel.opened is None:
-                return parcel, UNOPENED
-            async with places:
-                try:
-                    return parcel, await transport.send(messages[parcel.language], parcel.opened)
-                except Exception:
-                    # One address that nobody foresaw does not keep the others waiting.
-                    logger.exception("A message to address %s failed by itself", parcel.address_id)
-                    return parcel, FAILED
+    def _go_on_without(self, shipment: Shipment) -> None:
+        """Of a batch, whose cursor waits; retries wait for nobody."""
+        for sending in list(shipment.open.values()):
+            if sending.started:
+                shipment.park(sending)
+            else:
+                shipment.defer(sending, TICK_SECONDS)
+        self._look_at(shipment)
 
-        return list(await asyncio.gather(*(send(parcel) for parcel in chunk)))
+    async def _look_after_the_stopped(self) -> None:
+        while True:
+            await self._hinted.wait()
+            self._hinted.clear()
+            # Whoever reads the next chunk sees it too.
+            with suppress(DatabaseError):
+                await self._stop_what_ended()
 
-    def _transport(self, entry: Entry) -> FanOutTransport:
-        if entry.name not in self._transports:
-            self._transports[entry.name] = entry.open()
-        return self._transports[entry.name]
+    async def _stop_what_ended(self) -> None:
+        """Nothing more of a broadcast that a newer wording or a withdrawal has stopped."""
+        open_ones = {
+            shipment.chunk.broadcast
+            for shipment in self._shipments
+            if shipment.chunk.broadcast is not None and not shipment.complete
+        }
+        if not open_ones:
+            return
+        ended = await self.call(lambda: stopped(list(open_ones), self.clock()))
+        for shipment in self._shipments:
+            if shipment.chunk.broadcast is not None and shipment.chunk.broadcast.pk in ended:
+                self._drop_unsent(shipment)
 
-    async def _retries(self, *, urgent: bool) -> bool:
-        rows: list[Retry] = await self.call(lambda: claim_retries(self.clock(), urgent=urgent))
-        if not rows:
-            return False
-        broadcast = rows[0].broadcast
-        if not await self.call(lambda: sendable(broadcast, self.clock())):
-            await self.call(lambda: drop_retries(broadcast, rows))
-            return True
-        sent = parcels(rows)
-        messages = await self._messages(broadcast, sent)
-        results = await self._send(named(broadcast.transport), sent, messages)
-        await self.call(lambda: record_retries(broadcast, rows, results, self.clock()))
-        return True
+    # Recording
 
-    async def _welcomes(self) -> bool:
-        rows: list[Welcome] = await self.call(lambda: claim_welcomes(self.clock()))
-        by_channel: dict[tuple[int, str], list[Welcome]] = {}
-        for row in rows:
-            key = (row.address.channel_id, row.address.kind)
-            by_channel.setdefault(key, []).append(row)
-        for (_, kind), group in by_channel.items():
-            await self._welcome(for_address_kind(kind), group)
-        return bool(rows)
+    async def _record_forever(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for group in self._recordable():
+                await self._record(group)
+                async with self._room:
+                    self._room.notify_all()
+            await self._record_late()
 
-    async def _welcome(self, entry: Entry, rows: list[Welcome]) -> None:
-        sent = parcels(rows)
-        channel, now = rows[0].address.follower.channel, self.clock()
-        languages = {parcel.language for parcel in sent}
-        messages = {language: compose_welcome(channel, language, now) for language in languages}
-        results = await self._send(entry, sent, messages)
-        await self.call(lambda: record_welcomes(rows, results, self.clock()))
+    def _recordable(self) -> list[list[Shipment]]:
+        """What is complete; of a batch, only what nothing incomplete goes before, together."""
+        return list(_groups(self._shipments))
+
+    async def _record(self, group: list[Shipment]) -> None:
+        """A database that is locked or away is waited for: what was sent is known only here."""
+        while True:
+            try:
+                await self.call(lambda: _write(self.name, group, self.clock()))
+                break
+            except ClaimLost as lost:
+                logger.warning("%s", lost)
+                self._give_up(lost.claim)
+                break
+            except DatabaseError:
+                logger.exception("The database does not record what was sent; trying again")
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+        for shipment in group:
+            shipment.recorded = True
+        self._shipments = [shipment for shipment in self._shipments if not shipment.recorded]
+
+    def _give_up(self, claim: Claim) -> None:
+        self._reader.forget(claim)
+        for shipment in self._shipments:
+            if isinstance(shipment.chunk, BatchChunk) and shipment.chunk.claim is claim:
+                self._drop_unsent(shipment)
+
+    async def _record_late(self) -> None:
+        due = [shipment for shipment in self._late if shipment.recorded]
+        self._late = [shipment for shipment in self._late if not shipment.recorded]
+        for shipment in due:
+            late, shipment.late = shipment.late, []
+            broadcast = shipment.chunk.broadcast
+            if not late or broadcast is None:
+                continue
+            try:
+                await self.call(lambda: record_late(broadcast, late, self.clock()))  # noqa: B023
+            except DatabaseError:
+                # The retry that stands in for them is sent, and shown once by the phone.
+                logger.exception("Late answers were not recorded")
+
+
+def _groups(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
+    by_claim: dict[Claim, list[Shipment]] = {}
+    blocked: set[Claim] = set()
+    for shipment in shipments:
+        if not isinstance(shipment.chunk, BatchChunk):
+            if shipment.complete:
+                yield [shipment]
+            continue
+        claim = shipment.chunk.claim
+        if shipment.complete and claim not in blocked:
+            by_claim.setdefault(claim, []).append(shipment)
+        else:
+            blocked.add(claim)
+    yield from by_claim.values()
+
+
+def _write(worker: str, group: list[Shipment], now: datetime) -> None:
+    chunk, results = group[0].chunk, [result for each in group for result in each.results]
+    if isinstance(chunk, BatchChunk):
+        if chunk.claim.lost:
+            return
+        chunks = [each.chunk for each in group if isinstance(each.chunk, BatchChunk)]
+        record_chunks(worker, chunks, results, now)
+    elif isinstance(chunk, RetryChunk):
+        record_retries(chunk.broadcast, chunk.rows, results, now)
+    else:
+        record_welcomes(chunk.rows, results, now)

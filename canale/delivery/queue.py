@@ -58,8 +58,10 @@ def claim_batch(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
     return None
 
 
-def urgent_waiting(now: datetime) -> bool:
-    return Batch.objects.filter(_claimable(now), urgent=True).exists()
+def release(batch: Batch, worker: str) -> None:
+    """Let others take one batch."""
+    mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
+    mine.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
 def hand_back(worker: str) -> int:

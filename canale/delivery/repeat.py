@@ -4,21 +4,55 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
 
 from canale.delivery.backoff import next_attempt
-from canale.delivery.chunk import Parcel, parcel
+from canale.delivery.chunk import Parcel, Results, parcel
 from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import LEASE
-from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.transports.base import Message, Outcome
 from canale.followers.addresses import delete_gone
 
-CHUNK = 200
+# Rows that are sent at once; none of them keeps another waiting.
+CHUNK = 100
 WELCOME_ATTEMPTS = 5
+
+
+@dataclass(slots=True, eq=False)
+class RetryChunk:
+    """Due retries of one broadcast."""
+
+    rows: list[Retry]
+    parcels: list[Parcel]
+    messages: dict[str, Message]
+    broadcast: Broadcast
+
+    @property
+    def transport(self) -> str:
+        return self.broadcast.transport
+
+    @property
+    def urgent(self) -> bool:
+        return self.broadcast.urgent
+
+
+@dataclass(slots=True, eq=False)
+class WelcomeChunk:
+    """Welcomes to new addresses of one channel and kind."""
+
+    rows: list[Welcome]
+    parcels: list[Parcel]
+    messages: dict[str, Message]
+    transport: str
+    # A citizen stands before the phone and waits for it.
+    urgent: bool = True
+    broadcast: None = None
 
 
 @transaction.atomic
@@ -45,30 +79,36 @@ def parcels(rows: Sequence[Retry] | Sequence[Welcome]) -> list[Parcel]:
 
 @transaction.atomic
 def record_retries(
-    broadcast: Broadcast,
-    rows: Sequence[Retry],
-    results: Sequence[tuple[Parcel, Result]],
-    now: datetime,
+    broadcast: Broadcast, rows: Sequence[Retry], results: Results, now: datetime
 ) -> None:
     """Count what is settled, put off the rest, give up what comes too late."""
-    by_address = {row.address_id: row for row in rows}
-    settled, expired = [], 0
-    counted = dict.fromkeys(Outcome, 0)
-    gone = []
+    # A withdrawal deletes rows, and counts what it deleted.
+    there = set(
+        Retry.objects.filter(pk__in=[row.pk for row in rows])
+        .select_for_update()
+        .values_list("pk", flat=True)
+    )
+    by_address = {row.address_id: row for row in rows if row.pk in there}
+    put_off, settled, gone = [], [], []
+    counted: Counter[Outcome] = Counter()
+    expired = 0
     for sent, result in results:
-        row = by_address[sent.address_id]
+        row = by_address.get(sent.address_id)
+        if row is None:
+            continue
         if result.outcome is Outcome.LATER:
-            moment = now + timedelta(seconds=next_attempt(row.attempts, result.retry_after))
-            if moment < broadcast.expires_at:
-                Retry.objects.filter(pk=row.pk).update(not_before=moment)
+            row.attempts -= not result.tried
+            row.not_before = now + timedelta(seconds=next_attempt(row.attempts, result))
+            if row.not_before < broadcast.expires_at:
+                put_off.append(row)
                 continue
             expired += 1
         settled.append(row.pk)
         counted[result.outcome] += 1
         if result.outcome is Outcome.GONE:
             gone.append(sent.address_id)
-    removed = set(Retry.objects.filter(pk__in=settled).values_list("pk", flat=True))
-    Retry.objects.filter(pk__in=removed).delete()
+    Retry.objects.bulk_update(put_off, ["attempts", "not_before"])
+    Retry.objects.filter(pk__in=settled).delete()
     if gone:
         delete_gone(gone)
     Broadcast.objects.filter(pk=broadcast.pk).update(
@@ -77,6 +117,13 @@ def record_retries(
         rejected=F("rejected") + counted[Outcome.REJECTED],
         expired=F("expired") + expired,
     )
+
+
+def record_late(broadcast: Broadcast, results: Results, now: datetime) -> None:
+    """What came at last of messages for which a retry stood in."""
+    addresses = [sent.address_id for sent, _ in results]
+    rows = Retry.objects.filter(broadcast=broadcast, address_id__in=addresses)
+    record_retries(broadcast, list(rows), results, now)
 
 
 @transaction.atomic
@@ -90,24 +137,28 @@ def drop_retries(broadcast: Broadcast, rows: Sequence[Retry]) -> None:
 
 @transaction.atomic
 def claim_welcomes(now: datetime) -> list[Welcome]:
+    """Due welcomes of one channel and kind of address."""
     due = Welcome.objects.filter(not_before__lte=now).order_by("not_before", "pk")
-    ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:CHUNK])
+    first = due.select_related("address").first()
+    if first is None:
+        return []
+    alike = due.filter(address__channel=first.address.channel_id, address__kind=first.address.kind)
+    rows = alike.select_for_update(skip_locked=True, of=("self",))
+    ids = list(rows.values_list("pk", flat=True)[:CHUNK])
     Welcome.objects.filter(pk__in=ids).update(not_before=now + LEASE, attempts=F("attempts") + 1)
-    rows = Welcome.objects.filter(pk__in=ids)
-    return list(rows.select_related("address__follower__channel"))
+    claimed = Welcome.objects.filter(pk__in=ids)
+    return list(claimed.select_related("address__follower__channel"))
 
 
 @transaction.atomic
-def record_welcomes(
-    rows: Sequence[Welcome], results: Sequence[tuple[Parcel, Result]], now: datetime
-) -> None:
+def record_welcomes(rows: Sequence[Welcome], results: Results, now: datetime) -> None:
     by_address = {row.address_id: row for row in rows}
     for sent, result in results:
         row = by_address[sent.address_id]
         if result.outcome is Outcome.GONE:
             delete_gone([sent.address_id])
         elif result.outcome is Outcome.LATER and row.attempts < WELCOME_ATTEMPTS:
-            pause = timedelta(seconds=next_attempt(row.attempts, result.retry_after))
+            pause = timedelta(seconds=next_attempt(row.attempts, result))
             Welcome.objects.filter(pk=row.pk).update(not_before=now + pause)
         else:
             Welcome.objects.filter(pk=row.pk).delete()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from django.db import Error as DatabaseError
 
@@ -20,39 +19,44 @@ POLL_SECONDS = 1.0
 
 
 async def work(deliverer: Deliverer, bus: Bus, stop: asyncio.Event) -> None:
-    """Until `stop` is set: then the chunk in hand is finished and the rest handed back."""
+    """Until `stop` is set: then what is on its way is finished and the rest handed back."""
     hinted = asyncio.Event()
-    subscription = bus.subscribe(lambda subject, _: hinted.set() if subject == SUBJECT else None)
-    stopped = asyncio.create_task(_stop_when(stop, deliverer, hinted))
+
+    def hear(subject: str, _: bytes) -> None:
+        if subject == SUBJECT:
+            hinted.set()
+            deliverer.hint()
+
+    subscription = bus.subscribe(hear)
     try:
-        while not stop.is_set():
-            hinted.clear()
-            if not await _work_once(deliverer):
-                await _sleep(hinted)
+        async with asyncio.TaskGroup() as tasks:
+            recording = tasks.create_task(deliverer.run())
+            waking = tasks.create_task(_wake_at_stop(stop, hinted))
+            while not stop.is_set():
+                hinted.clear()
+                if not await _take(deliverer):
+                    await _sleep(hinted)
+            await deliverer.finish()
+            recording.cancel()
+            waking.cancel()
     finally:
-        stopped.cancel()
         subscription.close()
-        await deliverer.close()
 
 
-async def _stop_when(stop: asyncio.Event, deliverer: Deliverer, hinted: asyncio.Event) -> None:
+async def _wake_at_stop(stop: asyncio.Event, hinted: asyncio.Event) -> None:
     await stop.wait()
-    deliverer.stopping = True
     hinted.set()
 
 
-async def _work_once(deliverer: Deliverer) -> bool:
+async def _take(deliverer: Deliverer) -> bool:
     """A database that is locked or away is waited for."""
     try:
-        return await deliverer.work_once()
+        return await deliverer.take()
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
     except Exception:
         # What it had claimed stays claimed until the lease ends: others go first.
-        logger.exception("A batch could not be sent; it is tried again when its lease ends")
-        return False
-    with suppress(DatabaseError):
-        await deliverer.hand_back()
+        logger.exception("A batch could not be read; it is tried again when its lease ends")
     return False
 
 

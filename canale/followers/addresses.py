@@ -15,26 +15,24 @@ from canale.followers.models import Address, Follower
 
 
 def in_range(channel_id: int, kind: str, after: int, last: int) -> QuerySet[Address]:
-    """Addresses with ``after < id <= last``, ascending, with their followers."""
+    """Addresses with ``after < id <= last``, ascending."""
     rows = Address.objects.filter(channel_id=channel_id, kind=kind, pk__gt=after, pk__lte=last)
-    return rows.select_related("follower").order_by("pk")
+    return rows.order_by("pk")
 
 
-def wanting(
-    addresses: QuerySet[Address], topic_ids: Collection[int], *, urgent: bool
-) -> QuerySet[Address]:
-    """Those whose followers want to be told: not muted, and of one of the topics.
+def wanted_by(topic_ids: Collection[int], *, urgent: bool) -> Q:
+    """Of addresses, those whose followers want to be told: not muted, and of one of the topics.
 
     Alerts reach everyone. A follower who chose no topic wants all; a post without topics
     is for all.
     """
     if urgent:
-        return addresses
-    addresses = addresses.filter(follower__muted=False)
-    if not topic_ids:
-        return addresses
-    chosen = Topic.followers.through.objects.filter(follower_id=OuterRef("follower_id"))
-    return addresses.filter(~Exists(chosen) | Q(Exists(chosen.filter(topic_id__in=topic_ids))))
+        return Q(pk__isnull=False)
+    wanted = Q(follower__muted=False)
+    if topic_ids:
+        chosen = Topic.followers.through.objects.filter(follower_id=OuterRef("follower_id"))
+        wanted &= ~Exists(chosen) | Q(Exists(chosen.filter(topic_id__in=topic_ids)))
+    return wanted
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.delivery.chunk import CHUNK_ADDRESSES
+from canale.delivery.chunk import WINDOW_ADDRESSES
 from tests.site import Site, new_site, wait_until
 from tests.standins.push_service import PushService
 
@@ -69,7 +69,7 @@ def test_all_are_told_after_a_kill(
     wait_until(lambda: len(told()) == FOLLOWERS, seconds=120)
     wait_until(lambda: city.inside("counts", number)[0]["finished"], seconds=60)
     twice = sum(count - 1 for count in told().values())
-    assert twice <= killed * CHUNK_ADDRESSES
+    assert twice <= killed * WINDOW_ADDRESSES
     row = city.inside("counts", number)[0]
     assert (row["planned"], row["accepted"], row["retrying"]) == (FOLLOWERS, FOLLOWERS, 0)
     assert not push.refused

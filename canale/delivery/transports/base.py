@@ -52,12 +52,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An outcome, the far end's own ``code`` if it gave one, and a reason free of addresses."""
+    """An outcome, the far end's own ``code`` if it gave one, and a reason free of addresses.
+
+    ``retry_after`` is in seconds; ``tried`` is False for what was put off without an attempt.
+    """
 
     outcome: Outcome
     code: int | None
     reason: str
     retry_after: float | None = None
+    tried: bool = True
 
 
 class TransportError(Exception):
@@ -83,6 +87,9 @@ class FanOutTransport(Protocol):
 
     def check_address(self, address: Mapping[str, object]) -> None:
         """Say at follow time whether the address can be used. Raises AddressRefused."""
+
+    def origin(self, address: Mapping[str, object]) -> str:
+        """Which far end takes messages for the address: one that is ill delays no other."""
 
     async def send(self, message: Message, address: Mapping[str, object]) -> Result:
         """Send once; never raises for a far end that fails, refuses or does not answer."""

@@ -82,6 +82,11 @@ class WebPushTransport:
         """Raise AddressRefused if nothing can ever be sent to this subscription."""
         checked(address, self._extra_origins)
 
+    def origin(self, address: Mapping[str, object]) -> str:
+        """Of the push service: scheme, host and port; "" for what is no endpoint."""
+        endpoint = address.get("endpoint")
+        return "/".join(endpoint.split("/", 3)[:3]) if isinstance(endpoint, str) else ""
+
     async def send(self, message: Message, address: Mapping[str, object]) -> Result:
         """Encrypt and POST once; a message refused as too large goes once more, shorter."""
         try:

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How much each far end is given at once: as much as it takes, and nothing while it is ill.
+
+One gate for each far end (the origin of a push service), so that one that is slow or ill delays no
+other. How many messages are under way grows while they are answered, is halved when the far end
+asks for less, and falls to a single probe when it does not answer at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from canale.delivery.transports.base import Outcome, Result
+
+if TYPE_CHECKING:
+    from canale.delivery.shipment import Sending
+
+# While the first connection is opened, one message; then this many.
+FIRST_LIMIT = 32
+# A far end that was not used for so long has closed its connections: begin with one again.
+IDLE_SECONDS = 50.0
+# Who has not answered anything for so long is taken for ill.
+SILENCE_SECONDS = 3.0
+# Failures in a row, without any answer between them, that make a far end ill.
+FAILURES = 8
+# A pause up to this is waited for; during a longer one messages go to the retries.
+SHORT_PAUSE_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+# At most one cut in this time: the answers to what was already under way say the same again.
+CUT_SECONDS = 1.0
+# Answers this much slower than the quickest (and slower than SLOW_SECONDS) mean a queue at the
+# far end: more at once would only lengthen it.
+SLOW_FACTOR = 4.0
+SLOW_SECONDS = 0.5
+
+
+class Gate:
+    """One far end. Belongs to the event loop.
+
+    ``start`` begins a sending; ``defer`` gives it up for now, to be sent again after so many
+    seconds.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        start: Callable[[Sending], None],
+        defer: Callable[[Sending, float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._most = most
+        self._start = start
+        self._defer = defer
+        self._clock = clock
+        self._waiting: tuple[deque[Sending], deque[Sending]] = deque(), deque()
+        self._limit = 1.0
+        self._learned = float(min(FIRST_LIMIT, most))
+        self._under_way = 0
+        self._failures = 0
+        self._ill = False
+        self._pause = FIRST_PAUSE_SECONDS
+        self._shut_until = 0.0
+        self._answered_at = clock()
+        self._cut_at = float("-inf")
+        self._quickest = float("inf")
+        self._usual = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def limit(self) -> int:
+        """How many messages may be under way now."""
+        return 1 if self._ill else max(1, int(self._limit))
+
+    @property
+    def under_way(self) -> int:
+        return self._under_way
+
+    @property
+    def idle(self) -> bool:
+        return not self._under_way and not any(self._waiting)
+
+    def offer(self, sending: Sending) -> None:
+        """Send as soon as there is a place, alerts first; or defer."""
+        now = self._clock()
+        if self.idle and now - self._answered_at > IDLE_SECONDS:
+            self._learned, self._limit = max(self._learned, self._limit), 1.0
+        if self._under_way and now - self._answered_at > SILENCE_SECONDS:
+            self.silent()
+        if self._refuses(now):
+            self._defer(sending, self._comes_back_in(now))
+            return
+        self._waiting[0 if sending.urgent else 1].append(sending)
+        self._pump()
+
+    def silent(self) -> None:
+        """Nothing came back for too long: what is under way may never be answered."""
+        if not self._ill:
+            self._fall_ill()
+
+    def _refuses(self, now: float) -> bool:
+        if self._shut_until - now > SHORT_PAUSE_SECONDS:
+            return True
+        # One probe is enough.
+        return self._ill and (self._under_way >= self.limit or any(self._waiting))
+
+    def _comes_back_in(self, now: float) -> float:
+        """Spread, so that what was deferred together does not come back together."""
+        pause = max(self._shut_until - now, FIRST_PAUSE_SECONDS)
+        return pause * random.uniform(1.0, 1.5) + random.uniform(0.0, 1.0)
+
+    def _pump(self) -> None:
+        now = self._clock()
+        if now < self._shut_until:
+            if any(self._waiting):
+                self._wake_at(self._shut_until)
+            return
+        while self._under_way < self.limit and (sending := self._first()) is not None:
+            if not self._under_way:
+                self._answered_at = now
+            self._under_way += 1
+            self._start(sending)
+
+    def _first(self) -> Sending | None:
+        for lane in self._waiting:
+            while lane:
+                sending = lane.popleft()
+                if not sending.over:
+                    return sending
+        return None
+
+    def _wake_at(self, moment: float) -> None:
+        if self._timer is None:
+            pause = max(0.0, moment - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(pause, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def done(self, result: Result, seconds: float) -> None:
+        """An answer, or none, to what `start` began ``seconds`` ago."""
+        saturated = self._under_way >= self.limit
+        self._under_way -= 1
+        now = self._clock()
+        self._answered_at = now
+        if result.code is None and result.outcome is Outcome.LATER:
+            self._failed()
+        elif result.outcome is Outcome.LATER:
+            self._asked_for_less(result, now)
+        else:
+            self._answered(seconds, now, saturated=saturated)
+        self._pump()
+
+    def _failed(self) -> None:
+        self._failures += 1
+        self._cut()
+        if self._ill or self._failures >= FAILURES:
+            self._fall_ill()
+
+    def _fall_ill(self) -> None:
+        """Shut for a while, then try with one message at a time."""
+        now = self._clock()
+        self._ill = True
+        self._shut_until = max(self._shut_until, now + self._pause)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+        self._send_away(now)
+
+    def _asked_for_less(self, result: Result, now: float) -> None:
+        """429, 503 and their like: half as much, and nothing before the time that it names."""
+        self._cut()
+        if result.retry_after:
+            self._shut_until = max(self._shut_until, now + result.retry_after)
+            if self._shut_until - now > SHORT_PAUSE_SECONDS:
+                self._send_away(now)
+            return
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._fall_ill()
+
+    def _send_away(self, now: float) -> None:
+        """Defer whoever waits here."""
+        for lane in self._waiting:
+            waiting = [sending for sending in lane if not sending.over]
+            lane.clear()
+            for sending in waiting:
+                self._defer(sending, self._comes_back_in(now))
+
+    def _cut(self, factor: float = 0.5) -> None:
+        now = self._clock()
+        if now - self._cut_at < CUT_SECONDS:
+            return
+        self._cut_at = now
+        self._limit = max(1.0, self._limit * factor)
+        self._learned = self._limit
+
+    def _answered(self, seconds: float, now: float, *, saturated: bool) -> None:
+        self._failures = 0
+        self._quickest = min(self._quickest * 1.001, seconds)
+        self._usual = seconds if not self._usual else self._usual * 0.95 + seconds * 0.05
+        if self._ill or self._limit < self._learned:
+            self._ill, self._pause = False, FIRST_PAUSE_SECONDS
+            self._limit = self._learned
+        elif self._usual > max(SLOW_SECONDS, self._quickest * SLOW_FACTOR):
+            self._cut(0.8)
+        elif saturated:
+            # Doubles in a round trip until the first cut, then grows by one in a round trip.
+            never_cut = self._cut_at == float("-inf")
+            more = 1.0 if never_cut else 1.0 / self._limit
+            self._limit = self._learned = min(self._most, self._limit + more)
+
+
+class Gates:
+    """The gates of one transport, made as they are needed."""
+
+    # Strangers choose among a push service's hosts: only those in use are kept.
+    MOST_GATES = 256
+
+    def __init__(
+        self,
+        most: int,
+        start: Callable[[Sending], None],
+        defer: Callable[[Sending, float], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._make = partial(Gate, most, start, defer, clock)
+        self._gates: dict[str, Gate] = {}
+
+    def at(self, origin: str) -> Gate:
+        gate = self._gates.get(origin)
+        if gate is None:
+            if len(self._gates) >= self.MOST_GATES:
+                self._drop_idle()
+            gate = self._gates[origin] = self._make()
+        return gate
+
+    def _drop_idle(self) -> None:
+        for origin in [origin for origin, gate in self._gates.items() if gate.idle]:
+            self._gates.pop(origin).close()
+
+    def close(self) -> None:
+        for gate in self._gates.values():
+            gate.close()

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a worker sends next: the most urgent thing there is, read and composed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from canale.delivery.chunk import (
+    BatchChunk,
+    Claim,
+    Parcel,
+    claimed,
+    read_chunk,
+    read_rest_as_stopped,
+    stopped,
+)
+from canale.delivery.compose import compose, compose_welcome
+from canale.delivery.models import Broadcast
+from canale.delivery.queue import claim_batch, release
+from canale.delivery.repeat import (
+    RetryChunk,
+    WelcomeChunk,
+    claim_retries,
+    claim_welcomes,
+    drop_retries,
+    parcels,
+)
+from canale.delivery.transports.base import Message
+from canale.delivery.transports.registry import for_address_kind
+
+# How long a message may live says the message itself: compose it anew now and then.
+COMPOSED = timedelta(seconds=30)
+
+Chunk = BatchChunk | RetryChunk | WelcomeChunk
+"""What is read together."""
+
+
+class Reader:
+    """One per worker. Every call reads or writes the database, in the worker's thread for it."""
+
+    def __init__(self, worker: str, clock: Callable[[], datetime]) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._claims: dict[bool, Claim] = {}
+
+    def next(self, *, repeats: bool = True) -> Chunk | None:
+        """Alerts overtake everything; without ``repeats`` only batches are read."""
+        return (
+            self._batch(urgent=True)
+            or (repeats and (self._retries(urgent=True) or self._welcomes()))
+            or self._batch(urgent=False)
+            or (repeats and self._retries(urgent=False))
+            or None
+        )
+
+    def forget(self, claim: Claim) -> None:
+        """Another worker has the batch."""
+        claim.lost = claim.ended = True
+        self._claims = {lane: held for lane, held in self._claims.items() if held is not claim}
+
+    def _batch(self, *, urgent: bool) -> BatchChunk | None:
+        claim = self._claims.get(urgent) or self._claim(urgent=urgent)
+        if claim is None:
+            return None
+        now = self._clock()
+        if stopped([claim.batch.broadcast], now):
+            chunk = read_rest_as_stopped(claim)
+        else:
+            chunk = read_chunk(claim)
+            chunk.messages = _batch_messages(claim, chunk.parcels, now)
+        if claim.ended:
+            del self._claims[urgent]
+        if urgent:
+            self._give_way()
+        return chunk
+
+    def _claim(self, *, urgent: bool) -> Claim | None:
+        batch = claim_batch(self._worker, self._clock(), urgent=urgent)
+        if batch is None:
+            return None
+        self._claims[urgent] = claimed(batch)
+        return self._claims[urgent]
+
+    def _give_way(self) -> None:
+        """Nobody waits for an ordinary batch because this worker has an alert to send."""
+        claim = self._claims.pop(False, None)
+        if claim is None:
+            return
+        claim.ended = True
+        if not claim.unrecorded:
+            release(claim.batch, self._worker)
+
+    def _retries(self, *, urgent: bool) -> RetryChunk | None:
+        now = self._clock()
+        rows = claim_retries(now, urgent=urgent)
+        if not rows:
+            return None
+        broadcast = rows[0].broadcast
+        if stopped([broadcast], now):
+            drop_retries(broadcast, rows)
+            return RetryChunk([], [], {}, broadcast)
+        sent = parcels(rows)
+        return RetryChunk(rows, sent, _messages(broadcast, _languages(sent), now), broadcast)
+
+    def _welcomes(self) -> WelcomeChunk | None:
+        rows = claim_welcomes(self._clock())
+        if not rows:
+            return None
+        sent = parcels(rows)
+        channel, now = rows[0].address.follower.channel, self._clock()
+        messages = {
+            language: compose_welcome(channel, language, now) for language in _languages(sent)
+        }
+        return WelcomeChunk(rows, sent, messages, for_address_kind(rows[0].address.kind).name)
+
+
+def _batch_messages(claim: Claim, chunk: list[Parcel], now: datetime) -> dict[str, Message]:
+    """Composed once for the chunks of a batch that are read shortly after one another."""
+    if claim.composed_at is None or now - claim.composed_at > COMPOSED:
+        claim.messages, claim.composed_at = {}, now
+    missing = _languages(chunk) - claim.messages.keys()
+    claim.messages |= _messages(claim.batch.broadcast, missing, now)
+    return claim.messages
+
+
+def _messages(broadcast: Broadcast, languages: set[str], now: datetime) -> dict[str, Message]:
+    return {language: compose(broadcast, language, now) for language in languages}
+
+
+def _languages(chunk: Iterable[Parcel]) -> set[str]:
+    return {parcel.language for parcel in chunk}

@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How much each far end is given at once, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from types import SimpleNamespace
+from typing import Any, cast
+
+from canale.delivery.gates import FAILURES, FIRST_LIMIT, SILENCE_SECONDS, Gate, Gates
+from canale.delivery.shipment import Sending
+from canale.delivery.transports.base import Outcome, Result
+
+ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
+BUSY = Result(Outcome.LATER, 429, "")
+NO_ANSWER = Result(Outcome.LATER, None, "")
+MOST = 256
+
+
+class Desk:
+    """A gate, and what it started and deferred."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.started: list[Sending] = []
+        self.deferred: list[tuple[Sending, float]] = []
+        self.gate = Gate(
+            MOST,
+            self.started.append,
+            lambda sending, seconds: self.deferred.append((sending, seconds)),
+            lambda: self.now,
+        )
+
+    def offer(self, count: int, *, urgent: bool = False) -> list[Sending]:
+        chunk = SimpleNamespace(chunk=SimpleNamespace(urgent=urgent))
+        offered = [Sending(cast("Any", chunk), cast("Any", None)) for _ in range(count)]
+        for sending in offered:
+            self.gate.offer(sending)
+        return offered
+
+    def answer(self, count: int, result: Result = ACCEPTED, seconds: float = 0.05) -> None:
+        for _ in range(count):
+            self.gate.done(result, seconds)
+
+    def warm(self) -> None:
+        self.offer(1)
+        self.answer(1)
+
+
+def on_loop(flow: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(flow)
+
+
+def test_one_message_opens_the_connection_before_the_others_follow() -> None:
+    desk = Desk()
+    desk.offer(1000)
+    assert len(desk.started) == 1
+    desk.answer(1)
+    assert desk.gate.under_way == FIRST_LIMIT
+
+
+def test_the_limit_doubles_in_a_round_trip_up_to_the_most() -> None:
+    desk = Desk()
+    desk.offer(5000)
+    desk.answer(1)
+    for expected in (64, 128, 256, 256):
+        desk.answer(desk.gate.under_way)
+        assert desk.gate.limit == expected
+
+
+def test_a_limit_that_nobody_needs_does_not_grow() -> None:
+    desk = Desk()
+    for _ in range(100):
+        desk.offer(3)
+        desk.answer(desk.gate.under_way)
+        desk.answer(desk.gate.under_way)
+    assert desk.gate.limit == FIRST_LIMIT
+
+
+def test_asked_for_less_it_gives_half() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.offer(5000)
+        desk.answer(1)
+        desk.answer(desk.gate.under_way)
+        before = desk.gate.limit
+        desk.answer(1, BUSY)
+        assert desk.gate.limit == before // 2
+        # The answers to what was under way say the same: it counts once.
+        desk.answer(5, BUSY)
+        assert desk.gate.limit == before // 2
+
+    on_loop(flow())
+
+
+def test_a_named_time_is_kept_and_who_waits_is_deferred_beyond_it() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.warm()
+        desk.offer(FIRST_LIMIT + 10)
+        desk.answer(1, Result(Outcome.LATER, 503, "", 120.0))
+        assert len(desk.deferred) == 10
+        assert all(seconds >= 120 for _, seconds in desk.deferred)
+        started = len(desk.started)
+        desk.offer(5)
+        assert len(desk.started) == started
+        desk.answer(desk.gate.under_way)
+        desk.now += 121
+        desk.offer(1)
+        assert len(desk.started) == started + 1
+
+    on_loop(flow())
+
+
+def test_a_short_pause_is_waited_for() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.warm()
+        desk.offer(1)
+        desk.answer(1, Result(Outcome.LATER, 429, "", 0.5))
+        desk.offer(3)
+        assert desk.deferred == []
+        desk.now += 0.6
+        desk.offer(1)
+        assert desk.gate.under_way == 4
+
+    on_loop(flow())
+
+
+def test_one_that_never_answers_is_probed_by_one_message_at_a_time() -> None:
+    desk = Desk()
+    desk.warm()
+    desk.offer(FAILURES + 4)
+    desk.answer(FAILURES, NO_ANSWER)
+    desk.offer(1)
+    assert len(desk.deferred) == 1
+    desk.answer(4, NO_ANSWER)
+    desk.now += 3600
+    started = len(desk.started)
+    desk.offer(10)
+    assert len(desk.started) == started + 1
+    assert len(desk.deferred) == 1 + 9
+    desk.answer(1)
+    desk.offer(10)
+    assert len(desk.started) == started + 11
+
+
+def test_silence_is_noticed_before_the_time_out() -> None:
+    desk = Desk()
+    desk.warm()
+    desk.offer(FIRST_LIMIT + 5)
+    desk.now += SILENCE_SECONDS + 0.1
+    desk.offer(1)
+    assert len(desk.deferred) == 6
+    assert len(desk.started) == 1 + FIRST_LIMIT
+
+
+def test_alerts_go_first() -> None:
+    desk = Desk()
+    desk.warm()
+    desk.offer(FIRST_LIMIT + 5)
+    alerts = desk.offer(3, urgent=True)
+    desk.answer(3)
+    assert desk.started[1 + FIRST_LIMIT :][:3] == alerts
+
+
+def test_what_is_over_is_not_started() -> None:
+    desk = Desk()
+    desk.warm()
+    waiting = desk.offer(FIRST_LIMIT + 2)[-2:]
+    waiting[0].over = True
+    desk.answer(FIRST_LIMIT)
+    assert waiting[0] not in desk.started
+    assert waiting[1] in desk.started
+
+
+def test_a_far_end_that_grows_slow_is_given_less() -> None:
+    desk = Desk()
+    desk.offer(5000)
+    desk.answer(1)
+    desk.answer(desk.gate.under_way)
+    before = desk.gate.limit
+    for _ in range(200):
+        desk.now += 0.1
+        desk.answer(1, seconds=5.0)
+    assert desk.gate.limit < before
+
+
+def test_after_a_rest_one_message_opens_the_connection_again() -> None:
+    desk = Desk()
+    desk.offer(500)
+    desk.answer(1)
+    desk.answer(desk.gate.under_way)
+    learned = desk.gate.limit
+    while desk.gate.under_way:
+        desk.answer(1)
+    desk.now += 3600
+    started = len(desk.started)
+    desk.offer(100)
+    assert len(desk.started) == started + 1
+    desk.answer(1)
+    assert desk.gate.limit >= learned
+
+
+def test_gates_that_nobody_uses_are_forgotten() -> None:
+    gates = Gates(MOST, lambda _: None, lambda *_: None, lambda: 0.0)
+    busy = gates.at("https://busy.example")
+    busy.offer(
+        Sending(
+            cast("Any", SimpleNamespace(chunk=SimpleNamespace(urgent=False))), cast("Any", None)
+        )
+    )
+    for number in range(Gates.MOST_GATES * 2):
+        gates.at(f"https://{number}.example")
+    assert gates.at("https://busy.example") is busy
+    assert len(gates._gates) <= Gates.MOST_GATES
