@@ -20,7 +20,7 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection
 
-from canale.bus.local import LocalBus
+from canale.bus import Bus, bus_for
 from canale.delivery.engines.local import WorkerPool
 from canale.live.follow import StreamFollower, backlog
 from canale.live.hints import PAGES
@@ -49,9 +49,10 @@ READY_SECONDS = 5.0
 class Site:
     """The ASGI app: health, then the page store with Django behind it."""
 
-    def __init__(self, pages: PageStore, pool: WorkerPool) -> None:
+    def __init__(self, pages: PageStore, pool: WorkerPool, bus: Bus) -> None:
         self._pages = pages
         self._pool = pool
+        self._bus = bus
         self._database = ThreadPoolExecutor(1, "readiness")
 
     async def __call__(
@@ -67,11 +68,18 @@ class Site:
             await self._pages(scope, receive, send)
 
     async def _ready(self, send: ASGISendCallable) -> None:
-        """Whether requests can be answered now: the database, and somebody to send."""
+        """Whether requests can be answered now: the database, and somebody to send.
+
+        A bus that is away does not count: everybody finds the news by looking, a little later.
+        """
         database = await self._database_answers()
         ready = database and self._pool.alive > 0
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        said = {"database": "ok" if database else "no answer", "workers": self._pool.alive}
+        said = {
+            "database": "ok" if database else "no answer",
+            "bus": "no answer" if self._bus.trouble else "ok",
+            "workers": self._pool.alive,
+        }
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})
 
     async def _database_answers(self) -> bool:
@@ -124,9 +132,10 @@ async def serve(listener: socket.socket) -> None:
     wsgi = cast("WSGIApp", get_wsgi_application())
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS)
     pages = PageStore(cast("ASGI3Application", django))
-    server = _server(hub, Site(pages, pool))
+    bus = bus_for(settings)
+    server = _server(hub, Site(pages, pool, bus))
     _stop_on_signals(server)
-    async with _stream(hub, pages), _workers(pool), _scheduler():
+    async with _stream(hub, pages, bus), _workers(pool), _scheduler():
         await server.serve(sockets=[listener])
 
 
@@ -159,7 +168,7 @@ def _stop_on_signals(server: Server) -> None:
 
 
 @asynccontextmanager
-async def _stream(hub: Hub, pages: PageStore) -> AsyncIterator[None]:
+async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
     follower = StreamFollower(hub, pages.forget)
     await follower.start()
 
@@ -167,9 +176,10 @@ async def _stream(hub: Hub, pages: PageStore) -> AsyncIterator[None]:
         if subject == LIVE:
             follower.hint()
         elif subject == PAGES:
-            pages.forget(data.decode())
+            for handle in [data.decode()] if data else follower.handles:
+                pages.forget(handle)
 
-    subscription = LocalBus(settings.data).subscribe(hear)
+    subscription = bus.subscribe(hear)
     task = asyncio.create_task(follower.run())
     try:
         yield

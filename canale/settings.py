@@ -18,8 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
+
+from canale.database_url import parse_database_url
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32
@@ -103,6 +105,16 @@ def _origins(text: str) -> tuple[str, ...]:
 def _database(text: str) -> str:
     parse_database_url(text)
     return text
+
+
+def _nats_servers(text: str) -> tuple[str, ...]:
+    servers = tuple(part.strip() for part in text.split(",") if part.strip())
+    for server in servers:
+        parts = urlsplit(server)
+        beyond = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.port == 0 or beyond:
+            raise ValueError
+    return servers
 
 
 def _contact(text: str) -> str:
@@ -214,6 +226,17 @@ class Settings:
         default_text="`canale.sqlite3` in the data folder",
         secret=True,
     )
+    nats_url: tuple[str, ...] = option(
+        _nats_servers,
+        lambda _: (),
+        doc="NATS, through which the processes of several machines tell each other that there is "
+        "something new. Unset, those of one machine use its own sockets.",
+        allowed="nats://user:password@host:port or tls://… (a token may stand for user and "
+        "password), several separated by commas; `,`, `@`, `:` and `/` in a password "
+        "percent-encoded",
+        default_text="none",
+        secret=True,
+    )
     workers: int = option(
         _whole(1, 256),
         _cores,
@@ -320,43 +343,6 @@ def _parsed(name: str, text: str, row: Option) -> object:
     except (ValueError, KeyError):
         shown = f"{name} (value hidden)" if row.secret else f"{name}={text}"
         raise SettingsError(f"{shown} is not usable; allowed: {row.allowed}") from None
-
-
-def parse_database_url(url: str) -> dict[str, Any]:
-    """Turn a database URL into Django's settings of one database. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _sqlite(unquote(parts.path[1:]))
-    if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
-        asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": unquote(parts.path[1:]),
-            "USER": unquote(parts.username or asked.pop("user", "")),
-            "PASSWORD": unquote(parts.password or asked.pop("password", "")),
-            "HOST": unquote(parts.hostname or asked.pop("host", "")),
-            "PORT": str(parts.port or asked.pop("port", "")),
-            "CONN_MAX_AGE": None,
-            "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": asked,
-        }
-    raise ValueError("not a database URL")
-
-
-def _sqlite(path: str) -> dict[str, Any]:
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": path,
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # A transaction that reads and then writes fails at once under load unless it takes
-            # the write lock at its start: https://www.sqlite.org/lang_transaction.html
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-            " PRAGMA cache_size=-32000;",
-        },
-    }
 
 
 def database_settings(current: Settings) -> dict[str, dict[str, Any]]:

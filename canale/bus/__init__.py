@@ -3,6 +3,6 @@
 """Tells the other processes that something changed. A hint only: the database is the truth."""
 
 from canale.bus.base import Bus, Callback, Subscription
-from canale.bus.local import LocalBus
+from canale.bus.choice import bus_for
 
-__all__ = ["Bus", "Callback", "LocalBus", "Subscription"]
+__all__ = ["Bus", "Callback", "Subscription", "bus_for"]

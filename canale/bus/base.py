@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What every bus does.
 
-A message is a hint: it may be lost, come twice or out of order, and whoever listens also looks
-into the database now and then. So publishing never fails for the publisher.
+A message is a hint: it may be lost, come twice, be merged with its like or come out of order,
+and whoever listens also looks into the database now and then. So publishing never fails for
+the publisher.
 """
 
 from collections.abc import Callable
 from typing import Protocol
 
 Callback = Callable[[str, bytes], None]
+
+SUBJECTS = ("live", "work", "pages")
+"""`live`: there are new live events. `work`: there is something to send. `pages`: a channel
+presents itself otherwise; the data is its handle, and none means any of them."""
 
 
 class Subscription(Protocol):
@@ -20,14 +25,17 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """Carries hints between processes.
-
-    Subjects in use: `live` (there are new live events), `work` (there is something to send) and
-    `pages` (data: the handle of a channel that presents itself otherwise).
-    """
+    """Carries hints between processes."""
 
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Tells every listener, in this process too. Never raises; any thread or process."""
 
     def subscribe(self, callback: Callback) -> Subscription:
-        """Calls `callback(subject, data)` on the running event loop for every hint."""
+        """Calls `callback(subject, data)` on the running event loop for every hint.
+
+        After a time in which it may have missed some, every subject comes once, without data.
+        """
+
+    @property
+    def trouble(self) -> str:
+        """Why no hints flow now; empty while they do."""

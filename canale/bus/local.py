@@ -52,6 +52,11 @@ class LocalBus:
         path = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         return LocalSubscription(path, callback)
 
+    @property
+    def trouble(self) -> str:
+        """None: there is nothing that could be away."""
+        return ""
+
 
 def _send(sender: socket.socket, message: bytes, path: Path) -> None:
     try:

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import secrets
 import shutil
 import socket
 import ssl
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from canale.bus import Bus, bus_for
 from canale.settings import settings
 
 HELP = "tell what is wrong with the set-up and how to mend it"
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, key, address, database, front_end, limits]
+    checks: list[Check] = [clock, folder, key, address, database, bus, front_end, limits]
     if not arguments.offline:
         checks.append(push_services)
     bad = 0
@@ -156,6 +159,47 @@ def _sqlite() -> Iterator[Finding]:
         f"the database file is whole ({said[0] if said else 'no answer'})",
         "stop canale and restore the last backup",
     )
+
+
+def bus() -> Iterator[Finding]:
+    kind = "NATS" if settings.nats_url else "this machine's sockets"
+    checked = bus_for(settings)
+    end = time.monotonic() + SECONDS
+    while checked.trouble and time.monotonic() < end:
+        time.sleep(0.05)
+    trouble = checked.trouble or asyncio.run(_lost_on_the_way(checked))
+    yield Finding(
+        not trouble,
+        f"hints go through {kind}" if not trouble else f"no hint comes through {kind} ({trouble})",
+        "start nats-server or correct CANALE_NATS_URL, and let its user publish and subscribe to "
+        "canale.>; until then pages and workers look into the database every second"
+        if settings.nats_url
+        else f"let the user that runs canale own {settings.data / 'bus'}",
+    )
+
+
+async def _lost_on_the_way(checked: Bus) -> str:
+    """Why a hint that we send does not come back to us; empty if it does."""
+    sign = secrets.token_bytes(8)
+    came = asyncio.Event()
+
+    def hear(_: str, data: bytes) -> None:
+        if data == sign:
+            came.set()
+
+    try:
+        subscription = checked.subscribe(hear)
+    except OSError as error:
+        return str(error)
+    try:
+        async with asyncio.timeout(SECONDS):
+            checked.publish("check", sign)
+            await came.wait()
+    except TimeoutError:
+        return checked.trouble or "it does not come back"
+    finally:
+        subscription.close()
+    return ""
 
 
 def front_end() -> Iterator[Finding]:

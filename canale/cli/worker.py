@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _work(*, until_stdin_ends: bool) -> None:
-    from canale.bus.local import LocalBus
+    from canale.bus import bus_for
     from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
 
@@ -43,7 +43,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if until_stdin_ends:
         loop.add_reader(sys.stdin.fileno(), _read_stdin, stop)
-    await work(Deliverer(), LocalBus(settings.data), stop)
+    await work(Deliverer(), bus_for(settings), stop)
 
 
 def _read_stdin(stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from canale.bus.local import LocalBus
+from canale.bus import bus_for
 from canale.settings import settings
 
 SUBJECT = "work"
@@ -14,4 +14,4 @@ SUBJECT = "work"
 
 def wake_workers() -> None:
     """After the commit; a hint that gets lost is made good by the workers' own polling."""
-    transaction.on_commit(lambda: LocalBus(settings.data).publish(SUBJECT))
+    transaction.on_commit(lambda: bus_for(settings).publish(SUBJECT))

@@ -52,6 +52,11 @@ class StreamFollower:
         # One thread, so that lines are read and published in one order.
         self._thread = ThreadPoolExecutor(1, "live-follow")
 
+    @property
+    def handles(self) -> frozenset[str]:
+        """The channels that are open."""
+        return frozenset(self._handles)
+
     def hint(self) -> None:
         """Something may be new: look at once. Called on the event loop."""
         self._hinted.set()

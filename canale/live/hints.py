@@ -6,19 +6,19 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from canale.bus.local import LocalBus
+from canale.bus import bus_for
 from canale.settings import settings
 
 SUBJECT = "live"
 PAGES = "pages"
-"""With a channel's handle: what its pages show changed, though not by a post."""
+"""With a channel's handle: what its pages show changed, though not by a post. Without: any's."""
 
 
 def tell_pages() -> None:
     """After the commit; a hint that gets lost is made good by the stream's own polling."""
-    transaction.on_commit(lambda: LocalBus(settings.data).publish(SUBJECT))
+    transaction.on_commit(lambda: bus_for(settings).publish(SUBJECT))
 
 
 def forget_pages(handle: str) -> None:
     """After the commit; pages also renew themselves every few minutes."""
-    transaction.on_commit(lambda: LocalBus(settings.data).publish(PAGES, handle.encode()))
+    transaction.on_commit(lambda: bus_for(settings).publish(PAGES, handle.encode()))

@@ -94,3 +94,15 @@ def test_own_sources_carry_their_licence() -> None:
         if "SPDX-License-Identifier" not in text(path)[:400]
     ]
     assert bare == []
+
+
+def test_only_the_bus_names_a_bus() -> None:
+    """Everybody else asks `bus_for`, so that one setting moves all of them."""
+    named = [
+        str(path)
+        for path in files(".py")
+        if path.parts[0] == "canale"
+        and path.parts[1] != "bus"
+        and re.search(r"\b(LocalBus|NatsBus)\b|canale\.bus\.(local|nats)\b", text(path))
+    ]
+    assert named == []

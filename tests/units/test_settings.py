@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from canale.database_url import parse_database_url
 from canale.settings import (
     Settings,
     SettingsError,
     database_settings,
     load,
     options,
-    parse_database_url,
 )
 
 KEY = "k" * 40
@@ -43,6 +43,7 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/data/canale.sqlite3"
     assert settings.workers == len(os.sched_getaffinity(0))
     assert settings.push_origins == ()
+    assert settings.nats_url == ()
     assert settings.rate_limits
     assert settings.contact == "mailto:admin@localhost"
     assert settings.time_zone == "Europe/Rome"
@@ -54,6 +55,7 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_PORT": "80",
         "CANALE_BASE_URL": "https://canale.example.it/",
         "CANALE_DATABASE_URL": "postgresql://u:p@db:5433/canale",
+        "CANALE_NATS_URL": "nats://u:p%2C@n1:4222, tls://token@n2",
         "CANALE_WORKERS": "3",
         "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
         "CANALE_RATE_LIMITS": "off",
@@ -68,6 +70,7 @@ def test_every_setting_is_read(read: Read) -> None:
     assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 80, 3)
     assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
     assert not settings.rate_limits
+    assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")
     assert (settings.secret_key, settings.database_url) == (KEY, given["CANALE_DATABASE_URL"])
     assert settings.contact == "mailto:urp@comune.example.it"
     assert settings.source_url == "https://code.example.it/canale"
@@ -119,6 +122,10 @@ def test_bad_value_is_named(read: Read, name: str, value: str, allowed: str) -> 
         ("CANALE_DATABASE_URL", "mysql://u:hunter2@db/canale"),
         ("CANALE_DATABASE_URL", "postgresql://u:hunter2@db:port/canale"),
         ("CANALE_DATABASE_URL", "postgresql://u:hunter2@db"),
+        ("CANALE_NATS_URL", "u:hunter2@nats:4222"),
+        ("CANALE_NATS_URL", "http://u:hunter2@nats:4222"),
+        ("CANALE_NATS_URL", "nats://u:hunter2@nats:port"),
+        ("CANALE_NATS_URL", "nats://nats,nats://u:hunter2@nats/subject"),
     ],
 )
 def test_bad_secret_is_named_and_not_shown(read: Read, name: str, value: str) -> None:
@@ -153,7 +160,11 @@ def test_value_from_a_file(read: Read, tmp_path: Path) -> None:
 
 def test_secrets_stay_out_of_the_representation(read: Read) -> None:
     shown = repr(
-        read(CANALE_SECRET_KEY=KEY, CANALE_DATABASE_URL="postgresql://u:hunter2@db/canale")
+        read(
+            CANALE_SECRET_KEY=KEY,
+            CANALE_DATABASE_URL="postgresql://u:hunter2@db/canale",
+            CANALE_NATS_URL="nats://u:hunter2@nats",
+        )
     )
     assert KEY not in shown
     assert "hunter2" not in shown

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What CANALE_DATABASE_URL says, as Django's settings of a database."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+def parse_database_url(url: str) -> dict[str, Any]:
+    """Turn a database URL into Django's settings of one database. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
+        return _sqlite(unquote(parts.path[1:]))
+    if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
+        asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path[1:]),
+            "USER": unquote(parts.username or asked.pop("user", "")),
+            "PASSWORD": unquote(parts.password or asked.pop("password", "")),
+            "HOST": unquote(parts.hostname or asked.pop("host", "")),
+            "PORT": str(parts.port or asked.pop("port", "")),
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": asked,
+        }
+    raise ValueError("not a database URL")
+
+
+def _sqlite(path: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # A transaction that reads and then writes fails at once under load unless it takes
+            # the write lock at its start: https://www.sqlite.org/lang_transaction.html
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+            " PRAGMA cache_size=-32000;",
+        },
+    }

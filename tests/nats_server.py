@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A real nats-server on a free port of 127.0.0.1, which a test may stop and start again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from canale.bus import Bus
+from tests.site import wait_until
+
+Heard = list[tuple[str, bytes]]
+
+PROGRAM = shutil.which("nats-server") or ""
+
+needs_nats = pytest.mark.skipif(
+    not PROGRAM and not os.environ.get("CI"),
+    reason="nats-server is not installed (apt-get install nats-server)",
+)
+
+
+class NatsServer:
+    """`with NatsServer(folder) as nats: … nats.url`. More of its configuration by `settings`."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port: int = listener.getsockname()[1]
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._log = folder / f"nats-{self.port}.log"
+        self._configuration = folder / f"nats-{self.port}.conf"
+        self._configuration.write_text(settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        address = ["-a", "127.0.0.1", "-p", str(self.port)]
+        files = ["-c", str(self._configuration), "-l", str(self._log)]
+        self._process = subprocess.Popen([PROGRAM, *address, *files], stderr=subprocess.DEVNULL)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"nats-server ended:\n{self.log()}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """It keeps its connections and says nothing, as behind a network that swallows packets."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(10)
+            self._process = None
+
+    def log(self) -> str:
+        return self._log.read_text() if self._log.exists() else ""
+
+    def __enter__(self) -> NatsServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def run(flow: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(flow())
+
+
+async def until(true: Callable[[], object], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.002)
+
+
+async def listening(bus: Bus) -> Heard:
+    """What a new listener hears from now on, once it is sure to hear."""
+    heard: Heard = []
+    bus.subscribe(lambda subject, data: heard.append((subject, data)))
+    await until(lambda: not bus.trouble)
+    bus.publish("sure", str(id(heard)).encode())
+    await until(lambda: ("sure", str(id(heard)).encode()) in heard)
+    heard.clear()
+    return heard

@@ -1,0 +1,276 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The bus of several machines, on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canale.bus import bus_for
+from canale.bus.base import SUBJECTS
+from canale.bus.local import LocalBus
+from canale.bus.nats import MOST_WAITING, NatsBus, installation
+from tests.nats_server import Heard, NatsServer, listening, needs_nats, run, until
+
+pytestmark = needs_nats
+
+CATCH_UP: Heard = [(subject, b"") for subject in SUBJECTS]
+# What a request may lose to a hint on a busy machine; it is some microseconds on an idle one.
+NOTICEABLE_SECONDS = 0.001
+
+PUBLISHER = """
+import sys
+from canale.bus.nats import NatsBus
+NatsBus((sys.argv[1],), "city").publish("live", b"process")
+"""
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path) as server:
+        yield server
+
+
+def test_every_listener_hears_a_hint(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
+        one, two = await listening(bus), await listening(other)
+        three: Heard = []
+        listener = bus.subscribe(lambda subject, data: three.append((subject, data)))
+        one.clear()
+        bus.publish("live", b"17")
+        await until(lambda: one and two and three)
+        assert one == two == three == [("live", b"17")]
+        listener.close()
+        listener.close()
+        other.publish("work")
+        await until(lambda: len(one) == len(two) == 2)
+        assert one[1] == two[1] == ("work", b"")
+        assert len(three) == 1
+
+    run(flow)
+
+
+def test_installations_that_share_a_server_do_not_hear_each_other(nats: NatsServer) -> None:
+    async def flow() -> None:
+        names = installation("k" * 32), installation("q" * 32)
+        assert names[0] != names[1]
+        ours, theirs = (NatsBus((nats.url,), name) for name in names)
+        at_ours, at_theirs = await listening(ours), await listening(theirs)
+        theirs.publish("live", b"theirs")
+        ours.publish("live", b"ours")
+        await until(lambda: at_ours and at_theirs)
+        assert (at_ours, at_theirs) == ([("live", b"ours")], [("live", b"theirs")])
+
+    run(flow)
+
+
+def test_a_process_that_ends_at_once_and_a_thread_are_heard(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        arguments = [sys.executable, "-c", PUBLISHER, nats.url]
+        done = await asyncio.to_thread(
+            subprocess.run, arguments, check=True, capture_output=True, text=True
+        )
+        assert done.stderr == ""
+        thread = threading.Thread(target=bus.publish, args=("live", b"thread"))
+        thread.start()
+        await until(lambda: len(heard) == 2)
+        thread.join()
+        assert heard == [("live", b"process"), ("live", b"thread")]
+
+    run(flow)
+
+
+def _publish_forked(bus: NatsBus) -> None:
+    bus.publish("live", b"child")
+    # multiprocessing ends a child without its exit handlers; a forked server lives on.
+    time.sleep(2)
+
+
+def test_a_forked_process_makes_its_own_connection(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        child = multiprocessing.get_context("fork").Process(target=_publish_forked, args=(bus,))
+        child.start()
+        await until(lambda: heard == [("live", b"child")])
+        await asyncio.to_thread(child.join, 10)
+        assert child.exitcode == 0
+        bus.publish("live", b"parent")
+        await until(lambda: heard[1:] == [("live", b"parent")])
+
+    run(flow)
+
+
+def test_a_burst_wakes_a_listener_and_never_blocks_the_publisher(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        slowest = 0.0
+        for number in range(20_000):  # the listener's loop does not run meanwhile
+            begun = time.perf_counter()
+            bus.publish("live", str(number).encode())
+            slowest = max(slowest, time.perf_counter() - begun)
+        assert slowest < 1
+        assert heard == []
+        bus.publish("work")
+        await until(lambda: heard)
+        assert heard[0] == ("live", b"0")
+        # However many were left out, nobody is deaf afterwards.
+        bus.publish("live", b"last")
+        await until(lambda: heard[-1] == ("live", b"last"))
+
+    run(flow)
+
+
+def test_the_same_hint_many_times_is_told_once_or_a_little_more(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        for _ in range(5_000):
+            bus.publish("live")
+        bus.publish("live", b"end")
+        await until(lambda: ("live", b"end") in heard)
+        assert 2 <= len(heard) < 1_000
+
+    run(flow)
+
+
+def test_a_failing_callback_does_not_end_the_listening(nats: NatsServer) -> None:
+    async def flow() -> None:
+        heard: list[bytes] = []
+
+        def callback(subject: str, data: bytes) -> None:
+            heard.append(data)
+            raise RuntimeError("broken")
+
+        bus = NatsBus((nats.url,), "city")
+        await listening(bus)
+        bus.subscribe(callback)
+        bus.publish("live", b"1")
+        bus.publish("live", b"2")
+        await until(lambda: heard[-2:] == [b"1", b"2"])
+
+    run(flow)
+
+
+def test_a_hint_that_cannot_be_sent_stops_no_other(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        bus.publish("not a subject")
+        bus.publish("live", b"x" * 2_000_000)
+        bus.publish("live", b"1")
+        await until(lambda: heard)
+        assert heard == [("live", b"1")]
+
+    run(flow)
+
+
+def test_a_closed_loop_is_no_listener(nats: NatsServer) -> None:
+    bus = NatsBus((nats.url,), "city")
+    run(lambda: _subscribe_and_leave(bus))
+
+    async def flow() -> None:
+        heard = await listening(bus)
+        bus.publish("live", b"1")
+        await until(lambda: heard == [("live", b"1")])
+
+    run(flow)
+
+
+async def _subscribe_and_leave(bus: NatsBus) -> None:
+    await listening(bus)
+
+
+def test_a_server_that_comes_back_is_heard_again(
+    nats: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "canale.bus")
+
+    async def flow() -> None:
+        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
+        heard, elsewhere = await listening(bus), await listening(other)
+        caplog.clear()
+        nats.stop()
+        await until(lambda: bus.trouble and other.trouble)
+        begun = time.perf_counter()
+        for number in range(2 * MOST_WAITING):
+            bus.publish("live", str(number).encode())
+        assert time.perf_counter() - begun < 2 * MOST_WAITING * NOTICEABLE_SECONDS
+        # This process hears itself, NATS or not.
+        await until(lambda: heard)
+        assert elsewhere == []
+        await asyncio.sleep(2)
+        assert len(caplog.records) == 2, "once for each bus, however many hints and attempts"
+        nats.start()
+        await until(lambda: not bus.trouble and not other.trouble)
+        await until(lambda: set(CATCH_UP) <= set(heard) and set(CATCH_UP) <= set(elsewhere))
+        # What was said meanwhile is not lost on whoever was there first.
+        other.publish("live", b"again")
+        await until(lambda: heard[-1] == elsewhere[-1] == ("live", b"again"))
+        words = [record.getMessage() for record in caplog.records]
+        assert sum("does not answer" in word for word in words) == 2
+        assert sum("answers again" in word for word in words) == 2
+        assert len(words) == 4
+
+    run(flow)
+
+
+def test_what_was_said_while_nats_was_away_is_sent_when_it_is_back(tmp_path: Path) -> None:
+    async def flow() -> None:
+        nats = NatsServer(tmp_path)
+        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
+        bus.publish("pages", b"cremona")
+        await until(lambda: "refused" in bus.trouble or "Connect call failed" in bus.trouble)
+        with nats:
+            heard: Heard = []
+            other.subscribe(lambda subject, data: heard.append((subject, data)))
+            await until(lambda: not bus.trouble and not other.trouble)
+            # Whichever came first: either the hint, or the catching up that stands for it.
+            await until(lambda: ("pages", b"cremona") in heard or ("pages", b"") in heard)
+
+    run(flow)
+
+
+def test_a_process_that_ends_does_not_wait_for_a_nats_that_is_away(tmp_path: Path) -> None:
+    nats = NatsServer(tmp_path)
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", PUBLISHER, nats.url],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert time.perf_counter() - begun < 5
+    assert len(done.stderr.splitlines()) == 1
+    assert "does not answer" in done.stderr
+
+
+def test_the_setting_chooses_the_bus(tmp_path: Path) -> None:
+    class Chosen:
+        data = tmp_path
+        nats_url: tuple[str, ...] = ()
+        secret_key = "k" * 32
+
+    assert isinstance(bus_for(Chosen()), LocalBus)
+    Chosen.nats_url = ("nats://127.0.0.1:1",)
+    assert isinstance(bus_for(Chosen()), NatsBus)
+    assert bus_for(Chosen()) is bus_for(Chosen()), "one connection a process"
+    Chosen.secret_key = "q" * 32
+    other = bus_for(Chosen())
+    Chosen.secret_key = "k" * 32
+    assert bus_for(Chosen()) is not other

@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The kept connection: which server, as whom, how safely, and what when it says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from canale.bus.nats import NatsBus
+from canale.bus.nats_line import server_of
+from tests.nats_server import NatsServer, listening, needs_nats, run, until
+
+pytestmark = needs_nats
+
+
+@pytest.fixture
+def nats(tmp_path: Path) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path) as server:
+        yield server
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.bus.nats_line.PING_SECONDS", 0.3)
+    monkeypatch.setattr("canale.bus.nats_line.ANSWER_SECONDS", 0.5)
+
+    async def flow() -> None:
+        bus = NatsBus((nats.url,), "city")
+        heard = await listening(bus)
+        nats.freeze()
+        try:
+            begun = time.perf_counter()
+            bus.publish("live", b"into the void")
+            assert time.perf_counter() - begun < 0.5
+            await until(lambda: bus.trouble)
+            assert "no answer in time" in bus.trouble
+        finally:
+            nats.thaw()
+        await until(lambda: not bus.trouble)
+        bus.publish("live", b"1")
+        await until(lambda: ("live", b"1") in heard)
+
+    run(flow)
+
+
+def test_the_other_server_is_taken(nats: NatsServer, tmp_path: Path) -> None:
+    async def flow() -> None:
+        with NatsServer(tmp_path) as second:
+            bus = NatsBus((nats.url, second.url), "city")
+            other = NatsBus((second.url,), "city")
+            await listening(other)
+            nats.stop()
+            heard = await listening(bus)
+            other.publish("live", b"1")
+            await until(lambda: ("live", b"1") in heard)
+
+    run(flow)
+
+
+def test_users_passwords_and_tokens(tmp_path: Path) -> None:
+    users = 'authorization { user: "canale", password: "a,b@c:d/è" }'
+    token = 'authorization { token: "s3cret" }'
+
+    async def flow() -> None:
+        with NatsServer(tmp_path, users) as nats:
+            place = f"127.0.0.1:{nats.port}"
+            await listening(NatsBus((f"nats://canale:a%2Cb%40c%3Ad%2F%C3%A8@{place}",), "city"))
+            wrong = NatsBus((f"nats://canale:hunter2@{place}",), "city")
+            wrong.publish("live")
+            await until(lambda: "Authorization Violation" in wrong.trouble)
+            assert "hunter2" not in wrong.trouble
+        with NatsServer(tmp_path, token) as nats:
+            await listening(NatsBus((f"nats://s3cret@127.0.0.1:{nats.port}",), "city"))
+
+    run(flow)
+
+
+def test_a_user_who_may_not_speak_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rights = 'authorization { users: [{ user: u, password: p, permissions: { publish: "x" } }] }'
+
+    async def flow() -> None:
+        with NatsServer(tmp_path, rights) as nats:
+            bus = NatsBus((f"nats://u:p@127.0.0.1:{nats.port}",), "city")
+            for number in range(5):
+                bus.publish("live", str(number).encode())
+            await until(lambda: "permissions violation" in bus.trouble)
+            bus.publish("live")
+            await asyncio.sleep(0.3)
+        assert sum("refuses" in record.getMessage() for record in caplog.records) == 1
+
+    run(flow)
+
+
+def test_tls_is_not_given_up(nats: NatsServer) -> None:
+    async def flow() -> None:
+        bus = NatsBus((f"tls://u:hunter2@127.0.0.1:{nats.port}",), "city")
+        bus.publish("live")
+        await until(lambda: "does not offer TLS" in bus.trouble)
+
+    run(flow)
+
+
+def test_tls_with_an_authority_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = _certificate(tmp_path)
+    settings = f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
+
+    async def flow() -> None:
+        with NatsServer(tmp_path, settings) as nats:
+            unknown = NatsBus((f"tls://localhost:{nats.port}",), "city")
+            unknown.publish("live")
+            await until(lambda: "CERTIFICATE_VERIFY_FAILED" in unknown.trouble)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+            await listening(NatsBus((f"tls://localhost:{nats.port}",), "city"))
+
+    run(flow)
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """For localhost, signed by itself."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, secret.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(secret, SHA256())
+    )
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    key.write_bytes(
+        secret.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    )
+    return certificate, key
+
+
+@pytest.mark.parametrize(
+    ("url", "plain", "user", "password", "token"),
+    [
+        ("nats://h", "nats://h:4222", None, None, None),
+        ("tls://u:p%40%2C@h:1", "tls://h:1", "u", "p@,", None),
+        ("nats://t%2Fk@[::1]:5", "nats://[::1]:5", None, None, "t/k"),
+    ],
+)
+def test_servers_are_read(
+    url: str, plain: str, user: str | None, password: str | None, token: str | None
+) -> None:
+    server = server_of(url)
+    assert server.url == plain
+    assert (server.user, server.password, server.token) == (user, password, token)
+    assert "p@," not in repr(server)
