@@ -21,7 +21,8 @@ from tests.site import wait_until
 
 Heard = list[tuple[str, bytes]]
 
-PROGRAM = shutil.which("nats-server") or ""
+# Debian puts it where a user's PATH may not lead.
+PROGRAM = shutil.which("nats-server", path=f"{os.environ['PATH']}:/usr/sbin") or ""
 
 needs_nats = pytest.mark.skipif(
     not PROGRAM and not os.environ.get("CI"),

@@ -35,4 +35,4 @@ def bus_for(settings: Choice) -> Bus:
 
     key = (settings.nats_url, installation(settings.secret_key))
     # Atomic, so that two threads that come first get the same one. It connects at its first use.
-    return _nats.setdefault(key, NatsBus(*key))
+    return _nats.get(key) or _nats.setdefault(key, NatsBus(*key))

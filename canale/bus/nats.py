@@ -15,12 +15,13 @@ import logging
 import os
 import threading
 from contextlib import suppress
+from functools import cache
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import BadSubjectError, MaxPayloadError
+from nats.errors import BadSubjectError
 
 from canale.bus.base import SUBJECTS, Callback
 from canale.bus.nats_line import FAILURES, Line
@@ -31,10 +32,15 @@ Hint = tuple[str, bytes]
 
 # Different hints kept for a NATS that is away or for a listener that is busy.
 MOST_WAITING = 1_000
+EVERYTHING: tuple[Hint, ...] = tuple((subject, b"") for subject in SUBJECTS)
+# Of a hint's data; more is not ours (on a server that others use too).
+LARGEST = 8_192
+SEND_SECONDS = 5.0
 # So long a process that ends waits for its hints to be on their way.
 END_SECONDS = 2.0
 
 
+@cache
 def installation(secret_key: str) -> str:
     """Tells installations apart that share a server; says nothing about the key."""
     hkdf = HKDF(algorithm=SHA256(), length=8, salt=None, info=b"canale nats subjects")
@@ -52,6 +58,9 @@ class NatsBus:
 
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Tells every listener, sooner or later. Takes microseconds, whatever NATS does."""
+        if len(data) > LARGEST:
+            logger.warning("The hint %s is longer than %s bytes: not sent", subject, LARGEST)
+            return
         try:
             self._talking().say((subject, data))
         except RuntimeError:
@@ -90,6 +99,14 @@ class NatsBus:
 _left_behind: list[Talk] = []
 
 
+def _remember(hints: dict[Hint, None], hint: Hint) -> None:
+    """Too many become: look at everything."""
+    if len(hints) >= MOST_WAITING:
+        hints.clear()
+        hints.update(dict.fromkeys(EVERYTHING))
+    hints[hint] = None
+
+
 class Talk(threading.Thread):
     """One process's part in the talk: its thread, loop, connection, listeners and waiting hints."""
 
@@ -118,8 +135,7 @@ class Talk(threading.Thread):
     def say(self, hint: Hint) -> None:
         """Any thread."""
         with self._lock:
-            if len(self._said) < MOST_WAITING:
-                self._said[hint] = None
+            _remember(self._said, hint)
         self._loop.call_soon_threadsafe(self._stirred.set)
 
     def add(self, listener: NatsSubscription) -> None:
@@ -142,18 +158,18 @@ class Talk(threading.Thread):
                 if client is None:
                     self._tell(hint)
             if client is not None:
+                # What cannot be sent now is sent on the next connection.
                 with suppress(*FAILURES):
-                    # What cannot be sent now is sent on the next connection.
-                    await self._hear(client)
-                    await self._send_kept(client)
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await self._hear(client)
+                        await self._send_kept(client)
 
     def _take(self) -> dict[Hint, None]:
         """What the other threads said since; kept from now on until it is sent."""
         with self._lock:
             said, self._said = self._said, {}
         for hint in said:
-            if len(self._kept) < MOST_WAITING:
-                self._kept[hint] = None
+            _remember(self._kept, hint)
         return said
 
     async def _opened(self, client: Client) -> None:
@@ -161,8 +177,8 @@ class Talk(threading.Thread):
         await self._hear(client)
         await self._send_kept(client)
         await client.flush()
-        for subject in SUBJECTS:
-            self._tell((subject, b""))
+        for hint in EVERYTHING:
+            self._tell(hint)
         # For what came meanwhile.
         self._stirred.set()
 
@@ -172,7 +188,8 @@ class Talk(threading.Thread):
             await client.subscribe(self._prefix + ">", cb=self._heard)
 
     async def _heard(self, message: Msg) -> None:
-        self._tell((message.subject.removeprefix(self._prefix), message.data))
+        if len(message.data) <= LARGEST:
+            self._tell((message.subject.removeprefix(self._prefix), message.data))
 
     async def _send_kept(self, client: Client) -> None:
         while self._kept:
@@ -180,7 +197,7 @@ class Talk(threading.Thread):
             subject, data = hint
             try:
                 await client.publish(self._prefix + subject, data)
-            except (BadSubjectError, MaxPayloadError):
+            except BadSubjectError:
                 logger.warning("The hint %r cannot be sent", subject, exc_info=True)
             self._kept.pop(hint, None)
 
@@ -222,8 +239,7 @@ class NatsSubscription:
         """Called on the bus's thread."""
         with self._lock:
             first = not self._untold
-            if len(self._untold) < MOST_WAITING:
-                self._untold[hint] = None
+            _remember(self._untold, hint)
         if first:
             try:
                 self._loop.call_soon_threadsafe(self._tell_all)

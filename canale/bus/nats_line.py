@@ -32,6 +32,8 @@ PING_SECONDS = 5
 ANSWER_SECONDS = 3
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+# A connection that lasted so long was well: the next is tried at once.
+WELL_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 # What the network, TLS, the server or what it says can do to us.
 FAILURES = (OSError, EOFError, ValueError, Error)
@@ -100,7 +102,7 @@ class StrictClient(Client):
     def _connect_command(self) -> bytes:
         asked = self._current_server is not None and self._current_server.uri.scheme == "tls"
         if asked and not self._server_info.get("tls_required"):
-            raise Error("nats: the server does not offer TLS, which tls:// asks for")
+            raise Error("nats: the server does not ask for TLS, which tls:// needs")
         return super()._connect_command()
 
 
@@ -108,7 +110,10 @@ class Line:
     """Keeps one connection to one of the servers. All of it runs on one event loop."""
 
     def __init__(self, urls: Sequence[str], name: str, opened: Opened) -> None:
-        """`opened(client)` is awaited on each new connection, before it counts as open."""
+        """`opened(client)` is awaited on each new connection before it counts as open.
+
+        Subscriptions end with their connection: make them there.
+        """
         self._servers = [server_of(url) for url in urls]
         self._name = name
         self._opened = opened
@@ -126,13 +131,15 @@ class Line:
         """Connects, and connects again, for ever."""
         pause = FIRST_PAUSE_SECONDS
         for server in itertools.cycle(random.sample(self._servers, len(self._servers))):
-            connected = await self._connection(server)
-            pause = FIRST_PAUSE_SECONDS if connected else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            begun = asyncio.get_running_loop().time()
+            await self._connection(server)
+            lasted = asyncio.get_running_loop().time() - begun > WELL_SECONDS
+            pause = FIRST_PAUSE_SECONDS if lasted else min(2 * pause, LONGEST_PAUSE_SECONDS)
             # Not all nodes at the same moment.
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
 
-    async def _connection(self, server: Server) -> bool:
-        """The life of one connection; whether there was one."""
+    async def _connection(self, server: Server) -> None:
+        """The life of one connection."""
         said: list[Exception] = []
         stirred = asyncio.Event()
         self._refusal = ""
@@ -161,10 +168,9 @@ class Line:
             logger.exception("The connection to %s went wrong", server.url)
             said.insert(0, error)
         finally:
-            connected, self.client = self.client is client, None
+            self.client = None
             await _close(client)
         self._down(server, _reason(said))
-        return connected
 
     def _up(self, client: Client, server: Server) -> None:
         self.client, self.trouble, self._failures = client, self._refusal, 0
@@ -202,7 +208,8 @@ async def _stay(client: Client, stirred: asyncio.Event) -> None:
                 await stirred.wait()
         stirred.clear()
         if client.is_connected:
-            await client.rtt(timeout=ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await client.rtt()
 
 
 def _reason(said: Sequence[Exception]) -> str:

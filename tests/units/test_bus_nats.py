@@ -17,14 +17,12 @@ from pathlib import Path
 import pytest
 
 from canale.bus import bus_for
-from canale.bus.base import SUBJECTS
 from canale.bus.local import LocalBus
-from canale.bus.nats import MOST_WAITING, NatsBus, installation
+from canale.bus.nats import EVERYTHING, LARGEST, MOST_WAITING, NatsBus, installation
 from tests.nats_server import Heard, NatsServer, listening, needs_nats, run, until
 
 pytestmark = needs_nats
 
-CATCH_UP: Heard = [(subject, b"") for subject in SUBJECTS]
 # What a request may lose to a hint on a busy machine; it is some microseconds on an idle one.
 NOTICEABLE_SECONDS = 0.001
 
@@ -125,12 +123,11 @@ def test_a_burst_wakes_a_listener_and_never_blocks_the_publisher(nats: NatsServe
             slowest = max(slowest, time.perf_counter() - begun)
         assert slowest < 1
         assert heard == []
-        bus.publish("work")
-        await until(lambda: heard)
-        assert heard[0] == ("live", b"0")
-        # However many were left out, nobody is deaf afterwards.
+        # Too many to keep: who was busy is told to look at everything, and is not deaf afterwards.
+        await until(lambda: set(EVERYTHING) <= set(heard))
         bus.publish("live", b"last")
-        await until(lambda: heard[-1] == ("live", b"last"))
+        await until(lambda: ("live", b"last") in heard)
+        assert len(heard) < 20_000
 
     run(flow)
 
@@ -171,7 +168,7 @@ def test_a_hint_that_cannot_be_sent_stops_no_other(nats: NatsServer) -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
         bus.publish("not a subject")
-        bus.publish("live", b"x" * 2_000_000)
+        bus.publish("live", b"x" * (LARGEST + 1))
         bus.publish("live", b"1")
         await until(lambda: heard)
         assert heard == [("live", b"1")]
@@ -217,7 +214,7 @@ def test_a_server_that_comes_back_is_heard_again(
         assert len(caplog.records) == 2, "once for each bus, however many hints and attempts"
         nats.start()
         await until(lambda: not bus.trouble and not other.trouble)
-        await until(lambda: set(CATCH_UP) <= set(heard) and set(CATCH_UP) <= set(elsewhere))
+        await until(lambda: set(EVERYTHING) <= set(heard) and set(EVERYTHING) <= set(elsewhere))
         # What was said meanwhile is not lost on whoever was there first.
         other.publish("live", b"again")
         await until(lambda: heard[-1] == elsewhere[-1] == ("live", b"again"))
@@ -229,18 +226,14 @@ def test_a_server_that_comes_back_is_heard_again(
     run(flow)
 
 
-def test_what_was_said_while_nats_was_away_is_sent_when_it_is_back(tmp_path: Path) -> None:
+def test_what_is_said_before_the_connection_stands_is_sent_with_it(nats: NatsServer) -> None:
     async def flow() -> None:
-        nats = NatsServer(tmp_path)
-        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
-        bus.publish("pages", b"cremona")
-        await until(lambda: "refused" in bus.trouble or "Connect call failed" in bus.trouble)
-        with nats:
-            heard: Heard = []
-            other.subscribe(lambda subject, data: heard.append((subject, data)))
-            await until(lambda: not bus.trouble and not other.trouble)
-            # Whichever came first: either the hint, or the catching up that stands for it.
-            await until(lambda: ("pages", b"cremona") in heard or ("pages", b"") in heard)
+        heard = await listening(NatsBus((nats.url,), "city"))
+        bus = NatsBus((nats.url,), "city")
+        for number in range(5):
+            bus.publish("pages", str(number).encode())
+        await until(lambda: len(heard) == 5)
+        assert heard == [("pages", str(number).encode()) for number in range(5)]
 
     run(flow)
 

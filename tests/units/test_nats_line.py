@@ -109,7 +109,7 @@ def test_tls_is_not_given_up(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((f"tls://u:hunter2@127.0.0.1:{nats.port}",), "city")
         bus.publish("live")
-        await until(lambda: "does not offer TLS" in bus.trouble)
+        await until(lambda: "does not ask for TLS" in bus.trouble)
 
     run(flow)
 

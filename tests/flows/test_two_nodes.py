@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Two nodes of one city: one database, one key, a folder each, and NATS between them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.nats_server import NatsServer, needs_nats
+from tests.reader import Reader
+from tests.site import HANDLE, Site, new_site, wait_until
+
+pytestmark = needs_nats
+
+# Looking into the database, which both nodes do, takes half a second on average and a second at
+# most: what is told in a fifth of that was a hint's doing.
+HINTED_SECONDS = 0.2
+POLLED_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nodes(
+    tmp_path_factory: pytest.TempPathFactory, nats: NatsServer
+) -> Iterator[tuple[Site, Site]]:
+    shared = {"CANALE_NATS_URL": nats.url, "CANALE_SECRET_KEY": "k" * 40}
+    with new_site(tmp_path_factory.mktemp("one"), **shared) as one:
+        database = one.environment.get("CANALE_DATABASE_URL")
+        database = database or f"sqlite:///{one.environment['CANALE_DATA']}/canale.sqlite3"
+        two = Site(tmp_path_factory.mktemp("two"), {**shared, "CANALE_DATABASE_URL": database})
+        two.start()
+        try:
+            for node in (one, two):
+                wait_until(lambda node=node: ready(node)["bus"] == "ok")  # type: ignore[misc]
+            yield one, two
+        finally:
+            two.stop()
+
+
+def ready(node: Site) -> dict[str, Any]:
+    answer = httpx.get(f"{node.url}/readyz", timeout=5)
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def seconds_until_told(reader: Reader, node: Site, token: str, headline: str) -> float:
+    """From the API's answer at one node, which comes after the commit, to the reader."""
+    post = node.post(token, headline=headline)
+    answered = time.time()
+    number = int(str(post["id"]))
+    reader.wait_for("post", number)
+    return reader.at[number] - answered
+
+
+def test_a_post_reaches_the_other_nodes_page_at_once(nodes: tuple[Site, Site]) -> None:
+    one, two = nodes
+    token = one.token()
+    with Reader(f"{two.url}/live/{HANDLE}") as reader:
+        times = [seconds_until_told(reader, one, token, f"Subito {n}") for n in range(9)]
+    assert sorted(times)[len(times) // 2] < HINTED_SECONDS, times
+    assert max(times) < POLLED_SECONDS, times
+
+
+def test_a_command_has_sent_its_hint_before_it_ends(nodes: tuple[Site, Site]) -> None:
+    _, two = nodes
+    words = ["--channel", HANDLE, "--kind", "news", "--text", "Testo"]
+    late = []
+    with Reader(f"{two.url}/live/{HANDLE}") as reader:
+        for number in range(5):
+            seen = len(reader.told)
+            # At the other node's folder: the database and the key are the same.
+            two.run("publish", *words, "--headline", f"Da un comando {number}")
+            ended = time.time()
+            wait_until(lambda seen=seen: len(reader.told) > seen)  # type: ignore[misc]
+            late.append(max(reader.at.values()) - ended)
+    assert sorted(late)[2] < HINTED_SECONDS, late
+
+
+def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServer) -> None:
+    one, two = nodes
+    token = one.token()
+    with Reader(f"{two.url}/live/{HANDLE}") as reader:
+        nats.stop()
+        for node in nodes:
+            wait_until(lambda node=node: ready(node)["bus"] == "no answer")  # type: ignore[misc]
+        assert ready(one)["status"] == "ready"
+        assert seconds_until_told(reader, one, token, "Senza NATS") < POLLED_SECONDS
+        begun = time.time()
+        one.post(token, headline="Senza aspettare")
+        assert time.time() - begun < POLLED_SECONDS, "a post does not wait for NATS"
+        checked = check(one)
+        assert checked.returncode == 1
+        assert "no hint comes through NATS" in checked.stdout
+        assert "start nats-server" in checked.stdout
+        nats.start()
+        for node in nodes:
+            wait_until(lambda node=node: ready(node)["bus"] == "ok")  # type: ignore[misc]
+        times = [seconds_until_told(reader, one, token, f"Di nuovo {n}") for n in range(5)]
+        assert sorted(times)[2] < HINTED_SECONDS, times
+        headlines = [told.data["headline"] for told in reader.told if told.kind == "post"]
+        assert headlines[:2] == ["Senza NATS", "Senza aspettare"]
+        assert len(headlines) == len(set(headlines)) == 7, "nothing is missing, nothing came twice"
+    assert "hints go through NATS" in check(one).stdout
+    for node in nodes:
+        # One line for the web process and one for each worker.
+        assert node.log().count("NATS does not answer") == 1 + len(node.workers())
+        assert node.log().count("NATS answers again") == 1 + len(node.workers())
+
+
+def check(node: Site) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "canale", "check", "--offline"],
+        env=node.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
+    nats = NatsServer(tmp_path)
+    with new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
+        assert ready(site) == {
+            "status": "ready",
+            "database": "ok",
+            "bus": "no answer",
+            "workers": 2,
+        }
+        with nats:
+            wait_until(lambda: ready(site)["bus"] == "ok")
