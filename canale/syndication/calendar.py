@@ -42,19 +42,31 @@ def _entry(post: Post, starts_at: datetime, now: datetime) -> Event:
     entry.add("uid", f"post-{post.pk}@{urlsplit(settings.base_url).hostname}")
     entry.add("dtstamp", now)
     entry.add("sequence", max(0, post.revisions.count() - 1))
-    entry.add("summary", post.headline)
-    entry.add("description", f"{render_plain(post.text)}\n\n{post_url(post)}".strip())
     entry.add("url", post_url(post))
     entry.add("dtstart", starts_at)
     if post.kind == Kind.EVENT:
         entry.add("dtend", post.ends_at or starts_at + EVENT_LENGTH)
+    if post.state == State.WITHDRAWN:
+        _say_withdrawn(entry, post)
+    else:
+        _say(entry, post)
+    return entry
+
+
+def _say(entry: Event, post: Post) -> None:
+    entry.add("summary", post.headline)
+    entry.add("description", f"{render_plain(post.text)}\n\n{post_url(post)}".strip())
     if post.place:
         entry.add("location", post.place)
-    withdrawn = post.state == State.WITHDRAWN
-    entry.add("status", "CANCELLED" if withdrawn else "CONFIRMED")
-    if not withdrawn:
-        entry.add_component(_reminder(post))
-    return entry
+    entry.add("status", "CONFIRMED")
+    entry.add_component(_reminder(post))
+
+
+def _say_withdrawn(entry: Event, post: Post) -> None:
+    """Why, and nothing of what the post said: its words may be the reason."""
+    entry.add("summary", _("Withdrawn: %(reason)s") % {"reason": post.withdrawal_reason})
+    entry.add("description", post_url(post))
+    entry.add("status", "CANCELLED")
 
 
 def _reminder(post: Post) -> Alarm:

@@ -65,6 +65,15 @@ def test_an_event_goes_into_the_calendar_and_out_of_it(module_site: Site, event:
         return str(entry["status"]) == "CANCELLED" and int(entry["sequence"]) == 1
 
     wait_until(cancelled)
+    # Its words were withdrawn too; after its thirty days nothing of it is left.
+    said = httpx.get(f"{event}.ics").text
+    assert "Piove." in said
+    for word in ("Fiera", "piazza", "Piazza"):
+        assert word not in said
+    module_site.inside("age", 30)
+    module_site.stop()
+    module_site.start()
+    assert httpx.get(f"{event}.ics").status_code == 410
 
 
 def test_what_has_no_date_has_no_calendar(module_site: Site) -> None:

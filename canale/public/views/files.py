@@ -138,10 +138,11 @@ def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
 
 @stored
 def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
-    """Of a withdrawn event it says that it is cancelled, so that calendars strike it out."""
+    """Of a withdrawn event it says that it is cancelled, so that calendars strike it out: for as
+    long as the event itself would have been there."""
     now = timezone.now()
     found = published_or_404(handle, post_id, now)
-    if found.withdrawn_at is None and not found.is_visible(now):
+    if found.visible_until is None or found.visible_until <= now:
         return belongs_to(HttpResponse(status=410), found.channel, None)
     try:
         ics = post_ics(found, now)
