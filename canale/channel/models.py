@@ -106,6 +106,10 @@ class State(models.TextChoices):
     EXPIRED = "expired", _("Expired")
 
 
+# In these an all-clear holds: that it is old does not bring the danger back.
+ALL_CLEAR_STATES = (State.PUBLISHED, State.EXPIRED)
+
+
 class PostQuerySet(models.QuerySet["Post"]):
     def visible(self, now: datetime) -> PostQuerySet:
         """Posts that a citizen can read at ``now``: asked of the clock, never of a job."""
@@ -171,7 +175,7 @@ class Post(models.Model):
             and self.all_clear_of_id is None
             and self.is_visible(now)
             and (self.ends_at is None or self.ends_at > now)
-            and not self.all_clears.filter(state=State.PUBLISHED).exists()
+            and not self.all_clears.filter(state__in=ALL_CLEAR_STATES).exists()
         )
 
     def visible_end(self, published_at: datetime) -> datetime:

@@ -18,7 +18,15 @@ from django.utils.translation import gettext as _
 from canale.channel.days import day_heading, written
 from canale.channel.images import SMALL
 from canale.channel.links import post_url
-from canale.channel.models import Channel, Image, Kind, Post, PostQuerySet, State, Topic
+from canale.channel.models import (
+    ALL_CLEAR_STATES,
+    Channel,
+    Image,
+    Kind,
+    Post,
+    PostQuerySet,
+    Topic,
+)
 from canale.channel.text import render_html
 from canale.public.emoji import emoji_name
 from canale.reactions import tallies
@@ -112,9 +120,8 @@ def active_alerts(channel: Channel, now: datetime) -> set[int]:
     """Ids of the alerts that are not over, as Post.is_active_alert says of one."""
     alerts = Post.objects.visible(now).filter(channel=channel, kind=Kind.ALERT, all_clear_of=None)
     lasting = alerts.filter(Q(ends_at=None) | Q(ends_at__gt=now))
-    ended = Post.objects.filter(
-        channel=channel, all_clear_of__isnull=False, state=State.PUBLISHED
-    ).values("all_clear_of")
+    clears = Post.objects.filter(channel=channel, all_clear_of__isnull=False)
+    ended = clears.filter(state__in=ALL_CLEAR_STATES).values("all_clear_of")
     return set(lasting.exclude(pk__in=ended).values_list("pk", flat=True))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.channel.images import ImageRefused, PreparedImage, prepare_image
@@ -22,7 +23,6 @@ from canale.channel.models import (
     Image,
     Kind,
     Post,
-    State,
     Topic,
 )
 
@@ -166,7 +166,7 @@ def _alert(channel: Channel, wording: Wording, post: Post | None, errors: _Error
     if post is not None and post.all_clear_of_id == wording.all_clear_of:
         # It stays so when the alert has gone meanwhile.
         return post.all_clear_of
-    alerts = channel.posts.filter(kind=Kind.ALERT, state=State.PUBLISHED)
+    alerts = channel.posts.visible(timezone.now()).filter(kind=Kind.ALERT)
     alert = alerts.filter(pk=wording.all_clear_of).first()
     if alert is None:
         errors.add("all_clear_of", _("The alert to end was not found."))

@@ -53,12 +53,7 @@ function open(): void {
   source.onerror = lost;
   on("post", (told) => show(told, strings.newPost));
   on("correction", (told) => isShown(String(told.post)) && show(told, strings.corrected));
-  on("withdrawal", (told) => {
-    // The stream no longer says what was withdrawn; the open page knows.
-    const headline = document.querySelector(`#post-${told.post} h3`)?.textContent?.trim();
-    withdraw(String(told.post), strings.withdrawnNote);
-    announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
-  });
+  on("withdrawal", (told) => takeAway(String(told.post)));
   on("reactions", (told) => showCounts(String(told.post), told.counts ?? {}));
 }
 
@@ -84,6 +79,17 @@ async function show(told: Told, words: string): Promise<void> {
   announce(say(words, { headline: told.headline ?? "" }));
   const { endsAlert } = card;
   if (endsAlert && isShown(endsAlert)) await update(endsAlert);
+}
+
+async function takeAway(post: string): Promise<void> {
+  const known = document.getElementById("post-" + post);
+  // The stream no longer says what was withdrawn; the open page knows.
+  const headline = known?.querySelector("h3")?.textContent?.trim();
+  const endedAlert = known?.dataset["allClearOf"];
+  withdraw(post, strings.withdrawnNote);
+  announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
+  // An all-clear that is taken back: the alert holds again.
+  if (endedAlert && isShown(endedAlert)) await update(endedAlert);
 }
 
 async function update(post: string): Promise<Card | undefined> {

@@ -90,9 +90,15 @@ def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -
     city.correct(alert, text="A 4 metri")
     expect(page.locator(f"#pinned-{alert}")).to_contain_text("A 4 metri")
     expect(page.locator("#pinned article")).to_have_count(1)
-    city.publish("Il Po scende", kind="alert", all_clear_of=alert)
+    clear = city.publish("Il Po scende", kind="alert", all_clear_of=alert)
     expect(page.locator("#pinned")).to_be_hidden()
     expect(article(page, alert).locator(".over")).to_be_visible()
+    # The all-clear was a mistake: the danger is there again.
+    city.withdraw(clear)
+    expect(page.locator(f"#pinned #pinned-{alert}")).to_be_visible()
+    expect(article(page, alert).locator(".over")).to_have_count(0)
+    city.withdraw(alert)
+    expect(page.locator("#pinned")).to_be_hidden()
 
 
 def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserContext) -> None:

@@ -22,6 +22,7 @@ from canale.followers.invites import make_invite
 from canale.followers.models import ChannelCount
 from canale.public import views
 from canale.publishing import correct, drafts, publish, withdraw
+from canale.publishing.expire import expire_due
 from canale.publishing.wording import NewImage, Wording
 from canale.reactions.react import react
 
@@ -96,6 +97,18 @@ def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
     assert re.findall(r'id="pinned-(\d+)"', _text(f"/c/cremona/p/{in_force.pk}/card")) == [
         str(in_force.pk)
     ]
+
+
+def test_an_all_clear_outlives_its_own_page(city: Channel) -> None:
+    alert = _published(city, Wording("alert", "Piena", ""), 20 * DAY)
+    city.retention_days = 10
+    city.save()
+    _published(city, Wording("alert", "Cessata", "", all_clear_of=alert.pk), 19 * DAY)
+    assert expire_due(timezone.now()) == 1
+    page = _text("/")
+    assert "Piena" in page
+    assert f'id="pinned-{alert.pk}"' not in page
+    assert not alert.is_active_alert(timezone.now())
 
 
 def test_an_alert_in_force_stays_above_many_younger_posts(city: Channel) -> None:
