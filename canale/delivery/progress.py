@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from canale.channel.models import Post
+from canale.delivery.audience import shown
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.transports.registry import named
 
@@ -33,6 +34,15 @@ class TransportProgress:
     @property
     def failed(self) -> int:
         return self.gone + self.rejected + self.expired
+
+    @property
+    def accepted_shown(self) -> str:
+        """Beside what others did not want it is a breakdown: see audience.py."""
+        return shown(self.accepted, self.planned) if self.skipped else str(self.accepted)
+
+    @property
+    def skipped_shown(self) -> str:
+        return shown(self.skipped, self.planned)
 
     @property
     def settled(self) -> int:

@@ -28,6 +28,8 @@ from canale.channel.models import (
     State,
 )
 from canale.channel.text import excerpt, render_html
+from canale.delivery.audience import shown
+from canale.delivery.compose import BODY_LENGTH
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
@@ -36,8 +38,6 @@ from canale.publishing.wording import PostRefused
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
-# As canale.delivery.compose cuts it.
-NOTIFICATION_LENGTH = 240
 
 
 def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
@@ -85,10 +85,13 @@ def _line(post: Post, reactions: int) -> dict[str, object]:
     rows = list(post.broadcasts.all())
     newest = max((row.revision_id for row in rows), default=None)
     latest = [row for row in rows if row.revision_id == newest]
+    delivered = sum(row.accepted for row in latest)
+    planned = sum(row.planned for row in latest)
+    is_part = any(row.skipped for row in latest)
     return {
         "post": post,
-        "delivered": sum(row.accepted for row in latest),
-        "planned": sum(row.planned for row in latest),
+        "delivered": shown(delivered, planned) if is_part else delivered,
+        "planned": planned,
         "reactions": reactions,
     }
 
@@ -166,7 +169,7 @@ def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
         "kind": Kind(kind) if kind in Kind.values else Kind.NEWS,
         "headline": request.POST.get("headline", "")[: HEADLINE_LENGTH * 2],
         "html": render_html(text),
-        "summary": excerpt(text, NOTIFICATION_LENGTH),
+        "summary": excerpt(text, BODY_LENGTH),
         "place": request.POST.get("place", "")[:120],
         "is_all_clear": bool(request.POST.get("all_clear_of")),
     }

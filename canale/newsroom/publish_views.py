@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from canale.accounts.roles import may_publish, may_write
 from canale.channel.models import Channel, Kind, Post, State
 from canale.channel.text import excerpt
-from canale.delivery.audience import audience
+from canale.delivery.audience import audience, is_small_group, reach, shown
+from canale.delivery.compose import BODY_LENGTH
 from canale.delivery.progress import progress
 from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
-    NOTIFICATION_LENGTH,
     find_post,
     open_alerts,
     page_context,
@@ -50,11 +50,14 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             messages.info(request, _("It was published already."))
         return _to(post)
     topics = [topic.slug for topic in post.topics.all()]
+    told, all_addresses = audience(channel, post.kind, topics), reach(channel)
     context = page_context(request, channel) | {
         "post": post,
-        "audience": audience(channel, post.kind, topics),
+        "audience": told,
+        "audience_shown": shown(told, all_addresses),
+        "is_small_group": is_small_group(told, all_addresses),
         "visible_until": post.visible_end(timezone.now()),
-        "summary": excerpt(post.text, NOTIFICATION_LENGTH),
+        "summary": excerpt(post.text, BODY_LENGTH),
         "is_alert": post.kind == Kind.ALERT,
     }
     return render(request, "newsroom/confirm.html", context)
