@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import os
 import secrets
 import shutil
 import socket
 import ssl
 import stat
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from canale.bus import Bus, bus_for
@@ -30,6 +33,11 @@ PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.pu
 SECONDS = 5.0
 # When this version was made: a clock that is behind it is wrong.
 MADE = 1_764_000_000
+MOST_SKEW = 60
+TIME_MEND = (
+    "set the machine's time and keep it by NTP (timedatectl set-ntp true): posts come out and go "
+    "by it, and push services refuse a sender whose time is wrong"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, key, address, database, bus, front_end, limits]
+    checks: list[Check] = [clock, folder, key, address, database, vault, bus, front_end, limits]
     if not arguments.offline:
         checks.append(push_services)
     bad = 0
@@ -74,8 +82,7 @@ def clock() -> Iterator[Finding]:
     yield Finding(
         now > MADE,
         f"the clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime(now))} UTC",
-        "set the machine's time and keep it by NTP (timedatectl set-ntp true): "
-        "phones refuse notifications with a wrong time",
+        TIME_MEND,
     )
 
 
@@ -202,6 +209,31 @@ async def _lost_on_the_way(checked: Bus) -> str:
     return ""
 
 
+def vault() -> Iterator[Finding]:
+    """Another key than the one that sealed them opens no address, and every phone stays silent."""
+    from django.db import Error as DatabaseError
+
+    from canale.followers.models import Address
+    from canale.followers.vault import VaultError, open_sealed
+
+    try:
+        newest = Address.objects.order_by("-id").first()
+    except DatabaseError:
+        return  # Said above.
+    if newest is None:
+        return
+    try:
+        open_sealed(bytes(newest.sealed), newest.kind, newest.channel_id)
+        opens = True
+    except VaultError:
+        opens = False
+    yield Finding(
+        opens,
+        f"the secret key {'opens' if opens else 'does not open'} the followers' addresses",
+        "put back the secret-key of the backup that this database belongs to",
+    )
+
+
 def front_end() -> Iterator[Finding]:
     from django.conf import settings as django_settings
 
@@ -221,10 +253,11 @@ def limits() -> Iterator[Finding]:
 
 def push_services() -> Iterator[Finding]:
     context = ssl.create_default_context()
+    told: list[float] = []
     for host in PUSH_HOSTS:
         try:
             with socket.create_connection((host, 443), SECONDS) as line:
-                context.wrap_socket(line, server_hostname=host).close()
+                told += their_time(context.wrap_socket(line, server_hostname=host), host)
             yield Finding(True, f"{host} can be reached")
         except OSError as error:
             yield Finding(
@@ -232,3 +265,26 @@ def push_services() -> Iterator[Finding]:
                 f"{host} cannot be reached ({error})",
                 "let this machine open connections to port 443: notifications go through there",
             )
+    if told:
+        yield skew(time.time() - statistics.median(told))
+
+
+def their_time(line: socket.socket, host: str) -> list[float]:
+    """The far end's clock, in seconds since the epoch: none or one. Raises OSError."""
+    line.sendall(f"HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    answer = http.client.HTTPResponse(line, method="HEAD")
+    try:
+        answer.begin()
+        return [parsedate_to_datetime(answer.headers["date"]).timestamp()]
+    except (http.client.HTTPException, TypeError, ValueError):
+        return []
+
+
+def skew(seconds: float) -> Finding:
+    """A notification's token says until when it holds, by our clock."""
+    ahead = "ahead of" if seconds > 0 else "behind"
+    return Finding(
+        abs(seconds) < MOST_SKEW,
+        f"the clock is {abs(seconds):.0f} s {ahead} that of the push services",
+        TIME_MEND,
+    )

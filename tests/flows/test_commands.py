@@ -110,6 +110,18 @@ def test_check_tells_what_is_wrong_and_how_to_mend_it(module_site: Site) -> None
     assert f"chmod 600 {key}" in bad.stdout
 
 
+def test_check_knows_a_key_that_opens_nothing(tmp_path: Path) -> None:
+    with new_site(tmp_path, start=False) as site:
+        keys = {"p256dh": "x", "auth": "y"}
+        site.inside("follow", [{"endpoint": "https://push.example/1", "keys": keys}])
+        assert "key opens the followers' addresses" in run(site, "check", "--offline").stdout
+        site.environment["CANALE_SECRET_KEY"] = "another key of more than 32 characters"
+        done = run(site, "check", "--offline")
+        assert done.returncode == 1
+        assert "does not open the followers' addresses" in done.stdout
+        assert "secret-key of the backup" in done.stdout
+
+
 def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
     with new_site(tmp_path, init=False, start=False) as site:
         assert "is ready" in site.run("demo")

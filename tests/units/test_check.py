@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What `canale check` learns from outside."""
+
+from __future__ import annotations
+
+import socket
+from threading import Thread
+
+import pytest
+
+from canale.cli.check import MOST_SKEW, shown, skew, their_time
+
+
+def _answered(answer: bytes) -> list[float]:
+    ours, theirs = socket.socketpair()
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        asked.append(theirs.recv(4096))
+        theirs.sendall(answer)
+        theirs.close()
+
+    server = Thread(target=serve)
+    server.start()
+    with ours:
+        told = their_time(ours, "push.example")
+    server.join(5)
+    assert asked[0].startswith(b"HEAD / HTTP/1.1\r\nHost: push.example\r\n")
+    return told
+
+
+def test_the_far_ends_clock_is_read() -> None:
+    answer = b"HTTP/1.1 404 Not Found\r\nDate: Thu, 01 Jan 1970 00:01:40 GMT\r\n\r\n"
+    assert _answered(answer) == [100.0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nDate: x\r\n\r\n"],
+)
+def test_who_tells_no_time_is_reached_all_the_same(answer: bytes) -> None:
+    assert _answered(answer) == []
+
+
+def test_a_wrong_clock_is_told_with_the_way_to_mend_it() -> None:
+    assert skew(MOST_SKEW - 1.0).ok
+    said = shown(skew(-7200.0))
+    assert said.startswith("WRONG    the clock is 7200 s behind")
+    assert "NTP" in said
