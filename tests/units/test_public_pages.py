@@ -9,6 +9,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -16,14 +17,17 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image as Picture
 
+from canale.api.readers import COOKIE_SECONDS
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.followers.invites import make_invite
-from canale.followers.models import ChannelCount
+from canale.followers.models import Address, ChannelCount, Follower, Invite
+from canale.followers.readers import COOKIE
 from canale.public import views
 from canale.publishing import correct, drafts, publish, withdraw
 from canale.publishing.expire import expire_due
 from canale.publishing.wording import NewImage, Wording
+from canale.reactions.models import Reaction
 from canale.reactions.react import react
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -278,3 +282,32 @@ def test_no_page_knows_its_reader(city: Channel) -> None:
         assert "csrf" not in answer.content.decode().lower()
         if answer.status_code == 200:
             assert answer.content == _get(path).content
+
+
+# Each column that says something of a reader, and the words of the notice that own up to it.
+NOTICE = {
+    Follower: {
+        "token_hash": "impronta calcolata con una chiave",
+        "language": "lingua",
+        "muted": "silenzioso",
+        "by_invite": "se sei arrivato con un invito",
+        "followed_on": "il giorno in cui ti sei iscritto",
+        "topics": "argomenti",
+    },
+    Address: {"kind": "servizio di notifica", "sealed": "cifrato", "fingerprint": "cifrato"},
+    Reaction: {"token_hash": "impronta di quel numero casuale", "emoji": "La tua emoji"},
+    Invite: {"code": "Un codice", "created_on": "il giorno in cui è nato", "joined": "quante"},
+}
+
+
+def test_the_privacy_notice_is_true_to_the_tables(city: Channel) -> None:
+    page = _text("/privacy")
+    for model, words in NOTICE.items():
+        fields = [*model._meta.fields, *model._meta.many_to_many]
+        own = {field.name for field in fields if field.name != "id" and not field.many_to_one}
+        assert own == set(words), model
+        for said in words.values():
+            assert said in page
+    assert f"{COOKIE}, HttpOnly, al massimo {COOKIE_SECONDS // 86_400} giorni" in page
+    assert f"{settings.LANGUAGE_COOKIE_NAME}, un anno" in page
+    assert f"al massimo dopo {city.retention_days} giorni" in page
