@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -247,6 +248,18 @@ def test_the_language_is_chosen_by_a_link(city: Channel) -> None:
     assert '<html lang="en">' in page
     assert "Privacy notice" in page
     assert _get("/privacy?lang=xx").status_code == 200
+
+
+def test_a_page_in_english_says_that_the_city_writes_italian(city: Channel) -> None:
+    post = _published(city, replace(_news("Mercato", "Sabato"), topics=("strade",)))
+    correct.correct(post, _news("Mercato", "Domenica"), note="Il giorno", by="cli")
+    in_english = _text("/", "en")
+    for words in ("Mercato", "<p>Domenica", "Il giorno", "Comune di Cremona", "Notizie"):
+        assert f' lang="it">{words}' in in_english, words
+    assert 'lang="it"' not in _text("/").split("<main", 1)[1]
+    withdraw.withdraw(post, reason="Errore", by="cli")
+    gone = _get(f"/c/cremona/p/{post.pk}", "en").content.decode()
+    assert '<span lang="it">Errore' in gone
 
 
 @pytest.mark.django_db

@@ -7,10 +7,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from canale.channel.days import written
 
@@ -26,6 +28,15 @@ def icon(name: str, css: str = "") -> SafeString:
         f" {css}" if css else "",
         name,
     )
+
+
+@register.simple_tag
+def city_lang() -> SafeString:
+    """For what the city wrote: its language, where the page around it speaks another one, so that
+    a screen reader does not read Italian as if it were English (WCAG 3.1.2)."""
+    if get_language() == settings.LANGUAGE_CODE:
+        return SafeString("")
+    return format_html(' lang="{}"', settings.LANGUAGE_CODE)
 
 
 @register.filter
