@@ -54,6 +54,13 @@ def test_a_page_is_stored_by_nobody_without_asking(module_site: Site) -> None:
     assert (head.status_code, head.text) == (200, "")
 
 
+def test_the_service_worker_is_answered_from_memory(module_site: Site) -> None:
+    script = httpx.get(f"{module_site.url}/sw.js")
+    assert (script.status_code, script.headers["cache-control"]) == (200, "no-cache")
+    etag = {"If-None-Match": script.headers["etag"]}
+    assert httpx.get(f"{module_site.url}/sw.js", headers=etag).status_code == 304
+
+
 def test_a_forged_host_leads_nowhere(module_site: Site) -> None:
     forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     for path in ("/", f"/c/{HANDLE}/feed.atom", "/newsroom/", "/manifest.webmanifest"):

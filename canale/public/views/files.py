@@ -196,8 +196,10 @@ def _icon(channel: Channel, name: str, purpose: str) -> dict[str, str]:
     }
 
 
+@stored
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """From the root, as it may only rule over what lies below it."""
+    """From the root, as it may only rule over what lies below it. Browsers ask for it at every
+    page: kept as a page is."""
     try:
         script = SERVICE_WORKER.read_bytes()
     except FileNotFoundError:
@@ -205,7 +207,8 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Service-Worker-Allowed"] = "/"
-    return response
+    channel = default_channel()
+    return response if channel is None else belongs_to(response, channel, None)
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
