@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site, wait_until
 from tests.standins.push_service import Behaviour, PushService
 
 # A loopback address of its own, so that finding it anywhere means that it was kept.
 CITIZEN = "127.7.7.7"
+EVENT = {"kind": "event", "starts_at": "2099-05-01T18:00:00+02:00"}
 
 
 @pytest.fixture
@@ -55,18 +57,33 @@ def test_nothing_kept_or_shown_leads_to_a_person(city: Site, push: PushService) 
     other.post(f"/api/v1/channels/{HANDLE}/followers", json={**body, "push": broken})
     push.behave(Behaviour(status=403), broken["endpoint"])
     token = city.token()
-    post = city.post(token, headline="Riservatezza", text="Testo")
-    wait_until(lambda: city.inside("counts", int(str(post["id"])))[0]["finished"])
+    post = int(str(city.post(token, headline="Riservatezza", text="Testo", **EVENT)["id"]))
+    gone = int(str(city.post(token, headline="Ritirato")["id"]))
+    wait_until(lambda: all(city.inside("counts", n)[0]["finished"] for n in (post, gone)))
+    invited = browser.post(f"/api/v1/channels/{HANDLE}/invites", json={})
     answers += [
-        browser.put(f"/api/v1/posts/{post['id']}/reaction", json={"emoji": "👍"}),
-        browser.post(f"/api/v1/channels/{HANDLE}/invites", json={}),
+        browser.put(f"/api/v1/posts/{post}/reaction", json={"emoji": "👍"}),
+        browser.put(f"/api/v1/posts/{gone}/reaction", json={"emoji": "👍"}),
+        invited,
         browser.get("/api/v1/me"),
     ]
-    for path in _public_paths(int(str(post["id"]))):
+    reason = {"reason": "Errore"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    httpx.request("DELETE", f"{city.api}/posts/{gone}", json=reason, headers=bearer)
+    invite = urlsplit(invited.json()["url"]).path
+    for path in (*_public_paths(post, gone), invite, f"{invite}/qr.svg"):
         answers.append(browser.get(path))
+    with Reader(f"{city.url}/live/{HANDLE}", last_event_id=0) as reader:
+        reader.wait_for("withdrawal", gone)
+        told = str(reader.told)
+    assert {answer.status_code for answer in answers} == {200, 201, 302, 404, 410, 422}
     kept = city.inside("dump")
     log = city.log()
-    shown = "\n".join(answer.text + _headers(answer) for answer in answers)
+    shown = "\n".join([told, *(answer.text + _headers(answer) for answer in answers)])
+    # Where each would show if it did.
+    assert "Riservatezza" in kept
+    assert "Riservatezza" in shown
+    assert f"{push.origin}: 403" in log
 
     secrets = {"the reader's cookie": cookie}
     for number, given in enumerate((subscription, broken)):
@@ -90,9 +107,10 @@ def _headers(answer: httpx.Response) -> str:
     return str(kept)
 
 
-def _public_paths(post: int) -> list[str]:
+def _public_paths(post: int, gone: int) -> list[str]:
     pages = ["", "feed.atom", "feed.rss", "feed.json", "qr.svg", "qr.png", "poster.pdf"]
-    pages += [f"p/{post}", f"p/{post}/card"]
+    pages += [f"p/{post}", f"p/{post}/card", f"p/{post}.ics", f"p/{gone}", f"p/{gone}/card"]
+    pages += [f"older?before={post}", "avatar-192", "manifest.webmanifest"]
     return [
         "/",
         *(f"/c/{HANDLE}/{page}" for page in pages),
@@ -100,6 +118,9 @@ def _public_paths(post: int) -> list[str]:
         "/legal",
         "/accessibility",
         "/media-policy",
+        "/offline",
+        "/favicon.ico",
+        "/robots.txt",
         "/manifest.webmanifest",
         "/sw.js",
         f"/api/v1/channels/{HANDLE}",
