@@ -259,15 +259,6 @@ class Firefox:
         )
         return next(each for each in self.notifications() if each["title"] == title)
 
-    def wait_for_notifications(self, count: int, timeout: float = 15.0) -> list[dict[str, Any]]:
-        """Wait until exactly that many are shown."""
-        self.wait_for(
-            "navigator.serviceWorker.ready.then(r => r.getNotifications())"
-            f".then(all => all.length === {count})",
-            timeout,
-        )
-        return self.notifications()
-
     def command(self, method: str, timeout: float = COMMAND_TIMEOUT, /, **params: Any) -> Any:
         """Send one BiDi command and give its result. Raises BrowserError, TimeoutError."""
         assert self._socket is not None, "the browser is not running"
