@@ -28,7 +28,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_htmx",
     "canale.channel",
     "canale.followers",
     "canale.reactions",
@@ -57,7 +56,6 @@ MIDDLEWARE = [
     "canale.newsroom.middleware.StaffSignedIn",
     "canale.newsroom.middleware.StaffMessages",
     "allauth.account.middleware.AccountMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "canale.urls"
 TEMPLATES = [
@@ -148,7 +146,6 @@ LOGGING = {
         # carry an invite's code.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "ERROR"},
-        "httpx": {"level": "WARNING"},
     },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []
