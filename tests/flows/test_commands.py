@@ -132,7 +132,11 @@ def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
             assert words in page
         assert "Concerto gratuito" not in page
         posts = httpx.get(f"{site.api}/channels/demo/posts").json()["posts"]
-        assert sum(sum(post["reactions"].values()) for post in posts) > 100
+        assert {post["kind"] for post in posts} == {"news", "event", "deadline", "service", "alert"}
+        assert any(post["all_clear_of"] for post in posts)
+        images = [image for post in posts for image in post["images"]]
+        assert {httpx.get(image["large"]).status_code for image in images} == {200}
+        assert sum(sum(post["reactions"].values()) for post in posts) > 200
         assert site.inside("rows")["followers_address"] == 0
 
 
