@@ -88,8 +88,10 @@ class StreamFollower:
         await self._open_channels()
         loop = asyncio.get_running_loop()
         events = await loop.run_in_executor(self._thread, self._read_new)
-        # Pages are forgotten first: who is told of a post and asks for it gets it.
-        for handle in {event.channel.handle for event in events}:
+        # Pages are forgotten first: who is told of a post and asks for it gets it. Counts alone
+        # cost no page: each opens the stream at its own number, and is told the newest.
+        news = (event for event in events if event.kind != LiveEvent.Kind.REACTIONS)
+        for handle in {event.channel.handle for event in news}:
             self._forget_pages(handle)
         for event in events:
             if event.kind == LiveEvent.Kind.WITHDRAWAL:

@@ -73,10 +73,8 @@ export function showCounts(post: string, counts: Counts): void {
   if (!mark.asking) show(post);
 }
 
-/** After a post's card was replaced: its counts are the newest. */
+/** After a post's card was replaced: what the stream has told is newer than what is written in it. */
 export function remark(post: string): void {
-  const mark = markOf(post);
-  delete mark.counts;
   show(post);
 }
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -213,6 +214,21 @@ def test_reactions_are_counted_live_and_one_for_each_reader(city: Site, token: s
             lambda: stream.wait_for("reactions", number).data["counts"] == {"👍": 1, "👏": 1}
         )
     assert readers[2].get(f"{city.api}/me").json()["reactions"] == {str(number): "👍"}
+
+
+def test_a_page_from_memory_is_told_the_counts_since_by_the_stream(city: Site, token: str) -> None:
+    number = int(str(city.post(token, headline="Con reazioni")["id"]))
+    with Reader(f"{city.url}/live/{HANDLE}") as stream:
+        wait_until(lambda: "Con reazioni" in httpx.get(city.channel).text)
+        page = httpx.get(city.channel)
+        httpx.put(f"{city.api}/posts/{number}/reaction", json={"emoji": "👍"})
+        stream.wait_for("reactions", number)
+    again = httpx.get(city.channel)
+    assert again.headers["etag"] == page.headers["etag"]
+    live_id = re.search(r'data-live-id="(\d+)"', again.text)
+    assert live_id
+    with Reader(f"{city.url}/live/{HANDLE}", last_event_id=int(live_id[1])) as stream:
+        assert stream.wait_for("reactions", number).data["counts"] == {"👍": 1}
 
 
 def test_forget_me_leaves_nothing(city: Site, token: str, push: PushService) -> None:
