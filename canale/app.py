@@ -20,6 +20,7 @@ from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection
 
+from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
 from canale.delivery.engines.local import WorkerPool
 from canale.live.follow import StreamFollower, backlog
@@ -27,13 +28,20 @@ from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
+from canale.net.whole_bodies import WholeBodies
 from canale.public.page_store import PageStore
 from canale.publishing.scheduler import Scheduler
 from canale.settings import settings
 
 if TYPE_CHECKING:
     from a2wsgi.wsgi_typing import WSGIApp
-    from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
+    from asgiref.typing import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGISendCallable,
+        HTTPScope,
+        Scope,
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -130,13 +138,19 @@ async def serve(listener: socket.socket) -> None:
     hub = Hub(backlog, client_limit=CLIENT_PAGES if settings.rate_limits else None)
     pool = WorkerPool(settings.workers)
     wsgi = cast("WSGIApp", get_wsgi_application())
-    django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS)
-    pages = PageStore(cast("ASGI3Application", django))
+    # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
+    django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
+    pages = PageStore(WholeBodies(cast("ASGI3Application", django), _is_known))
     bus = bus_for(settings)
     server = _server(hub, Site(pages, pool, bus))
     _stop_on_signals(server)
     async with _stream(hub, pages, bus), _workers(pool), _scheduler():
         await server.serve(sockets=[listener])
+
+
+def _is_known(scope: HTTPScope) -> bool:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return may_send_files(scope["path"], headers)
 
 
 def _server(hub: Hub, site: Site) -> Server:

@@ -146,6 +146,8 @@ LOGGING = {
         # carry an invite's code.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "ERROR"},
+        # A forged host would write a page of traceback for each request.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, unquote
 
 import httptools
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from canale.live.hub import Connection, Hub
+from canale.net.patient_http import PatientProtocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -71,7 +71,7 @@ def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> A
     return Answer(status.value, [*common, *headers], body)
 
 
-class LiveProtocol(HttpToolsProtocol):
+class LiveProtocol(PatientProtocol):
     """uvicorn's protocol with a hub; `live_protocol(hub)` makes the class to give to uvicorn."""
 
     hub: ClassVar[Hub]
@@ -182,6 +182,7 @@ class LiveProtocol(HttpToolsProtocol):
         if self.live is None or not self.live_complete or answering or self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
+        self.end_timers()
         self.flow.resume_reading()
         self.connections.discard(self)
         live, self.live = self.live, None

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import brotli
 from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language_from_request
+
+from canale.settings import settings
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -47,8 +49,8 @@ CHANNEL_HEADER = b"x-canale-channel"
 UNTIL_HEADER = b"x-canale-until"
 # Not ours to answer from memory: they know the reader, or are files.
 PERSONAL = ("/newsroom", "/api/", "/static/")
-# What a public page may depend on; everything else of a request stays outside.
-KEPT_HEADERS = {b"host", b"x-forwarded-proto", b"accept-language"}
+# Nothing of the channel is told, or made, by writing to one of its pages.
+METHODS = ("GET", "HEAD")
 STORED_BYTES = 128 * 2**20
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
@@ -128,8 +130,11 @@ class PageStore:
     async def __call__(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        if scope["method"] not in ("GET", "HEAD") or scope["path"].startswith(PERSONAL):
+        if scope["path"].startswith(PERSONAL):
             await self._render(scope, receive, send)
+            return
+        if scope["method"] not in METHODS:
+            await _not_allowed(send)
             return
         wanted = dict(scope["headers"])
         page = await self._page(scope, wanted)
@@ -137,6 +142,8 @@ class PageStore:
 
     async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
         key, exact = _key(scope, wanted)
+        if exact:
+            scope = {**scope, "query_string": f"lang={key[2]}".encode() if key[2] else b""}
         page = self._pages.get(key)
         if page is not None and self._clock() < page.until:
             self._pages.move_to_end(key)
@@ -179,6 +186,16 @@ class PageStore:
             self._bytes -= page.size
 
 
+async def _not_allowed(send: ASGISendCallable) -> None:
+    allow = (b"allow", ", ".join(METHODS).encode())
+    headers = [allow, (b"content-length", b"0"), (b"cache-control", b"no-store")]
+    status = int(HTTPStatus.METHOD_NOT_ALLOWED)
+    await send(
+        {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
+    )
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def _key(scope: HTTPScope, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
     """The key of a request, and whether the request is no more than its key.
 
@@ -211,13 +228,13 @@ def _language(cookie: bytes, accepted: bytes) -> str:
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:
-    """The request as everybody with this key sends it."""
+    """The request as everybody with this key sends it: by no host that one of them chose."""
+    own = urlsplit(settings.base_url)
     headers: Headers = [
-        (name, value)
-        for name, value in scope["headers"]
-        if name in KEPT_HEADERS and name != b"accept-language"
+        (b"host", own.netloc.encode()),
+        (b"x-forwarded-proto", own.scheme.encode()),
+        (b"accept-language", key[1].encode()),
     ]
-    headers.append((b"accept-language", key[1].encode()))
     return {**scope, "method": "GET", "headers": headers, "client": None}
 
 

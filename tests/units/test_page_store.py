@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 
 from canale.public import page_store
 from canale.public.page_store import PageStore, stored
+from canale.settings import settings
 
 TEXT = "Strada chiusa per lavori. " * 60
 Headers = dict[bytes, bytes]
@@ -226,11 +227,18 @@ def test_a_view_learns_nothing_about_who_reads() -> None:
             PageStore(app),
             cookie="canale_follower=secret",
             user_agent="Phone",
+            host="evil.example",
+            x_forwarded_proto="gopher",
             x_forwarded_for="192.0.2.7",
             referer="https://example.org/",
         )
         assert app.seen[0]["client"] is None
-        assert {name for name, _ in app.seen[0]["headers"]} == {b"accept-language"}
+        headers = dict(app.seen[0]["headers"])
+        assert headers.keys() == {b"host", b"x-forwarded-proto", b"accept-language"}
+        assert settings.base_url.encode() == b"%b://%b" % (
+            headers[b"x-forwarded-proto"],
+            headers[b"host"],
+        )
 
     run(flow)
 

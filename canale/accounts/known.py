@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who may send files, told from the first lines of a request, before any of them is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+
+from django.conf import settings as django_settings
+from django.contrib.auth import SESSION_KEY
+from django.db import close_old_connections
+
+from canale.accounts import setup, tokens
+
+SETUP = "/newsroom/setup/"
+
+
+def may_send_files(path: str, headers: Mapping[str, str]) -> bool:
+    """A person who is signed in, a program with a token, or who holds the set-up link. ``headers``
+    have lower-case names. What they may do is decided later."""
+    close_old_connections()
+    try:
+        return (
+            _is_program(headers.get("authorization", ""))
+            or _is_signed_in(headers.get("cookie", ""))
+            or (path.startswith(SETUP) and setup.is_open(path.removeprefix(SETUP).rstrip("/")))
+        )
+    finally:
+        close_old_connections()
+
+
+def _is_program(authorization: str) -> bool:
+    scheme, _, secret = authorization.partition(" ")
+    return scheme.lower() == "bearer" and tokens.find(secret.strip()) is not None
+
+
+def _is_signed_in(cookie: str) -> bool:
+    try:
+        found = SimpleCookie(cookie).get(django_settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return False
+    if found is None:
+        return False
+    store = import_module(django_settings.SESSION_ENGINE).SessionStore
+    return SESSION_KEY in store(found.value)

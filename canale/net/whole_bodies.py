@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A request reaches the application when it is whole.
+
+Behind us a request holds one of a few threads. A body that trickles in, or never ends, is waited
+for here, where waiting costs nothing; and only people and programs that we know may send much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asgiref.typing import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGIReceiveEvent,
+        ASGISendCallable,
+        HTTPScope,
+        Scope,
+    )
+
+# Any form or call of a citizen, several times over.
+STRANGER_BYTES = 64 * 1024
+STRANGER_SECONDS = 20.0
+# Ten images of 15 MB, and the words about them; from a phone, between two signs of life.
+KNOWN_BYTES = 155 * 2**20
+KNOWN_SECONDS = 30.0
+IN_MEMORY = 2**20
+PART = 256 * 1024
+
+Kept = SpooledTemporaryFile[bytes]
+
+
+class TooLarge(Exception):  # noqa: N818
+    """More than there is room for."""
+
+
+class Left(Exception):  # noqa: N818
+    """The client went away."""
+
+
+class WholeBodies:
+    """An ASGI app in front of another. ``is_known`` says, in a thread, whether a request comes
+    from somebody who may send files."""
+
+    def __init__(self, app: ASGI3Application, is_known: Callable[[HTTPScope], bool]) -> None:
+        self._app = app
+        self._is_known = is_known
+        self._threads = ThreadPoolExecutor(1, "is-known")
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        declared = _declared(scope) if scope["type"] == "http" else 0
+        if scope["type"] != "http" or declared == 0:
+            await self._app(scope, receive, send)
+            return
+        known = (declared is None or declared > STRANGER_BYTES) and await self._knows(scope)
+        if declared is not None and declared > (KNOWN_BYTES if known else STRANGER_BYTES):
+            # Its length alone makes the application refuse it, each part in its own words.
+            await self._app(scope, _Nothing(receive), send)
+            return
+        with SpooledTemporaryFile(IN_MEMORY) as kept:
+            try:
+                await (_read_known(receive, kept) if known else _read_stranger(receive, kept))
+            except TooLarge:
+                await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            except TimeoutError:
+                await _refuse(send, HTTPStatus.REQUEST_TIMEOUT)
+            except Left:
+                pass
+            else:
+                size = kept.tell()
+                kept.seek(0)
+                await self._app(_of_size(scope, size), _Again(kept, size, receive), send)
+
+    async def _knows(self, scope: HTTPScope) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._is_known, scope)
+
+
+def _declared(scope: HTTPScope) -> int | None:
+    """The body's length as it was announced; None when only its end will tell."""
+    said = dict(scope["headers"])
+    if b"transfer-encoding" in said:
+        return None
+    return int(said.get(b"content-length", b"0"))
+
+
+async def _read_stranger(receive: ASGIReceiveCallable, kept: Kept) -> None:
+    async with asyncio.timeout(STRANGER_SECONDS):
+        while await _read_part(receive, kept, STRANGER_BYTES):
+            pass
+
+
+async def _read_known(receive: ASGIReceiveCallable, kept: Kept) -> None:
+    more = True
+    while more:
+        async with asyncio.timeout(KNOWN_SECONDS):
+            more = await _read_part(receive, kept, KNOWN_BYTES)
+
+
+async def _read_part(receive: ASGIReceiveCallable, kept: Kept, room: int) -> bool:
+    """Whether there is more. Raises TooLarge, Left."""
+    event = await receive()
+    if event["type"] != "http.request":
+        raise Left
+    kept.write(event["body"])
+    if kept.tell() > room:
+        raise TooLarge
+    return event["more_body"]
+
+
+def _of_size(scope: HTTPScope, size: int) -> HTTPScope:
+    """With its length, whatever way it came."""
+    framing = (b"content-length", b"transfer-encoding")
+    headers = [(name, value) for name, value in scope["headers"] if name not in framing]
+    return {**scope, "headers": [*headers, (b"content-length", str(size).encode())]}
+
+
+class _Again:
+    """Gives the application what was received."""
+
+    def __init__(self, kept: Kept, size: int, receive: ASGIReceiveCallable) -> None:
+        self._kept = kept
+        self._left = size
+        self._receive = receive
+        self._ended = False
+
+    async def __call__(self) -> ASGIReceiveEvent:
+        if self._ended:
+            return await self._receive()
+        part = self._kept.read(PART)
+        self._left -= len(part)
+        self._ended = self._left <= 0
+        return {"type": "http.request", "body": part, "more_body": not self._ended}
+
+
+class _Nothing:
+    """Gives the application no body."""
+
+    def __init__(self, receive: ASGIReceiveCallable) -> None:
+        self._receive = receive
+        self._asked = False
+
+    async def __call__(self) -> ASGIReceiveEvent:
+        if self._asked:
+            return {"type": "http.disconnect"}
+        self._asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _refuse(send: ASGISendCallable, status: HTTPStatus) -> None:
+    headers = [
+        (b"connection", b"close"),
+        (b"content-length", b"0"),
+        (b"cache-control", b"no-store"),
+    ]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status.value,
+            "headers": headers,
+            "trailers": False,
+        }
+    )
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A handful of connections that mean no good do not shut the channel for the others."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.site import HANDLE, Site, new_site
+
+# More than the threads that Django answers in.
+LINES = 12
+LOGIN = "/newsroom/accounts/login/"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with new_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def lines(site: Site, request: bytes, number: int = LINES) -> Iterator[list[socket.socket]]:
+    """Open connections that have sent `request`, and take nothing of the answer."""
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for _ in range(number):
+            line = stack.enter_context(socket.socket())
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            line.connect(("127.0.0.1", site.port))
+            line.settimeout(10)
+            line.sendall(request)
+            opened.append(line)
+        yield opened
+
+
+def answers(site: Site) -> bool:
+    """Of a page that is not in the store: Django must render it."""
+    return httpx.get(f"{site.api}/channels/{HANDLE}/posts", timeout=8).status_code == 200
+
+
+def post(path: str, length: int, more: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}"
+    return f"{head}Content-Length: {length}\r\n\r\n{{".encode()
+
+
+@pytest.mark.parametrize("path", [f"/api/v1/channels/{HANDLE}/followers", LOGIN])
+def test_bodies_that_trickle_in_keep_nobody_waiting(site: Site, path: str) -> None:
+    with lines(site, post(path, 1000)):
+        assert answers(site)
+
+
+def test_readers_who_do_not_read_keep_nobody_waiting_then_or_later(site: Site) -> None:
+    page = httpx.get(site.url + LOGIN).text
+    style = page.split('rel="stylesheet" href="')[1].split('"')[0]
+    request = f"GET {style} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with lines(site, request * 200):
+        assert answers(site)
+    assert answers(site)
+    assert "Traceback" not in site.log()
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000,
+        b"GET / HTTP/1.1\r\na: " + b"b" * 200_000,
+        b"GET /" + b"a" * 200_000,
+        b"POST /api/v1/me HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        + b"a: b\r\n" * 20_000,
+    ],
+    ids=["lines", "line", "address", "trailer"],
+)
+def test_a_head_without_end_is_not_kept(site: Site, endless: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), 10) as line:
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            line.sendall(endless)
+            while part := line.recv(4096):
+                answer += part
+        assert answer == b"" or b" 400 " in answer.split(b"\r\n")[0]
+
+
+def test_what_a_stranger_sends_has_an_end(site: Site) -> None:
+    chunk = b"%x\r\n%b\r\n" % (2**16, b"x" * 2**16)
+    request = b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), 10) as line:
+        line.sendall(request % LOGIN.encode() + chunk * 4)
+        assert b" 413 " in line.recv(4096).split(b"\r\n")[0]
+
+
+def test_a_call_may_come_in_chunks(site: Site) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'{"language"'
+        yield b':"en"}'
+
+    headers = {"Content-Type": "application/json"}
+    url = f"{site.api}/channels/{HANDLE}/followers"
+    answer = httpx.post(url, content=body(), headers=headers)
+    assert (answer.status_code, answer.json()["language"]) == (201, "en")
+
+
+def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
+    """Who asks first has the page rendered for all who ask at the same moment."""
+    for path in ("/privacy", f"/c/{HANDLE}/", "/legal?" + "v=1&" * 1_001):
+        assert httpx.get(site.url + path, headers={"Host": "a b"}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_a_page_is_only_read(site: Site, method: str) -> None:
+    answer = httpx.request(method, site.channel)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_a_line_that_says_nothing_is_closed(site: Site) -> None:
+    """In the end: the test waits as long as the server does."""
+    with socket.create_connection(("127.0.0.1", site.port)) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nHost:")
+        line.settimeout(40)
+        assert line.recv(100) == b""
