@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -16,6 +18,13 @@ LARGEST_BYTES = 15 * 2**20
 LARGEST_PIXELS = 50_000_000
 # No SVG and no PDF: they are programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+# What Pillow's decoders raise for files that are not what they say.
+DAMAGED = (
+    OSError, ValueError, SyntaxError, ArithmeticError, RuntimeError, EOFError, LookupError,
+    TypeError, struct.error,
+)  # fmt: skip
+# Decoded at a time, in this process: one of 50 million pixels takes several hundred megabytes.
+DECODERS = threading.BoundedSemaphore(2)
 SMALL, LARGE, SHARE = 480, 1600, 1200
 AVATAR_SIZES = (64, 192, 512)
 # Of a maskable icon the middle 80 % is safe: https://www.w3.org/TR/appmanifest/#icon-masks
@@ -58,8 +67,10 @@ def prepare_image(data: bytes) -> PreparedImage:
 
     Raises ImageRefused.
     """
-    picture = _decoded(data)
-    large = _webp("large", _within(picture, LARGE))
+    with DECODERS:
+        # What follows needs no more than the largest size.
+        picture = _within(_decoded(data), LARGE)
+    large = _webp("large", picture)
     small = _webp("small", _within(picture, SMALL))
     share = _jpeg("share", _within(picture, SHARE))
     return PreparedImage(large.width, large.height, (small, large, share))
@@ -67,11 +78,13 @@ def prepare_image(data: bytes) -> PreparedImage:
 
 def prepare_avatar(data: bytes) -> PreparedImage:
     """The middle square in sizes ``64``, ``192``, ``512`` and ``maskable``. Raises ImageRefused."""
-    picture = _decoded(data)
-    if min(picture.size) < AVATAR_SIZES[0]:
-        message = _("The image is too small: at least %(size)d pixels.") % {"size": AVATAR_SIZES[0]}
-        raise ImageRefused("too-small", message)
-    return _avatar(_flat(picture))
+    with DECODERS:
+        picture = _decoded(data)
+        if min(picture.size) < AVATAR_SIZES[0]:
+            message = _("The image is too small: at least %(size)d pixels.")
+            raise ImageRefused("too-small", message % {"size": AVATAR_SIZES[0]})
+        picture = _square(_flat(picture), AVATAR_SIZES[-1])
+    return _avatar(picture)
 
 
 def draw_avatar(name: str) -> PreparedImage:
@@ -114,7 +127,7 @@ def _decoded(data: bytes) -> Image.Image:
         ) from None
     except Image.DecompressionBombError:
         raise _too_large() from None
-    except (OSError, ValueError, SyntaxError, ArithmeticError):
+    except DAMAGED:
         raise ImageRefused("broken", _("The image is damaged: save it again and retry.")) from None
 
 

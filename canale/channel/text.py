@@ -63,7 +63,8 @@ _BULLET = re.compile(r"^[-*•] +(.*)$")
 _NUMBER = re.compile(r"^(\d{1,3})[.)] +(.*)$")
 _QUOTE = re.compile(r"^> ?(.*)$")
 _LINK = re.compile(
-    r"(?P<web>(?:https?://|www\.)[^\s<>\"]+)"
+    # No backslash: browsers read it as a slash, and we would show another host than they open.
+    r"(?P<web>(?:https?://|www\.)[^\s<>\"\\]+)"
     r"|(?P<mail>(?<![\w.+-])[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4})",
     re.IGNORECASE,
 )

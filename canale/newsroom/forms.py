@@ -46,6 +46,8 @@ class MomentField(forms.DateTimeField):
         except ValidationError:
             said = _("This moment does not exist, or is there twice: check the date and the hour.")
             raise ValidationError(said) from None
+        except OverflowError:
+            raise ValidationError(_("Check the year.")) from None
         return cleaned
 
 

@@ -27,6 +27,10 @@ from canale.channel.models import (
 )
 
 PLACE_LENGTH = 120
+YEARS = range(2000, 2101)
+# Embeddings, overrides and isolates of the bidirectional algorithm (UAX 9): with them a link can be
+# made to read as another. Right-to-left text needs none of them.
+REORDERING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,14 @@ def _tidy(wording: Wording) -> Wording:
 
 
 def printable(text: str) -> str:
-    """Without control characters and halves of surrogate pairs, which no database takes."""
+    """Without control characters and halves of surrogate pairs, which no database takes, and
+    without what lets a line say another thing than it shows."""
     text = unicodedata.normalize("NFC", text)
     return "".join(
-        char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs")
+        char
+        for char in text
+        if char in "\n\t"
+        or (unicodedata.category(char) not in ("Cc", "Cs") and char not in REORDERING)
     )
 
 
@@ -147,8 +155,18 @@ def _check_times(wording: Wording, errors: _Errors) -> None:
         errors.add("starts_at", _("Say when the event begins."))
     if wording.kind == Kind.DEADLINE and wording.starts_at is None:
         errors.add("starts_at", _("Say when the deadline is."))
+    _check_year(wording.starts_at, "starts_at", errors)
+    _check_year(wording.ends_at, "ends_at", errors)
+    if errors:
+        return
     if wording.starts_at and wording.ends_at and wording.ends_at < wording.starts_at:
         errors.add("ends_at", _("The end comes before the start."))
+
+
+def _check_year(moment: datetime | None, field: str, errors: _Errors) -> None:
+    """At the ends of the calendar the hour before or after does not exist; pages need both."""
+    if moment is not None and moment.year not in YEARS:
+        errors.add(field, _("Check the year."))
 
 
 def _topics(channel: Channel, wording: Wording, errors: _Errors) -> list[Topic]:

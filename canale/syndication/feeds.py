@@ -55,7 +55,7 @@ def _written(
             unique_id_is_permalink=True,
             pubdate=post.published_at,
             updateddate=post.corrected_at or post.published_at,
-            categories=[topic.name for topic in post.topics.all()],
+            categories=[_clean(topic.name) for topic in post.topics.all()],
             enclosures=_enclosures(post, shared),
         )
     text: str = feed.writeString("utf-8")

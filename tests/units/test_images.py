@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -101,6 +102,17 @@ def test_hostile_uploads_are_refused(data: bytes, code: str) -> None:
         prepare_image(data)
     assert refused.value.code == code
     assert refused.value.message
+
+
+def test_a_damaged_picture_of_any_format_is_refused() -> None:
+    """libavif's errors, unlike the other decoders', are RuntimeErrors."""
+    out = io.BytesIO()
+    Image.effect_mandelbrot((90, 70), (-2, -1, 1, 1), 60).convert("RGB").save(out, "AVIF")
+    whole = out.getvalue()
+    for place in range(len(whole) // 2, len(whole)):
+        damaged = whole[:place] + bytes(len(whole) - place)
+        with contextlib.suppress(ImageRefused):
+            prepare_image(damaged)
 
 
 def test_an_avatar_is_a_square_in_all_sizes() -> None:

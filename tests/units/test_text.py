@@ -130,3 +130,8 @@ def test_an_excerpt_ends_with_a_whole_word() -> None:
 def test_hostile_text_is_read_in_linear_time(evil: str) -> None:
     # Quadratic reading of these would take minutes and end the whole run.
     assert parse(evil)
+
+
+def test_a_link_ends_before_a_backslash() -> None:
+    """Browsers read it as a slash: they would open another host than the one that is shown."""
+    assert 'href="https://evil.example"' in render_html("https://evil.example\\.comune.it/")
