@@ -1,18 +1,26 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The log of what staff did: a chain in which no entry can be changed or taken out unseen."""
+"""The log of what staff did: a chain in which no entry can be changed or taken out unseen.
+
+Anyone can verify the chain. Its end is sealed, so that a chain that was cut off, or written anew by
+somebody with the database but not the key, is not taken for ours.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from canale.accounts.models import AuditEntry
+from canale.accounts.models import AuditEntry, AuditHead, Staff
+from canale.settings import settings
 
+logger = logging.getLogger(__name__)
 FIRST = "0" * 64
 # As in live.record: any number that no other program takes.
 _CHAIN_LOCK = 0x617564697420
@@ -20,11 +28,14 @@ _CHAIN_LOCK = 0x617564697420
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``broken_at`` is the first entry that does not fit the one before, if any."""
+    """``broken_at`` is the first entry that does not fit the one before, if any; else a log that is
+    not ``ok`` was cut off or written anew. ``end`` is the last entry's hash: who keeps it elsewhere
+    can tell later that the log still holds it."""
 
     ok: bool
     entries: int
     broken_at: int | None
+    end: str = field(default=FIRST, compare=False)
 
 
 @transaction.atomic
@@ -49,7 +60,29 @@ def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> 
     )
     entry.hash = entry_hash(entry)
     entry.save()
+    _move_head(entry.previous_hash, entry.hash)
     return entry
+
+
+def _move_head(former: str, newest: str) -> None:
+    """A head that does not fit stays as it is: no honest entry makes a forged log good."""
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead(pk=1, entries=0, hash=FIRST)
+    if head.hash != former or not (_is_sealed(head) or former == FIRST):
+        logger.error("The audit log was changed: run `canale audit verify`")
+        return
+    head.entries, head.hash = head.entries + 1, newest
+    head.seal = seal(head.entries, head.hash)
+    head.save()
+
+
+def _is_sealed(head: AuditHead) -> bool:
+    return hmac.compare_digest(head.seal, seal(head.entries, head.hash))
+
+
+def seal(entries: int, end: str) -> str:
+    """Of a chain so long that ends so."""
+    key = hmac.digest(settings.secret_key.encode(), b"canale audit", "sha256")
+    return hmac.digest(key, f"{entries} {end}".encode(), "sha256").hex()
 
 
 def entry_hash(entry: AuditEntry) -> str:
@@ -73,4 +106,12 @@ def verify() -> Verification:
         if entry.previous_hash != previous or entry_hash(entry) != entry.hash:
             return Verification(False, count, entry.pk)
         previous, count = entry.hash, count + 1
-    return Verification(True, count, None)
+    return Verification(_ends_so(count, previous), count, None, previous)
+
+
+def _ends_so(entries: int, end: str) -> bool:
+    head = AuditHead.objects.filter(pk=1).first()
+    if head is None:
+        # Before the first act; an account is made by one.
+        return entries == 0 and not Staff.objects.exists()
+    return (head.entries, head.hash) == (entries, end) and _is_sealed(head)

@@ -104,6 +104,18 @@ class AuditEntry(models.Model):
         return f"{self.at} {self.actor} {self.act}"
 
 
+class AuditHead(models.Model):
+    """Where the chain ends, sealed with a key that is not in the database: whoever holds the
+    database alone can neither cut entries off nor write the chain anew."""
+
+    entries = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64)
+    seal = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.entries} {self.hash}"
+
+
 class IdempotencyKey(models.Model):
     """What a program's repeated call is answered with, for a day."""
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from canale.accounts import audit, setup
-from canale.accounts.models import AuditEntry, SetupLink
+from canale.accounts.models import AuditEntry, AuditHead, SetupLink, Staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,6 +20,44 @@ def test_a_changed_or_missing_entry_is_found() -> None:
     assert audit.verify().broken_at == entries[2].pk
     AuditEntry.objects.filter(pk=entries[2].pk).delete()
     assert audit.verify().broken_at == entries[3].pk
+
+
+def _rewrite(entries: list[AuditEntry]) -> None:
+    """As somebody would who has the database and knows how the hashes are made."""
+    previous = audit.FIRST
+    for entry in entries:
+        entry.previous_hash = previous
+        entry.hash = previous = audit.entry_hash(entry)
+        entry.save()
+
+
+def test_a_log_that_was_cut_off_is_found_now_and_later() -> None:
+    entries = [audit.record("cli", "test", number=number) for number in range(5)]
+    AuditEntry.objects.filter(pk__gt=entries[2].pk).delete()
+    assert audit.verify() == audit.Verification(False, 3, None)
+    audit.record("cli", "test")
+    assert not audit.verify().ok
+
+
+@pytest.mark.parametrize("head", ["stays", "forged", "deleted"])
+def test_a_log_that_was_written_anew_is_found_now_and_later(head: str) -> None:
+    entries = [audit.record("cli", "test", number=number) for number in range(5)]
+    entries[1].actor = "someone"
+    _rewrite(entries)
+    if head == "forged":
+        AuditHead.objects.update(hash=entries[-1].hash)
+    if head == "deleted":
+        AuditHead.objects.all().delete()
+    assert audit.verify() == audit.Verification(False, 5, None)
+    audit.record("cli", "test")
+    assert not audit.verify().ok
+
+
+def test_a_log_that_is_gone_is_found() -> None:
+    Staff.objects.create_user("admin@cremona.test", "acqua alta")
+    AuditEntry.objects.all().delete()
+    AuditHead.objects.all().delete()
+    assert not audit.verify().ok
 
 
 def test_an_entry_goes_with_the_act_that_is_undone() -> None:
