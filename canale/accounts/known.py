@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 
 from django.conf import settings as django_settings
 from django.contrib.auth import SESSION_KEY
 from django.db import close_old_connections
 
 from canale.accounts import setup, tokens
+from canale.accounts.sessions import SessionStore
 
 SETUP = "/newsroom/setup/"
 
@@ -43,5 +43,4 @@ def _is_signed_in(cookie: str) -> bool:
         return False
     if found is None:
         return False
-    store = import_module(django_settings.SESSION_ENGINE).SessionStore
-    return SESSION_KEY in store(found.value)
+    return SESSION_KEY in SessionStore(found.value)

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 only when done, 1 when it could not be, 2 when it was asked wrongly."""
     parser = _parser()
     asked = parser.parse_args(arguments)
+    # Database, write-ahead log and sockets are nobody else's on this machine.
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     try:
         from canale.settings import settings

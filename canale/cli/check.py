@@ -59,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, key, address, database, vault, bus, front_end, limits]
+    checks: list[Check] = [clock, folder, others, key, address, database]
+    checks += [vault, bus, front_end, limits]
     if not arguments.offline:
         checks.append(push_services)
     bad = 0
@@ -98,6 +99,20 @@ def folder() -> Iterator[Finding]:
         free > FREE_BYTES,
         f"{free / 2**30:.1f} GiB are free there",
         f"make room: below {FREE_BYTES // 2**30} GiB a busy day may fill the disk",
+    )
+
+
+def others() -> Iterator[Finding]:
+    """What an older version, or a copy, left readable to everybody on the machine."""
+    data = settings.data
+    open_to_others = [
+        path.name for path in data.iterdir() if stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+    closed = stat.S_IMODE(data.stat().st_mode) & 0o077 == 0
+    yield Finding(
+        closed or not open_to_others,
+        f"nobody else on this machine can read {data}",
+        f"chmod -R go= {data}",
     )
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.newsroom import Newsroom
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site, wait_until
 from tests.standins.push_service import Behaviour, PushService
@@ -98,6 +100,29 @@ def test_nothing_kept_or_shown_leads_to_a_person(city: Site, push: PushService) 
     assert "secret-path" not in kept + log
     addresses = set(re.findall(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", kept))
     assert not addresses, f"network addresses in the database: {addresses}"
+
+
+def test_a_stolen_database_signs_nobody_in(city: Site) -> None:
+    newsroom = Newsroom(city)
+    session = newsroom.browser.cookies["canale_staff"]
+    assert session not in city.inside("dump")
+    stolen = re.findall(r"^[0-9a-z]{32,40}$", city.inside("dump"), re.MULTILINE)
+    assert stolen
+    for key in stolen:
+        thief = httpx.Client(base_url=city.url, cookies={"canale_staff": key})
+        assert thief.get(newsroom.home).status_code == 302
+    assert newsroom.browser.get(newsroom.home).url.path == newsroom.home
+    newsroom.send("/newsroom/accounts/logout/")
+    thief = httpx.Client(base_url=city.url, cookies={"canale_staff": session})
+    assert thief.get(newsroom.home).status_code == 302
+
+
+def test_nobody_else_on_the_machine_reads_the_folder(city: Site) -> None:
+    folder = Path(city.environment["CANALE_DATA"])
+    Newsroom(city)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}
+    assert {name for name, mode in modes.items() if mode} == set()
+    assert any(name.endswith("-wal") for name in modes) or "CANALE_DATABASE_URL" in os.environ
 
 
 def _headers(answer: httpx.Response) -> str:
