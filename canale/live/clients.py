@@ -6,17 +6,18 @@ import hashlib
 import secrets
 from collections.abc import Callable
 
-from canale.net.rate_limits import network_of
+from canale.net.rate_limits import carrier_of
 
 
 def salted_key() -> Callable[[str], bytes]:
     """A hash of a client's address whose salt lives only as long as this process.
 
-    An IPv6 client is its network, as where the pace is limited.
+    An IPv6 client is its /48 network: one subscriber may have all of it, and with ten of its
+    65,536 smaller ones could take every place there is.
     """
     salt = secrets.token_bytes(16)
 
     def key(address: str) -> bytes:
-        return hashlib.blake2b(network_of(address).encode(), digest_size=8, key=salt).digest()
+        return hashlib.blake2b(carrier_of(address).encode(), digest_size=8, key=salt).digest()
 
     return key

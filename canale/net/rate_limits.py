@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 MAX_KEYS = 100_000
 DAY = 86_400
+WIDER = 10
 
 
 class RateLimiter:
@@ -46,28 +47,38 @@ class RateLimiter:
         """Count one act of ``client``, an IP address. None: go on; else seconds to wait.
 
         ``limit`` acts at once, then one each ``per_seconds / limit`` seconds. A refused act does
-        not count.
+        not count. A /48 of IPv6, which one subscriber may have for the asking, does ten times as
+        much as one household, not 65,536 times.
         """
-        interval = per_seconds / limit
         with self._lock:
-            key, now = self._key(bucket, client), self._clock()
-            due = max(self._due.get(key, now), now)
-            wait = due - now - (per_seconds - interval)
-            if wait > 1e-6:
+            now = self._clock()
+            counted = [
+                (self._key(bucket, network), per_seconds / (limit * many))
+                for network, many in _networks(client)
+            ]
+            waits = [self._wait(key, interval, per_seconds, now) for key, interval in counted]
+            if max(waits) > 1e-6:
+                return max(waits)
+            for key, interval in counted:
+                self._due[key] = max(self._due.get(key, now), now) + interval
                 self._due.move_to_end(key)
-                return wait
-            self._due[key] = due + interval
-            self._due.move_to_end(key)
             self._forget_some(now)
             return None
 
-    def _key(self, bucket: str, client: str) -> bytes:
+    def _key(self, bucket: str, network: str) -> bytes:
         day = self._today()
         if day != self._day:
             self._day, self._salt = day, secrets.token_bytes(32)
             self._due.clear()
-        named = f"{bucket}\0{network_of(client)}".encode()
-        return hmac.digest(self._salt, named, "sha256")[:16]
+        return hmac.digest(self._salt, f"{bucket}\0{network}".encode(), "sha256")[:16]
+
+    def _wait(self, key: bytes, interval: float, per_seconds: int, now: float) -> float:
+        """Who asks is remembered, whatever the answer."""
+        due = self._due.get(key)
+        if due is None:
+            return 0.0
+        self._due.move_to_end(key)
+        return max(due, now) - now - (per_seconds - interval)
 
     def _forget_some(self, now: float) -> None:
         """Drop what has run out at the old end, two a call, and whatever is too many."""
@@ -78,6 +89,20 @@ class RateLimiter:
             del self._due[key]
             if not self._due:
                 return
+
+
+def _networks(client: str) -> list[tuple[str, int]]:
+    """What an act counts for, and how many times the limit each has."""
+    near, far = network_of(client), carrier_of(client)
+    return [(near, 1)] if near == far else [(near, 1), (far, WIDER)]
+
+
+def carrier_of(client: str) -> str:
+    """An IPv4 address, behind which a town may be, or what is as large in IPv6: a /48."""
+    near = network_of(client)
+    if not near.endswith("/64"):
+        return near
+    return str(ipaddress.IPv6Network(near).supernet(new_prefix=48))
 
 
 def network_of(client: str) -> str:

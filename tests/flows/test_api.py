@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -230,16 +231,50 @@ def test_posts_are_read_page_by_page(module_site: Site, program: httpx.Client) -
     assert made <= set(seen)
 
 
-def test_too_much_is_slowed_down(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, PushService]]:
+    folder = tmp_path_factory.mktemp("limited")
     with (
         PushService() as push,
-        new_site(tmp_path, CANALE_RATE_LIMITS="on", CANALE_PUSH_ORIGINS=push.origin) as site,
+        new_site(folder, CANALE_RATE_LIMITS="on", CANALE_PUSH_ORIGINS=push.origin) as site,
     ):
-        # Sixty at once, then one a second: on a slow machine it takes a few more to be refused.
-        for _ in range(300):
-            answer = httpx.post(f"{site.api}/channels/{HANDLE}/invites", json={})
-            if answer.status_code != 201:
-                break
-        problem = is_problem(answer, 429)
-        assert int(answer.headers["retry-after"]) >= 1
-        assert "secondi" in str(problem["detail"])
+        yield site, push
+
+
+def test_a_town_behind_one_address_can_follow_after_an_alert(
+    limited: tuple[Site, PushService],
+) -> None:
+    site, push = limited
+    url = f"{site.api}/channels/{HANDLE}/followers"
+    # Below httpx's client, which would give all phones one cookie.
+    with ThreadPoolExecutor(4) as phones, httpx.HTTPTransport() as network:
+        answers = phones.map(
+            lambda phone: _whole(network, httpx.Request("POST", url, json={"push": phone})),
+            push.subscribe(500),
+        )
+        assert Counter(answers) == {201: 500}
+
+
+def _whole(network: httpx.HTTPTransport, request: httpx.Request) -> int:
+    answer = network.handle_request(request)
+    answer.read()
+    return answer.status_code
+
+
+def test_a_number_without_phones_grows_slowly(limited: tuple[Site, PushService]) -> None:
+    url = f"{limited[0].api}/channels/{HANDLE}/followers"
+    answers = [httpx.post(url, json={}, timeout=30).status_code for _ in range(150)]
+    assert answers.count(201) < 130
+    assert set(answers) == {201, 429}
+
+
+def test_too_much_is_slowed_down(limited: tuple[Site, PushService]) -> None:
+    site, _ = limited
+    # Sixty at once, then one a second: on a slow machine it takes a few more to be refused.
+    for _ in range(300):
+        answer = httpx.post(f"{site.api}/channels/{HANDLE}/invites", json={})
+        if answer.status_code != 201:
+            break
+    problem = is_problem(answer, 429)
+    assert int(answer.headers["retry-after"]) >= 1
+    assert "secondi" in str(problem["detail"])

@@ -50,7 +50,8 @@ def test_readers_are_asked_to_come_back_at_different_times() -> None:
 def test_a_client_is_one_address_or_one_ipv6_network() -> None:
     key = salted_key()
     assert key("192.0.2.1") == key("192.0.2.1") != key("192.0.2.2")
-    assert key("2001:db8::1") == key("2001:db8::ffff") != key("2001:db8:0:1::1")
+    assert key("2001:db8::1") == key("2001:db8:0:ffff::1") != key("2001:db8:1::1")
+    assert key("::ffff:192.0.2.1") == key("192.0.2.1")
     assert key("unix:somebody") != key("unix:else")
 
 

@@ -63,6 +63,21 @@ def test_an_ipv6_household_counts_as_one() -> None:
     assert limiter.allow("follow", "2001:db8::2", 1, 60) is not None
 
 
+def test_a_subscriber_with_many_networks_is_limited() -> None:
+    limiter = Time().limiter()
+    clients = [f"2001:db8:1:{number:x}::1" for number in range(100)]
+    allowed = [limiter.allow("follow", client, 2, 60) is None for client in clients]
+    assert sum(allowed) == 20
+    assert limiter.allow("follow", "2001:db8:2::1", 2, 60) is None
+
+
+def test_one_household_cannot_use_up_what_its_carrier_has() -> None:
+    limiter = Time().limiter()
+    for number in range(100):
+        limiter.allow("follow", f"2001:db8:1:2::{number:x}", 2, 60)
+    assert limiter.allow("follow", "2001:db8:1:3::1", 2, 60) is None
+
+
 def test_a_new_day_forgets_everything() -> None:
     time = Time()
     limiter = time.limiter()
