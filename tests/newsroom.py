@@ -11,6 +11,7 @@ import httpx
 from tests.site import ADMIN, HANDLE, PASSWORD, Site
 
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+_SEEN = re.compile(r'name="seen" value="(\w+)"')
 
 
 class Newsroom:
@@ -41,4 +42,6 @@ class Newsroom:
         return int(answer.url.path.rstrip("/").rsplit("/", 1)[1])
 
     def publish(self, number: int) -> httpx.Response:
-        return self.send(f"{self.home}posts/{number}/publish/")
+        path = f"{self.home}posts/{number}/publish/"
+        found = _SEEN.search(self.browser.get(path).text)
+        return self.send(path, seen=found[1] if found else "")

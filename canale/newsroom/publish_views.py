@@ -27,7 +27,7 @@ from canale.newsroom.post_views import (
     render_form,
 )
 from canale.publishing.correct import NotVisible, correct
-from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.publish import ChangedMeanwhile, NotPublishable, publish, wording_mark
 from canale.publishing.withdraw import withdraw
 from canale.publishing.wording import PostRefused
 
@@ -44,10 +44,13 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         return _to(post)
     if request.method == "POST":
         try:
-            publish(post, by=staff_of(request).email)
+            publish(post, by=staff_of(request).email, seen=request.POST.get("seen", ""))
             messages.success(request, _("Published."))
         except NotPublishable:
             messages.info(request, _("It was published already."))
+        except ChangedMeanwhile:
+            messages.error(request, _("Somebody changed it meanwhile: read it once more."))
+            return redirect("newsroom:publish", handle=channel.handle, post_id=post.pk)
         return _to(post)
     topics = [topic.slug for topic in post.topics.all()]
     told, all_addresses = audience(channel, post.kind, topics), reach(channel)
@@ -59,6 +62,7 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         "visible_until": post.visible_end(timezone.now()),
         "summary": excerpt(post.text, BODY_LENGTH),
         "is_alert": post.kind == Kind.ALERT,
+        "seen": wording_mark(post),
     }
     return render(request, "newsroom/confirm.html", context)
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 
 from django.db import transaction
@@ -25,9 +27,17 @@ class NotPublishable(Exception):  # noqa: N818
         self.post = post
 
 
+class ChangedMeanwhile(Exception):  # noqa: N818
+    """Somebody else rewrote the draft after it was shown to who publishes it."""
+
+
 @transaction.atomic
-def publish(post: Post, *, by: str, now: datetime | None = None) -> Post:
-    """Make a draft visible, and plan how all followers are told. Raises NotPublishable."""
+def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | None = None) -> Post:
+    """Make a draft visible, and plan how all followers are told.
+
+    ``seen`` is the `wording_mark` of what was agreed to; None: whatever it says now. Raises
+    NotPublishable, ChangedMeanwhile.
+    """
     now = now or timezone.now()
     claimed = Post.objects.filter(pk=post.pk, state=State.DRAFT).update(
         state=State.PUBLISHED, published_at=now, visible_until=post.visible_end(now)
@@ -35,11 +45,24 @@ def publish(post: Post, *, by: str, now: datetime | None = None) -> Post:
     post.refresh_from_db()
     if not claimed:
         raise NotPublishable(post)
+    if seen is not None and seen != wording_mark(post):
+        raise ChangedMeanwhile
     revision = write_revision(post, note="", by=by, now=now)
     plan_broadcasts(revision, Broadcast.Purpose.POST, now)
     record(by, "post.published", post.channel.handle, post=post.pk, headline=post.headline)
     record_wording(post, LiveEvent.Kind.POST)
     return post
+
+
+def wording_mark(post: Post) -> str:
+    """Tells two wordings of a post apart: words, times, topics, images and what they show."""
+    said = [
+        post.kind, post.headline, post.text, post.place, post.starts_at, post.ends_at,
+        post.all_clear_of_id,
+        sorted(post.topics.values_list("slug", flat=True)),
+        list(post.images.values_list("key", "alt")),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
 
 
 def write_revision(post: Post, *, note: str, by: str, now: datetime) -> Revision:

@@ -112,10 +112,40 @@ def test_a_second_press_publishes_once(module_site: Site, newsroom: Newsroom) ->
     page = newsroom.browser.get(confirm).text
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     assert token
+    seen = re.search(r'name="seen" value="(\w+)"', page)
+    assert seen
     for _ in range(2):
-        answer = newsroom.browser.post(confirm, data={"csrfmiddlewaretoken": token[1]})
+        data = {"csrfmiddlewaretoken": token[1], "seen": seen[1]}
+        answer = newsroom.browser.post(confirm, data=data)
         assert answer.status_code == 200
     assert len(module_site.inside("counts", number)) == 1
+
+
+@pytest.mark.parametrize("changed", ["headline", "text", "kind", "place"])
+def test_what_is_published_is_what_was_confirmed(
+    module_site: Site, newsroom: Newsroom, changed: str
+) -> None:
+    """An editor, who may not publish, rewrites the draft while it is being confirmed."""
+    module_site.inside("staff", [f"{changed}@cremona.test", PASSWORD, HANDLE, "editor"])
+    words = {
+        "kind": "event",
+        "headline": "Fiera",
+        "starts_at": "2026-12-01T10:00",
+        "place": "Piazza",
+    }
+    number = newsroom.write(**words)
+    confirm = f"{newsroom.home}posts/{number}/publish/"
+    seen = re.search(r'name="seen" value="(\w+)"', newsroom.browser.get(confirm).text)
+    assert seen
+    editor = Newsroom(module_site, f"{changed}@cremona.test")
+    other = "alert" if changed == "kind" else "Altro"
+    editor.send(f"{editor.home}posts/{number}/edit/", save="1", **words | {changed: other})
+    answer = newsroom.send(confirm, seen=seen[1])
+    assert "rileggilo" in answer.text
+    assert answer.url.path == confirm
+    assert public(module_site, number).status_code == 404
+    newsroom.publish(number)
+    assert public(module_site, number).status_code == 200
 
 
 def test_the_preview_is_what_citizens_get(newsroom: Newsroom) -> None:
