@@ -113,6 +113,7 @@ async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, objec
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send(
         {

@@ -10,8 +10,12 @@ import re
 import secrets
 
 from canale.followers.vault import derived_key
+from canale.settings import settings
 
-COOKIE = "canale_follower"
+# With the prefix, browsers take the cookie from this very host only (RFC 6265bis, section 4.1.3):
+# no other site of the city can give a citizen a number that it knows.
+_PREFIX = "__Host-" if settings.base_url.startswith("https://") else ""
+COOKIE = f"{_PREFIX}canale_follower"
 _TOKEN = re.compile(r"^[A-Za-z0-9_-]{22}$")
 
 

@@ -8,7 +8,8 @@ from canale.public.views import channel, files, standing
 
 HANDLE = r"^c/(?P<handle>[a-z0-9][a-z0-9-]*)"
 CODE = r"^i/(?P<code>[a-z0-9]{4,16})"
-NUMBER = r"(?P<post_id>[0-9]{1,18})"
+# Without zeros before it: each post has one address, and one place in the page store.
+NUMBER = r"(?P<post_id>[1-9][0-9]{0,17})"
 
 urlpatterns = [
     path("", channel.home, name="home"),

@@ -152,6 +152,14 @@ def test_only_the_channels_own_token_publishes(module_site: Site, program: httpx
     is_problem(httpx.post(f"{module_site.api}/{POSTS}", json=POST, headers=wrong), 401)
     module_site.inside("staff", ["x@altrove.test", "una parola lunghissima", "altrove", "admin"])
     is_problem(program.post("channels/altrove/posts", json=POST), 403)
+    # Of its posts it learns nothing, not even which numbers they have.
+    other = {"Authorization": f"Bearer {module_site.run('token', '--channel', 'altrove')}"}
+    draft = httpx.post(
+        f"{module_site.api}/channels/altrove/posts", json={**POST, "draft": True}, headers=other
+    )
+    for number in (draft.json()["id"], 10**9):
+        is_problem(program.patch(f"posts/{number}", json={"note": "x"}), 404)
+        is_problem(program.delete(f"posts/{number}", params={"reason": "x"}), 404)
     is_problem(program.post("channels/mai/posts", json=POST), 404)
 
 

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
-from tests.site import HANDLE, Site
+from tests.site import HANDLE, Site, new_site
 
 PATHS = (
     "/",
@@ -40,6 +42,36 @@ def test_no_page_runs_what_is_not_ours(module_site: Site, path: str) -> None:
 @pytest.mark.parametrize("path", [path for path in PATHS if not path.startswith("/newsroom")])
 def test_reading_leaves_no_cookie(module_site: Site, path: str) -> None:
     assert "set-cookie" not in httpx.get(module_site.url + path).headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/live/not-there", "/static/not-there"])
+def test_nothing_is_taken_for_what_it_is_not(module_site: Site, path: str) -> None:
+    assert httpx.get(module_site.url + path).headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_post_has_one_address(module_site: Site) -> None:
+    post = module_site.post(module_site.token())
+    assert httpx.get(f"{module_site.channel}p/{post['id']}").status_code == 200
+    assert httpx.get(f"{module_site.channel}p/0{post['id']}").status_code == 404
+
+
+def test_no_other_site_of_the_city_gives_a_citizen_a_number(tmp_path: Path) -> None:
+    base = "https://canale.comune.example"
+    with new_site(tmp_path, CANALE_BASE_URL=base) as site:
+        known = "A" * 22
+        citizen = httpx.Client(base_url=site.api, headers={"Origin": base})
+        url, planted = f"/channels/{HANDLE}/followers", {"Cookie": f"canale_follower={known}"}
+        answer = citizen.post(url, json={}, headers=planted)
+        assert answer.status_code == 201
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-canale_follower=")
+        assert known not in cookie
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+        assert "Domain" not in cookie
+        assert "strict-transport-security" in httpx.get(site.url).headers
+        forgotten = citizen.delete("/me").headers["set-cookie"]
+        assert forgotten.startswith('__Host-canale_follower="";')
+        assert "Secure" in forgotten
 
 
 def test_a_page_is_stored_by_nobody_without_asking(module_site: Site) -> None:

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Passwords do not fill the memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
+
+
+def test_few_passwords_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, under_way, most = threading.Lock(), 0, 0
+
+    def verify(self: Argon2PasswordHasher, password: str, encoded: str) -> bool:
+        nonlocal under_way, most
+        with counted:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.02)
+        with counted:
+            under_way -= 1
+        return True
+
+    kept = make_password("acqua alta")
+    monkeypatch.setattr(Argon2PasswordHasher, "verify", verify)
+    with ThreadPoolExecutor(8) as people:
+        assert all(people.map(lambda _: check_password("x", kept), range(16)))
+    assert most == 2
+
+
+def test_a_password_is_known_again() -> None:
+    kept = make_password("acqua alta")
+    assert kept.startswith("argon2$argon2id$")
+    assert check_password("acqua alta", kept)
+    assert not check_password("acqua bassa", kept)
