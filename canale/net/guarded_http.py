@@ -113,6 +113,8 @@ class GuardedHTTP:
     async def _pin(self, origin: str) -> _Pin:
         pin = self._pins.get(origin)
         if pin is not None and self._holds(origin, pin):
+            # To the young end: of too many, the one goes that was not used for longest.
+            self._pins[origin] = self._pins.pop(origin)
             return pin
         opening = self._opening.get(origin)
         if opening is None:

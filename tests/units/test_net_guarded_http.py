@@ -110,10 +110,14 @@ def test_an_address_that_refuses_is_left_for_the_next() -> None:
 
 def test_strangers_cannot_make_us_keep_a_client_for_every_name() -> None:
     async def work() -> None:
-        http = GuardedHTTP(resolver=Answers(["8.8.8.8"]))
+        answers = Answers(["8.8.8.8"])
+        http = GuardedHTTP(resolver=answers)
         for number in range(guarded_http.MAX_PINS + 5):
             await http._pin(f"https://a{number}.notify.windows.com")
+            # The one that is used all the time keeps its connections.
+            await http._pin("https://fcm.googleapis.com")
         assert len(http._pins) == guarded_http.MAX_PINS
+        assert answers.asked == guarded_http.MAX_PINS + 6
         assert "https://a0.notify.windows.com" not in http._pins
         await http.close()
 
