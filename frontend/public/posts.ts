@@ -82,7 +82,12 @@ function pin(post: string, fresh: HTMLElement | null): void {
 
 function showPinned(): void {
   const place = document.getElementById("pinned");
-  if (place) place.hidden = !place.querySelector("[data-pinned]");
+  if (!place) return;
+  place.hidden = !place.querySelector("[data-pinned]");
+  for (const post of all("#posts article.post-stands-above")) {
+    const above = document.getElementById("pinned-" + post.dataset["post"]) !== null;
+    post.classList.toggle("post-stands-above", above);
+  }
 }
 
 /** A line says what stood here: whoever was reading it is not left wondering. */

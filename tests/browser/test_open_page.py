@@ -90,9 +90,12 @@ def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -
     city.correct(alert, text="A 4 metri")
     expect(page.locator(f"#pinned-{alert}")).to_contain_text("A 4 metri")
     expect(page.locator("#pinned article")).to_have_count(1)
+    # In the list it is short while it stands above.
+    expect(article(page, alert).locator(".text")).to_be_hidden()
     clear = city.publish("Il Po scende", kind="alert", all_clear_of=alert)
     expect(page.locator("#pinned")).to_be_hidden()
     expect(article(page, alert).locator(".over")).to_be_visible()
+    expect(article(page, alert).locator(".text")).to_be_visible()
     # The all-clear was a mistake: the danger is there again.
     city.withdraw(clear)
     expect(page.locator(f"#pinned #pinned-{alert}")).to_be_visible()
@@ -103,7 +106,7 @@ def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -
 
 def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserContext) -> None:
     end = datetime.now(UTC) + timedelta(hours=2)
-    alert = city.publish("Fino a sera", kind="alert", ends_at=end.isoformat())
+    alert = city.publish("Fino a sera", text="Chiusi", kind="alert", ends_at=end.isoformat())
     page = device.new_page()
     page.clock.install(time=datetime.now(UTC))
     page.goto(city.site.channel)
@@ -111,7 +114,7 @@ def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserCont
     page.clock.set_system_time(end)
     page.clock.run_for(61_000)
     expect(page.locator("#pinned")).to_be_hidden()
-    expect(article(page, alert)).to_be_visible()
+    expect(article(page, alert).locator(".text")).to_be_visible()
 
 
 def test_after_a_loss_of_network_nothing_is_missing_and_nothing_twice(

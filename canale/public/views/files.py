@@ -36,7 +36,7 @@ from canale.syndication.calendar import NoMoment, post_ics
 SERVICE_WORKER = Path(canale.__file__).parent / "static" / "sw.js"
 FEED_SIZE = 100
 AN_HOUR, A_DAY = 3600, 24 * 3600
-THEME_COLOUR, GROUND_COLOUR = "#0066cc", "#f5f5f5"
+THEME_COLOUR, GROUND_COLOUR = "#004d99", "#f5f5f5"
 
 
 def _file(data: bytes, mime: str, max_age: int, name: str = "") -> HttpResponse:
