@@ -12,6 +12,8 @@ import { compileAsync } from "sass";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../canale/static");
 const packages = join(here, "node_modules");
+// Whole and uncompressed, for the poster's typesetter.
+const PRINT_FONTS = ["400Regular", "700Bold"];
 const FONTS = ["latin-400", "latin-700", "latin-ext-400", "latin-ext-700"];
 // Cheap phones keep their browser for years.
 const BROWSERS = ["chrome100", "firefox100", "safari15.4"];
@@ -50,6 +52,10 @@ async function fonts() {
   for (const font of FONTS) {
     const file = `titillium-web-${font}-normal.woff2`;
     await copyFile(join(packages, "@fontsource/titillium-web/files", file), join(target, "fonts", file));
+  }
+  for (const font of PRINT_FONTS) {
+    const file = `TitilliumWeb_${font}.ttf`;
+    await copyFile(join(packages, "@expo-google-fonts/titillium-web", font, file), join(target, "fonts", file));
   }
 }
 

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from canale.channel.qr import qr_svg
 
 TEMPLATE = Path(__file__).with_name("poster.typ")
+# Laid there by the front end's build; without it Typst takes its own serif.
+FONTS = Path(__file__).parents[1] / "static/fonts"
 
 
 def poster_pdf(name: str, url: str, short_url_text: str, avatar_png: bytes, language: str) -> bytes:
@@ -27,7 +29,9 @@ def poster_pdf(name: str, url: str, short_url_text: str, avatar_png: bytes, lang
         (room / "qr.svg").write_bytes(qr_svg(url))
         said = _words(name, short_url_text, language)
         (room / "said.json").write_text(json.dumps(said), encoding="utf-8")
-        pdf: bytes = typst.compile(str(room / "poster.typ"), root=str(room), format="pdf")
+        pdf: bytes = typst.compile(
+            str(room / "poster.typ"), root=str(room), font_paths=[str(FONTS)], format="pdf"
+        )
     return pdf
 
 

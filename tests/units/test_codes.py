@@ -41,6 +41,7 @@ def test_the_poster_is_one_page(name: str, language: str) -> None:
     avatar = draw_avatar(name).variants[2].data
     pdf = poster_pdf(name, URL, "canale.comune.cremona.it", avatar, language)
     assert pdf.startswith(b"%PDF-")
+    assert b"TitilliumWeb" in pdf
     assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type/Page/") == 1 or b"/Count 1" in pdf
 
 
