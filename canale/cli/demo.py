@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import sys
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
 from canale.cli.migrate import migrate
+from canale.settings import settings
 
 if TYPE_CHECKING:
     from canale.channel.models import Channel, Post
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 HELP = "make the channel of an invented city, with two weeks of posts and reactions"
 READERS = 240
 FOLLOWERS = 180
+EDITOR = "redazione@demo.example"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,26 +41,31 @@ def run(arguments: argparse.Namespace) -> int:
     known = Channel.objects.filter(handle=arguments.handle).first()
     if known is not None:
         sys.stdout.write(f"The demonstration is there already: {channel_url(known)}\n")
+        sys.stdout.write(f"A new password for its newsroom: canale password {EDITOR}\n")
         return 0
     if Channel.objects.exists():
         raise CommandError(
             "there is a real channel in this database; use another folder: "
             "CANALE_DATA=./demo-data canale demo"
         )
+    password = secrets.token_urlsafe(12)
     with transaction.atomic(), translation.override("it"):
-        channel = _make(arguments.handle)
+        channel = _make(arguments.handle, password)
     sys.stdout.write(f"The demonstration is ready: {channel_url(channel)}\n")
+    sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/ ({EDITOR}, {password})\n")
     return 0
 
 
-def _make(handle: str) -> Channel:
+def _make(handle: str, password: str) -> Channel:
     from django.utils.text import slugify
 
+    from canale.accounts.setup import make_admin
     from canale.channel.channels import create_channel
     from canale.channel.models import Topic
     from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS
 
     channel = create_channel(handle, NAME, DESCRIPTION)
+    make_admin(channel, EDITOR, password, by="demo")
     for name in TOPICS:
         Topic.objects.create(channel=channel, slug=slugify(name), name=name)
     chance = random.Random(handle)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.newsroom import Newsroom
 from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
 
 
@@ -124,7 +126,9 @@ def test_check_knows_a_key_that_opens_nothing(tmp_path: Path) -> None:
 
 def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
     with new_site(tmp_path, init=False, start=False) as site:
-        assert "is ready" in site.run("demo")
+        made = site.run("demo")
+        assert "is ready" in made
+        password = re.search(r"\(redazione@demo\.example, (\S+)\)", made)
         assert "there already" in site.run("demo")
         site.start()
         page = httpx.get(site.url).text
@@ -138,6 +142,9 @@ def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
         assert {httpx.get(image["large"]).status_code for image in images} == {200}
         assert sum(sum(post["reactions"].values()) for post in posts) > 200
         assert site.inside("rows")["followers_address"] == 0
+        assert password
+        editor = Newsroom(site, "redazione@demo.example", password[1])
+        assert "Biblioteca" in editor.browser.get("/newsroom/c/demo/").text
 
 
 def test_a_demonstration_never_stands_beside_a_real_channel(module_site: Site) -> None:
