@@ -20,7 +20,7 @@ from canale.accounts.models import Membership, Staff
 from canale.channel.channels import create_channel, set_avatar
 from canale.channel.images import ImageRefused
 from canale.net.rate_limits import RateLimiter
-from canale.newsroom.access import staff_of
+from canale.newsroom.access import done, staff_of
 from canale.newsroom.forms import SetupForm
 from canale.settings import settings
 
@@ -56,7 +56,7 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
         if staff is not None:
             login(request, staff, backend=BACKEND)
             messages.success(request, _("The channel is ready: hang up its poster, write a post."))
-            return redirect("newsroom:start")
+            return done(request, "newsroom:start")
         if not setting_up.is_open(secret):
             return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

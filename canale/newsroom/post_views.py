@@ -38,6 +38,7 @@ from canale.publishing.wording import PostRefused
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
+OF_THE_CHANNEL = {"channel", "topics", "tokens", "log"}
 
 
 def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
@@ -46,6 +47,7 @@ def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
     memberships = staff.memberships.select_related("channel").order_by("channel__name")
     return {
         "channel": channel,
+        "section": "channel" if _route(request) in OF_THE_CHANNEL else "posts",
         "avatar": avatar_url(channel, "64"),
         "channels": [membership.channel for membership in memberships],
         "role": role_of(staff, channel),
@@ -53,6 +55,10 @@ def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
         "may_administer": may_administer(staff, channel),
         "followers": ChannelCount.objects.filter(channel=channel).first(),
     }
+
+
+def _route(request: HttpRequest) -> str | None:
+    return request.resolver_match.url_name if request.resolver_match else None
 
 
 def find_post(channel: Channel, post_id: int) -> Post:

@@ -15,19 +15,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from canale.channel.days import written
+from canale.channel.templatetags.icons import icon
 
 register = template.Library()
-
-
-@register.simple_tag
-def icon(name: str, css: str = "") -> SafeString:
-    """A drawing of parts/icons.html, silent: the word beside it says what it means."""
-    return format_html(
-        '<svg class="icon{}" viewBox="0 0 24 24" aria-hidden="true" focusable="false">'
-        '<use href="#icon-{}"/></svg>',
-        f" {css}" if css else "",
-        name,
-    )
+register.simple_tag(icon)
 
 
 @register.simple_tag
