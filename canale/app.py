@@ -22,7 +22,9 @@ from django.db import close_old_connections, connection
 
 from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
+from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
+from canale.delivery.hints import SUBJECT as WORK
 from canale.live.follow import StreamFollower, backlog
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
@@ -145,7 +147,7 @@ async def serve(listener: socket.socket) -> None:
     bus = bus_for(settings)
     server = _server(hub, Site(pages, pool, bus))
     _stop_on_signals(server)
-    async with _stream(hub, pages, bus), _workers(pool), _scheduler():
+    async with _stream(hub, pages, bus), _dispatcher(bus), _workers(pool), _scheduler():
         await server.serve(sockets=[listener])
 
 
@@ -196,6 +198,22 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
 
     subscription = bus.subscribe(hear)
     task = asyncio.create_task(follower.run())
+    try:
+        yield
+    finally:
+        subscription.close()
+        task.cancel()
+
+
+@asynccontextmanager
+async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
+    """Where an engine wants to be brought the batches."""
+    dispatching = dispatcher()
+    if dispatching is None:
+        yield
+        return
+    subscription = bus.subscribe(lambda subject, _: dispatching.hint() if subject == WORK else None)
+    task = asyncio.create_task(dispatching.run())
     try:
         yield
     finally:

@@ -37,6 +37,7 @@ class NatsServer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self.url = f"nats://127.0.0.1:{self.port}"
+        self.folder = folder
         self._log = folder / f"nats-{self.port}.log"
         self._configuration = folder / f"nats-{self.port}.conf"
         self._configuration.write_text(settings)

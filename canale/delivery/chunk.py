@@ -14,7 +14,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F
 
 from canale.delivery.backoff import next_attempt
 from canale.delivery.models import Batch, Broadcast, Retry
-from canale.delivery.queue import LEASE
+from canale.delivery.queue import BATCH_LEASE
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.followers.addresses import delete_gone, in_range, wanted_by
 from canale.followers.models import Address
@@ -61,6 +61,16 @@ class Claim:
     messages: dict[str, Message] = field(default_factory=dict)
     composed_at: datetime | None = None
 
+    def advance(self, chunk: BatchChunk) -> None:
+        """The chunk is on its way: reading goes on after it."""
+        self.read_to, self.ended = chunk.end, chunk.last
+        self.unrecorded += 1
+
+    @property
+    def given_up(self) -> bool:
+        """Released with the last chunk that was recorded."""
+        return self.ended and not self.unrecorded and self.batch.cursor < self.batch.last_address
+
 
 def claimed(batch: Batch) -> Claim:
     topics = list(batch.broadcast.post.topics.values_list("pk", flat=True))
@@ -93,7 +103,7 @@ class BatchChunk:
 
 
 def read_chunk(claim: Claim) -> BatchChunk:
-    """The next CHUNK_ADDRESSES; the caller adds the messages."""
+    """The next CHUNK_ADDRESSES; the caller adds the messages, and advances the claim."""
     batch, broadcast = claim.batch, claim.batch.broadcast
     channel_id, kind = broadcast.post.channel_id, broadcast.address_kind
     rows = in_range(channel_id, kind, claim.read_to, batch.last_address)
@@ -112,8 +122,6 @@ def read_chunk(claim: Claim) -> BatchChunk:
     ]
     last = len(read) < CHUNK_ADDRESSES or read[-1][0] == batch.last_address
     end = batch.last_address if last else read[-1][0]
-    claim.read_to, claim.ended = end, last
-    claim.unrecorded += 1
     return BatchChunk(claim, parcels, {}, end, len(read), last)
 
 
@@ -122,8 +130,6 @@ def read_rest_as_stopped(claim: Claim) -> BatchChunk:
     batch, broadcast = claim.batch, claim.batch.broadcast
     channel_id, kind = broadcast.post.channel_id, broadcast.address_kind
     left = in_range(channel_id, kind, claim.read_to, batch.last_address).count()
-    claim.read_to, claim.ended = batch.last_address, True
-    claim.unrecorded += 1
     return BatchChunk(claim, [], {}, batch.last_address, left, last=True)
 
 
@@ -166,7 +172,7 @@ def record_chunks(
             cursor=last.end, state=Batch.State.WAITING, claimed_by="", claimed_until=None
         )
     else:
-        moved = mine.update(cursor=last.end, claimed_until=now + LEASE)
+        moved = mine.update(cursor=last.end, claimed_until=now + BATCH_LEASE)
     if not moved:
         raise ClaimLost(claim)
     unwanted = sum(chunk.seen for chunk in chunks) - len(results)

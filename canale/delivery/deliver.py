@@ -31,6 +31,8 @@ from canale.delivery.chunk import (
     record_chunks,
     stopped,
 )
+from canale.delivery.engines.base import Batches
+from canale.delivery.engines.choice import batches_for
 from canale.delivery.gates import Gates
 from canale.delivery.queue import hand_back, worker_name
 from canale.delivery.reader import Chunk, Reader
@@ -58,10 +60,13 @@ UNOPENED = Result(Outcome.REJECTED, None, "the vault does not open this address"
 class Deliverer:
     """One per worker process. Its database calls run in one thread, its sending on the loop."""
 
-    def __init__(self, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self, batches: Batches | None = None, clock: Callable[[], datetime] = timezone.now
+    ) -> None:
         self.name = worker_name()
         self.clock = clock
-        self._reader = Reader(self.name, clock)
+        self._batches = batches or batches_for(self.name)
+        self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
         self._transports: dict[str, tuple[FanOutTransport, Gates]] = {}
         self._shipments: list[Shipment] = []
@@ -71,9 +76,13 @@ class Deliverer:
         self._hinted = asyncio.Event()
         self._room = asyncio.Condition()
 
-    async def run(self) -> None:
-        """Record what is complete, and look after what is slow or stopped, until cancelled."""
+    async def run(self, wake: Callable[[], None] = lambda: None) -> None:
+        """Record what is complete, and look after what is slow or stopped, until cancelled.
+
+        ``wake`` is called when there is something to take.
+        """
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._batches.run(wake))
             tasks.create_task(self._record_forever())
             tasks.create_task(self._look_after_the_slow())
             tasks.create_task(self._look_after_the_stopped())
@@ -102,6 +111,7 @@ class Deliverer:
             task.cancel()
         try:
             await self.call(lambda: hand_back(self.name))
+            await self._batches.close()
         finally:
             for transport, gates in self._transports.values():
                 gates.close()
@@ -249,6 +259,7 @@ class Deliverer:
         while True:
             try:
                 await self.call(lambda: _write(self.name, group, self.clock()))
+                self._tell_engine(group[-1].chunk)
                 break
             except ClaimLost as lost:
                 logger.warning("%s", lost)
@@ -260,6 +271,14 @@ class Deliverer:
         for shipment in group:
             shipment.recorded = True
         self._shipments = [shipment for shipment in self._shipments if not shipment.recorded]
+
+    def _tell_engine(self, recorded: Chunk) -> None:
+        if not isinstance(recorded, BatchChunk) or recorded.claim.lost:
+            return
+        if recorded.last:
+            self._batches.finished(recorded.claim.batch.pk)
+        elif recorded.claim.given_up:
+            self._batches.released(recorded.claim.batch.pk)
 
     def _give_up(self, claim: Claim) -> None:
         self._reader.forget(claim)

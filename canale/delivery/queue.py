@@ -9,14 +9,18 @@ import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from canale.delivery.models import Batch
 
-# Longer than the slowest chunk (two rounds of time-outs), shorter than anyone's patience
-# when a whole machine is lost. A worker that dies on this machine is noticed at once.
-LEASE = timedelta(seconds=90)
+# Of a batch: renewed with every chunk, and no chunk stays open for more than a few seconds. Shorter
+# than anyone's patience when a whole machine is lost; a worker that dies on this machine is noticed
+# at once.
+BATCH_LEASE = timedelta(seconds=30)
+# Of a retry or a welcome: longer than two rounds of time-outs of its far end.
+REPEAT_LEASE = timedelta(seconds=90)
 
 
 def worker_name() -> str:
@@ -44,18 +48,52 @@ def _claimable(now: datetime) -> Q:
     return Q(state=Batch.State.WAITING) | Q(state=Batch.State.CLAIMED, claimed_until__lt=now)
 
 
-def claim_batch(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
+def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
     """The oldest unfinished batch of a lane, now this worker's; None when there is none."""
     open_batches = Batch.objects.filter(_claimable(now), urgent=urgent)
     # Several candidates: workers that start at once do not all fight for the first.
     for batch_id in open_batches.order_by("pk").values_list("pk", flat=True)[:8]:
-        claimed = Batch.objects.filter(_claimable(now), pk=batch_id).update(
-            state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=now + LEASE
-        )
-        if claimed:
-            rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
-            return rows.get(pk=batch_id)
+        batch = claim(batch_id, worker, now)
+        if batch is not None:
+            return batch
     return None
+
+
+def claim(batch_id: int, worker: str, now: datetime) -> Batch | None:
+    """That batch, now this worker's; None when another has it, or it is done."""
+    claimed = Batch.objects.filter(_claimable(now), pk=batch_id).update(
+        state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=now + BATCH_LEASE
+    )
+    if not claimed:
+        return None
+    rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
+    return rows.get(pk=batch_id)
+
+
+def is_unfinished(batch_id: int) -> bool:
+    return _unfinished().filter(pk=batch_id).exists()
+
+
+def count_unfinished() -> int:
+    return _unfinished().count()
+
+
+def _unfinished() -> QuerySet[Batch]:
+    return Batch.objects.filter(state__in=[Batch.State.WAITING, Batch.State.CLAIMED])
+
+
+class Waiting(NamedTuple):
+    """A batch for the engine to hand out."""
+
+    pk: int
+    urgent: bool
+    transport: str
+
+
+def waiting_after(batch_id: int) -> list[Waiting]:
+    """Unfinished batches with a greater number, alerts first."""
+    rows = _unfinished().filter(pk__gt=batch_id).order_by("-urgent", "pk")
+    return [Waiting(*row) for row in rows.values_list("pk", "urgent", "broadcast__transport")]
 
 
 def release(batch: Batch, worker: str) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from django.db import DatabaseError
+
 from canale.delivery.chunk import (
     BatchChunk,
     Claim,
@@ -17,8 +19,9 @@ from canale.delivery.chunk import (
     stopped,
 )
 from canale.delivery.compose import compose, compose_welcome
+from canale.delivery.engines.base import Batches
 from canale.delivery.models import Broadcast
-from canale.delivery.queue import claim_batch, release
+from canale.delivery.queue import release
 from canale.delivery.repeat import (
     RetryChunk,
     WelcomeChunk,
@@ -40,8 +43,9 @@ Chunk = BatchChunk | RetryChunk | WelcomeChunk
 class Reader:
     """One per worker. Every call reads or writes the database, in the worker's thread for it."""
 
-    def __init__(self, worker: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, worker: str, batches: Batches, clock: Callable[[], datetime]) -> None:
         self._worker = worker
+        self._batches = batches
         self._clock = clock
         self._claims: dict[bool, Claim] = {}
 
@@ -56,28 +60,40 @@ class Reader:
         )
 
     def forget(self, claim: Claim) -> None:
-        """Another worker has the batch."""
+        """Another worker has the batch, or will have it when the lease ends."""
         claim.lost = claim.ended = True
         self._claims = {lane: held for lane, held in self._claims.items() if held is not claim}
+        self._batches.released(claim.batch.pk)
 
     def _batch(self, *, urgent: bool) -> BatchChunk | None:
         claim = self._claims.get(urgent) or self._claim(urgent=urgent)
         if claim is None:
             return None
-        now = self._clock()
-        if stopped([claim.batch.broadcast], now):
-            chunk = read_rest_as_stopped(claim)
-        else:
-            chunk = read_chunk(claim)
-            chunk.messages = _batch_messages(claim, chunk.parcels, now)
+        try:
+            chunk = self._read(claim)
+        except DatabaseError:
+            raise
+        except Exception:
+            # It would go wrong again, and again: others first.
+            self.forget(claim)
+            raise
+        claim.advance(chunk)
         if claim.ended:
             del self._claims[urgent]
         if urgent:
             self._give_way()
         return chunk
 
+    def _read(self, claim: Claim) -> BatchChunk:
+        now = self._clock()
+        if stopped([claim.batch.broadcast], now):
+            return read_rest_as_stopped(claim)
+        chunk = read_chunk(claim)
+        chunk.messages = _batch_messages(claim, chunk.parcels, now)
+        return chunk
+
     def _claim(self, *, urgent: bool) -> Claim | None:
-        batch = claim_batch(self._worker, self._clock(), urgent=urgent)
+        batch = self._batches.take(self._worker, self._clock(), urgent=urgent)
         if batch is None:
             return None
         self._claims[urgent] = claimed(batch)
@@ -91,6 +107,7 @@ class Reader:
         claim.ended = True
         if not claim.unrecorded:
             release(claim.batch, self._worker)
+            self._batches.released(claim.batch.pk)
 
     def _retries(self, *, urgent: bool) -> RetryChunk | None:
         now = self._clock()

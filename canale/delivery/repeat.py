@@ -15,7 +15,7 @@ from django.db.models import F
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Parcel, Results, parcel
 from canale.delivery.models import Broadcast, Retry, Welcome
-from canale.delivery.queue import LEASE
+from canale.delivery.queue import REPEAT_LEASE
 from canale.delivery.transports.base import Message, Outcome
 from canale.followers.addresses import delete_gone
 
@@ -64,7 +64,9 @@ def claim_retries(now: datetime, *, urgent: bool) -> list[Retry]:
         return []
     rows = due.filter(broadcast_id=first.broadcast_id).select_for_update(skip_locked=True)
     ids = list(rows.values_list("pk", flat=True)[:CHUNK])
-    Retry.objects.filter(pk__in=ids).update(not_before=now + LEASE, attempts=F("attempts") + 1)
+    Retry.objects.filter(pk__in=ids).update(
+        not_before=now + REPEAT_LEASE, attempts=F("attempts") + 1
+    )
     claimed = Retry.objects.filter(pk__in=ids)
     return list(
         claimed.select_related(
@@ -145,7 +147,9 @@ def claim_welcomes(now: datetime) -> list[Welcome]:
     alike = due.filter(address__channel=first.address.channel_id, address__kind=first.address.kind)
     rows = alike.select_for_update(skip_locked=True, of=("self",))
     ids = list(rows.values_list("pk", flat=True)[:CHUNK])
-    Welcome.objects.filter(pk__in=ids).update(not_before=now + LEASE, attempts=F("attempts") + 1)
+    Welcome.objects.filter(pk__in=ids).update(
+        not_before=now + REPEAT_LEASE, attempts=F("attempts") + 1
+    )
     claimed = Welcome.objects.filter(pk__in=ids)
     return list(claimed.select_related("address__follower__channel"))
 

@@ -30,7 +30,7 @@ async def work(deliverer: Deliverer, bus: Bus, stop: asyncio.Event) -> None:
     subscription = bus.subscribe(hear)
     try:
         async with asyncio.TaskGroup() as tasks:
-            recording = tasks.create_task(deliverer.run())
+            recording = tasks.create_task(deliverer.run(hinted.set))
             waking = tasks.create_task(_wake_at_stop(stop, hinted))
             while not stop.is_set():
                 hinted.clear()

@@ -19,13 +19,15 @@ from canale.delivery.transports.base import AddressRefused, FanOutTransport
 class Entry:
     """One transport: its name in tables and logs, its name for people, what it sends to.
 
-    ``concurrency`` is how many messages a worker may have under way.
+    ``concurrency`` is how many messages a worker may have under way, ``batches_at_once`` how many
+    batches all workers of all machines together.
     """
 
     name: str
     label: str | Promise
     address_kind: str
     concurrency: int
+    batches_at_once: int
     open: Callable[[], FanOutTransport]
     check_address: Callable[[Mapping[str, object]], None]
     follow_parameters: Callable[[], dict[str, str]]
@@ -37,6 +39,7 @@ TRANSPORTS: tuple[Entry, ...] = (
         label=_("Notifications"),
         address_kind="push",
         concurrency=webpush.CONCURRENCY,
+        batches_at_once=webpush.BATCHES_AT_ONCE,
         open=webpush.open_transport,
         check_address=webpush.check_address,
         follow_parameters=webpush.follow_parameters,

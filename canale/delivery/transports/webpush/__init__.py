@@ -16,12 +16,17 @@ from canale.delivery.transports.webpush.vapid import VapidKey
 from canale.settings import settings
 
 __all__ = [
+    "BATCHES_AT_ONCE",
     "CONCURRENCY",
     "check_address",
     "follow_parameters",
     "open_transport",
     "vapid_key",
 ]
+
+# In the whole cluster. Push services bear as many senders as a city has; what they ask for, each
+# worker's gates give. This only keeps one lane's batches from lying in too many hands.
+BATCHES_AT_ONCE = 1_000
 
 
 def open_transport() -> FanOutTransport:

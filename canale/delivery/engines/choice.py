@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which engine this installation uses. Nobody else names one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from canale.delivery.engines.base import Batches
+from canale.delivery.engines.table import TableBatches
+from canale.settings import settings
+
+
+class Dispatcher(Protocol):
+    """Brings planned batches to the engine."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+    def hint(self) -> None:
+        """Something was planned. Called on the event loop."""
+
+
+def batches_for(worker: str) -> Batches:
+    """JetStream where NATS is set, else the table."""
+    if not settings.nats_url:
+        return TableBatches()
+    # As in canale.bus: only who needs nats-py waits for its import.
+    from canale.bus.nats import installation
+    from canale.delivery.engines.jetstream import JetStreamBatches
+
+    return JetStreamBatches(settings.nats_url, installation(settings.secret_key), worker)
+
+
+def dispatcher() -> Dispatcher | None:
+    """None where workers look into the table by themselves."""
+    if not settings.nats_url:
+        return None
+    from canale.bus.nats import installation
+    from canale.delivery.engines import dispatch
+
+    return dispatch.Dispatcher(settings.nats_url, installation(settings.secret_key))

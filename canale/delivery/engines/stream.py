@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The JetStream stream of batches, and its consumers: one for each lane and transport.
+
+A batch is a message without content on a subject of its own, of which the stream keeps one at a
+time: handing the same batch out again, from any node, changes nothing while it is there
+(https://docs.nats.io/nats-concepts/jetstream/streams, ``DiscardNewPerSubject``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import APIError, NotFoundError
+
+from canale.delivery.transports.registry import TRANSPORTS, Entry
+
+# A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
+ACK_SECONDS = 12.0
+# The server's answer to a batch that the stream already holds.
+ALREADY_THERE = 10077
+REQUEST_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStream:
+    """The names of one installation's stream."""
+
+    installation: str
+
+    @property
+    def name(self) -> str:
+        return f"canale-{self.installation}"
+
+    @property
+    def _subjects(self) -> str:
+        return f"canale-batches.{self.installation}"
+
+    def subject(self, batch_id: int, transport: str, *, urgent: bool) -> str:
+        return f"{self._subjects}.{lane(urgent)}.{transport}.{batch_id}"
+
+    async def prepare(self, client: Client) -> JetStreamContext:
+        """Make the stream and its consumers, or bring them up to date.
+
+        Raises nats.errors.Error, also where the server has no JetStream.
+        """
+        context = client.jetstream(timeout=REQUEST_SECONDS)
+        config = StreamConfig(
+            name=self.name,
+            description="Batches of notifications that wait for a worker",
+            subjects=[f"{self._subjects}.>"],
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            discard_new_per_subject=True,
+            max_msgs_per_subject=1,
+        )
+        try:
+            await context.update_stream(config)
+        except NotFoundError:
+            await context.add_stream(config)
+        for entry in TRANSPORTS:
+            for urgent in (True, False):
+                await context.add_consumer(self.name, self._consumer(entry, urgent=urgent))
+        return context
+
+    def _consumer(self, entry: Entry, *, urgent: bool) -> ConsumerConfig:
+        return ConsumerConfig(
+            durable_name=consumer(entry.name, urgent=urgent),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_SECONDS,
+            max_deliver=-1,
+            max_ack_pending=entry.batches_at_once,
+            filter_subject=f"{self._subjects}.{lane(urgent)}.{entry.name}.*",
+        )
+
+    async def hand_out(self, context: JetStreamContext, subject: str) -> None:
+        """Put a batch into the stream, unless it is there."""
+        try:
+            await context.publish(subject, stream=self.name)
+        except APIError as error:
+            if error.err_code != ALREADY_THERE:
+                raise
+
+
+def lane(urgent: bool) -> str:
+    return "alert" if urgent else "usual"
+
+
+def consumer(transport: str, *, urgent: bool) -> str:
+    return f"{lane(urgent)}-{transport}"
+
+
+def batch_of(subject: str) -> int:
+    """The batch's id, from its subject."""
+    return int(subject.rpartition(".")[2])
