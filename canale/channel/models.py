@@ -112,8 +112,12 @@ ALL_CLEAR_STATES = (State.PUBLISHED, State.EXPIRED)
 
 class PostQuerySet(models.QuerySet["Post"]):
     def visible(self, now: datetime) -> PostQuerySet:
-        """Posts that a citizen can read at ``now``: asked of the clock, never of a job."""
-        return self.filter(state=State.PUBLISHED, published_at__lte=now, visible_until__gt=now)
+        """Posts that a citizen can read at ``now``: asked of the clock, never of a job.
+
+        The clock is asked for the end only: what was published has begun, also where a node's
+        clock is behind that of the node that published it.
+        """
+        return self.filter(state=State.PUBLISHED, visible_until__gt=now)
 
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-published_at", "-id")
@@ -163,9 +167,8 @@ class Post(models.Model):
     def is_visible(self, now: datetime) -> bool:
         return (
             self.state == State.PUBLISHED
-            and self.published_at is not None
             and self.visible_until is not None
-            and self.published_at <= now < self.visible_until
+            and now < self.visible_until
         )
 
     def is_active_alert(self, now: datetime) -> bool:

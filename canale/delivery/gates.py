@@ -32,7 +32,7 @@ FAILURES = 8
 # A pause up to this is waited for; during a longer one messages go to the retries.
 SHORT_PAUSE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 15.0
 # At most one cut in this time: the answers to what was already under way say the same again.
 CUT_SECONDS = 1.0
 # Answers this much slower than the quickest (and slower than SLOW_SECONDS) mean a queue at the

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from canale.delivery.models import Batch
+from canale.delivery.models import Batch, Retry, Welcome
 
 # Of a batch: renewed with every chunk, and no chunk stays open for more than a few seconds. Shorter
 # than anyone's patience when a whole machine is lost; a worker that dies on this machine is noticed
@@ -94,6 +94,16 @@ def waiting_after(batch_id: int) -> list[Waiting]:
     """Unfinished batches with a greater number, alerts first."""
     rows = _unfinished().filter(pk__gt=batch_id).order_by("-urgent", "pk")
     return [Waiting(*row) for row in rows.values_list("pk", "urgent", "broadcast__transport")]
+
+
+def clock_went_back(now: datetime) -> None:
+    """What was put off by a clock that was ahead is not put off by hours: gates, which know no wall
+    clock, still hold what a far end asked for."""
+    late = now + REPEAT_LEASE
+    Retry.objects.filter(not_before__gt=late).update(not_before=late)
+    Welcome.objects.filter(not_before__gt=late).update(not_before=late)
+    lease = now + BATCH_LEASE
+    Batch.objects.filter(claimed_until__gt=lease).update(claimed_until=lease)
 
 
 def release(batch: Batch, worker: str) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -14,13 +15,14 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from canale.accounts.models import IdempotencyKey
-from canale.delivery.queue import hand_back_of_the_dead
+from canale.delivery.queue import clock_went_back, hand_back_of_the_dead
 from canale.followers import invites
 from canale.live.announce import announce_reactions
 from canale.publishing.expire import expire_due, prune_past
 
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
+CLOCK_STEP_SECONDS = 10.0
 ANSWERS_KEPT = timedelta(days=1)
 
 Chore = Callable[[datetime], object]
@@ -45,10 +47,13 @@ CHORES: tuple[tuple[timedelta, Chore], ...] = (
 class Scheduler(threading.Thread):
     """Does each chore in its rhythm until it is stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(name="scheduler", daemon=True)
         self._ended = threading.Event()
         self._ticks = 0
+        self._monotonic = monotonic
+        self._ahead = float("-inf")
+        """Of the monotonic clock, the wall clock."""
 
     def run(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
@@ -58,13 +63,26 @@ class Scheduler(threading.Thread):
     def tick(self, now: datetime) -> None:
         """One bad chore does not stop the others. Counted in ticks: clocks may jump."""
         close_old_connections()
+        if self._clock_went_back(now):
+            logger.warning("The clock was put back; what it had put off comes sooner")
+            self._do(clock_went_back, now)
         for every, chore in CHORES:
             if self._ticks % int(every.total_seconds()) == 0:
-                try:
-                    chore(now)
-                except Exception:
-                    logger.exception("A chore of the scheduler failed; it is tried again")
+                self._do(chore, now)
         self._ticks += 1
+
+    def _clock_went_back(self, now: datetime) -> bool:
+        """Since the last tick, by more than the small corrections of a time service."""
+        ahead = now.timestamp() - self._monotonic()
+        went_back = ahead < self._ahead - CLOCK_STEP_SECONDS
+        self._ahead = ahead
+        return went_back
+
+    def _do(self, chore: Chore, now: datetime) -> None:
+        try:
+            chore(now)
+        except Exception:
+            logger.exception("A chore of the scheduler failed; it is tried again")
 
     def stop(self) -> None:
         self._ended.set()

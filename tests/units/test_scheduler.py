@@ -34,3 +34,21 @@ def test_each_chore_has_its_rhythm_and_a_bad_one_is_tried_again(
     for _ in range(10):
         clock.tick(NOW)
     assert (done.count("bad"), done.count("often"), done.count("seldom")) == (10, 10, 2)
+
+
+@pytest.mark.django_db
+def test_a_clock_that_is_put_back_puts_nothing_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "CHORES", ())
+    told: list[datetime] = []
+    monkeypatch.setattr(scheduler, "clock_went_back", told.append)
+    seconds = iter((100.0, 101.0, 102.0, 103.0, 104.0))
+    clock = Scheduler(monotonic=lambda: next(seconds))
+    clock.tick(NOW)
+    # A time service corrects by a little, and a summer storm by an hour forward.
+    clock.tick(NOW - timedelta(seconds=2))
+    clock.tick(NOW + timedelta(hours=1))
+    assert told == []
+    back = NOW + timedelta(seconds=2)
+    clock.tick(back)
+    clock.tick(back + timedelta(seconds=1))
+    assert told == [back]

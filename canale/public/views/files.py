@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 import canale
 from canale.channel.channels import default_channel
 from canale.channel.links import avatar_url, channel_url, invite_url
-from canale.channel.models import AvatarFile, Channel, ImageFile, Post
+from canale.channel.models import AvatarFile, Channel, ImageFile, Post, State
 from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 from canale.followers import invites
@@ -63,7 +63,7 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
     now = timezone.now()
     rows = ImageFile.objects.select_related("image__post__channel")
     rows = rows.filter(image__key=key, name=size, image__post__channel__handle=handle)
-    found = rows.filter(image__post__published_at__lte=now).first()
+    found = rows.exclude(image__post__state=State.DRAFT).first()
     if found is None:
         raise Http404
     post = found.image.post
