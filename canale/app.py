@@ -1,15 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The composition root: one process serves site and stream, and keeps the workers at work."""
+"""The composition root: one process serves site and stream, and keeps the others at work: workers,
+and more processes like itself for site and stream."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import math
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -31,6 +33,8 @@ from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
 from canale.net.whole_bodies import WholeBodies
+from canale.net.open_files import raise_open_files
+from canale.processes import KeptProcesses, canale, when_stdin_ends
 from canale.public.page_store import PageStore
 from canale.publishing.scheduler import Scheduler
 from canale.settings import settings
@@ -49,17 +53,24 @@ logger = logging.getLogger(__name__)
 
 # Django waits for the database in them; SQLite serves one writer at a time anyway.
 REQUEST_THREADS = 8
+# Open pages of one process: an event takes about 10 µs of its core for each (docs/decisions/0016).
+PAGES_LIMIT = 20_000
+# Files that are not open pages: the database, workers, static files, requests under way.
+OTHER_FILES = 500
 # Open pages of one client: a whole town may come through one mobile carrier's address.
 CLIENT_PAGES = 2_000
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 10
+# From the end of listening to the end of what is open: who has just come in is still answered.
+LAST_REQUESTS_SECONDS = 0.5
+ACCEPT_SECONDS = 0.05
 READY_SECONDS = 5.0
 
 
 class Site:
     """The ASGI app: health, then the page store with Django behind it."""
 
-    def __init__(self, pages: PageStore, pool: WorkerPool, bus: Bus) -> None:
+    def __init__(self, pages: PageStore, pool: WorkerPool | None, bus: Bus) -> None:
         self._pages = pages
         self._pool = pool
         self._bus = bus
@@ -83,13 +94,14 @@ class Site:
         A bus that is away does not count: everybody finds the news by looking, a little later.
         """
         database = await self._database_answers()
-        ready = database and self._pool.alive > 0
+        said: dict[str, object] = {"database": "ok" if database else "no answer"}
+        ready = database
+        # Without workers of its own, a process answers for itself alone.
+        if self._pool is not None and self._pool.size:
+            said["workers"] = self._pool.alive
+            ready = ready and self._pool.alive > 0
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        said = {
-            "database": "ok" if database else "no answer",
-            "bus": "no answer" if self._bus.trouble else "ok",
-            "workers": self._pool.alive,
-        }
+        said["bus"] = "no answer" if self._bus.trouble else "ok"
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})
 
     async def _database_answers(self) -> bool:
@@ -129,31 +141,82 @@ async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, objec
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, with the signals left to us: after the last request there are workers to end."""
+    """uvicorn's, with the signals left to us: after the last request there are others to end."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen no more, answer those who are in, and only then close what is open."""
+        for listener in sockets or ():
+            # Who waits to be accepted would be cut off; from now on nobody else comes to wait.
+            listener.listen(0)
+        await asyncio.sleep(ACCEPT_SECONDS)
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        await asyncio.sleep(LAST_REQUESTS_SECONDS)
+        await super().shutdown(sockets)
+
 
 async def serve(listener: socket.socket) -> None:
-    """Serve on a bound socket until SIGTERM or SIGINT."""
-    hub = Hub(backlog, client_limit=CLIENT_PAGES if settings.rate_limits else None)
-    pool = WorkerPool(settings.workers)
+    """Serve on a bound socket until SIGTERM or SIGINT, and keep the other processes."""
+    workers, beside = WorkerPool(settings.workers), _beside(settings.web_processes - 1)
+
+    def stop_others() -> None:
+        workers.tell_to_stop()
+        beside.tell_to_stop()
+
+    async with _dispatcher(bus_for(settings)), _kept(workers), _kept(beside), _scheduler():
+        await _serve_web(listener, workers, stop_others)
+
+
+async def serve_beside(listener: socket.socket) -> None:
+    """Serve site and stream beside the process that started this one, until it is gone."""
+    await _serve_web(listener, None, lambda: None)
+
+
+def _beside(size: int) -> KeptProcesses:
+    command = canale("serve", "--until-stdin-ends")
+    return KeptProcesses("web process", command, size, patience=GRACE_SECONDS + 5)
+
+
+async def _serve_web(
+    listener: socket.socket, workers: WorkerPool | None, stopping: Callable[[], None]
+) -> None:
+    hub = _hub()
     wsgi = cast("WSGIApp", get_wsgi_application())
     # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     pages = PageStore(WholeBodies(cast("ASGI3Application", django), _is_known))
     bus = bus_for(settings)
-    server = _server(hub, Site(pages, pool, bus))
-    _stop_on_signals(server)
-    async with _stream(hub, pages, bus), _dispatcher(bus), _workers(pool), _scheduler():
+    server = _server(hub, Site(pages, workers, bus))
+    _stop_when_told(server, stopping, with_stdin=workers is None)
+    async with _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
 
 
 def _is_known(scope: HTTPScope) -> bool:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     return may_send_files(scope["path"], headers)
+
+
+def _hub() -> Hub:
+    """Places for open pages, as many as there may be files; a client's are shared out evenly, as
+    the kernel shares out connections."""
+    files = raise_open_files()
+    places = min(PAGES_LIMIT, files - OTHER_FILES)
+    if places < PAGES_LIMIT:
+        logger.warning("Only %d files may be open: raise the limit (docs/settings.md)", files)
+    mine = math.ceil(CLIENT_PAGES / settings.web_processes)
+    return Hub(
+        backlog,
+        connection_limit=max(1, places),
+        client_limit=mine if settings.rate_limits else None,
+    )
 
 
 def _server(hub: Hub, site: Site) -> Server:
@@ -174,14 +237,17 @@ def _server(hub: Hub, site: Site) -> Server:
     )
 
 
-def _stop_on_signals(server: Server) -> None:
+def _stop_when_told(server: Server, stopping: Callable[[], None], *, with_stdin: bool) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         server.should_exit = True
+        stopping()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    if with_stdin:
+        when_stdin_ends(stop)
 
 
 @asynccontextmanager
@@ -222,12 +288,12 @@ async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _workers(pool: WorkerPool) -> AsyncIterator[None]:
-    pool.start()
+async def _kept(processes: KeptProcesses) -> AsyncIterator[None]:
+    processes.start()
     try:
         yield
     finally:
-        await pool.stop()
+        await processes.stop()
 
 
 @asynccontextmanager

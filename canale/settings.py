@@ -237,11 +237,19 @@ class Settings:
         default_text="none",
         secret=True,
     )
+    web_processes: int = option(
+        _whole(1, 64),
+        lambda _: 1,
+        doc="Processes that share the port and serve site and stream; one serves a city. From "
+        "two on another `canale serve` may share it too, and take over without a gap.",
+        allowed="a number from 1 to 64",
+        default_text="`1`",
+    )
     workers: int = option(
-        _whole(1, 256),
+        _whole(0, 256),
         _cores,
-        doc="Worker processes that encrypt and send.",
-        allowed="a number from 1 to 256",
+        doc="Worker processes that encrypt and send. `0`: `canale worker` runs elsewhere.",
+        allowed="a number from 0 to 256",
         default_text="the number of cores",
     )
     push_origins: tuple[str, ...] = option(

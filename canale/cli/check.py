@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from canale.bus import Bus, bus_for
+from canale.net.open_files import most_open_files
 from canale.settings import settings
 
 HELP = "tell what is wrong with the set-up and how to mend it"
@@ -31,6 +32,8 @@ FREE_BYTES = 2 * 2**30
 SOUND_SQLITE = (3, 51, 3)
 PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com")
 SECONDS = 5.0
+# Of one process: all its open pages (app.py), and room for the rest.
+ENOUGH_FILES = 20_500
 # When this version was made: a clock that is behind it is wrong.
 MADE = 1_764_000_000
 MOST_SKEW = 60
@@ -60,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     checks: list[Check] = [clock, folder, others, key, address, database]
-    checks += [vault, bus, front_end, limits]
+    checks += [vault, bus, front_end, open_files, limits]
     if not arguments.offline:
         checks.append(push_services)
     bad = 0
@@ -255,6 +258,17 @@ def front_end() -> Iterator[Finding]:
     manifest = Path(django_settings.STATIC_ROOT) / "staticfiles.json"
     there = manifest.exists()
     yield Finding(there, f"styles and scripts are {'' if there else 'not '}built", "run bin/setup")
+
+
+def open_files() -> Iterator[Finding]:
+    files = most_open_files()
+    yield Finding(
+        files >= ENOUGH_FILES,
+        f"a process may open {files} files, so about as many pages may be open",
+        f"raise the hard limit to {ENOUGH_FILES} or more (systemd: LimitNOFILE=, "
+        "shell: ulimit -Hn, containers: --ulimit nofile=)",
+        warning=True,
+    )
 
 
 def limits() -> Iterator[Finding]:

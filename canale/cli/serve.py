@@ -13,18 +13,27 @@ import uvloop
 
 from canale.settings import settings
 
+# Connections that wait to be accepted; the system's own limit is net.core.somaxconn (4096).
+BACKLOG = 4096
 HELP = "serve the channel: site, real-time stream, scheduler and workers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none: every setting is in the environment (docs/settings.md)."""
+    parser.add_argument(
+        "--until-stdin-ends",
+        action="store_true",
+        help="serve site and stream alone, beside the `canale serve` that started this process, "
+        "until standard input ends: that one is gone",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.app import serve
+    from canale.app import serve, serve_beside
     from canale.cli.migrate import migrate
 
-    migrate()
+    beside: bool = arguments.until_stdin_ends
+    if not beside:
+        migrate()
     try:
         listener = _listen()
     except OSError as error:
@@ -34,15 +43,23 @@ def run(arguments: argparse.Namespace) -> int:
             "choose another by CANALE_HOST and CANALE_PORT\n"
         )
         return 1
-    _greet()
+    if not beside:
+        _greet()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(listener))
+        runner.run(serve_beside(listener) if beside else serve(listener))
     return 0
 
 
 def _listen() -> socket.socket:
+    """From two web processes on the kernel shares connections out among them (socket(7),
+    SO_REUSEPORT); a single one lets nobody else on its port."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=4096)
+    return socket.create_server(
+        (settings.host, settings.port),
+        family=family,
+        backlog=BACKLOG,
+        reuse_port=settings.web_processes > 1,
+    )
 
 
 def _greet() -> None:

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import os
 import signal
-import sys
 
 import uvloop
 
+from canale.processes import when_stdin_ends
 from canale.settings import settings
 
 HELP = "encrypt and send what is waiting; `canale serve` starts its own"
@@ -42,12 +40,5 @@ async def _work(*, until_stdin_ends: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if until_stdin_ends:
-        loop.add_reader(sys.stdin.fileno(), _read_stdin, stop)
+        when_stdin_ends(stop.set)
     await work(Deliverer(), bus_for(settings), stop)
-
-
-def _read_stdin(stop: asyncio.Event) -> None:
-    with contextlib.suppress(BlockingIOError):
-        if not os.read(sys.stdin.fileno(), 1024):
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            stop.set()

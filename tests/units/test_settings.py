@@ -41,6 +41,7 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.data == tmp_path / "data"
     assert (settings.host, settings.base_url) == ("127.0.0.1", "http://localhost:8123")
     assert settings.database_url == f"sqlite:///{tmp_path}/data/canale.sqlite3"
+    assert settings.web_processes == 1
     assert settings.workers == len(os.sched_getaffinity(0))
     assert settings.push_origins == ()
     assert settings.nats_url == ()
@@ -56,6 +57,7 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_BASE_URL": "https://canale.example.it/",
         "CANALE_DATABASE_URL": "postgresql://u:p@db:5433/canale",
         "CANALE_NATS_URL": "nats://u:p%2C@n1:4222, tls://token@n2",
+        "CANALE_WEB_PROCESSES": "2",
         "CANALE_WORKERS": "3",
         "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
         "CANALE_RATE_LIMITS": "off",
@@ -68,6 +70,7 @@ def test_every_setting_is_read(read: Read) -> None:
     settings = read(**given)
     assert settings.base_url == "https://canale.example.it"
     assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 80, 3)
+    assert settings.web_processes == 2
     assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
     assert not settings.rate_limits
     assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")
@@ -98,7 +101,8 @@ def test_contact_follows_an_https_base_url(read: Read) -> None:
         ("CANALE_HOST", "a b", "host name"),
         ("CANALE_BASE_URL", "canale.example.it", "http(s)://host"),
         ("CANALE_BASE_URL", "https://canale.example.it/canale", "without a path"),
-        ("CANALE_WORKERS", "0", "from 1 to 256"),
+        ("CANALE_WEB_PROCESSES", "0", "from 1 to 64"),
+        ("CANALE_WORKERS", "-1", "from 0 to 256"),
         ("CANALE_PUSH_ORIGINS", "localhost:9443", "origins"),
         ("CANALE_RATE_LIMITS", "false", "on or off"),
         ("CANALE_CONTACT", "urp@comune.example.it", "mailto:"),

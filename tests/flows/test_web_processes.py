@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Several web processes share one port, and workers may be elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.reader import Reader
+from tests.site import HANDLE, Site, new_site, wait_until
+from tests.standins.push_service import PushService
+
+pytestmark = pytest.mark.slow
+
+
+def listening(site: Site) -> list[str]:
+    """The inodes of the sockets that listen on the site's port (proc(5), net/tcp)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[9] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == site.port]
+
+
+def web_processes(site: Site) -> list[int]:
+    """Those beside the main one."""
+    return [pid for pid in site.workers() if b"serve" in command(pid)]
+
+
+def command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: Path) -> None:
+    with new_site(tmp_path, CANALE_WEB_PROCESSES="3", CANALE_WORKERS="1") as site:
+        wait_until(lambda: len(listening(site)) == 3)
+        with contextlib.ExitStack() as stack:
+            readers = [stack.enter_context(Reader(f"{site.url}/live/{HANDLE}")) for _ in range(24)]
+            number = int(str(site.post(site.token())["id"]))
+            for reader in readers:
+                reader.wait_for("post", number)
+            assert all(len(reader.told) == 1 for reader in readers)
+
+        killed = web_processes(site)[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: len(listening(site)) == 3 and killed not in web_processes(site))
+        for _ in range(24):
+            assert httpx.get(f"{site.url}/healthz").status_code == 200
+
+        others = site.workers()
+        assert len(others) == 3
+        site.kill()
+        wait_until(lambda: not any(b"canale" in command(pid) for pid in others))
+        site.start()
+        wait_until(lambda: len(listening(site)) == 3)
+        others = site.workers()
+        site.stop()
+        assert not any(b"canale" in command(pid) for pid in others)
+        assert not listening(site)
+
+
+def test_one_process_lets_nobody_else_on_its_port(site: Site) -> None:
+    again = subprocess.run(
+        [sys.executable, "-m", "canale", "serve"],
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "CANALE_PORT" in again.stderr
+
+
+def test_who_is_in_when_the_server_stops_is_still_answered(site: Site) -> None:
+    assert site.server is not None
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", site.port)) as known,
+        socket.create_connection(("127.0.0.1", site.port)) as fresh,
+    ):
+        known.sendall(request)
+        assert known.recv(4096).startswith(b"HTTP/1.1 200")
+        site.server.send_signal(signal.SIGTERM)
+        wait_until(lambda: not listening(site))
+        for line in (known, fresh):
+            line.sendall(request)
+            answer = line.recv(4096).lower()
+            assert answer.startswith(b"http/1.1 200")
+            assert b"connection: close" in answer
+    assert site.server.wait(10) == 0
+
+
+@contextlib.contextmanager
+def worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    with (site.folder / "worker-log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "canale", "worker"],
+            env=site.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_workers_may_be_elsewhere_and_hand_back_when_they_stop(tmp_path: Path) -> None:
+    followers = 4_000
+    with (
+        PushService() as push,
+        new_site(tmp_path, CANALE_WORKERS="0", CANALE_PUSH_ORIGINS=push.origin) as site,
+    ):
+        assert "workers" not in httpx.get(f"{site.url}/readyz").json()
+        assert site.workers() == []
+        site.inside("follow", push.subscribe(followers))
+        number = int(str(site.post(site.token())["id"]))
+        with worker(site) as first:
+            wait_until(lambda: len(push.received) > 500, seconds=60)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(30) == 0
+        assert len(push.received) < followers
+        begun = time.monotonic()
+        with worker(site) as second:
+            wait_until(lambda: len(push.received) >= followers, seconds=60)
+            wait_until(lambda: site.inside("counts", number)[0]["finished"])
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(30) == 0
+        # Handed back, not waited for until the lease ended.
+        assert time.monotonic() - begun < 60
+        endpoints = [message.endpoint for message in push.received]
+        assert len(endpoints) == len(set(endpoints)) == followers
