@@ -32,10 +32,11 @@ from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
-from canale.net.whole_bodies import WholeBodies
 from canale.net.open_files import raise_open_files
+from canale.net.whole_bodies import WholeBodies
 from canale.processes import KeptProcesses, canale, when_stdin_ends
 from canale.public.page_store import PageStore
+from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
 from canale.settings import settings
 
@@ -191,7 +192,7 @@ async def _serve_web(
     wsgi = cast("WSGIApp", get_wsgi_application())
     # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
-    pages = PageStore(WholeBodies(cast("ASGI3Application", django), _is_known))
+    pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known)))
     bus = bus_for(settings)
     server = _server(hub, Site(pages, workers, bus))
     _stop_when_told(server, stopping, with_stdin=workers is None)
@@ -202,6 +203,13 @@ async def _serve_web(
 def _is_known(scope: HTTPScope) -> bool:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     return may_send_files(scope["path"], headers)
+
+
+def _quick(django: ASGI3Application) -> ASGI3Application:
+    # Late: the API's parts are models, which need Django's registry.
+    from canale.api.quick import QuickActs
+
+    return cast("ASGI3Application", QuickActs(django, security_headers()))
 
 
 def _hub() -> Hub:

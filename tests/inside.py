@@ -90,6 +90,26 @@ def counts(post_id: int) -> list[dict[str, Any]]:
     return said
 
 
+def reaction_rows(post_id: int) -> dict[str, int]:
+    """How many rows there are of each emoji: what the post's counters must say."""
+    from collections import Counter
+
+    from canale.reactions.models import Reaction
+
+    return Counter(Reaction.objects.filter(post_id=post_id).values_list("emoji", flat=True))
+
+
+def follower_rows(_: object) -> list[int]:
+    """Rows of followers and addresses, and what the counter says."""
+    from canale.followers.models import Address, ChannelCount, Follower
+
+    return [
+        Follower.objects.count(),
+        Address.objects.count(),
+        ChannelCount.objects.get().followers,
+    ]
+
+
 def age(days: float) -> None:
     """Let all posts be so many days older."""
     from datetime import timedelta
@@ -146,7 +166,19 @@ def kept_counts(post_id: int) -> dict[str, int]:
 
 ACTS = {
     act.__name__: act
-    for act in (follow, rows, dump, counts, age, topics, staff, tamper, kept_counts)
+    for act in (
+        follow,
+        rows,
+        dump,
+        counts,
+        reaction_rows,
+        follower_rows,
+        age,
+        topics,
+        staff,
+        tamper,
+        kept_counts,
+    )
 }
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ READER_BYTES = 8 * 1024
 # Ten images, in base64.
 POST_BYTES = 30 * 2**20
 _WITH_IMAGES = re.compile(r"/channels/[^/]+/posts$|/posts/[0-9]+$")
+# In the scope of a request that was counted on its way here (quick.py).
+COUNTED = "canale.counted"
 _limiter = RateLimiter()
 
 View = Callable[..., HttpResponseBase]
@@ -29,11 +31,17 @@ View = Callable[..., HttpResponseBase]
 
 def limited(request: HttpRequest, bucket: str, limit: int, per_seconds: int) -> None:
     """Raises Problem (429). The limits allow for a whole town behind one carrier's address."""
-    if settings.rate_limits:
-        client = request.META.get("REMOTE_ADDR") or ""
-        wait = _limiter.allow(bucket, client, limit, per_seconds)
+    if COUNTED not in request.META.get("asgi.scope", ()):
+        wait = must_wait(request.META.get("REMOTE_ADDR") or "", bucket, limit, per_seconds)
         if wait is not None:
             raise too_often(wait)
+
+
+def must_wait(client: str, bucket: str, limit: int, per_seconds: int) -> float | None:
+    """Count one act of a client's address; seconds to wait when it is refused."""
+    if not settings.rate_limits:
+        return None
+    return _limiter.allow(bucket, client, limit, per_seconds)
 
 
 def same_origin(request: HttpRequest) -> None:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
@@ -22,6 +22,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from canale.publishing.wording import PostRefused
 
 logger = logging.getLogger(__name__)
+
+
+DatabaseFailure = InterfaceError | IntegrityError | OperationalError
 
 
 class Problem(Exception):  # noqa: N818
@@ -94,7 +97,8 @@ def _suspicious(error: SuspiciousOperation) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
-def _busy(error: OperationalError | IntegrityError) -> Problem:
+def busy(error: DatabaseFailure) -> Problem:
+    """Of a call that the database did not take; whoever made it may try again."""
     logger.error("The database did not answer", exc_info=error)
     detail = _("The service is busy. Try again in a moment.")
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
@@ -125,9 +129,9 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Http404: lambda _: not_found(),
     RequestDataTooBig: _too_big,
     SuspiciousOperation: _suspicious,
-    OperationalError: _busy,
+    OperationalError: busy,
     # Two calls wrote the same at the same moment; the second may try again.
-    IntegrityError: _busy,
+    IntegrityError: busy,
     Exception: _unforeseen,
 }
 

@@ -44,6 +44,8 @@ from canale.settings import settings
 
 # The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 COOKIE_SECONDS = 400 * 24 * 3600
+# Of one client in so many seconds.
+REACTIONS_LIMIT = ("react", 600, 60)
 REFUSALS = {
     400: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut,
     415: ProblemOut, 422: ProblemOut, 429: ProblemOut,
@@ -55,7 +57,8 @@ def _known(request: HttpRequest) -> str | None:
     return token if is_token(token) else None
 
 
-def _remember(response: HttpResponse, token: str) -> None:
+def remember(response: HttpResponse, token: str) -> None:
+    """Give the device its cookie."""
     response.set_cookie(
         COOKIE,
         token,
@@ -64,6 +67,12 @@ def _remember(response: HttpResponse, token: str) -> None:
         samesite="Lax",
         secure=settings.base_url.startswith("https://"),
     )
+
+
+def follow_limit(*, with_address: bool) -> tuple[str, int, int]:
+    """A town follows after an alert, through one carrier's address; our pages always send a
+    device's address, and what only makes a number larger is not in a hurry."""
+    return ("follow", 3_000, 60) if with_address else ("follow without address", 60, 60)
 
 
 @router.post(
@@ -76,12 +85,7 @@ def follow(
     request: HttpRequest, response: HttpResponse, handle: str, payload: FollowerIn
 ) -> tuple[int, FollowingOut]:
     same_origin(request)
-    # A town follows after an alert, through one carrier's address; our pages always send a device's
-    # address, and what only makes a number larger is not in a hurry.
-    if payload.push is not None:
-        limited(request, "follow", 3_000, 60)
-    else:
-        limited(request, "follow without address", 60, 60)
+    limited(request, *follow_limit(with_address=payload.push is not None))
     channel = find_channel(handle)
     address = _address(payload)
     token = _known(request) or new_token()
@@ -99,9 +103,9 @@ def follow(
             raise _unknown_topic(error) from None
         if followed.new_address_id is not None:
             plan_welcome(followed.new_address_id)
-    _remember(response, token)
+    remember(response, token)
     status = HTTPStatus.CREATED if followed.created else HTTPStatus.OK
-    return status, _following(followed.follower)
+    return status, following_of(followed.follower)
 
 
 def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
@@ -123,7 +127,8 @@ def _unknown_topic(error: following.UnknownTopic) -> Problem:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
 
 
-def _following(follower: Follower) -> FollowingOut:
+def following_of(follower: Follower) -> FollowingOut:
+    """What a device is told of one channel that it follows."""
     return FollowingOut(
         channel=follower.channel.handle,
         muted=follower.muted,
@@ -141,7 +146,7 @@ def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
         return MeOut(following=[], reactions={})
     reactions = reacting.of_reader(token_hash(token))
     return MeOut(
-        following=[_following(follower) for follower in following.following(token)],
+        following=[following_of(follower) for follower in following.following(token)],
         reactions={str(post_id): emoji for post_id, emoji in reactions.items()},
     )
 
@@ -169,7 +174,7 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
         raise _unknown_topic(error) from None
     if not follower:
         raise Problem(HTTPStatus.NOT_FOUND, _("This device does not follow the channel."))
-    return _following(follower)
+    return following_of(follower)
 
 
 @router.delete(
@@ -203,8 +208,12 @@ def _visible_post(post_id: int) -> Post:
     if post is None or post.published_at is None:
         raise not_found()
     if not post.is_visible(timezone.now()):
-        raise Problem(HTTPStatus.GONE, _("The post is not visible any more."))
+        raise _gone()
     return post
+
+
+def _gone() -> Problem:
+    return Problem(HTTPStatus.GONE, _("The post is not visible any more."))
 
 
 @router.put(
@@ -217,18 +226,23 @@ def react(
     request: HttpRequest, response: HttpResponse, post_id: Id, payload: ReactionIn
 ) -> ReactionsOut:
     same_origin(request)
-    limited(request, "react", 600, 60)
+    limited(request, *REACTIONS_LIMIT)
     post = _visible_post(post_id)
+    if payload.emoji not in post.channel.reaction_set:
+        raise _not_in_set(post)
     token = _known(request) or new_token()
     try:
-        reacting.react(post, token_hash(token), payload.emoji)
-    except reacting.NotInSet:
-        allowed = " ".join(post.channel.reaction_set)
-        detail = _("Choose one of %(emoji)s.") % {"emoji": allowed}
-        errors = {"emoji": [detail]}
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
-    _remember(response, token)
-    return ReactionsOut(counts=counts([post.pk])[post.pk], mine=payload.emoji)
+        counted = reacting.react(post, token_hash(token), payload.emoji)
+    except reacting.NotPossible:
+        raise _gone() from None
+    remember(response, token)
+    return ReactionsOut(counts=counted, mine=payload.emoji)
+
+
+def _not_in_set(post: Post) -> Problem:
+    allowed = " ".join(post.channel.reaction_set)
+    detail = _("Choose one of %(emoji)s.") % {"emoji": allowed}
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"emoji": [detail]})
 
 
 @router.delete(
@@ -239,12 +253,16 @@ def react(
 )
 def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
     same_origin(request)
-    limited(request, "react", 600, 60)
+    limited(request, *REACTIONS_LIMIT)
     post = _visible_post(post_id)
     token = _known(request)
-    if token:
-        reacting.take_back(post, token_hash(token))
-    return ReactionsOut(counts=counts([post.pk])[post.pk], mine=None)
+    try:
+        counted = (
+            reacting.take_back(post, token_hash(token)) if token else counts([post.pk])[post.pk]
+        )
+    except reacting.NotPossible:
+        raise _gone() from None
+    return ReactionsOut(counts=counted, mine=None)
 
 
 @router.post(

@@ -37,14 +37,19 @@ HEADERS = {
 TWO_YEARS = 63_072_000
 
 
+def security_headers() -> dict[str, str]:
+    """Those of this installation."""
+    if settings.base_url.startswith("https://"):
+        return {**HEADERS, "Strict-Transport-Security": f"max-age={TWO_YEARS}"}
+    return HEADERS
+
+
 class SecurityHeaders:
     """Adds them to whatever the house answers, static files and errors included."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.headers = dict(HEADERS)
-        if settings.base_url.startswith("https://"):
-            self.headers["Strict-Transport-Security"] = f"max-age={TWO_YEARS}"
+        self.headers = security_headers()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)

@@ -1,55 +1,134 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""React, change one's mind, take it back."""
+"""React, change one's mind, take it back: one at a time or hundreds in one transaction.
+
+Whoever changes reactions locks their posts first, in the order of their ids: what hangs on a post
+is then nobody else's until the commit, and no two wait for each other. A post that is withdrawn
+or corrected meanwhile is locked by that, too.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.db import transaction
+from django.utils import timezone
 
 from canale.channel.models import Post
 from canale.reactions.models import Reaction
-from canale.reactions.tallies import add
+from canale.reactions.tallies import Tallies, add, counts
+
+Key = tuple[int, bytes]
+"""A post's id, and the reader as in `Reaction.token_hash`."""
 
 
-class NotInSet(Exception):  # noqa: N818
-    def __init__(self, emoji: str) -> None:
-        super().__init__(emoji)
-        self.emoji = emoji
+class NotPossible(Exception):  # noqa: N818
+    """The post is not visible, or the emoji is not in its channel's set."""
 
 
-@transaction.atomic
-def react(post: Post, token_hash: bytes, emoji: str) -> None:
-    """One reaction of one reader; a second one replaces the first. Raises NotInSet."""
-    if emoji not in post.channel.reaction_set:
-        raise NotInSet(emoji)
-    reaction, created = Reaction.objects.select_for_update().get_or_create(
-        post=post, token_hash=token_hash, defaults={"emoji": emoji}
-    )
-    if created:
-        add(post.pk, emoji, 1)
-    elif reaction.emoji != emoji:
-        # In one order, whoever changes what into what: two readers never wait for each other.
-        for one, difference in sorted(((reaction.emoji, -1), (emoji, 1))):
-            add(post.pk, one, difference)
-        reaction.emoji = emoji
-        reaction.save(update_fields=["emoji"])
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one reader wants on one post; an ``emoji`` of None takes the reaction back."""
+
+    post_id: int
+    token_hash: bytes
+    emoji: str | None
+
+    @property
+    def key(self) -> Key:
+        return self.post_id, self.token_hash
 
 
 @transaction.atomic
-def take_back(post: Post, token_hash: bytes) -> None:
-    _remove(Reaction.objects.select_for_update().filter(post=post, token_hash=token_hash).first())
+def perform(acts: Sequence[Act], now: datetime) -> list[dict[str, int] | None]:
+    """Do all acts in their order; for each its post's counts afterwards, or None if it was
+    not possible. One reaction of one reader: a later one replaces it."""
+    posts = _lock({act.post_id for act in acts})
+    possible = [_is_possible(act, posts.get(act.post_id), now) for act in acts]
+    wanted = {act.key: act.emoji for act, may in zip(acts, possible, strict=True) if may}
+    add(_write(wanted))
+    counted = counts({post_id for post_id, _ in wanted})
+    return [counted[act.post_id] if may else None for act, may in zip(acts, possible, strict=True)]
+
+
+def _lock(post_ids: Collection[int]) -> dict[int, Post]:
+    rows = Post.objects.select_for_update(of=("self",), no_key=True).select_related("channel")
+    return {post.pk: post for post in rows.filter(pk__in=post_ids).order_by("pk")}
+
+
+def _is_possible(act: Act, post: Post | None, now: datetime) -> bool:
+    if post is None:
+        return False
+    if act.emoji is None:
+        return True
+    return post.is_visible(now) and act.emoji in post.channel.reaction_set
+
+
+def _write(wanted: dict[Key, str | None]) -> Tallies:
+    """Bring the rows to what is wanted; by how much each count changes."""
+    found = _found(wanted)
+    new: list[Reaction] = []
+    changed: dict[str | None, list[int]] = {}
+    differences: Tallies = Counter()
+    for (post_id, reader), emoji in wanted.items():
+        known = found.get((post_id, reader))
+        if emoji == (known and known[1]):
+            continue
+        if known:
+            changed.setdefault(emoji, []).append(known[0])
+            differences[post_id, known[1]] -= 1
+        elif emoji:
+            new.append(Reaction(post_id=post_id, token_hash=reader, emoji=emoji))
+        if emoji:
+            differences[post_id, emoji] += 1
+    Reaction.objects.bulk_create(new)
+    _change(changed)
+    return differences
+
+
+def _change(changed: dict[str | None, list[int]]) -> None:
+    for emoji, row_ids in changed.items():
+        rows = Reaction.objects.filter(pk__in=row_ids)
+        if emoji is None:
+            rows.delete()
+        else:
+            rows.update(emoji=emoji)
+
+
+def _found(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
+    """The rows that there are: {(post, reader): (row's id, emoji)}."""
+    found: dict[Key, tuple[int, str]] = {}
+    for post_id in {post_id for post_id, _ in wanted}:
+        readers = [reader for post, reader in wanted if post == post_id]
+        rows = Reaction.objects.filter(post_id=post_id, token_hash__in=readers)
+        for row_id, reader, emoji in rows.values_list("pk", "token_hash", "emoji"):
+            found[post_id, bytes(reader)] = (row_id, emoji)
+    return found
+
+
+def react(post: Post, token_hash: bytes, emoji: str) -> dict[str, int]:
+    """The post's counts afterwards. Raises NotPossible."""
+    (counted,) = perform([Act(post.pk, token_hash, emoji)], timezone.now())
+    if counted is None:
+        raise NotPossible
+    return counted
+
+
+def take_back(post: Post, token_hash: bytes) -> dict[str, int]:
+    """The post's counts afterwards. Raises NotPossible when the post is gone."""
+    (counted,) = perform([Act(post.pk, token_hash, None)], timezone.now())
+    if counted is None:
+        raise NotPossible
+    return counted
 
 
 @transaction.atomic
 def forget(token_hash: bytes) -> None:
     """Take back all reactions of a reader."""
-    for reaction in Reaction.objects.select_for_update().filter(token_hash=token_hash):
-        _remove(reaction)
-
-
-def _remove(reaction: Reaction | None) -> None:
-    if reaction is not None and reaction.delete()[0]:
-        add(reaction.post_id, reaction.emoji, -1)
+    perform([Act(post_id, token_hash, None) for post_id in of_reader(token_hash)], timezone.now())
 
 
 def of_reader(token_hash: bytes) -> dict[int, str]:

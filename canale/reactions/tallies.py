@@ -4,18 +4,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from django.db.models import F
 
 from canale.reactions.models import Reaction, Tally, Unannounced
 
+Tallies = Counter[tuple[int, str]]
+"""By how much the count of an emoji on a post changes: {(post id, emoji): difference}."""
 
-def add(post_id: int, emoji: str, difference: int) -> None:
-    """Change one counter, and note that the open pages have not heard of it."""
-    Tally.objects.get_or_create(post_id=post_id, emoji=emoji)
-    Tally.objects.filter(post_id=post_id, emoji=emoji).update(count=F("count") + difference)
-    Unannounced.objects.get_or_create(post_id=post_id)
+
+def add(differences: Tallies) -> None:
+    """Change counters of locked posts, and note that the open pages have not heard of it."""
+    changed = {key: difference for key, difference in sorted(differences.items()) if difference}
+    for (post_id, emoji), difference in changed.items():
+        row = Tally.objects.filter(post_id=post_id, emoji=emoji)
+        if not row.update(count=F("count") + difference):
+            Tally.objects.create(post_id=post_id, emoji=emoji, count=difference)
+    Unannounced.objects.bulk_create(
+        [Unannounced(post_id=post_id) for post_id in sorted({post_id for post_id, _ in changed})],
+        ignore_conflicts=True,
+    )
 
 
 def counts(post_ids: Iterable[int]) -> dict[int, dict[str, int]]:

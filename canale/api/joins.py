@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Many follow at once: who follows, their first message, and what each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import prefetch_related_objects
+
+from canale.api.readers import following_of
+from canale.delivery.hints import wake_workers
+from canale.delivery.models import Welcome
+from canale.followers.follow import Followed
+from canale.followers.joining import Wish, follow_together
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    created: bool
+    following: dict[str, object]
+    """A `FollowingOut`."""
+
+
+@transaction.atomic
+def follow_all(wishes: Sequence[Wish]) -> list[Joined | None]:
+    """For each wish what became of it; None where channel or topics are unknown."""
+    followed = follow_together(wishes)
+    done = [one for one in followed if one is not None]
+    _welcome([one.new_address_id for one in done if one.new_address_id is not None])
+    prefetch_related_objects([one.follower for one in done], "channel", "topics", "addresses")
+    return [_joined(one) if one else None for one in followed]
+
+
+def _joined(followed: Followed) -> Joined:
+    return Joined(followed.created, following_of(followed.follower).dict())
+
+
+def _welcome(address_ids: Sequence[int]) -> None:
+    Welcome.objects.bulk_create(
+        [Welcome(address_id=address_id) for address_id in address_ids], ignore_conflicts=True
+    )
+    if address_ids:
+        wake_workers()

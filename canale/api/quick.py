@@ -1,0 +1,269 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a whole town does in the same minute: react and follow, on a shorter way than Django's.
+
+An ASGI app in front of Django. It takes a call only if it is exactly what our pages send, and
+performs it in one transaction with the others that wait (canale/grouped.py). Whatever is unusual
+or wrong in any way goes on to Django as it came, and gets the answers of readers.py: nothing is
+refused here but for a database that does not answer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.utils import timezone
+from pydantic import BaseModel, ValidationError
+
+from canale.api.guards import COUNTED, READER_BYTES, must_wait
+from canale.api.joins import Joined, follow_all
+from canale.api.problems import busy, problem_response
+from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
+from canale.api.schemas import FollowerIn, ReactionIn
+from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.registry import check_address
+from canale.followers.joining import Wish
+from canale.followers.readers import COOKIE, new_token, token_hash
+from canale.grouped import Grouped
+from canale.reactions.react import Act, perform
+from canale.settings import settings
+
+if TYPE_CHECKING:
+    from asgiref.typing import (
+        ASGI3Application,
+        ASGIReceiveCallable,
+        ASGIReceiveEvent,
+        ASGISendCallable,
+        HTTPScope,
+    )
+
+logger = logging.getLogger(__name__)
+B = TypeVar("B", bound=BaseModel)
+
+_REACTION = re.compile(r"/api/v1/posts/([1-9][0-9]{0,17})/reaction", re.ASCII)
+_FOLLOWERS = re.compile(r"/api/v1/channels/([-\w]{1,40})/followers", re.ASCII)
+_COOKIE = re.compile(rb"(?:^|;\s*)" + COOKIE.encode() + rb"=([\w-]{22})(?:;|$)", re.ASCII)
+_OWN_SITE = (None, b"same-origin", b"none")
+_OWN_ORIGIN = (None, settings.base_url.encode())
+# Stands for a token, as long as one.
+_PLACE = "A" * 22
+
+
+@dataclass(slots=True)
+class Call:
+    """One that may be performed here."""
+
+    about: str
+    """The post's id, or the channel's handle."""
+    token: str
+    client: str
+    body: bytes
+    counted: bool = False
+    """By the rate limits."""
+
+    def may(self, limit: tuple[str, int, int]) -> bool:
+        self.counted = must_wait(self.client, *limit) is None
+        return self.counted
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was done; ``token`` is for the device's cookie."""
+
+    status: HTTPStatus
+    document: Mapping[str, object]
+    token: str
+
+
+Doing = Callable[[Call], Awaitable[Answer | None]]
+
+
+class QuickActs:
+    """Wraps Django's app. ``headers`` are what every answer carries."""
+
+    def __init__(self, app: ASGI3Application, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+        self._reactions: Grouped[Act, dict[str, int] | None] = Grouped("reactions", _react_all)
+        self._follows: Grouped[Wish, Joined | None] = Grouped("follows", follow_all)
+        self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
+            "PUT": (_REACTION, self._react),
+            "POST": (_FOLLOWERS, self._follow),
+        }
+
+    async def __call__(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        pattern, doing = self._ways.get(scope["method"], (None, None))
+        found = pattern.fullmatch(scope["path"]) if pattern else None
+        token = _ordinary_token(scope) if found else None
+        if not found or not token or not doing:
+            await self._app(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            return  # Who asked has gone.
+        client = scope["client"][0] if scope["client"] else ""
+        await self._perform(doing, Call(found[1], token, client, body), scope, receive, send)
+
+    async def _perform(
+        self,
+        doing: Doing,
+        call: Call,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+    ) -> None:
+        try:
+            answer = await doing(call)
+        except (InterfaceError, OperationalError) as error:
+            await self._send(problem_response(busy(error)), send)
+        except DatabaseError:
+            logger.warning("A call could not be performed; it goes on to Django", exc_info=True)
+            await self._hand_on(call, scope, receive, send)
+        else:
+            if answer is None:
+                await self._hand_on(call, scope, receive, send)
+            else:
+                await self._send(_response(answer), send)
+
+    async def _hand_on(
+        self, call: Call, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """To Django, as it came; but what was counted is not counted again."""
+        handed = False
+
+        async def receive_again() -> ASGIReceiveEvent:
+            nonlocal handed
+            if handed:
+                return await receive()
+            handed = True
+            return {"type": "http.request", "body": call.body, "more_body": False}
+
+        scope = {**scope, COUNTED: True} if call.counted else scope  # type: ignore[misc]
+        await self._app(scope, receive_again, send)
+
+    async def _react(self, call: Call) -> Answer | None:
+        asked = _parsed(ReactionIn, call.body)
+        if asked is None or not call.may(REACTIONS_LIMIT):
+            return None
+        act = Act(int(call.about), token_hash(call.token), asked.emoji)
+        counts = await self._reactions.do(act)
+        if counts is None:
+            return None
+        return Answer(HTTPStatus.OK, {"counts": counts, "mine": asked.emoji}, call.token)
+
+    async def _follow(self, call: Call) -> Answer | None:
+        asked = _parsed(FollowerIn, call.body)
+        if asked is None or not _is_reachable(asked):
+            return None
+        if not call.may(follow_limit(with_address=asked.push is not None)):
+            return None
+        wish = Wish(
+            handle=call.about,
+            token=call.token,
+            address=("push", asked.push.dict()) if asked.push else None,
+            topics=tuple(asked.topics),
+            language=asked.language,
+            invite=asked.invite,
+        )
+        joined = await self._follows.do(wish)
+        if joined is None:
+            return None
+        status = HTTPStatus.CREATED if joined.created else HTTPStatus.OK
+        return Answer(status, joined.following, call.token)
+
+    async def _send(self, response: HttpResponse, send: ASGISendCallable) -> None:
+        headers = [
+            (name.lower().encode("latin-1"), text.encode("latin-1"))
+            for name, text in response.items()
+        ]
+        cookies = [
+            (b"set-cookie", cookie.OutputString().encode()) for cookie in response.cookies.values()
+        ]
+        length = (b"content-length", str(len(response.content)).encode())
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": [*headers, length, *cookies, *self._headers],
+                "trailers": False,
+            }
+        )
+        await send({"type": "http.response.body", "body": response.content, "more_body": False})
+
+
+def _ordinary_token(scope: HTTPScope) -> str | None:
+    """The device's token, or a new one; None if anything is not as our pages send it."""
+    sent = list(scope["headers"])
+    headers = dict(sent)
+    length = headers.get(b"content-length", b"")
+    ordinary = (
+        len(headers) == len(sent)
+        and not scope["query_string"]
+        and headers.get(b"content-type") == b"application/json"
+        and length.isdigit()
+        and 0 < int(length) <= READER_BYTES
+        and headers.get(b"sec-fetch-site") in _OWN_SITE
+        and headers.get(b"origin") in _OWN_ORIGIN
+    )
+    return _token(headers.get(b"cookie", b"")) if ordinary else None
+
+
+def _token(cookies: bytes) -> str | None:
+    times = cookies.count(COOKIE.encode())
+    if not times:
+        return new_token()
+    found = _COOKIE.search(cookies)
+    return found[1].decode() if found and times == 1 else None
+
+
+async def _read(receive: ASGIReceiveCallable) -> bytes | None:
+    parts = []
+    while True:
+        event = await receive()
+        if event["type"] != "http.request":
+            return None
+        parts.append(event["body"])
+        if not event["more_body"]:
+            return b"".join(parts)
+
+
+def _parsed(schema: type[B], body: bytes) -> B | None:
+    try:
+        return schema.model_validate(json.loads(body))
+    except (ValidationError, ValueError):
+        return None
+
+
+def _is_reachable(asked: FollowerIn) -> bool:
+    if asked.push is None:
+        return True
+    try:
+        check_address("push", asked.push.dict())
+    except AddressRefused:
+        return False
+    return True
+
+
+def _react_all(acts: Sequence[Act]) -> list[dict[str, int] | None]:
+    return perform(acts, timezone.now())
+
+
+def _response(answer: Answer) -> HttpResponse:
+    response = HttpResponse(
+        json.dumps(answer.document),
+        status=answer.status,
+        content_type="application/json; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+    remember(response, answer.token)
+    return response

@@ -1,0 +1,100 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Many small acts of strangers, performed together in one transaction.
+
+A commit costs the database as much for one row as for hundreds, and SQLite has one writer. What
+comes while a group is being written makes the next group; nobody waits for a group to fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Generic, TypeVar
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+logger = logging.getLogger(__name__)
+Act = TypeVar("Act")
+Result = TypeVar("Result")
+
+MOST = 500
+PATIENCE_SECONDS = 5.0
+
+
+class Grouped(Generic[Act, Result]):
+    """Performs acts in groups. Used on one event loop's thread.
+
+    ``perform`` gets acts in the order in which they came, does all of them in one transaction or
+    none, and returns a result for each. It is called in a thread, one group at a time.
+    """
+
+    def __init__(
+        self, name: str, perform: Callable[[Sequence[Act]], Sequence[Result]], most: int = MOST
+    ) -> None:
+        self._perform = perform
+        self._most = most
+        self._waiting: list[tuple[Act, asyncio.Future[Result]]] = []
+        self._working = False
+        self._thread = ThreadPoolExecutor(1, name)
+
+    async def do(self, act: Act) -> Result:
+        """The act's result, once it is committed. Raises what performing it alone raises."""
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((act, done))
+        if not self._working:
+            self._start()
+        return await done
+
+    def _start(self) -> None:
+        group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        self._working = True
+        loop = asyncio.get_running_loop()
+        acts = [act for act, _ in group]
+        work = loop.run_in_executor(self._thread, self._outcomes, acts)
+        work.add_done_callback(partial(self._tell, [done for _, done in group]))
+
+    def _outcomes(self, acts: Sequence[Act]) -> list[Result | Exception]:
+        close_old_connections()
+        try:
+            return list(self._perform_twice(acts))
+        except (InterfaceError, OperationalError) as error:
+            # The database is away or locked: nobody has more luck alone.
+            return [error] * len(acts)
+        except Exception as error:
+            if len(acts) == 1:
+                return [error]
+            logger.warning("A group of %d acts failed; each goes alone", len(acts), exc_info=True)
+        return [outcome for act in acts for outcome in self._outcomes([act])]
+
+    def _perform_twice(self, acts: Sequence[Act]) -> Sequence[Result]:
+        """Whom the database chose to break a deadlock, or whose connection broke, tries again;
+        who has waited for a lock in vain does not wait once more."""
+        begun = time.monotonic()
+        try:
+            return self._perform(acts)
+        except (InterfaceError, OperationalError):
+            if time.monotonic() - begun > PATIENCE_SECONDS:
+                raise
+            close_old_connections()
+            return self._perform(acts)
+
+    def _tell(
+        self,
+        waiting: list[asyncio.Future[Result]],
+        work: asyncio.Future[list[Result | Exception]],
+    ) -> None:
+        self._working = False
+        if self._waiting:
+            self._start()
+        for done, outcome in zip(waiting, work.result(), strict=True):
+            if done.done():
+                continue  # Who asked has gone.
+            if isinstance(outcome, Exception):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome)
