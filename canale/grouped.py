@@ -80,6 +80,7 @@ class Grouped(Generic[Act, Result]):
         except (InterfaceError, OperationalError):
             if time.monotonic() - begun > PATIENCE_SECONDS:
                 raise
+            logger.warning("A group of %d acts is tried again", len(acts), exc_info=True)
             close_old_connections()
             return self._perform(acts)
 
