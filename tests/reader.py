@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import threading
 import time
@@ -75,3 +77,59 @@ class Reader:
             return [told for told in self.told if told.kind == kind and told.data["post"] == post]
 
         return wait_until(found, seconds=seconds)[-1]
+
+
+class ReturningReader:
+    """An open page that comes back as browsers do: after the pause that the stream asked for, with
+    the number it saw last, to whichever of several servers takes it."""
+
+    def __init__(self, *urls: str) -> None:
+        self._urls = itertools.cycle(urls)
+        self._over = threading.Event()
+        self._client = httpx.Client(timeout=httpx.Timeout(5, read=None))
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self.told: list[int] = []
+        """The numbers of all events, in the order of their coming."""
+        self.posts: list[int] = []
+        self.openings = 0
+        self.pauses: list[float] = []
+        """Seconds that the stream asked to wait at its ends."""
+
+    def __enter__(self) -> ReturningReader:
+        self._thread.start()
+        wait_until(lambda: self.openings)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._client.close()
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            pause = 0.1
+            with contextlib.suppress(httpx.TransportError, httpx.StreamError, RuntimeError):
+                pause = self._read_once(next(self._urls))
+                self.pauses.append(pause)
+            self._over.wait(pause)
+
+    def _read_once(self, url: str) -> float:
+        """Until the line ends; seconds to wait."""
+        pause = 3.0
+        headers = {"Last-Event-ID": str(self.told[-1])} if self.told else {}
+        with self._client.stream("GET", url, headers=headers) as answer:
+            assert answer.status_code == 200, answer.status_code
+            self.openings += 1
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "retry":
+                    pause = int(value) / 1000
+                elif name == "id":
+                    self.told.append(int(value))
+                elif name == "data":
+                    self.posts.append(json.loads(value)["post"])
+        return pause

@@ -117,6 +117,11 @@ class Site:
         children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
 
+    def listeners(self) -> int:
+        """How many sockets listen on the site's port (proc(5), net/tcp: 0A is LISTEN)."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[3] == "0A" and row[1].endswith(f":{self.port:04X}") for row in rows)
+
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 

@@ -13,11 +13,11 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from canale.live.clients import salted_key
+from canale.live.counts import HubCounts
 from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_goodbye
 
 logger = logging.getLogger(__name__)
@@ -34,18 +34,6 @@ SLICE = 1000
 BEATS = 25
 # Seconds a reader has to take the last bytes when the server stops.
 GRACE = 2.0
-
-
-@dataclass(frozen=True)
-class HubCounts:
-    """What the hub has open and has done since it started."""
-
-    connections: int
-    by_channel: dict[str, int]
-    events: int
-    deliveries: int
-    dropped_slow: int
-    refused: int
 
 
 class Channel:
@@ -83,6 +71,14 @@ class Channel:
         if event_id >= self.last_id:
             return b""
         return b"".join(event.data for event in self.recent if event.id > event_id)
+
+    def refill(self, events: Sequence[EncodedEvent], after: int, covered: int) -> None:
+        """Remember what was read, too: who comes next with the same number needs no database."""
+        if after < self.floor <= covered:
+            self.recent.extendleft(event for event in reversed(events) if event.id <= self.floor)
+            self.floor = after
+        while len(self.recent) > MEMORY:
+            self.floor = self.recent.popleft().id
 
     def everyone(self) -> list["Connection"]:
         return [reader for beat in self.readers for reader in beat]
@@ -161,8 +157,8 @@ class Hub:
         """Keeps no recent event in memory: who comes back reads the database, as it is now."""
         channel = self._channels.get(handle)
         if channel is not None:
-            channel.recent.clear()
-            channel.floor = channel.last_id
+            # A new one: a read that is under way must not fill it again.
+            channel.recent, channel.floor = deque(), channel.last_id
 
     def known(self, handle: str) -> bool:
         return handle in self._channels
@@ -242,13 +238,15 @@ class Hub:
         oldest = min(after for _, after in batch)
         loop = asyncio.get_running_loop()
         read = loop.run_in_executor(self._database, self._backlog, channel.handle, oldest)
-        read.add_done_callback(partial(self._backlog_read, channel, batch, channel.last_id))
+        told = partial(self._backlog_read, channel, batch, channel.last_id, channel.recent)
+        read.add_done_callback(told)
 
     def _backlog_read(
         self,
         channel: Channel,
         batch: list[tuple[Connection, int]],
         covered: int,
+        memory: deque[EncodedEvent],
         read: "asyncio.Future[Sequence[EncodedEvent]]",
     ) -> None:
         channel.reading = False
@@ -261,6 +259,8 @@ class Hub:
             # A newer event may be in the database already; the hub hears of it in its turn.
             events = [event for event in read.result() if event.id <= covered]
             self._replay(channel, batch, events, covered)
+            if channel.recent is memory:
+                channel.refill(events, min(after for _, after in batch), covered)
         if channel.waiting and not channel.reading:
             self._read_backlog(channel)
 

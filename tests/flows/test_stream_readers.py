@@ -203,6 +203,71 @@ def test_a_storm_of_reconnects_reads_the_database_once_or_twice() -> None:
     asyncio.run(flow())
 
 
+async def storm(site: Running, waves: int, after: int, last: int) -> None:
+    """Readers that come back one wave after the other, each served before the next comes."""
+    for _ in range(waves):
+        readers = await asyncio.gather(*(site.reader(live(after)) for _ in range(100)))
+        for reader in readers:
+            await reader.stream_opened()
+            assert await reader.ids(last) == list(range(after + 1, last + 1))
+
+
+def test_after_a_withdrawal_the_database_is_read_for_the_first_wave_only(run: Run) -> None:
+    async def flow() -> None:
+        database = Database()
+        hub = hub_with(database=database, client_limit=None)
+        async with serving(hub) as site:
+            for number in range(1, 21):
+                database.events.append(event(number))
+                hub.publish("cremona", event(number))
+            hub.forget("cremona")
+            # Who comes while the first read is under way waits for a second one.
+            await storm(site, waves=10, after=15, last=20)
+            assert database.reads <= 2
+            await storm(site, waves=3, after=5, last=20)
+            assert database.reads <= 4
+            hub.publish("cremona", event(21))
+            database.events.append(event(21))
+            read = database.reads
+            await storm(site, waves=3, after=5, last=21)
+            assert database.reads == read
+
+    run(flow)
+
+
+def test_what_was_read_before_a_withdrawal_is_not_remembered(run: Run) -> None:
+    async def flow() -> None:
+        database = HeldDatabase()
+        database.events = [event(number) for number in range(1, 4)]
+        async with serving(hub_with(last_id=3, database=database)) as site:
+            early = await site.reader(live(0))
+            await asyncio.to_thread(database.asked.wait, 10)
+            site.hub.forget("cremona")
+            site.hub.publish("cremona", event(4))
+            database.answer.set()
+            assert await early.ids(4) == [1, 2, 3, 4]
+            database.events = [event(1), event(3), event(4)]
+            late = await site.reader(live(0))
+            assert await late.ids(4) == [1, 3, 4]
+            assert await (await site.reader(live(0))).ids(4) == [1, 3, 4]
+            assert database.reads == 2
+
+    run(flow)
+
+
+def test_memory_is_bounded_by_what_is_read_too(run: Run) -> None:
+    async def flow() -> None:
+        database = Database()
+        database.events = [event(number) for number in range(1, 401)]
+        async with serving(hub_with(last_id=400, database=database)) as site:
+            for after, reads in ((0, 1), (144, 1), (399, 1), (143, 2), (0, 3)):
+                reader = await site.reader(live(after))
+                assert await reader.ids(400) == list(range(after + 1, 401))
+                assert database.reads == reads
+
+    run(flow)
+
+
 def test_a_broken_database_sends_readers_away_to_come_back(run: Run) -> None:
     async def flow() -> None:
         def broken(handle: str, after: int) -> Sequence[EncodedEvent]:

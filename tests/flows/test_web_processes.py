@@ -24,12 +24,6 @@ from tests.standins.push_service import PushService
 pytestmark = pytest.mark.slow
 
 
-def listening(site: Site) -> list[str]:
-    """The inodes of the sockets that listen on the site's port (proc(5), net/tcp)."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [row[9] for row in rows if row[3] == "0A" and int(row[1].split(":")[1], 16) == site.port]
-
-
 def web_processes(site: Site) -> list[int]:
     """Those beside the main one."""
     return [pid for pid in site.workers() if b"serve" in command(pid)]
@@ -43,7 +37,7 @@ def command(pid: int) -> bytes:
 
 def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: Path) -> None:
     with new_site(tmp_path, CANALE_WEB_PROCESSES="3", CANALE_WORKERS="1") as site:
-        wait_until(lambda: len(listening(site)) == 3)
+        wait_until(lambda: site.listeners() == 3)
         with contextlib.ExitStack() as stack:
             readers = [stack.enter_context(Reader(f"{site.url}/live/{HANDLE}")) for _ in range(24)]
             number = int(str(site.post(site.token())["id"]))
@@ -53,7 +47,7 @@ def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: P
 
         killed = web_processes(site)[0]
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: len(listening(site)) == 3 and killed not in web_processes(site))
+        wait_until(lambda: site.listeners() == 3 and killed not in web_processes(site))
         for _ in range(24):
             assert httpx.get(f"{site.url}/healthz").status_code == 200
 
@@ -62,11 +56,11 @@ def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: P
         site.kill()
         wait_until(lambda: not any(b"canale" in command(pid) for pid in others))
         site.start()
-        wait_until(lambda: len(listening(site)) == 3)
+        wait_until(lambda: site.listeners() == 3)
         others = site.workers()
         site.stop()
         assert not any(b"canale" in command(pid) for pid in others)
-        assert not listening(site)
+        assert site.listeners() == 0
 
 
 def test_one_process_lets_nobody_else_on_its_port(site: Site) -> None:
@@ -92,7 +86,7 @@ def test_who_is_in_when_the_server_stops_is_still_answered(site: Site) -> None:
         known.sendall(request)
         assert known.recv(4096).startswith(b"HTTP/1.1 200")
         site.server.send_signal(signal.SIGTERM)
-        wait_until(lambda: not listening(site))
+        wait_until(lambda: site.listeners() == 0)
         for line in (known, fresh):
             line.sendall(request)
             answer = line.recv(4096).lower()
