@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The stream: what happens in the channel appears on the open page, nothing missing, nothing twice.
 import { channel, liveId } from "./page";
+import { poll } from "./poll";
 import { type Card, isNewestPage, isShown, put, read, withdraw } from "./posts";
 import { remark, showCounts } from "./reactions";
 import { announce, say, strings } from "./strings";
@@ -120,7 +121,17 @@ function lost(): void {
   if (source?.readyState !== EventSource.CLOSED) return;
   // The server refused (full, or stopping): browsers do not try again by themselves.
   clearTimeout(reopening);
-  reopening = setTimeout(open, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
+  reopening = setTimeout(lookAndReopen, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
+}
+
+/** Full for long, perhaps: what is new is found without the stream, too. */
+async function lookAndReopen(): Promise<void> {
+  try {
+    seen = Math.max(seen, await poll(seen));
+  } catch {
+    // The line is lost again.
+  }
+  open();
 }
 
 let showingLoss: number | undefined;

@@ -71,6 +71,38 @@ def test_a_correction_changes_the_post_and_leaves_the_reader_where_she_is(
     assert never_loaded_again(page)
 
 
+def test_a_page_that_is_refused_the_stream_looks_for_itself(
+    city: City, device: BrowserContext
+) -> None:
+    withdrawn = city.publish("Sbagliato")
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503, headers={"Retry-After": "30"}, body="{}")
+
+    page = device.new_page()
+    page.clock.install()
+    page.route("**/live/**", refuse)
+    page.goto(city.site.channel)
+    expect(article(page, withdrawn)).to_be_visible()
+    mark_as_loaded_once(page)
+    post = city.publish("Chiusa via Dante")
+    city.withdraw(withdrawn)
+    page.clock.fast_forward(46_000)
+    expect(article(page, post)).to_be_visible()
+    expect(page.locator("#announce")).to_contain_text("Chiusa via Dante")
+    expect(article(page, withdrawn).locator(".withdrawn")).to_be_visible()
+    assert never_loaded_again(page)
+    # It tries the stream again, from where the page is now.
+    for _ in range(100):
+        if len(refused) < 2:
+            page.wait_for_timeout(50)
+    asked = [int(url.rpartition("=")[2]) for url in refused]
+    assert len(asked) == 2
+    assert asked[1] >= asked[0] + 2
+
+
 def test_a_withdrawn_post_goes_and_says_so(city: City, page: Page) -> None:
     post = city.publish("Sbagliato", text="Tutto sbagliato")
     expect(article(page, post)).to_be_visible()

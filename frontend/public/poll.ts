@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: 2026 The canale authors
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Where the stream has no place for us: what is new, from the page that the server keeps in its memory.
+import { all, channel } from "./page";
+import { isNewestPage, isShown, put, withdraw } from "./posts";
+import { remark } from "./reactions";
+import { announce, say, strings } from "./strings";
+
+/** Brings the page up to date; the number of the stream's line that it is at from now on. */
+export async function poll(seen: number): Promise<number> {
+  const answer = await fetch(`/c/${channel}/`, { cache: "no-cache" });
+  if (!answer.ok) return seen;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = Number(fresh.body.dataset["liveId"] ?? 0);
+  if (now <= seen) return seen;
+  const articles = all("#posts article.post", fresh);
+  withdrawMissing(articles);
+  for (const article of articles) take(article, fresh);
+  return now;
+}
+
+function take(article: HTMLElement, fresh: Document): void {
+  const post = article.dataset["post"] ?? "";
+  const isNew = !isShown(post);
+  if (isNew && !isNewestPage()) return;
+  const pinned = fresh.getElementById("pinned-" + post);
+  put(post, { article, pinned, endsAlert: article.dataset["allClearOf"] });
+  remark(post);
+  if (isNew) announce(say(strings.newPost, { headline: article.querySelector("h3")?.textContent?.trim() ?? "" }));
+}
+
+/** A post that should stand between those of the fresh page, and does not, was withdrawn. */
+function withdrawMissing(articles: HTMLElement[]): void {
+  const there = new Set(articles.map((one) => one.dataset["post"]));
+  const oldest = articles.at(-1)?.dataset["published"];
+  for (const shown of all("#posts article.post")) {
+    const inRange = oldest !== undefined && (shown.dataset["published"] ?? "") > oldest;
+    if (inRange && !there.has(shown.dataset["post"])) withdraw(shown.dataset["post"] ?? "", strings.withdrawnNote);
+  }
+}
