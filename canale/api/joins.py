@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from canale.api.readers import following_of
+from canale.api.schemas import FollowingOut
 from canale.delivery.hints import wake_workers
 from canale.delivery.models import Welcome
 from canale.followers.follow import Followed
@@ -30,12 +31,28 @@ def follow_all(wishes: Sequence[Wish]) -> list[Joined | None]:
     followed = follow_together(wishes)
     done = [one for one in followed if one is not None]
     _welcome([one.new_address_id for one in done if one.new_address_id is not None])
-    prefetch_related_objects([one.follower for one in done], "channel", "topics", "addresses")
-    return [_joined(one) if one else None for one in followed]
+    pairs = list(zip(wishes, followed, strict=True))
+    known = [one.follower for wish, one in pairs if one and not _is_plain(wish, one)]
+    prefetch_related_objects(known, "channel", "topics", "addresses")
+    return [_joined(wish, one) if one else None for wish, one in pairs]
 
 
-def _joined(followed: Followed) -> Joined:
-    return Joined(followed.created, following_of(followed.follower).dict())
+def _is_plain(wish: Wish, followed: Followed) -> bool:
+    """Whether the wish says all that there is to say of the follower."""
+    return followed.created and not wish.topics
+
+
+def _joined(wish: Wish, followed: Followed) -> Joined:
+    if not _is_plain(wish, followed):
+        return Joined(followed.created, following_of(followed.follower).dict())
+    said = FollowingOut(
+        channel=wish.handle,
+        muted=False,
+        topics=[],
+        language=wish.language,
+        push=wish.address is not None and wish.address[0] == "push",
+    )
+    return Joined(True, said.dict())
 
 
 def _welcome(address_ids: Sequence[int]) -> None:

@@ -81,7 +81,11 @@ def test_who_has_no_cookie_gets_one(module_site: Site) -> None:
 
 def test_following_is_answered_as_by_django(module_site: Site) -> None:
     module_site.inside("topics", ["Strade", "Cultura"])
-    wish = {"topics": ["strade", "cultura"], "language": "en"}
+    for wish in ({"topics": ["strade", "cultura"], "language": "en"}, {}):
+        compare_following(module_site, wish)
+
+
+def compare_following(module_site: Site, wish: dict[str, object]) -> None:
     answers = []
     for query in ("", "?long=1"):
         url = f"{module_site.api}/channels/{HANDLE}/followers{query}"
