@@ -218,7 +218,9 @@ def _hub() -> Hub:
     files = raise_open_files()
     places = min(PAGES_LIMIT, files - OTHER_FILES)
     if places < PAGES_LIMIT:
-        logger.warning("Only %d files may be open: raise the limit (docs/settings.md)", files)
+        logger.warning(
+            "Only %d files may be open; `canale check` says how to raise the limit", files
+        )
     mine = math.ceil(CLIENT_PAGES / settings.web_processes)
     return Hub(
         backlog,
