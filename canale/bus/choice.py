@@ -31,7 +31,8 @@ def bus_for(settings: Choice) -> Bus:
     if not settings.nats_url:
         return LocalBus(settings.data)
     # nats-py takes 70 ms to import: only who needs it waits for it.
-    from canale.bus.nats import NatsBus, installation
+    from canale.bus.nats import NatsBus
+    from canale.bus.nats_line import installation
 
     key = (settings.nats_url, installation(settings.secret_key))
     # Atomic, so that two threads that come first get the same one. It connects at its first use.

@@ -15,10 +15,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
-from functools import cache
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import BadSubjectError
@@ -38,13 +35,6 @@ LARGEST = 8_192
 SEND_SECONDS = 5.0
 # So long a process that ends waits for its hints to be on their way.
 END_SECONDS = 2.0
-
-
-@cache
-def installation(secret_key: str) -> str:
-    """Tells installations apart that share a server; says nothing about the key."""
-    hkdf = HKDF(algorithm=SHA256(), length=8, salt=None, info=b"canale nats subjects")
-    return hkdf.derive(secret_key.encode()).hex()
 
 
 class NatsBus:

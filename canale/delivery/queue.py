@@ -99,11 +99,10 @@ def waiting_after(batch_id: int) -> list[Waiting]:
 def clock_went_back(now: datetime) -> None:
     """What was put off by a clock that was ahead is not put off by hours: gates, which know no wall
     clock, still hold what a far end asked for."""
-    late = now + REPEAT_LEASE
+    late = now + BATCH_LEASE
     Retry.objects.filter(not_before__gt=late).update(not_before=late)
     Welcome.objects.filter(not_before__gt=late).update(not_before=late)
-    lease = now + BATCH_LEASE
-    Batch.objects.filter(claimed_until__gt=lease).update(claimed_until=lease)
+    Batch.objects.filter(claimed_until__gt=late).update(claimed_until=late)
 
 
 def release(batch: Batch, worker: str) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from canale.bus import bus_for
 from canale.bus.local import LocalBus
-from canale.bus.nats import EVERYTHING, LARGEST, MOST_WAITING, NatsBus, installation
+from canale.bus.nats import EVERYTHING, LARGEST, MOST_WAITING, NatsBus
+from canale.bus.nats_line import installation
 from tests.nats_server import Heard, NatsServer, listening, needs_nats, run, until
 
 pytestmark = needs_nats

@@ -26,7 +26,7 @@ def batches_for(worker: str) -> Batches:
     if not settings.nats_url:
         return TableBatches()
     # As in canale.bus: only who needs nats-py waits for its import.
-    from canale.bus.nats import installation
+    from canale.bus.nats_line import installation
     from canale.delivery.engines.jetstream import JetStreamBatches
 
     return JetStreamBatches(settings.nats_url, installation(settings.secret_key), worker)
@@ -36,7 +36,7 @@ def dispatcher() -> Dispatcher | None:
     """None where workers look into the table by themselves."""
     if not settings.nats_url:
         return None
-    from canale.bus.nats import installation
+    from canale.bus.nats_line import installation
     from canale.delivery.engines import dispatch
 
     return dispatch.Dispatcher(settings.nats_url, installation(settings.secret_key))
