@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""bin/bench [--quick] [--rounds N] [PART…]"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import resource
+import time
+
+from bench import machine, report
+from bench.part import Part
+from bench.rounds import progress
+
+# In the order of docs/benchmarks.md. See bench/__init__.py for what a part is.
+PARTS: tuple[str, ...] = ()
+ROUNDS = 5
+# Quick: to see that all works; its numbers mean little and are printed only.
+QUICK_ROUNDS = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bin/bench", description="canale beside its peers.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="a short form, printed only")
+    parser.add_argument("--rounds", type=int, help=f"how often each runs ({ROUNDS})")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    _allow_many_connections()
+    for name in [part for part in PARTS if part in asked.parts or not asked.parts]:
+        _run(name, rounds, asked.quick)
+
+
+def _allow_many_connections() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _run(name: str, rounds: int, quick: bool) -> None:
+    started = time.monotonic()
+    before = machine.description()
+    part: Part = importlib.import_module(f"bench.{name}").run(rounds, quick)
+    progress(f"{name} took {time.monotonic() - started:.0f} s")
+    print(f"\n## {part.title}\n", *report.blocks(part), sep="\n", flush=True)
+    if not quick:
+        report.keep(part, before, rounds)
+        report.write_page(PARTS)
+
+
+if __name__ == "__main__":
+    main()

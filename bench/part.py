@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a part of the benchmark found: tables of rows, and figures beside what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.rounds import median
+
+
+@dataclass(frozen=True)
+class Column:
+    """`key` is the name of a value in the rounds' measurements."""
+
+    key: str
+    title: str
+    digits: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender in one case; `values` holds one number a round for each column's key."""
+
+    name: str
+    values: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that matters, one value a round: a ratio, or one with a promise."""
+
+    what: str
+    values: Sequence[float]
+    at_least: float | None = None
+    at_most: float | None = None
+    digits: int = 2
+    unit: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """None: nothing was promised."""
+        if self.at_least is None and self.at_most is None:
+            return None
+        middle = median(self.values)
+        return (self.at_least is None or middle >= self.at_least) and (
+            self.at_most is None or middle <= self.at_most
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """`notes` are sentences (Markdown) on how it was measured and what bounds it."""
+
+    name: str
+    title: str
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    notes: Sequence[str] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Part:
+        tables = [
+            Table(
+                table["title"],
+                [Column(**column) for column in table["columns"]],
+                [Row(**row) for row in table["rows"]],
+                table["note"],
+            )
+            for table in said["tables"]
+        ]
+        figures = [Figure(**figure) for figure in said["figures"]]
+        return cls(**{**said, "tables": tables, "figures": figures})

@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Installs what canale is compared with, outside its own environment.
+
+Debian's packages through apt-get (root, or sudo without a password), without starting the services
+they bring. Python's and npm's below `CACHE`, which git ignores, once for each list of names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.rounds import progress
+
+ROOT = Path(__file__).parents[1]
+CACHE = ROOT / "build" / "bench"
+
+
+def debian(*packages: str) -> None:
+    """Raises SystemExit, with what to install, where it may not."""
+    missing = [package for package in packages if not _installed(package)]
+    if not missing:
+        return
+    progress(f"installing {' '.join(missing)}")
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    # As in single-user mode: what is installed here starts no service (invoke-rc.d(8)).
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
+    subprocess.run([*root, *quiet, "update"], check=False, stdout=subprocess.DEVNULL)
+    install = [*root, *quiet, "install", "--yes", "--no-install-recommends", *missing]
+    subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    if absent := [package for package in missing if not _installed(package)]:
+        raise SystemExit(f"bench: not installed; do so first: apt-get install {' '.join(absent)}")
+
+
+def _installed(package: str) -> bool:
+    asked = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return said.stdout == "installed"
+
+
+def python(*requirements: str) -> Path:
+    """The interpreter of an environment that has these packages, and nothing of canale's."""
+    home = _home("python", requirements)
+    program = home / "bin" / "python"
+    if not (home / "ready").exists():
+        progress(f"installing {' '.join(requirements)}")
+        shutil.rmtree(home, ignore_errors=True)
+        venv.create(home, with_pip=True)
+        pip = [str(program), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        subprocess.run([*pip, *requirements], check=True)
+        (home / "ready").touch()
+    return program
+
+
+def npm(*packages: str) -> Path:
+    """The folder in which node finds these packages (its `node_modules`' parent)."""
+    home = _home("npm", packages)
+    if not (home / "ready").exists():
+        progress(f"installing {' '.join(packages)}")
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        (home / "package.json").write_text('{"private": true}\n')
+        options = ["--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run([_program("npm"), "install", *options, *packages], check=True)
+        (home / "ready").touch()
+    return home
+
+
+def node() -> str:
+    """The path of Node: this machine's, or the one that bin/setup put into .venv."""
+    return _program("node")
+
+
+def _program(name: str) -> str:
+    path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", os.defpath)])
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise SystemExit(f"bench: {name} is not installed; bin/setup --dev does that")
+    return found
+
+
+def _home(kind: str, wanted: Sequence[str]) -> Path:
+    named = hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()[:12]
+    return CACHE / kind / named

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A server process under measurement: where it runs, what it uses."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+
+
+def on_core(core: int, command: Iterable[str | Path]) -> list[str]:
+    """The command, kept on one core with all that it starts (where there is more than one)."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cores[core % len(cores)]), *map(str, command)]
+
+
+def family(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    pids = [pid]
+    for one in pids:
+        for task in _tasks(one):
+            try:
+                pids += [int(child) for child in (task / "children").read_text().split()]
+            except FileNotFoundError:
+                continue
+    return pids
+
+
+def cpu(*pids: int) -> float:
+    """Seconds of CPU used so far by all threads that still live, to the nanosecond (schedstat)."""
+    return sum(_ran(task) for pid in pids for task in _tasks(pid)) / 1e9
+
+
+def _ran(task: Path) -> int:
+    try:
+        return int((task / "schedstat").read_text().split()[0])
+    except FileNotFoundError:
+        return 0
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def memory(*pids: int) -> int:
+    """Bytes in memory, shared pages divided among those who share them (PSS)."""
+    return sum(_pss(pid) for pid in pids)
+
+
+def _pss(pid: int) -> int:
+    try:
+        said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and after ten seconds SIGKILL."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Writes docs/benchmarks.json, which keeps every round's values, and from it docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.part import Figure, Part, Row, Table
+from bench.rounds import median
+
+DOCS = Path(__file__).parents[1] / "docs"
+HEAD = """\
+<!-- Written by bin/bench; edit bench/, not this page. -->
+# Benchmarks
+
+`make bench` measures all of this on your machine; `bin/bench live page` only these parts.
+Contenders run in turns in one run on one machine: **compare within a table, not between tables or
+machines**. A number is the median of the rounds, behind it the lowest and the highest round; a
+ratio is made round by round. Load generator and server each have a core. Every round's values are
+in [benchmarks.json](benchmarks.json).
+"""
+
+
+def keep(part: Part, machine: Mapping[str, str], rounds: int, folder: Path = DOCS) -> None:
+    """Replace this part's results, and leave those of the others."""
+    path = folder / "benchmarks.json"
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    kept[part.name] = {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "rounds": rounds,
+        "machine": dict(machine),
+        "part": part.as_json(),
+    }
+    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_page(order: Sequence[str], folder: Path = DOCS) -> None:
+    kept: dict[str, Any] = json.loads((folder / "benchmarks.json").read_text())
+    known = [kept[name] for name in order if name in kept]
+    text = HEAD + _promises(known) + "".join(_section(run) for run in known)
+    (folder / "benchmarks.md").write_text(text)
+
+
+def _promises(runs: Sequence[Mapping[str, Any]]) -> str:
+    figures = [
+        (run["part"]["name"], figure)
+        for run in runs
+        for figure in Part.from_json(run["part"]).figures
+        if figure.met is not None
+    ]
+    lines = [
+        "\n## What was promised\n",
+        "| part | what | promised | measured | |",
+        "|---|---|--:|--:|---|",
+    ]
+    for name, figure in figures:
+        verdict = "reached" if figure.met else "**missed**"
+        lines.append(
+            f"| {name} | {figure.what} | {_promise(figure)} | {_measured(figure)} | {verdict} |"
+        )
+    return "\n".join(lines) + "\n" if figures else ""
+
+
+def _section(run: Mapping[str, Any]) -> str:
+    part = Part.from_json(run["part"])
+    machine = "; ".join(f"{name}: {value}" for name, value in run["machine"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in part.versions.items())
+    about = f"{run['measured']}, {run['rounds']} rounds. {machine}."
+    return f"\n## {part.title}\n\n{about}{f' {versions}.' if versions else ''}\n{_body(part)}"
+
+
+def _body(part: Part) -> str:
+    return "".join(f"\n{block}\n" for block in blocks(part))
+
+
+def blocks(part: Part) -> Iterator[str]:
+    """What a part found, in Markdown: for the page, and for the terminal."""
+    for table in part.tables:
+        yield _table(table)
+    if part.figures:
+        yield "\n".join(f"- {figure.what}: {_measured(figure)}" for figure in part.figures)
+    if part.notes:
+        yield "\n".join(f"- {note}" for note in part.notes)
+
+
+def _table(table: Table) -> str:
+    lines = [
+        f"**{table.title}**\n",
+        "| | " + " | ".join(column.title for column in table.columns) + " |",
+        "|---|" + "--:|" * len(table.columns),
+        *(_row(row, table) for row in table.rows),
+    ]
+    if table.note:
+        lines.append(f"\n{table.note}")
+    return "\n".join(lines)
+
+
+def _row(row: Row, table: Table) -> str:
+    cells = [_cell(row.values.get(column.key, ()), column.digits) for column in table.columns]
+    return f"| {row.name} | " + " | ".join(cells) + " |"
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return "–"
+    middle = f"{median(values):,.{digits}f}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({min(values):,.{digits}f}–{max(values):,.{digits}f})"
+
+
+def _measured(figure: Figure) -> str:
+    return _cell(figure.values, figure.digits) + (f" {figure.unit}" if figure.unit else "")
+
+
+def _promise(figure: Figure) -> str:
+    unit = f" {figure.unit}" if figure.unit else ""
+    bounds = (("≥", figure.at_least), ("≤", figure.at_most))
+    return ", ".join(f"{sign} {bound:,g}{unit}" for sign, bound in bounds if bound is not None)
