@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +19,15 @@ def on_core(core: int, command: Iterable[str | Path]) -> list[str]:
     """The command, kept on one core with all that it starts (where there is more than one)."""
     cores = sorted(os.sched_getaffinity(0))
     return ["taskset", "-c", str(cores[core % len(cores)]), *map(str, command)]
+
+
+def keep_on_core(core: int, pid: int) -> None:
+    """The same for a process that runs already, with its threads and children."""
+    cores = sorted(os.sched_getaffinity(0))
+    for one in family(pid):
+        for task in _tasks(one):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(task.name), {cores[core % len(cores)]})
 
 
 def family(pid: int) -> list[int]:
@@ -48,6 +59,17 @@ def _tasks(pid: int) -> list[Path]:
         return list(Path(f"/proc/{pid}/task").iterdir())
     except FileNotFoundError:
         return []
+
+
+def wait_until_idle(*pids: int, seconds: float = 20) -> None:
+    """Until they have used less than a tenth of a core for half a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = cpu(*pids)
+        time.sleep(0.5)
+        if cpu(*pids) - before < 0.05:
+            return
+    raise SystemExit(f"bench: processes {pids} do not come to rest within {seconds} s")
 
 
 def memory(*pids: int) -> int:

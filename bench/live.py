@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Fan-out of one event to thousands of open pages, beside nchan, pushpin and a bare write loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from bench import machine, peers, process, streams
+from bench.city import City, new_city
+from bench.part import Column, Figure, Part, Row, Table
+from bench.readers import Stream, readers_of
+from bench.rounds import Measured, Measurement, interleaved, progress, ratios
+
+NAME = "live"
+TITLE = "Live: one event to thousands of open pages"
+
+EVENT_BYTES = 600
+Starter = Callable[[], AbstractContextManager[Stream]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`churn` and `stalled`: of 1,000 readers, how many a second come anew, how many never read."""
+
+    readers: int
+    events: int
+    paced: int
+    churn: int = 0
+    stalled: int = 0
+
+    @property
+    def title(self) -> str:
+        more = [
+            f", {self.churn / 10:g} % reconnecting every second" if self.churn else "",
+            f", and 1 in {1000 // self.stalled} more that never reads" if self.stalled else "",
+        ]
+        return f"{self.readers:,} connections" + "".join(more)
+
+
+CASES = (
+    Case(1_000, events=400, paced=40),
+    Case(4_000, events=150, paced=20),
+    Case(8_000, events=100, paced=15),
+    Case(4_000, events=250, paced=0, churn=50),
+    Case(4_000, events=250, paced=0, stalled=10),
+)
+QUICK_CASES = (
+    Case(500, events=100, paced=10),
+    Case(500, events=300, paced=0, churn=50, stalled=10),
+)
+
+COLUMNS = (
+    Column("rate", "deliveries/s"),
+    Column("cpu", "server CPU µs a delivery", 2),
+    Column("p50", "p50 ms", 1),
+    Column("p99", "p99 ms", 1),
+    Column("memory", "KB a connection", 1),
+    Column("ended", "connections ended"),
+    Column("lost", "deliveries lost"),
+)
+
+
+def run(rounds: int, quick: bool) -> Part:
+    peers.debian("nginx", "libnginx-mod-nchan", "pushpin")
+    with ExitStack() as stack:
+        city = stack.enter_context(new_city())
+        starters = _contenders(city)
+        found = {}
+        for case in QUICK_CASES if quick else CASES:
+            progress(f"live: {case.title}")
+            contenders = {name: partial(measure, starters[name], case) for name in starters}
+            found[case] = interleaved(contenders, rounds)
+    return Part(
+        NAME,
+        TITLE,
+        tables=[_table(case, measured) for case, measured in found.items()],
+        figures=[figure for case, measured in found.items() for figure in _figures(case, measured)],
+        notes=NOTES,
+        versions=machine.debian_versions("nginx", "libnginx-mod-nchan", "pushpin")
+        | machine.python_versions("uvicorn", "uvloop"),
+    )
+
+
+def _contenders(city: City) -> dict[str, Starter]:
+    return {
+        "canale": streams.canale(city),
+        "nginx + nchan": streams.nchan,
+        "bare C write loop": streams.floor,
+        "pushpin": streams.pushpin,
+    }
+
+
+def measure(start: Starter, case: Case) -> Measurement:
+    """One server, freshly started, through one case."""
+    with start() as server, readers_of(server, EVENT_BYTES) as readers:
+        process.wait_until_idle(*server.pids)
+        before = process.memory(*server.pids)
+        stalled = case.readers * case.stalled // 1000
+        readers.connect(case.readers, stalled)
+        readers.tell("flat 3 1")
+        time.sleep(0.3)
+        grown = process.memory(*server.pids) - before
+        said: dict[str, float] = {"memory": grown / 1024 / (case.readers + stalled)}
+        if case.paced:
+            paced = readers.tell(f"paced {case.paced} 30")
+            said |= {"p50": paced["p50"], "p99": paced["p99"]}
+        readers.tell(f"churn {case.churn}")
+        used = process.cpu(*server.pids)
+        flat = readers.tell(f"flat {case.events} 2")
+        used = process.cpu(*server.pids) - used
+        said.setdefault("p50", flat["p50"])
+        said.setdefault("p99", flat["p99"])
+        return said | {
+            "rate": flat["deliveries"] / flat["seconds"],
+            "cpu": used / flat["deliveries"] * 1e6,
+            "ended": flat["ended"],
+            "lost": flat["lost"],
+        }
+
+
+def _table(case: Case, measured: Measured) -> Table:
+    rows = [Row(name, values) for name, values in measured.items()]
+    note = "" if case.paced else "Latencies at the highest rate, two events on their way."
+    return Table(case.title, COLUMNS, rows, note)
+
+
+def _figures(case: Case, measured: Measured) -> list[Figure]:
+    ours, nchan = measured["canale"], measured["nginx + nchan"]
+    floor, pushpin = measured["bare C write loop"], measured["pushpin"]
+    promised = case.readers == 8_000
+
+    def figure(what: str, values: list[float], least: float | None = None) -> Figure:
+        return Figure(f"{case.title}: {what}", values, at_least=least if promised else None)
+
+    return [
+        figure("deliveries/s, canale / nchan", ratios(ours["rate"], nchan["rate"]), 1.15),
+        figure("deliveries/s, canale / bare loop", ratios(ours["rate"], floor["rate"]), 0.85),
+        figure("deliveries/s, canale / pushpin", ratios(ours["rate"], pushpin["rate"])),
+        figure("CPU a delivery, nchan / canale", ratios(nchan["cpu"], ours["cpu"])),
+        figure("CPU a delivery, bare loop / canale", ratios(floor["cpu"], ours["cpu"])),
+        Figure(
+            f"{case.title}: memory a connection, canale",
+            ours["memory"],
+            at_most=3.0 if promised else None,
+            unit="KB",
+        ),
+    ]
+
+
+NOTES = (
+    f"Events have {EVENT_BYTES} bytes on the wire. `canale` is the whole `canale serve`; a process "
+    "beside it commits each event to SQLite, and the way from there on is that of a post.",
+    "Rate: the next event leaves when all but one have arrived everywhere. Latency: from "
+    "before the event is published (for canale: before its transaction) to the reader's read, "
+    "one event at a time.",
+    "CPU is that of all of the server's processes and threads, with what the kernel does in their "
+    "name; on loopback that includes the receiving half of TCP. Memory is the server's own (PSS), "
+    "without socket buffers in the kernel, which are the same for all.",
+)

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Publishes in a canale's database, from a process beside its server, when asked by HTTP.
+
+    python -m bench.publisher HANDLE
+
+Prints its port. `POST /post`, a JSON object with headline and text: a whole post, as
+`canale publish` makes it; answers with its id and the moment of the commit. `POST /line`: the body
+as one more line of the stream, which costs least and goes the same way from the commit on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from canale.channel.models import Channel, Post
+
+
+class Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    channel: Channel
+    bearer: Post
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/post":
+            asked = json.loads(body)
+            said = published(self.channel, asked["headline"], asked["text"])
+        else:
+            said = line_written(self.bearer, body.decode())
+        answer = json.dumps(said).encode()
+        head = f"HTTP/1.1 201 Created\r\nContent-Length: {len(answer)}\r\n\r\n"
+        self.wfile.write(head.encode() + answer)
+
+
+def published(channel: Channel, headline: str, text: str) -> dict[str, float]:
+    from django.db import transaction
+
+    from canale.publishing.drafts import keep_draft
+    from canale.publishing.publish import publish
+    from canale.publishing.wording import Wording, check
+
+    committed: list[float] = []
+    checked = check(channel, Wording(kind="news", headline=headline, text=text))
+    with transaction.atomic():
+        # The first that runs after the commit, before anybody is told.
+        transaction.on_commit(lambda: committed.append(time.time()))
+        post = publish(keep_draft(channel, checked, by="bench"), by="bench")
+    return {"id": post.pk, "committed": committed[0]}
+
+
+def line_written(bearer: Post, line: str) -> dict[str, float]:
+    from django.db import transaction
+
+    from canale.live.models import LiveEvent
+    from canale.live.record import record_event
+
+    with transaction.atomic():
+        event = record_event(bearer, LiveEvent.Kind.POST, pad=line)
+    return {"id": event.pk}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    django.setup()
+    from canale.channel.models import Channel, Post
+
+    Request.channel = Channel.objects.get(handle=sys.argv[1])
+    first = Post.objects.filter(channel=Request.channel).order_by("pk").first()
+    if first is None:
+        made = published(Request.channel, "Il primo avviso", "Prova.")
+        first = Post.objects.get(pk=int(made["id"]))
+    Request.bearer = first
+    server = HTTPServer(("127.0.0.1", 0), Request)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
