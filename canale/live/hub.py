@@ -9,7 +9,6 @@ is read from the database, in a thread, one read at a time for all who wait.
 
 import asyncio
 import logging
-import random
 from collections import Counter, deque
 from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from canale.live.clients import salted_key
+from canale.live.connection import BEATS, NOT_DIRECT, Connection, write_to_all
 from canale.live.counts import HubCounts
 from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_goodbye
 
@@ -26,12 +26,8 @@ Backlog = Callable[[str, int], Sequence[EncodedEvent]]
 
 # Recent events a channel remembers, so that reconnecting readers need no database.
 MEMORY = 256
-# Bytes that wait for a reader; one with more of them at the next event is dropped.
-UNREAD_LIMIT = 64 * 1024
 # Writes between two turns of the event loop (about 10 ms).
 SLICE = 1000
-# Heartbeats are spread over so many moments of the interval.
-BEATS = 25
 # Seconds a reader has to take the last bytes when the server stops.
 GRACE = 2.0
 
@@ -80,31 +76,8 @@ class Channel:
         while len(self.recent) > MEMORY:
             self.floor = self.recent.popleft().id
 
-    def everyone(self) -> list["Connection"]:
+    def everyone(self) -> list[Connection]:
         return [reader for beat in self.readers for reader in beat]
-
-
-class Connection(asyncio.Protocol):
-    """One open page. Takes over from the HTTP protocol once the request is read."""
-
-    __slots__ = ("beat", "channel", "client", "hub", "left", "server", "transport", "unread_limit")
-
-    def __init__(self, hub: "Hub", channel: Channel, client: bytes | None) -> None:
-        self.hub = hub
-        self.channel = channel
-        self.client = client
-        self.beat = random.randrange(BEATS)
-        self.unread_limit = UNREAD_LIMIT
-        self.left = False
-        self.transport: asyncio.Transport | None = None
-        self.server: MutableSet[Any] | None = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.hub.detach(self)
-
-    def shutdown(self) -> None:
-        """Called by uvicorn for each of its connections when the server stops."""
-        self.hub.dismiss(self)
 
 
 class Hub:
@@ -321,24 +294,11 @@ class Hub:
             part = readers[-budget:]
             del readers[-budget:]
             budget -= len(part)
-            self._deliveries += self._write(part, data)
+            self._deliveries += write_to_all(part, data, self._drop)
             if not readers:
                 channel.outgoing.popleft()
         if channel.outgoing:
             asyncio.get_running_loop().call_soon(self._pump, channel)
-
-    def _write(self, readers: list[Connection], data: bytes) -> int:
-        written = 0
-        for reader in readers:
-            transport = reader.transport
-            if transport is None:
-                continue
-            if transport.get_write_buffer_size() > reader.unread_limit:
-                self._drop(reader)
-            else:
-                transport.write(data)
-                written += 1
-        return written
 
     def _drop(self, reader: Connection) -> None:
         self._dropped_slow += 1
@@ -354,7 +314,7 @@ class Hub:
         """Each tick is one beat's turn; the timer rests when nobody is connected."""
         self._beat = (self._beat + 1) % BEATS
         for channel in self._channels.values():
-            self._write(list(channel.readers[self._beat]), HEARTBEAT)
+            write_to_all(list(channel.readers[self._beat]), HEARTBEAT, self._drop)
         self._beating = None
         if self._connections:
             self._start_beating()
@@ -364,6 +324,7 @@ class Hub:
         transport = connection.transport
         if transport is None or transport.is_closing():
             return
+        connection.socket = NOT_DIRECT
         transport.write(encode_goodbye())
         transport.close()
         asyncio.get_running_loop().call_later(GRACE, transport.abort)
@@ -375,6 +336,8 @@ class Hub:
             return
         connection.left = True
         connection.transport = None
+        # From here on the number may be another connection's.
+        connection.socket = NOT_DIRECT
         connection.channel.readers[connection.beat].discard(connection)
         if connection.server is not None:
             connection.server.discard(connection)

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, unquote
 import httptools
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from canale.live.hub import Connection, Hub
+from canale.live.connection import Connection
+from canale.live.hub import Hub
 from canale.net.patient_http import PatientProtocol
 
 if TYPE_CHECKING:
