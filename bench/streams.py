@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import native, process
+from bench import native, process, servers
 from bench.city import HANDLE, City
 from bench.readers import Stream
 
@@ -92,30 +91,34 @@ def canale(city: City) -> Callable[[], contextlib.AbstractContextManager[Stream]
     @contextlib.contextmanager
     def start() -> Iterator[Stream]:
         with city.serving(), city.publisher() as publisher:
-            around = len('event: post\nid: 1000\ndata: {"post":1,"pad":""}\n\n')
-            path = f"/live/{HANDLE}"
-            yield Stream(city.pids, city.site.port, path, publisher.port, "/line", overhead=around)
+            yield of_city(city, publisher.port)
 
     return start
+
+
+def of_city(city: City, publish_port: int = 0) -> Stream:
+    around = len('event: post\nid: 1000\ndata: {"post":1,"pad":""}\n\n')
+    path = f"/live/{HANDLE}"
+    return Stream(city.pids, city.site.port, path, publish_port, "/line", overhead=around)
 
 
 @contextlib.contextmanager
 def nchan() -> Iterator[Stream]:
     with tempfile.TemporaryDirectory(prefix="canale-bench-") as folder:
-        port = free_port()
+        port = servers.free_port()
         # Its worker is another user, and needs the folder.
         Path(folder).chmod(0o755)
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(NGINX.format(folder=folder, port=port))
         around = len("id: 1700000000:0\ndata: \n\n")
-        with _running(["nginx", "-p", folder, "-c", str(configuration)], port) as pid:
+        with servers.running(["nginx", "-p", folder, "-c", str(configuration)], port) as pid:
             yield Stream(process.family(pid), port, "/sub", port, "/pub", overhead=around)
 
 
 @contextlib.contextmanager
 def pushpin() -> Iterator[Stream]:
     with tempfile.TemporaryDirectory(prefix="canale-bench-") as folder:
-        port, publish_port = free_port(), free_port()
+        port, publish_port = servers.free_port(), servers.free_port()
         configuration = Path(folder, "pushpin.conf")
         configuration.write_text(
             PUSHPIN.format(folder=folder, port=port, publish_port=publish_port)
@@ -130,39 +133,10 @@ def pushpin() -> Iterator[Stream]:
         )
         tail = '\\"}\\n\\n"}}}]}'
         around = len('event: post\nid: 1000\ndata: {"post":1,"pad":""}\n\n')
-        with _running(command, port) as pid:
-            _wait_for(publish_port)
+        with servers.running(command, port) as pid:
+            servers.wait_for(publish_port)
             # Its processes find each other a moment after its ports are open.
             time.sleep(1.5)
             yield Stream(
                 process.family(pid), port, "/stream", publish_port, "/publish/", head, tail, around
             )
-
-
-@contextlib.contextmanager
-def _running(command: list[str], port: int) -> Iterator[int]:
-    running = subprocess.Popen(
-        process.on_core(process.SERVER_CORE, command),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(port)
-        yield running.pid
-    finally:
-        process.end(running)
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"bench: nothing answers at port {port}")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Follows a second, each acknowledged after its commit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+from bench import acknowledged, machine, peers
+from bench.acknowledged import Call
+from bench.city import HANDLE, new_city
+from bench.part import Figure, Part
+from tests.standins.push_service import PushService
+
+NAME = "follow"
+TITLE = "Follows"
+
+
+def run(rounds: int, quick: bool) -> Part:
+    peers.debian("wrk")
+    with PushService() as push, new_city(CANALE_PUSH_ORIGINS=push.origin) as city, city.serving():
+        bare = Call("POST", f"/channels/{HANDLE}/followers", "{}", 201)
+        known = push.subscribe()[0]
+        # Many devices with one key: its arithmetic is the sender's, not the follower's.
+        device = {**known, "endpoint": f"{push.origin}/push/%d-{os.getpid()}"}
+        phone = Call("POST", bare.path, json.dumps({"push": device}), 201)
+        without = acknowledged.in_turns(city, bare, rounds, quick)
+        with stopped(city.site.workers()):
+            having = acknowledged.in_turns(city, phone, rounds, quick)
+    return Part(
+        NAME,
+        TITLE,
+        tables=[
+            acknowledged.table("POST channels/{handle}/followers, without an address", without),
+            acknowledged.table("The same with a push subscription", having),
+        ],
+        figures=[
+            Figure("follows acknowledged a second", acknowledged.best(without), digits=0),
+            Figure("with a push subscription", acknowledged.best(having), digits=0),
+        ],
+        notes=NOTES,
+        versions=machine.debian_versions("wrk"),
+    )
+
+
+@contextlib.contextmanager
+def stopped(pids: Sequence[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+NOTES = (
+    "Each request is a new device's. With a push subscription the address is sealed and a welcome "
+    "planned in the same transaction; the workers who would send it are stopped meanwhile, as the "
+    "sending is measured in part `push`. The server has one core; SQLite on this machine's disk.",
+)

@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Public pages from memory, beside nginx with the same bytes on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import re
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urljoin
+
+from bench import machine, peers, process, servers
+from bench.city import HANDLE, new_city
+from bench.http_load import load
+from bench.part import Column, Figure, Part, Row, Table
+from bench.rounds import Measured, interleaved, progress, ratios
+
+NAME = "page"
+TITLE = "Public pages"
+
+POSTS = 20
+CONNECTIONS = 256
+SECONDS, QUICK_SECONDS = 4, 1
+FIRST_VISIT = 100
+# What a page may change daily is in its bytes; these headers are what nginx must send as well.
+SAME_HEADERS = (
+    "content-security-policy",
+    "x-content-type-options",
+    "referrer-policy",
+    "cross-origin-opener-policy",
+    "permissions-policy",
+    "cache-control",
+    "vary",
+)
+NGINX = """
+worker_processes 1;
+worker_rlimit_nofile 20000;
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests 100000000;
+  open_file_cache max=100;
+  client_body_temp_path {folder};
+  proxy_temp_path {folder};
+  fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder};
+  scgi_temp_path {folder};
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    root {folder}/files;
+    default_type "text/html; charset=utf-8";
+    gzip_static on;
+    etag on;
+{headers}
+  }}
+}}
+"""
+COLUMNS = (
+    Column("rate", "requests/s"),
+    Column("cpu", "server CPU µs a request", 1),
+    Column("p50", "p50 ms", 1),
+    Column("p99", "p99 ms", 1),
+    Column("bytes", "bytes an answer"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    title: str
+    path: str
+    file: str
+    known: bool = False
+    """The reader has the page: it asks with its ETag and gets 304."""
+
+
+@dataclass(frozen=True)
+class Server:
+    url: str
+    pids: list[int]
+
+
+def run(rounds: int, quick: bool) -> Part:
+    peers.debian("nginx", "wrk")
+    with new_city() as city, contextlib.ExitStack() as stack:
+        stack.enter_context(city.serving())
+        newest = city.fill(POSTS)[-1]
+        cases = _cases(newest)
+        process.wait_until_idle(*city.pids)
+        ours = Server(city.site.url.replace("localhost", "127.0.0.1"), city.pids)
+        theirs = stack.enter_context(_nginx(ours, cases))
+        seconds = QUICK_SECONDS if quick else SECONDS
+        found = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
+        weight = _first_visit(ours.url)
+    return Part(
+        NAME,
+        TITLE,
+        tables=[
+            Table(case.title, COLUMNS, [Row(name, values) for name, values in measured.items()])
+            for case, measured in found.items()
+        ],
+        figures=[figure for case, measured in found.items() for figure in _figures(case, measured)]
+        + [Figure("first visit, all files, gzip", [weight], at_most=FIRST_VISIT, unit="KB")],
+        notes=NOTES,
+        versions=machine.debian_versions("nginx", "wrk") | machine.python_versions("uvicorn"),
+    )
+
+
+def _cases(post: int) -> list[Case]:
+    channel = f"/c/{HANDLE}/"
+    return [
+        Case("Channel page", channel, "/channel"),
+        Case("Post page", f"{channel}p/{post}", "/post"),
+        Case("Atom feed", f"{channel}feed.atom", "/feed"),
+        Case("Channel page that the reader has (304)", channel, "/channel", known=True),
+    ]
+
+
+@contextlib.contextmanager
+def _nginx(ours: Server, cases: list[Case]) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="canale-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "files").mkdir()
+        headers: Mapping[str, str] = {}
+        for case in cases:
+            body, headers = _asked(ours.url + case.path, "gzip")
+            (folder / "files" / case.file[1:]).write_bytes(gzip.decompress(body))
+            (folder / "files" / f"{case.file[1:]}.gz").write_bytes(body)
+        same = [f'    add_header {name} "{headers[name]}";' for name in SAME_HEADERS]
+        port = servers.free_port()
+        configuration = folder / "nginx.conf"
+        configuration.write_text(NGINX.format(folder=folder, port=port, headers="\n".join(same)))
+        with servers.running(["nginx", "-p", name, "-c", str(configuration)], port) as pid:
+            yield Server(f"http://127.0.0.1:{port}", process.family(pid))
+
+
+def _asked(url: str, encoding: str) -> tuple[bytes, dict[str, str]]:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+
+
+def _measured(case: Case, ours: Server, theirs: Server, seconds: float, rounds: int) -> Measured:
+    progress(f"page: {case.title}")
+    contenders = {
+        "canale": partial(_load, ours, case.path, case.known, seconds),
+        "nginx, files on disk": partial(_load, theirs, case.file, case.known, seconds),
+    }
+    return interleaved(contenders, rounds)
+
+
+def _load(server: Server, path: str, known: bool, seconds: float) -> Mapping[str, float]:
+    url = server.url + path
+    headers = {"Accept-Encoding": "gzip"}
+    if known:
+        headers["If-None-Match"] = _asked(url, "gzip")[1]["etag"]
+    return load(
+        url,
+        server.pids,
+        connections=CONNECTIONS,
+        seconds=seconds,
+        headers=headers,
+        status=304 if known else 200,
+    )
+
+
+def _figures(case: Case, measured: Measured) -> list[Figure]:
+    ours, theirs = measured["canale"], measured["nginx, files on disk"]
+    return [
+        Figure(f"{case.title}: requests/s", ours["rate"], at_least=5_000, digits=0),
+        Figure(f"{case.title}: p99", ours["p99"], at_most=50, digits=1, unit="ms"),
+        Figure(f"{case.title}: requests/s, canale / nginx", ratios(ours["rate"], theirs["rate"])),
+        Figure(f"{case.title}: CPU, nginx / canale", ratios(theirs["cpu"], ours["cpu"])),
+    ]
+
+
+def _first_visit(url: str) -> float:
+    """KB of the channel's page and all that it loads, compressed where that makes it smaller."""
+    page = f"{url}/c/{HANDLE}/"
+    body = gzip.decompress(_asked(page, "gzip")[0]).decode()
+    loaded = re.findall(r'<(?:img|script)\b[^>]*\bsrc="([^"]+)"', body)
+    for tag in re.findall(r"<link\b[^>]*>", body):
+        if re.search(r'\brel="(?:stylesheet|icon|manifest|preload|apple-touch-icon)"', tag):
+            loaded += re.findall(r'\bhref="([^"]+)"', tag)
+    sheets = [address for address in loaded if address.endswith(".css")]
+    for sheet in sheets:
+        text = _plain(urljoin(page, sheet)).decode()
+        loaded += [urljoin(sheet, found) for found in re.findall(r"url\(\"?([^)\"]+\.woff2)", text)]
+    own = {urljoin(page, address) for address in loaded if not address.startswith("data:")}
+    local = [urljoin(url, re.sub(r"^https?://[^/]+", "", address)) for address in own]
+    return sum(len(_asked(address, "gzip")[0]) for address in {page, *local}) / 1024
+
+
+def _plain(url: str) -> bytes:
+    return _asked(url, "identity")[0]
+
+
+NOTES = (
+    f"{CONNECTIONS} kept connections from wrk, `Accept-Encoding: gzip`. nginx has the very same "
+    "bytes as files with `gzip_static`, an open-file cache, an ETag and the same headers.",
+    "canale's channel page changes with each post: its store forgets it and renders it once more. "
+    "These are answers from the store.",
+)

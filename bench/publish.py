@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From the commit of a post to open pages, and to the push service's answers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+from bench import machine, process, streams
+from bench.city import TEXT, City, new_city
+from bench.part import Column, Figure, Part, Row, Table
+from bench.readers import readers_of
+from bench.rounds import Measured, Measurement, interleaved, median, percentile, progress
+from tests.standins.push_service import PushService
+
+NAME = "publish"
+TITLE = "Publish: from the commit to pages and phones"
+
+READERS = (1, 1_000, 8_000)
+PHONES = (1, 1_000)
+QUICK_READERS, QUICK_PHONES = (1, 500), (1, 50)
+POSTS, QUICK_POSTS = 20, 5
+# Between posts, so that each meets a city at rest.
+PAUSE = 0.3
+
+PAGES = (
+    Column("first", "first page, p50 ms", 1),
+    Column("first_p95", "p95 ms", 1),
+    Column("last", "last page, p50 ms", 1),
+    Column("last_p95", "p95 ms", 1),
+)
+PUSHES = (
+    Column("first", "first push, p50 ms", 1),
+    Column("first_p95", "p95 ms", 1),
+    Column("last", "last push, p50 ms", 1),
+    Column("last_p95", "p95 ms", 1),
+)
+
+
+def run(rounds: int, quick: bool) -> Part:
+    posts = QUICK_POSTS if quick else POSTS
+    pages = _pages(QUICK_READERS if quick else READERS, posts, rounds)
+    pushes = _pushes(QUICK_PHONES if quick else PHONES, posts, rounds)
+    return Part(
+        NAME,
+        TITLE,
+        tables=[
+            Table("Open pages", PAGES, [Row(name, values) for name, values in pages.items()]),
+            Table("Phones", PUSHES, [Row(name, values) for name, values in pushes.items()]),
+        ],
+        figures=[
+            *(
+                Figure(f"first open page, {name}", values["first"], at_most=20, digits=1, unit="ms")
+                for name, values in pages.items()
+            ),
+            *(
+                Figure(f"first push, {name}", values["first"], at_most=100, digits=1, unit="ms")
+                for name, values in pushes.items()
+            ),
+        ],
+        notes=NOTES,
+        versions=machine.python_versions("uvicorn", "uvloop"),
+    )
+
+
+def _pages(cases: Sequence[int], posts: int, rounds: int) -> Measured:
+    with new_city() as city:
+
+        def measure(readers: int) -> Measurement:
+            progress(f"publish: {readers} open pages")
+            with city.serving():
+                return _to_pages(city, readers, posts)
+
+        contenders = {_named(count, "open page"): (lambda n=count: measure(n)) for count in cases}
+        return interleaved(contenders, rounds)
+
+
+def _to_pages(city: City, readers: int, posts: int) -> Measurement:
+    stream = streams.of_city(city)
+    with city.publisher() as publisher, readers_of(stream, 600) as pages:
+        process.wait_until_idle(*city.pids)
+        pages.connect(readers)
+        publisher.post("Prima di misurare", TEXT)
+        time.sleep(PAUSE)
+        first = pages.tell(f"listen {posts}")["listening"]
+        committed = []
+        for number in range(first, first + posts):
+            mark = f"@{number:06d}{time.time_ns() // 1000:016d}"
+            committed.append(publisher.post(f"Avviso {mark}", TEXT)[1])
+            time.sleep(PAUSE + readers / 20_000)
+        told = pages.hear()
+    if any(one["read"] != readers for one in told):
+        raise SystemExit(f"bench: not every page was told of every post: {told}")
+    return _summary(
+        [one["first"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
+        [one["last"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
+    )
+
+
+def _pushes(cases: Sequence[int], posts: int, rounds: int) -> Measured:
+    with contextlib.ExitStack() as stack:
+        cities = {count: stack.enter_context(_followed_city(count)) for count in cases}
+        contenders = {
+            _named(count, "phone"): (lambda n=count: _to_phones(*cities[n], n, posts))
+            for count in cases
+        }
+        return interleaved(contenders, rounds)
+
+
+@contextlib.contextmanager
+def _followed_city(phones: int) -> Iterator[tuple[City, PushService]]:
+    with PushService() as push, new_city(CANALE_PUSH_ORIGINS=push.origin) as city:
+        city.site.inside("follow", push.subscribe(phones))
+        yield city, push
+
+
+def _to_phones(city: City, push: PushService, phones: int, posts: int) -> Measurement:
+    progress(f"publish: {phones} phones")
+    first, last = [], []
+    with city.serving(), city.publisher() as publisher:
+        process.wait_until_idle(*city.pids)
+        for number in range(posts + 1):
+            before = len(push.received)
+            committed = publisher.post(f"Avviso {number}", TEXT)[1]
+            push.wait_for(before + phones)
+            if number == 0:
+                # The first opens connections that the others find.
+                continue
+            accepted = [message.at - committed for message in push.received[before:]]
+            first.append(min(accepted))
+            last.append(max(accepted))
+            time.sleep(PAUSE)
+    return _summary(first, last)
+
+
+def _summary(first: Sequence[float], last: Sequence[float]) -> Measurement:
+    """In milliseconds."""
+    return {
+        "first": median(first) * 1e3,
+        "first_p95": percentile(first, 0.95) * 1e3,
+        "last": median(last) * 1e3,
+        "last_p95": percentile(last, 0.95) * 1e3,
+    }
+
+
+def _named(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+NOTES = (
+    "A process beside the server publishes whole posts, as `canale publish` does, and notes the "
+    "moment at which the commit returns. Pages and pushes have the server's core and the readers' "
+    "core; the time ends where the reader has read, or the push service has answered 201.",
+    "The push service is the tests' stand-in, which checks and decrypts each message in Python: "
+    "the last push says more about it than about canale. Part `push` measures the sending.",
+)
