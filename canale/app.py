@@ -194,7 +194,7 @@ async def _serve_web(
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known)))
     bus = bus_for(settings)
-    server = _server(hub, Site(pages, workers, bus))
+    server = _server(live_protocol(hub, pages.at_once), Site(pages, workers, bus))
     _stop_when_told(server, stopping, with_stdin=workers is None)
     async with _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
@@ -229,11 +229,11 @@ def _hub() -> Hub:
     )
 
 
-def _server(hub: Hub, site: Site) -> Server:
+def _server(protocol: type[asyncio.Protocol], site: Site) -> Server:
     return Server(
         uvicorn.Config(
             site,
-            http=live_protocol(hub),
+            http=protocol,
             ws="none",
             lifespan="off",
             # Paths and addresses of readers are nobody's business (DESIGN.md, Privacy).

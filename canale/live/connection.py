@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable, Iterable, MutableSet
+from collections.abc import Callable, MutableSet, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,41 +62,51 @@ class Connection(asyncio.Protocol):
         """Called by uvicorn for each of its connections when the server stops."""
         self.hub.dismiss(self)
 
-    def waiting(self) -> int:
-        """Bytes that wait in the transport; with none, the socket takes the next ones itself."""
-        if self.transport is None or self.transport.is_closing():
-            return 0
-        waiting = self.transport.get_write_buffer_size()
-        if not waiting and self.transport.get_extra_info("sslcontext") is None:
+    def use_socket(self) -> None:
+        """From now on by write(2), unless the bytes are encrypted on the way."""
+        if self.transport is not None and self.transport.get_extra_info("sslcontext") is None:
             self.socket = self.transport.get_extra_info("socket").fileno()
-        return waiting
-
-    def write_rest(self, data: bytes) -> bool:
-        """Through the transport, until nothing waits there; False if the connection is ending."""
-        self.socket = NOT_DIRECT
-        if self.transport is None or self.transport.is_closing():
-            return False
-        self.transport.write(data)
-        return True
 
 
-def write_to_all(readers: Iterable[Connection], data: bytes, drop: Drop) -> int:
+def write_to_all(readers: Sequence[Connection], data: bytes, drop: Drop) -> int:
     """To how many it was written. Calls `drop` for those who leave too much unread."""
-    write, size, written = os.write, len(data), 0
-    for reader in readers:
-        if reader.socket < 0 and reader.waiting() > reader.unread_limit:
-            drop(reader)
-            continue
-        sent = 0
-        if reader.socket >= 0:
-            try:
-                sent = write(reader.socket, data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                # The event loop will hear of it too, and end the connection.
-                reader.socket = NOT_DIRECT
-                continue
-        if sent == size or reader.write_rest(data[sent:]):
-            written += 1
-    return written
+    # The loop over the sockets runs without bytecode. It stops at one that takes nothing, because
+    # it is full, gone or not ours to write to, and goes on behind it.
+    sockets = iter([reader.socket for reader in readers])
+    sent: list[int] = []
+    while len(sent) < len(readers):
+        try:
+            sent.extend(map(os.write, sockets, repeat(data)))
+        except OSError:
+            sent.append(0)
+    if sum(sent) == len(data) * len(readers):
+        return len(readers)
+    return sum(
+        taken == len(data) or _write_rest(reader, data[taken:], drop)
+        for reader, taken in zip(readers, sent, strict=True)
+    )
+
+
+def _write_rest(reader: Connection, rest: bytes, drop: Drop) -> bool:
+    """What the socket did not take, or was not asked to take yet."""
+    transport = reader.transport
+    if transport is None or transport.is_closing():
+        return False
+    waiting = transport.get_write_buffer_size()
+    if waiting > reader.unread_limit:
+        drop(reader)
+        return False
+    if reader.socket == NOT_DIRECT and not waiting:
+        reader.use_socket()
+        rest = rest[_taken(reader.socket, rest) :]
+    if rest:
+        reader.socket = NOT_DIRECT
+        transport.write(rest)
+    return True
+
+
+def _taken(socket: int, data: bytes) -> int:
+    try:
+        return os.write(socket, data)
+    except OSError:
+        return 0

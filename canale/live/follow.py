@@ -48,6 +48,7 @@ class StreamFollower:
         self._forget_pages = forget_pages
         self._seen = 0
         self._handles: set[str] = set()
+        self._handles_read = float("-inf")
         self._hinted = asyncio.Event()
         # One thread, so that lines are read and published in one order.
         self._thread = ThreadPoolExecutor(1, "live-follow")
@@ -105,7 +106,11 @@ class StreamFollower:
         return list(rows.order_by("pk")[:BACKLOG_LIMIT])
 
     async def _open_channels(self) -> None:
+        """As they are now or were a moment ago; a new channel's first line opens it at once."""
         loop = asyncio.get_running_loop()
+        if loop.time() - self._handles_read < POLL_SECONDS / 2:
+            return
+        self._handles_read = loop.time()
         handles = await loop.run_in_executor(self._thread, self._read_handles)
         for handle in handles - self._handles:
             self._hub.open(handle, self._seen)

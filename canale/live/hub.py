@@ -10,9 +10,10 @@ is read from the database, in a thread, one read at a time for all who wait.
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, MutableSet, Sequence
+from collections.abc import Callable, Iterator, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from canale.live.clients import salted_key
@@ -52,8 +53,9 @@ class Channel:
         # Every event with a number above the floor is in `recent`.
         self.floor = last_id
         self.recent: deque[EncodedEvent] = deque()
-        self.readers: list[set[Connection]] = [set() for _ in range(BEATS)]
-        self.outgoing: deque[tuple[bytes, list[Connection]]] = deque()
+        # In the order in which they came: neighbours in memory, here and in the kernel.
+        self.readers: dict[Connection, None] = {}
+        self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
         self.waiting: list[tuple[Connection, int]] = []
         self.reading = False
 
@@ -76,8 +78,8 @@ class Channel:
         while len(self.recent) > MEMORY:
             self.floor = self.recent.popleft().id
 
-    def everyone(self) -> list[Connection]:
-        return [reader for beat in self.readers for reader in beat]
+    def in_beat(self, beat: int) -> list[Connection]:
+        return [reader for reader in self.readers if reader.beat == beat]
 
 
 class Hub:
@@ -123,7 +125,7 @@ class Hub:
         channel = self._channels.pop(handle, None)
         if channel is not None:
             waiting = [reader for reader, _ in channel.waiting]
-            for reader in channel.everyone() + waiting:
+            for reader in [*channel.readers, *waiting]:
                 self.dismiss(reader)
 
     def forget(self, handle: str) -> None:
@@ -196,7 +198,7 @@ class Hub:
             connection.transport.write(missed)
             # A long replay is not the reader's slowness.
             connection.unread_limit += len(missed)
-        connection.channel.readers[connection.beat].add(connection)
+        connection.channel.readers[connection] = None
 
     def _wait_for_backlog(self, connection: Connection, after: int) -> None:
         channel = connection.channel
@@ -282,7 +284,7 @@ class Hub:
         self._events += 1
         channel.remember(event)
         # Who joins after this line gets the event from memory.
-        channel.outgoing.append((event.data, channel.everyone()))
+        channel.outgoing.append((event.data, iter(list(channel.readers))))
         if len(channel.outgoing) == 1:
             self._pump(channel)
 
@@ -291,11 +293,10 @@ class Hub:
         budget = SLICE
         while channel.outgoing and budget > 0:
             data, readers = channel.outgoing[0]
-            part = readers[-budget:]
-            del readers[-budget:]
+            part = list(islice(readers, budget))
             budget -= len(part)
             self._deliveries += write_to_all(part, data, self._drop)
-            if not readers:
+            if budget > 0:
                 channel.outgoing.popleft()
         if channel.outgoing:
             asyncio.get_running_loop().call_soon(self._pump, channel)
@@ -314,7 +315,7 @@ class Hub:
         """Each tick is one beat's turn; the timer rests when nobody is connected."""
         self._beat = (self._beat + 1) % BEATS
         for channel in self._channels.values():
-            write_to_all(list(channel.readers[self._beat]), HEARTBEAT, self._drop)
+            write_to_all(channel.in_beat(self._beat), HEARTBEAT, self._drop)
         self._beating = None
         if self._connections:
             self._start_beating()
@@ -328,7 +329,7 @@ class Hub:
         transport.write(encode_goodbye())
         transport.close()
         asyncio.get_running_loop().call_later(GRACE, transport.abort)
-        connection.channel.readers[connection.beat].discard(connection)
+        connection.channel.readers.pop(connection, None)
 
     def detach(self, connection: Connection) -> None:
         """Gives the place back. May be called more than once."""
@@ -338,7 +339,7 @@ class Hub:
         connection.transport = None
         # From here on the number may be another connection's.
         connection.socket = NOT_DIRECT
-        connection.channel.readers[connection.beat].discard(connection)
+        connection.channel.readers.pop(connection, None)
         if connection.server is not None:
             connection.server.discard(connection)
         self._connections -= 1
@@ -350,9 +351,7 @@ class Hub:
     def counts(self) -> HubCounts:
         return HubCounts(
             connections=self._connections,
-            by_channel={
-                handle: sum(map(len, channel.readers)) for handle, channel in self._channels.items()
-            },
+            by_channel={handle: len(channel.readers) for handle, channel in self._channels.items()},
             events=self._events,
             deliveries=self._deliveries,
             dropped_slow=self._dropped_slow,

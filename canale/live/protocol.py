@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The HTTP server's protocol: `GET /live/<handle>` goes to the hub, all else the ordinary way.
+"""The HTTP server's protocol: `GET /live/<handle>` goes to the hub, what is ready is written at
+once, and all else goes the ordinary way.
 
 The request is read by uvicorn's parser. When it is complete, and what was asked before it on the
 same connection is answered, the hub's small object takes the transport over and this protocol is
@@ -11,7 +12,7 @@ import asyncio
 import json
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 from urllib.parse import parse_qsl, unquote
 
 import httptools
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 PREFIX = "/live/"
+# With one of them, a request is more than its head.
+BODY_HEADERS = {b"content-length", b"transfer-encoding", b"expect"}
 EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 STREAM_HEADERS = [
@@ -37,6 +40,19 @@ STREAM_HEADERS = [
     # No length: the stream ends when the connection does.
     (b"connection", b"close"),
 ]
+
+
+class Ready(Protocol):
+    """Whom to ask for answers that are ready."""
+
+    def __call__(
+        self, url: bytes, headers: list[tuple[bytes, bytes]], /
+    ) -> tuple[bytes, bytes] | None:
+        """For a GET: the answer's head, without its last empty line, and body; None: not ready."""
+
+
+def nothing_ready(url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    return None
 
 
 class Answer:
@@ -76,6 +92,7 @@ class LiveProtocol(PatientProtocol):
     """uvicorn's protocol with a hub; `live_protocol(hub)` makes the class to give to uvicorn."""
 
     hub: ClassVar[Hub]
+    at_once: ClassVar[Ready]
     # Per server configuration: whose X-Forwarded-For is believed.
     proxies: ClassVar[dict[int, ProxyHeadersMiddleware]]
 
@@ -83,12 +100,15 @@ class LiveProtocol(PatientProtocol):
     live: Connection | None = None
     live_complete = False
     last_event_id: int | None = None
+    # The request that is being read has its answer already.
+    answered = False
 
     def on_headers_complete(self) -> None:
         if self.live is not None:
             return
         if b"/live/" not in self.url or self._asks_for_websocket():
-            super().on_headers_complete()
+            if not self._answer_at_once():
+                super().on_headers_complete()
             return
         url = httptools.parse_url(self.url)
         path = unquote(url.path.decode("ascii"))
@@ -98,6 +118,37 @@ class LiveProtocol(PatientProtocol):
         answer = self._reserve(path.removeprefix(PREFIX), (url.query or b"").decode("ascii"))
         if answer is not None:
             self._answer(answer)
+
+    def _answer_at_once(self) -> bool:
+        """Writes an answer that is ready, as uvicorn's cycle would, without a cycle and a task."""
+        if not self._is_plain_get():
+            return False
+        ready = self.at_once(self.url, self.headers)
+        if ready is None:
+            return False
+        head, body = ready
+        common = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join((head, *common, b"\r\n", body)))
+        self.answered = True
+        self.head_is_read()
+        return True
+
+    def _is_plain_get(self) -> bool:
+        """Without a body, on a kept connection where everything else is answered and read."""
+        parser = self.parser
+        return (
+            parser.get_method() == b"GET"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and not self._is_answering()
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+            and not any(name in BODY_HEADERS for name, _ in self.headers)
+        )
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def _asks_for_websocket(self) -> bool:
         return self.parser.should_upgrade() and self._should_upgrade()
@@ -163,7 +214,11 @@ class LiveProtocol(PatientProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self.live is None:
+        if self.answered:
+            self.answered = False
+            self.request_is_read()
+            self.on_response_complete()
+        elif self.live is None:
             super().on_message_complete()
         else:
             self.live_complete = True
@@ -179,8 +234,9 @@ class LiveProtocol(PatientProtocol):
         self._hand_over_when_ready()
 
     def _hand_over_when_ready(self) -> None:
-        answering = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
-        if self.live is None or not self.live_complete or answering or self.transport.is_closing():
+        if self.live is None or not self.live_complete or self._is_answering():
+            return
+        if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
         self.end_timers()
@@ -204,6 +260,10 @@ class LiveProtocol(PatientProtocol):
             self.live = None
 
 
-def live_protocol(hub: Hub) -> type[asyncio.Protocol]:
-    """The class to give to uvicorn as `http=`, with the hub its live connections go to."""
-    return type("LiveProtocol", (LiveProtocol,), {"hub": hub, "proxies": {}})
+def live_protocol(hub: Hub, at_once: Ready = nothing_ready) -> type[asyncio.Protocol]:
+    """The class to give to uvicorn as `http=`.
+
+    With the hub its live connections go to, and whom to ask for answers that are ready.
+    """
+    own = {"hub": hub, "at_once": staticmethod(at_once), "proxies": {}}
+    return type("LiveProtocol", (LiveProtocol,), own)

@@ -72,6 +72,9 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
+        self.head_is_read()
+
+    def head_is_read(self) -> None:
         self._unread = 0
         self._before_head = False
         self._end_waiting()
@@ -82,6 +85,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self.request_is_read()
+
+    def request_is_read(self) -> None:
         self._unread = 0
         self._before_head = True
         self._end_waiting()

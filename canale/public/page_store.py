@@ -17,7 +17,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
@@ -51,6 +51,9 @@ UNTIL_HEADER = b"x-canale-until"
 PERSONAL = ("/newsroom", "/api/", "/static/")
 # Nothing of the channel is told, or made, by writing to one of its pages.
 METHODS = ("GET", "HEAD")
+PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
+# An address whose path is written one way only, and that has no query.
+PLAIN_URL = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
@@ -99,6 +102,8 @@ class Page:
     """Of the channel; None: not to be stored."""
     until: float
     """Seconds since the epoch."""
+    heads: dict[tuple[HTTPStatus, str], bytes] = field(default_factory=dict)
+    """Status line and headers as sent, by status and encoding; made when first asked for."""
 
     @property
     def size(self) -> int:
@@ -140,16 +145,40 @@ class PageStore:
         page = await self._page(scope, wanted)
         await _answer(page, scope["method"], wanted, send)
 
-    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
-        key, exact = _key(scope, wanted)
-        if exact:
-            scope = {**scope, "query_string": f"lang={key[2]}".encode() if key[2] else b""}
+    def at_once(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
+        """What is in store for a GET: head, without its last empty line, and body.
+
+        None: ask the ordinary way. For the server's protocol, which can write it without a task, a
+        scope and a cycle: three quarters of what an answer costs.
+        """
+        if not PLAIN_URL.fullmatch(url) or url.startswith(PERSONAL_URLS):
+            return None
+        wanted = dict(headers)
+        page = self._stored(_key(url.decode(), b"", wanted)[0])
+        if page is None:
+            return None
+        status, encoding = _choice(page, wanted)
+        head = page.heads.get((status, encoding))
+        if head is None:
+            head = page.heads[status, encoding] = _head(page, status, encoding)
+        return head, page.variants[encoding] if status != HTTPStatus.NOT_MODIFIED else b""
+
+    def _stored(self, key: Key) -> Page | None:
         page = self._pages.get(key)
-        if page is not None and self._clock() < page.until:
-            self._pages.move_to_end(key)
-            self.hits += 1
+        if page is None or self._clock() >= page.until:
+            return None
+        self._pages.move_to_end(key)
+        self.hits += 1
+        return page
+
+    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
+        key, exact = _key(scope["path"], scope["query_string"], wanted)
+        page = self._stored(key)
+        if page is not None:
             return page
         self.misses += 1
+        if exact:
+            scope = {**scope, "query_string": f"lang={key[2]}".encode() if key[2] else b""}
         if not exact:
             # A query of its own, such as the place in a list: nobody else waits for the same.
             return await self._fly(key, scope)
@@ -196,16 +225,15 @@ async def _not_allowed(send: ASGISendCallable) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _key(scope: HTTPScope, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
+def _key(path: str, query: bytes, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
     """The key of a request, and whether the request is no more than its key.
 
     Other parameters, such as those that other sites add to links, lead to the same page.
     """
-    query = scope["query_string"]
     asked, more = _query(query) if query else ("", False)
     cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
     language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
-    return (scope["path"], language, asked), not more
+    return (path, language, asked), not more
 
 
 def _query(query: bytes) -> tuple[str, bool]:
@@ -297,29 +325,44 @@ def _compressible(content_type: bytes) -> bool:
 async def _answer(
     page: Page, method: str, wanted: dict[bytes, bytes], send: ASGISendCallable
 ) -> None:
-    headers = list(page.headers)
-    status, body = page.status, b""
-    if page.handle is not None:
-        headers.append((b"etag", page.etag))
-    if page.handle is not None and status == HTTPStatus.OK and _has(page.etag, wanted):
-        status = HTTPStatus.NOT_MODIFIED
-        headers = [header for header in headers if header[0] != b"content-type"]
-    else:
-        encoding = _encoding(wanted.get(b"accept-encoding", b"")) if len(page.variants) > 1 else ""
-        body = page.variants[encoding]
-        if encoding:
-            headers.append((b"content-encoding", encoding.encode()))
-        headers.append((b"content-length", str(len(body)).encode()))
+    status, encoding = _choice(page, wanted)
     await send(
         {
             "type": "http.response.start",
             "status": int(status),
-            "headers": headers,
+            "headers": _headers(page, status, encoding),
             "trailers": False,
         }
     )
-    sent = b"" if method == "HEAD" else body
-    await send({"type": "http.response.body", "body": sent, "more_body": False})
+    bodiless = method == "HEAD" or status == HTTPStatus.NOT_MODIFIED
+    body = b"" if bodiless else page.variants[encoding]
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _choice(page: Page, wanted: dict[bytes, bytes]) -> tuple[HTTPStatus, str]:
+    """The status and the content encoding for one reader."""
+    kept = page.handle is not None and page.status == HTTPStatus.OK
+    if kept and _has(page.etag, wanted):
+        return HTTPStatus.NOT_MODIFIED, ""
+    encoding = _encoding(wanted.get(b"accept-encoding", b"")) if len(page.variants) > 1 else ""
+    return HTTPStatus(page.status), encoding
+
+
+def _headers(page: Page, status: HTTPStatus, encoding: str) -> Headers:
+    headers = list(page.headers)
+    if page.handle is not None:
+        headers.append((b"etag", page.etag))
+    if status == HTTPStatus.NOT_MODIFIED:
+        return [header for header in headers if header[0] != b"content-type"]
+    if encoding:
+        headers.append((b"content-encoding", encoding.encode()))
+    headers.append((b"content-length", str(len(page.variants[encoding])).encode()))
+    return headers
+
+
+def _head(page: Page, status: HTTPStatus, encoding: str) -> bytes:
+    lines = [b"%b: %b\r\n" % header for header in _headers(page, status, encoding)]
+    return b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) + b"".join(lines)
 
 
 def _has(etag: bytes, wanted: dict[bytes, bytes]) -> bool:
