@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -47,4 +48,4 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that `share` (0 to 1) of the values do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

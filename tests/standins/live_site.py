@@ -14,7 +14,7 @@ import uvicorn
 
 from canale.live.encoding import EncodedEvent, encode_sse
 from canale.live.hub import Hub
-from canale.live.protocol import live_protocol
+from canale.live.protocol import Ready, live_protocol, nothing_ready
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -109,9 +109,11 @@ class Reader:
 
 
 @contextlib.asynccontextmanager
-async def serving(hub: Hub, **options: Any) -> AsyncIterator[Running]:
+async def serving(
+    hub: Hub, at_once: Ready = nothing_ready, **options: Any
+) -> AsyncIterator[Running]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    protocol = live_protocol(hub)
+    protocol = live_protocol(hub, at_once)
     config = uvicorn.Config(site, http=protocol, log_config=None, lifespan="off", **options)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))

@@ -311,6 +311,63 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     run(flow)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"accept_encoding": "gzip, br"},
+        {"accept_encoding": "gzip", "accept_language": "en"},
+        {"accept_encoding": "gzip", "if_none_match": "*"},
+        {"if_none_match": '"other"', "cookie": "canale_language=en"},
+    ],
+)
+def test_what_is_ready_is_what_the_ordinary_way_says(said: dict[str, str]) -> None:
+    async def flow() -> None:
+        store = PageStore(Renderer())
+        headers = [(name.replace("_", "-").encode(), word.encode()) for name, word in said.items()]
+        assert store.at_once(b"/c/cremona/", headers) is None
+        status, wanted, body = await ask(store, **said)
+        for _ in range(2):
+            ready = store.at_once(b"/c/cremona/", headers)
+            assert ready is not None
+            line, *lines = ready[0].split(b"\r\n")
+            assert line.startswith(b"HTTP/1.1 %d " % status)
+            assert lines.pop() == b""
+            assert dict(one.split(b": ", 1) for one in lines) == wanted
+            assert ready[1] == body
+        assert store.hits == 2
+
+    run(flow)
+
+
+def test_what_is_ready_ends_and_changes_like_all_else() -> None:
+    async def flow() -> None:
+        now = 1_000.0
+        store = PageStore(Renderer(until=1_010.0), clock=lambda: now)
+        await ask(store)
+        assert store.at_once(b"/c/cremona/", []) is not None
+        now = 1_010.0
+        assert store.at_once(b"/c/cremona/", []) is None
+        now = 1_000.0
+        store.forget("cremona")
+        assert store.at_once(b"/c/cremona/", []) is None
+
+    run(flow)
+
+
+@pytest.mark.parametrize(
+    "url", [b"/c/cremona/?before=7", b"/c/%63remona/", b"http://x/c/cremona/", b"/newsroom/", b"*"]
+)
+def test_what_is_written_otherwise_is_asked_the_ordinary_way(url: bytes) -> None:
+    async def flow() -> None:
+        store = PageStore(Renderer())
+        for path in ("/c/cremona/", "/newsroom/"):
+            await ask(store, path)
+        assert store.at_once(url, []) is None
+
+    run(flow)
+
+
 def test_a_marked_view_says_whose_page_it_made() -> None:
     until = datetime(2026, 11, 24, tzinfo=UTC)
 
