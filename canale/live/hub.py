@@ -40,6 +40,7 @@ class Channel:
         "floor",
         "handle",
         "last_id",
+        "listed",
         "outgoing",
         "readers",
         "reading",
@@ -55,6 +56,7 @@ class Channel:
         self.recent: deque[EncodedEvent] = deque()
         # In the order in which they came: neighbours in memory, here and in the kernel.
         self.readers: dict[Connection, None] = {}
+        self.listed: list[Connection] | None = None
         self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
         self.waiting: list[tuple[Connection, int]] = []
         self.reading = False
@@ -77,6 +79,21 @@ class Channel:
             self.floor = after
         while len(self.recent) > MEMORY:
             self.floor = self.recent.popleft().id
+
+    def add(self, reader: Connection) -> None:
+        self.readers[reader] = None
+        self.listed = None
+
+    def remove(self, reader: Connection) -> None:
+        if reader in self.readers:
+            del self.readers[reader]
+            self.listed = None
+
+    def everyone(self) -> list[Connection]:
+        """Not to be changed: the same list until somebody comes or goes."""
+        if self.listed is None:
+            self.listed = list(self.readers)
+        return self.listed
 
     def in_beat(self, beat: int) -> list[Connection]:
         return [reader for reader in self.readers if reader.beat == beat]
@@ -198,7 +215,7 @@ class Hub:
             connection.transport.write(missed)
             # A long replay is not the reader's slowness.
             connection.unread_limit += len(missed)
-        connection.channel.readers[connection] = None
+        connection.channel.add(connection)
 
     def _wait_for_backlog(self, connection: Connection, after: int) -> None:
         channel = connection.channel
@@ -284,7 +301,7 @@ class Hub:
         self._events += 1
         channel.remember(event)
         # Who joins after this line gets the event from memory.
-        channel.outgoing.append((event.data, iter(list(channel.readers))))
+        channel.outgoing.append((event.data, iter(channel.everyone())))
         if len(channel.outgoing) == 1:
             self._pump(channel)
 
@@ -329,7 +346,7 @@ class Hub:
         transport.write(encode_goodbye())
         transport.close()
         asyncio.get_running_loop().call_later(GRACE, transport.abort)
-        connection.channel.readers.pop(connection, None)
+        connection.channel.remove(connection)
 
     def detach(self, connection: Connection) -> None:
         """Gives the place back. May be called more than once."""
@@ -339,7 +356,7 @@ class Hub:
         connection.transport = None
         # From here on the number may be another connection's.
         connection.socket = NOT_DIRECT
-        connection.channel.readers.pop(connection, None)
+        connection.channel.remove(connection)
         if connection.server is not None:
             connection.server.discard(connection)
         self._connections -= 1
