@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ConnectError, RequestError, RequestTimeoutError
+from pyreqwest.http import HeaderMap
 
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
 
@@ -41,8 +43,11 @@ class NoAnswer(Exception):  # noqa: N818
     """The far end gave no answer; the message says at which step, never the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+Headers = HeaderMap
+"""Made of a dict once, it serves many requests."""
+
+
+class Reply(NamedTuple):
     """Status and headers that matter of one answer; bodies are read and forgotten."""
 
     status: int
@@ -79,12 +84,12 @@ class GuardedHTTP:
         self._opening: dict[str, asyncio.Task[_Pin]] = {}
         self._retired: list[_Pin] = []
 
-    async def post(self, origin: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
         """POST to a URL of a checked origin. Raises NoAnswer, EndpointRefused."""
         for remaining in reversed(range(CONNECT_TRIES)):
-            pin = await self._pin(origin)
+            pin = self._held(origin) or await self._pin(origin)
             try:
-                request = pin.client.post(url).headers(dict(headers)).body_bytes(body).build()
+                request = pin.client.post(url).headers(headers).body_bytes(body).build()
                 answer = await request.send()
                 return Reply(answer.status, answer.get_header("retry-after"))
             except ConnectError as error:
@@ -110,11 +115,16 @@ class GuardedHTTP:
         for pin in pins:
             await pin.client.close()
 
-    async def _pin(self, origin: str) -> _Pin:
+    def _held(self, origin: str) -> _Pin | None:
         pin = self._pins.get(origin)
-        if pin is not None and self._holds(origin, pin):
-            # To the young end: of too many, the one goes that was not used for longest.
-            self._pins[origin] = self._pins.pop(origin)
+        if pin is None or not self._holds(origin, pin):
+            return None
+        # To the young end: of too many, the one goes that was not used for longest.
+        self._pins[origin] = self._pins.pop(origin)
+        return pin
+
+    async def _pin(self, origin: str) -> _Pin:
+        if (pin := self._held(origin)) is not None:
             return pin
         opening = self._opening.get(origin)
         if opening is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from canale.delivery.transports.base import Outcome, Result
 
@@ -67,10 +68,17 @@ def answer_to(code: int) -> Answer:
 def result_of(code: int, retry_after: str | None, now: datetime | None = None) -> Result:
     """The result of one answer; ``retry_after`` is that header's text."""
     answer = answer_to(code)
+    if answer.outcome is not Outcome.LATER:
+        return _final(code)
     wait = seconds_of(retry_after, now or datetime.now(UTC))
-    return Result(
-        answer.outcome, code, answer.meaning, wait if answer.outcome is Outcome.LATER else None
-    )
+    return Result(answer.outcome, code, answer.meaning, wait)
+
+
+@lru_cache(maxsize=1024)
+def _final(code: int) -> Result:
+    """Nearly all answers are alike."""
+    answer = answer_to(code)
+    return Result(answer.outcome, code, answer.meaning)
 
 
 def seconds_of(retry_after: str | None, now: datetime) -> float | None:

@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-import hmac
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 RECORD_SIZE = 4096
@@ -31,15 +31,17 @@ MAX_PLAINTEXT = MAX_BODY - HEADER_LENGTH - TAG_LENGTH - 1
 PADDING_STEP = 256
 
 _CURVE = ec.SECP256R1()
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}\Z")
+_ECDH = ec.ECDH()
+_SHA256 = SHA256()
+_RECORD_AND_KEY_LENGTH = RECORD_SIZE.to_bytes(4, "big") + bytes((POINT_LENGTH,))
+_TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
 
 
 class BadKeys(ValueError):  # noqa: N818
     """A subscription's keys cannot be used; the message says which and why, never its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionKeys:
+class SubscriptionKeys(NamedTuple):
     """The receiver's keys: the point as 65 bytes, the same point as a key, 16 bytes of secret."""
 
     point: bytes
@@ -49,7 +51,8 @@ class SubscriptionKeys:
     @classmethod
     def from_json(cls, keys: object) -> SubscriptionKeys:
         """Read ``PushSubscription.toJSON().keys``. Raises BadKeys."""
-        if not isinstance(keys, Mapping):
+        # What the vault opened is a dict; asking for the protocol is slow.
+        if type(keys) is not dict and not isinstance(keys, Mapping):
             raise BadKeys("keys: missing")
         point = _bytes_of("p256dh", keys.get("p256dh"), POINT_LENGTH)
         auth = _bytes_of("auth", keys.get("auth"), AUTH_LENGTH)
@@ -58,12 +61,12 @@ class SubscriptionKeys:
 
 def _bytes_of(name: str, value: object, length: int) -> bytes:
     # The bound keeps a megabyte of junk from being decoded; "standard" Base64 is not allowed here.
-    if not isinstance(value, str) or len(value) > 2 * length or not _BASE64URL.match(value):
+    if not isinstance(value, str) or len(value) > 2 * length:
         raise BadKeys(f"keys.{name}: not base64url")
-    text = value.rstrip("=")
+    text = value.encode("utf-8", "replace").translate(_TO_STANDARD) + b"=" * (-len(value) % 4)
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
+        raw = binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error:
         raise BadKeys(f"keys.{name}: not base64url") from None
     if len(raw) != length:
         raise BadKeys(f"keys.{name}: {len(raw)} bytes instead of {length}")
@@ -84,12 +87,15 @@ def encrypt(plaintext: bytes, keys: SubscriptionKeys) -> bytes:
 
     ``plaintext`` is at most MAX_PLAINTEXT bytes (3,993); raises ValueError beyond.
     """
+    sender, salt = ec.generate_private_key(_CURVE), os.urandom(SALT_LENGTH)
+    return seal(record_of(plaintext), keys, sender, salt)
+
+
+@lru_cache(maxsize=64)
+def record_of(plaintext: bytes) -> bytes:
+    """The one record of a message, delimited and padded: the same for all who are sent it."""
     if len(plaintext) > MAX_PLAINTEXT:
         raise ValueError(f"{len(plaintext)} bytes; a push message holds {MAX_PLAINTEXT}")
-    return seal(_padded(plaintext), keys, ec.generate_private_key(_CURVE), os.urandom(SALT_LENGTH))
-
-
-def _padded(plaintext: bytes) -> bytes:
     length = len(plaintext) + 1
     padded = min(-(-length // PADDING_STEP) * PADDING_STEP, MAX_PLAINTEXT + 1)
     return plaintext + b"\x02" + bytes(padded - length)
@@ -103,15 +109,10 @@ def seal(
     Only ``encrypt`` and the RFC's own example call this: a key and salt must never serve twice.
     """
     point = sender.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    shared = sender.exchange(ec.ECDH(), keys.public)
-    prk_key = _hmac(keys.auth, shared)
-    ikm = _hmac(prk_key, b"WebPush: info\x00" + keys.point + point + b"\x01")
-    prk = _hmac(salt, ikm)
-    content_key = _hmac(prk, b"Content-Encoding: aes128gcm\x00\x01")[:16]
-    nonce = _hmac(prk, b"Content-Encoding: nonce\x00\x01")[:12]
-    header = salt + RECORD_SIZE.to_bytes(4, "big") + bytes((POINT_LENGTH,)) + point
+    info = b"WebPush: info\x00" + keys.point + point
+    ikm = HKDF(_SHA256, 32, keys.auth, info).derive(sender.exchange(_ECDH, keys.public))
+    prk = HKDF.extract(_SHA256, salt, ikm)
+    content_key = HKDFExpand(_SHA256, 16, b"Content-Encoding: aes128gcm\x00").derive(prk)
+    nonce = HKDFExpand(_SHA256, 12, b"Content-Encoding: nonce\x00").derive(prk)
+    header = salt + _RECORD_AND_KEY_LENGTH + point
     return header + AESGCM(content_key).encrypt(nonce, record, None)
-
-
-def _hmac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")

@@ -9,9 +9,9 @@ import hashlib
 import logging
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
 from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
 from canale.delivery.transports.webpush.codes import answer_to, result_of
@@ -25,7 +25,7 @@ from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 from canale.delivery.transports.webpush.services import check_endpoint
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefused
-from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, NoAnswer
+from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, Headers, NoAnswer
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -35,12 +35,11 @@ LOG_EVERY = 60.0
 
 logger = logging.getLogger(__name__)
 
-# A broadcast is one message per language, sent thousands of times.
+# A broadcast is one message per language, sent thousands of times: nothing about it is made twice.
 _payload = lru_cache(maxsize=64)(payload_of)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An address, checked."""
 
     origin: str
@@ -105,7 +104,7 @@ class WebPushTransport:
 
     async def _post(self, message: Message, target: Target, limit: int) -> Result:
         body = encrypt(_payload(message, limit), target.keys)
-        headers = self._headers(message, target.origin)
+        headers = _headers(message, self._authorizer.header(target.origin))
         try:
             reply = await self._http.post(target.origin, target.endpoint, headers, body)
         except EndpointRefused as refusal:
@@ -113,18 +112,6 @@ class WebPushTransport:
         except NoAnswer as failure:
             return Result(Outcome.LATER, None, str(failure))
         return result_of(reply.status, reply.retry_after)
-
-    def _headers(self, message: Message, origin: str) -> dict[str, str]:
-        headers = {
-            "TTL": str(max(0, message.ttl)),
-            "Urgency": message.urgency,
-            "Content-Encoding": "aes128gcm",
-            "Content-Type": "application/octet-stream",
-            "Authorization": self._authorizer.header(origin),
-        }
-        if message.tag:
-            headers["Topic"] = topic_of(message.tag)
-        return headers
 
     def _log(self, origin: str, result: Result) -> None:
         if result.outcome is Outcome.ACCEPTED:
@@ -152,7 +139,20 @@ def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Ta
         raise AddressRefused(str(error)) from None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
+def _headers(message: Message, authorization: str) -> Headers:
+    headers = {
+        "TTL": str(max(0, message.ttl)),
+        "Urgency": message.urgency,
+        "Content-Encoding": "aes128gcm",
+        "Content-Type": "application/octet-stream",
+        "Authorization": authorization,
+    }
+    if message.tag:
+        headers["Topic"] = topic_of(message.tag)
+    return Headers(headers)
+
+
 def topic_of(tag: str) -> str:
     """The Topic for a tag: 32 characters of base64url, the most there may be (RFC 8030, 5.4)."""
     digest = hashlib.sha256(tag.encode("utf-8")).digest()[:24]
