@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Encryption alone, on one core: from a subscription's JSON to the body of the POST.
+
+As a program, canale's own contender: python -m bench.push_encrypt JOB whole|encrypt COUNT.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import http_ece
+
+from bench import native, peers
+from bench.process import SERVER_CORE, on_core
+from bench.push_job import Job
+from bench.rounds import Measurement
+from canale.delivery.transports.webpush.encryption import SubscriptionKeys, encrypt
+
+HERE = Path(__file__).parent
+OURS, OURS_READ = "canale", "canale, the receiver's keys already read"
+LIMIT = "OpenSSL: key pair + ECDH, nothing else"
+PEERS = ("http_ece", "pywebpush", "npm web-push")
+PYTHON_PEERS = ("pywebpush", "http-ece", "aiohttp", "requests")
+WARM_UP = 200
+
+
+def contenders(
+    job: Job, path: Path, count: int, seconds: int
+) -> dict[str, Callable[[], Measurement]]:
+    """Each gives messages a second of CPU; a message that does not open raises."""
+    python, packages = peers.python(*PYTHON_PEERS), peers.npm("web-push")
+    peer: list[str | Path] = [python, HERE / "push_peer.py", path]
+    node: list[str | Path] = [
+        peers.node(),
+        HERE / "js" / "push_peer.mjs",
+        packages,
+        path,
+        "encrypt",
+    ]
+    ours: list[str | Path] = [sys.executable, "-m", "bench.push_encrypt", path]
+    commands = ([*peer, "http_ece"], [*peer, "pywebpush"], node)
+    return {
+        LIMIT: lambda: limit(seconds),
+        OURS: lambda: run([*ours, "whole"], count, job),
+        OURS_READ: lambda: run([*ours, "encrypt"], count, job),
+        **{
+            name: partial(run, command, count, job)
+            for name, command in zip(PEERS, commands, strict=True)
+        },
+    }
+
+
+def limit(seconds: int) -> Measurement:
+    """What is left when all but the two operations on the curve costs nothing."""
+    program = native.built("p256_limit", "-lcrypto")
+    pairs = float(output(on_core(SERVER_CORE, [program, str(seconds)])))
+    speed = ["openssl", "speed", "-mr", "-seconds", str(seconds), "ecdhp256"]
+    found = re.search(r"^\+F5:\d+:256:([\d.]+)", output(on_core(SERVER_CORE, speed)), re.MULTILINE)
+    assert found, "openssl speed no longer prints a line +F5 for ECDH"
+    return per_message(1 / (1 / pairs + 1 / float(found[1])))
+
+
+def run(command: Iterable[str | Path], count: int, job: Job) -> Measurement:
+    said: dict[str, Any] = json.loads(output(on_core(SERVER_CORE, [*command, str(count)])))
+    check(base64.b64decode(said["body"]), job)
+    return per_message(said["messages"] / said["cpu"])
+
+
+def per_message(rate: float) -> Measurement:
+    return {"rate": rate, "cpu": 1e6 / rate}
+
+
+def output(command: list[str]) -> str:
+    done = subprocess.run(command, cwd=peers.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check(body: bytes, job: Job) -> None:
+    """An independent library opens it, with one of the receivers' keys. Raises otherwise."""
+    opened = {opens(body, job, subscription) for subscription in job.subscriptions}
+    assert job.payload in opened, "a contender's message does not open"
+
+
+def opens(body: bytes, job: Job, subscription: dict[str, Any]) -> str | None:
+    keys = subscription["keys"]
+    try:
+        plain: bytes = http_ece.decrypt(
+            body,
+            private_key=job.receivers[keys["p256dh"]],
+            auth_secret=base64.urlsafe_b64decode(keys["auth"] + "=="),
+            version="aes128gcm",
+        )
+    except Exception:
+        return None
+    return plain.decode()
+
+
+def main() -> None:
+    path, what, count = sys.argv[1:]
+    job = json.loads(Path(path).read_text())
+    way = {"whole": from_json, "encrypt": from_keys}[what]
+    way(job, WARM_UP)
+    used, body = way(job, int(count))
+    said = {"messages": int(count), "cpu": used, "body": base64.b64encode(body).decode()}
+    print(json.dumps(said))
+
+
+def from_json(job: dict[str, Any], count: int) -> tuple[float, bytes]:
+    payload, body = job["payload"].encode(), b""
+    before = time.process_time()
+    for subscription in islice(cycle(job["subscriptions"]), count):
+        body = encrypt(payload, SubscriptionKeys.from_json(subscription["keys"]))
+    return time.process_time() - before, body
+
+
+def from_keys(job: dict[str, Any], count: int) -> tuple[float, bytes]:
+    payload, body = job["payload"].encode(), b""
+    # Each serves once, as it does in a broadcast: OpenSSL remembers what it converts.
+    read = [
+        SubscriptionKeys.from_json(each["keys"])
+        for each in islice(cycle(job["subscriptions"]), count)
+    ]
+    before = time.process_time()
+    for keys in read:
+        body = encrypt(payload, keys)
+    return time.process_time() - before, body
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From the database, or for the peers from a list in memory, to the push service's answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import peers
+from bench.process import CLIENT_CORE, SERVER_CORE, cpu, end, on_core
+from bench.push_encrypt import HERE, PYTHON_PEERS, check
+from bench.push_job import HEADLINE, TEXT, Job
+from bench.push_sink import Sink
+from bench.rounds import Measurement
+from tests.site import HANDLE, Site, new_site
+
+OURS = "canale worker, from the database"
+OURS_TWICE = "2 canale workers on both cores, with the sink"
+SESSION, ASYNC, NODE = "pywebpush, session", "pywebpush, aiohttp", "npm web-push"
+LIMIT = "h2load, ready-made bodies"
+
+# A worker that starts imports for about a second; then it sleeps between looks at the database.
+QUIET = 0.4
+QUIET_CPU = 0.02
+PATIENCE = 120.0
+
+Contenders = dict[str, Callable[[], Measurement]]
+
+
+@contextmanager
+def seeded(job: Job, sink: Sink, folder: Path) -> Iterator[Site]:
+    """A city whose followers are the job's subscriptions; nothing of it runs."""
+    with new_site(folder, start=False, CANALE_PUSH_ORIGINS=sink.origin) as site:
+        site.environment |= sink.trust
+        site.inside("follow", job.subscriptions)
+        yield site
+
+
+def contenders(job: Job, path: Path, sink: Sink, site: Site, counts: dict[str, int]) -> Contenders:
+    """`counts`: messages of each peer; canale sends to all followers."""
+    python, packages = peers.python(*PYTHON_PEERS), peers.npm("web-push")
+    peer: list[str | Path] = [python, HERE / "push_peer.py", path]
+    node: list[str | Path] = [peers.node(), HERE / "js" / "push_peer.mjs", packages, path, "send"]
+    return {
+        LIMIT: lambda: by_h2load(job, path, sink, counts[LIMIT]),
+        OURS: lambda: by_canale(job, site, sink, [SERVER_CORE]),
+        SESSION: lambda: by_peer([*peer, "requests"], counts[SESSION], job, sink),
+        ASYNC: lambda: by_peer([*peer, "aiohttp"], counts[ASYNC], job, sink),
+        NODE: lambda: by_peer(node, counts[NODE], job, sink),
+        OURS_TWICE: lambda: by_canale(job, site, sink, [SERVER_CORE, CLIENT_CORE]),
+    }
+
+
+def by_h2load(job: Job, path: Path, sink: Sink, count: int) -> Measurement:
+    """What the sink takes when a C program sends: it must be far above all senders."""
+    body = path.with_name("body")
+    body.write_bytes(os.urandom(len(job.payload.encode()) + 103))
+    url = job.subscriptions[0]["endpoint"]
+    asked = ["h2load", "-n", str(count), "-c", "2", "-m", "100", "-d", str(body), url]
+    sink.reset()
+    before = sink.cpu()
+    said = subprocess.run(on_core(SERVER_CORE, asked), capture_output=True, text=True, check=True)
+    found = re.search(r"finished in .*, ([\d.]+) req/s", said.stdout)
+    assert found, said.stdout
+    return {"rate": float(found[1]), "sink": (sink.cpu() - before) / count * 1e6}
+
+
+def by_peer(command: Iterable[str | Path], count: int, job: Job, sink: Sink) -> Measurement:
+    """The peer sends a few messages first, which opens its connections, then `count`."""
+    sink.reset()
+    done = subprocess.run(
+        on_core(SERVER_CORE, [*command, str(count)]),
+        env={**os.environ, **sink.trust},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    check(sink.last(), job)
+    counted = sink.counts()
+    assert counted["requests"] >= count, counted
+    return {
+        "rate": count / said["wall"],
+        "cpu": said["cpu"] / count * 1e6,
+        "bytes": counted["bytes"] / counted["requests"],
+        "connections": counted["connections"],
+    }
+
+
+def by_canale(job: Job, site: Site, sink: Sink, cores: list[int]) -> Measurement:
+    """`canale publish` beside workers that already wait, until all is recorded."""
+    with ExitStack() as running:
+        workers = [running.enter_context(worker(site, core)) for core in cores]
+        wait_until_quiet(workers)
+        sink.reset()
+        used, sunk = cpu(*workers), sink.cpu()
+        publish(site)
+        wait_for(lambda: sink.requests >= len(job.subscriptions))
+        wait_until_quiet(workers)
+        used, sunk = cpu(*workers) - used, sink.cpu() - sunk
+    counted, count = sink.counts(), len(job.subscriptions)
+    assert counted["requests"] == count, counted
+    return {
+        "rate": count / (counted["last"] - counted["first"]),
+        "cpu": used / count * 1e6,
+        "sink": sunk / count * 1e6,
+        "bytes": counted["bytes"] / count,
+        "connections": counted["connections"],
+    }
+
+
+@contextmanager
+def worker(site: Site, core: int) -> Iterator[int]:
+    with (site.folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            on_core(core, [sys.executable, "-m", "canale", "worker"]),
+            env=site.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield process.pid
+        finally:
+            end(process)
+
+
+def publish(site: Site) -> None:
+    """On the core that the worker has not."""
+    wording = ["--kind", "news", "--headline", HEADLINE, "--text", TEXT]
+    command = [sys.executable, "-m", "canale", "publish", "--channel", HANDLE, *wording]
+    done = subprocess.run(
+        on_core(CLIENT_CORE, command),
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def wait_until_quiet(pids: list[int]) -> None:
+    def quiet() -> bool:
+        before = cpu(*pids)
+        time.sleep(QUIET)
+        return 0 < cpu(*pids) - before < QUIET_CPU * len(pids) or cpu(*pids) == before > QUIET
+
+    wait_for(quiet)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    end_of_patience = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end_of_patience, "the workers do not come to an end"
+        time.sleep(0.05)
