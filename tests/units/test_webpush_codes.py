@@ -64,6 +64,10 @@ def test_retry_after_in_seconds_or_as_a_date(header: str | None, seconds: float 
     assert seconds_of(header, NOW) == seconds
 
 
+def test_a_wait_is_of_one_answer_only() -> None:
+    assert [result_of(503, wait).retry_after for wait in ("7", None, "9")] == [7.0, None, 9.0]
+
+
 def test_only_a_later_result_carries_a_wait() -> None:
     assert result_of(429, "7").retry_after == 7.0
     assert result_of(410, "7").retry_after is None

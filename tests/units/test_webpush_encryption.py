@@ -93,6 +93,12 @@ def test_no_key_and_no_salt_serves_twice() -> None:
         ({**GOOD, "auth": base64url(bytes(15))}, "auth: 15 bytes instead of 16"),
         ({**GOOD, "auth": "A"}, "auth: not base64url"),
         ({"p256dh": GOOD["p256dh"]}, "auth: not base64url"),
+        ({**GOOD, "auth": GOOD["auth"] + "==="}, "auth: not base64url"),
+        ({**GOOD, "auth": GOOD["auth"] + "\n="}, "auth: not base64url"),
+        ({**GOOD, "auth": "\ud800" * 22}, "auth: not base64url"),
+        ({**GOOD, "auth": "à" * 22}, "auth: not base64url"),
+        ({**GOOD, "auth": "/" * 22}, "auth: not base64url"),
+        ({**GOOD, "auth": ""}, "auth: 0 bytes instead of 16"),
     ],
 )
 def test_bad_keys_are_refused_by_name(keys: object, reason: str) -> None:
