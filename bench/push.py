@@ -20,7 +20,7 @@ from bench.rounds import Measured, interleaved, ratios
 NAME = "push"
 TITLE = "Web Push: encrypting and posting"
 
-FOLLOWERS, FEW_FOLLOWERS = 20_000, 2_000
+FOLLOWERS, FEW_FOLLOWERS = 20_000, 5_000
 # So many that each sender is measured for some seconds.
 COUNTS = {
     push_send.LIMIT: 200_000,
@@ -130,8 +130,8 @@ def _headroom(measured: Measured) -> Sequence[float]:
 def _notes(followers: int) -> list[str]:
     return [
         f"The same {followers:,} subscriptions ({KEY_PAIRS} key pairs, reused), the same payload "
-        "and bodies of the same length (614 bytes) for all. One body of every peer and round is "
-        "decrypted and compared.",
+        "and bodies of the same length (614 bytes) for all. One body of every contender and round "
+        "is decrypted and read.",
         "The sink (bench/c/push_sink.c, nghttp2 and OpenSSL) answers 201 to every POST on a core "
         "of its own, by HTTP/2 or HTTP/1.1 as the sender asks; h2load says how much it takes.",
         "canale starts from its database (SQLite): it reads and opens addresses, sends, records. "

@@ -86,7 +86,7 @@ def by_peer(command: Iterable[str | Path], count: int, job: Job, sink: Sink) -> 
     )
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
-    check(sink.last(), job)
+    check(sink.last(), job, job.payload)
     counted = sink.counts()
     assert counted["requests"] >= count, counted
     return {
@@ -110,6 +110,7 @@ def by_canale(job: Job, site: Site, sink: Sink, cores: list[int]) -> Measurement
         used, sunk = cpu(*workers) - used, sink.cpu() - sunk
     counted, count = sink.counts(), len(job.subscriptions)
     assert counted["requests"] == count, counted
+    check(sink.last(), job, HEADLINE)
     return {
         "rate": count / (counted["last"] - counted["first"]),
         "cpu": used / count * 1e6,
