@@ -240,6 +240,8 @@ def _server(protocol: type[asyncio.Protocol], site: Site) -> Server:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=4096,

@@ -115,7 +115,6 @@ CSRF_COOKIE_NAME = "canale_csrf"
 CSRF_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_PATH = "/newsroom"
 CSRF_USE_SESSIONS = False
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # The API takes ten images in one JSON document, and has its own limits (api/guards.py); so has
 # the newsroom (newsroom/middleware.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 2**20

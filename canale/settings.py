@@ -10,10 +10,9 @@ the table in ``docs/settings.md`` (``bin/docs-settings``).
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
-import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from canale.database_url import parse_database_url
+from canale.secret_key import kept_or_made, read_key
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32
@@ -102,6 +102,11 @@ def _origins(text: str) -> tuple[str, ...]:
     return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    parts = filter(None, map(str.strip, text.split(",")))
+    return tuple(str(ipaddress.ip_network(part)) for part in parts)
+
+
 def _database(text: str) -> str:
     parse_database_url(text)
     return text
@@ -154,15 +159,9 @@ def _default_contact(known: Known) -> str:
 
 
 def _kept_secret_key(known: Known) -> str:
-    """Read the key kept in the data folder, making it first if there is none.
-
-    Several processes may start at once: the hard link lets exactly one key win, and all read that.
-    """
     kept: Path = known["data"] / "secret-key"
     try:
-        if not kept.exists():
-            _link_new_key(kept)
-        return _secret_key(kept.read_text(encoding="ascii").strip())
+        return _secret_key(kept_or_made(kept))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"{kept} holds no usable key ({error}); put back the key of your backup, or name "
@@ -170,18 +169,15 @@ def _kept_secret_key(known: Known) -> str:
         ) from error
 
 
-def _link_new_key(kept: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=kept.parent, prefix=".secret-key-")
+def _kept_old_key(known: Known) -> str:
+    """The key that a rotation (`canale rotate-key`) has set aside. While it is the key in use as
+    well, a rotation ended before the new one was in place."""
+    kept: Path = known["data"] / "secret-key.old"
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, kept)
-    except FileExistsError:
-        pass
-    finally:
-        Path(name).unlink()
+        old = _secret_key(read_key(kept)) if kept.exists() else ""
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{kept} holds no usable key ({error})") from error
+    return "" if old == known["secret_key"] else old
 
 
 @dataclass(frozen=True)
@@ -191,7 +187,7 @@ class Settings:
     data: Path = option(
         _folder,
         lambda _: Path("data").absolute(),
-        doc="Folder of everything that must be kept: database, images, keys. Back this up.",
+        doc="Folder of everything that must be kept: database, images, keys (`canale backup`).",
         allowed="a folder; made if it is missing",
         default_text="`./data`",
     )
@@ -216,6 +212,13 @@ class Settings:
         "phones accept notifications from `https` only (and from `localhost`).",
         allowed="http(s)://host or http(s)://host:port, without a path",
         default_text="`http://localhost:` and the port",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        _networks,
+        lambda _: ("127.0.0.0/8", "::1/128"),
+        doc="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody else's.",
+        allowed="IP addresses or networks (10.0.0.5, 10.1.0.0/24, fd00::/64), separated by commas",
+        default_text="the machine itself: `127.0.0.0/8, ::1/128`",
     )
     database_url: str = option(
         _database,
@@ -274,6 +277,14 @@ class Settings:
         "the push identity, sessions. Whoever loses it loses every follower.",
         allowed=f"at least {SECRET_KEY_LENGTH} characters",
         default_text="made on the first start, kept in `secret-key` in the data folder",
+        secret=True,
+    )
+    old_secret_key: str = option(
+        _secret_key,
+        _kept_old_key,
+        doc="The key before, during a rotation only (docs/operate.md): it still opens.",
+        allowed=f"at least {SECRET_KEY_LENGTH} characters",
+        default_text="`secret-key.old` in the data folder, if it is there",
         secret=True,
     )
     contact: str = option(

@@ -164,6 +164,54 @@ def kept_counts(post_id: int) -> dict[str, int]:
     return counts
 
 
+def sealed_with(key_file: str) -> dict[str, int]:
+    """How many addresses the key in a file opens, and how many it does not."""
+    from pathlib import Path
+
+    from cryptography.exceptions import InvalidTag
+
+    from canale.followers import vault
+    from canale.followers.models import Address
+
+    cipher = vault._cipher("vault", Path(key_file).read_text().strip())
+    opened = {"yes": 0, "no": 0}
+    for row in Address.objects.iterator():
+        sealed, bound = bytes(row.sealed), vault._bound_to(row.kind, row.channel_id)
+        try:
+            cipher.decrypt(sealed[:12], sealed[12:], bound)
+            opened["yes"] += 1
+        except InvalidTag:
+            opened["no"] += 1
+    return opened
+
+
+def break_a_seal(_: object) -> None:
+    """Leave one address that no key opens."""
+    from canale.followers.models import Address
+
+    Address.objects.filter(pk=Address.objects.earliest("pk").pk).update(sealed=b"x" * 60)
+
+
+def second_factor(secret: str) -> None:
+    """Give the first member of staff a second factor."""
+    from allauth.mfa.models import Authenticator
+    from allauth.mfa.totp.internal.auth import TOTP
+
+    from canale.accounts.models import Staff
+
+    TOTP.activate(Staff.objects.get(), secret)
+    assert Authenticator.objects.count() == 1
+
+
+def second_factor_kept(_: object) -> str:
+    """The secret of that factor, opened."""
+    from allauth.mfa.models import Authenticator
+    from allauth.mfa.utils import decrypt
+
+    secret: str = decrypt(Authenticator.objects.get().data["secret"])
+    return secret
+
+
 ACTS = {
     act.__name__: act
     for act in (
@@ -178,6 +226,10 @@ ACTS = {
         staff,
         tamper,
         kept_counts,
+        sealed_with,
+        break_a_seal,
+        second_factor,
+        second_factor_kept,
     )
 }
 

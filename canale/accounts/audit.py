@@ -76,12 +76,16 @@ def _move_head(former: str, newest: str) -> None:
 
 
 def _is_sealed(head: AuditHead) -> bool:
-    return hmac.compare_digest(head.seal, seal(head.entries, head.hash))
+    """With today's key or, while that is being changed, with the one before; the next entry, which
+    `canale rotate-key` makes, seals with today's."""
+    secrets = filter(None, (settings.secret_key, settings.old_secret_key))
+    seals = [seal(head.entries, head.hash, secret) for secret in secrets]
+    return any(hmac.compare_digest(head.seal, one) for one in seals)
 
 
-def seal(entries: int, end: str) -> str:
+def seal(entries: int, end: str, secret: str = "") -> str:
     """Of a chain so long that ends so."""
-    key = hmac.digest(settings.secret_key.encode(), b"canale audit", "sha256")
+    key = hmac.digest((secret or settings.secret_key).encode(), b"canale audit", "sha256")
     return hmac.digest(key, f"{entries} {end}".encode(), "sha256").hex()
 
 

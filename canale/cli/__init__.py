@@ -9,12 +9,16 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from canale.settings import SettingsError
 
 COMMANDS = (
     "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
+    "backup", "restore", "migrate-database", "rotate-key",
 )  # fmt: skip
+# While one of these runs, others may not take the data away under it (running.py).
+STAYING = ("serve", "worker")
 
 
 class CommandError(Exception):
@@ -35,12 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import django
 
         django.setup()
-        status: int = asked.run(asked)
+        status = _run(asked)
     except (SettingsError, CommandError) as error:
         sys.stderr.write(f"canale: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+    return status
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from canale.cli.running import running
+
+    with running() if asked.command in STAYING else nullcontext():
+        status: int = asked.run(asked)
     return status
 
 
@@ -52,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in COMMANDS:
-        module = importlib.import_module(f"canale.cli.{name}")
+        module = importlib.import_module(f"canale.cli.{name.replace('-', '_')}")
         command = commands.add_parser(name, help=module.HELP, description=module.HELP)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, command=name)
     return parser

@@ -120,6 +120,12 @@ def others() -> Iterator[Finding]:
 
 
 def key() -> Iterator[Finding]:
+    yield Finding(
+        not settings.old_secret_key,
+        f"the secret key is {'being changed' if settings.old_secret_key else 'the only one'}",
+        "restart every server and worker, then finish it: canale rotate-key",
+        warning=True,
+    )
     kept = settings.data / "secret-key"
     if not kept.exists() or kept.read_text("ascii").strip() != settings.secret_key:
         yield Finding(True, "the secret key comes from the environment")

@@ -15,7 +15,7 @@ from canale.channel.models import Channel, Topic
 from canale.followers.invites import count_joined
 from canale.followers.models import Address, ChannelCount, Follower
 from canale.followers.readers import token_hash
-from canale.followers.vault import fingerprint, seal
+from canale.followers.vault import fingerprints, identity, seal
 
 
 class UnknownTopic(Exception):  # noqa: N818
@@ -86,17 +86,22 @@ def _keep_address(follower: Follower, kind: str, address: Mapping[str, object]) 
     A device has one address of a kind: what it gave before is dropped. An address that
     another follower gave is the same device after its cookie was lost: it moves here.
     """
-    mark = fingerprint(str(address.get("endpoint") or address.get("address")))
+    marks = fingerprints(identity(address))
     sealed = seal(address, kind, follower.channel_id)
-    follower.addresses.filter(kind=kind).exclude(fingerprint=mark).delete()
-    known = Address.objects.filter(channel=follower.channel, kind=kind, fingerprint=mark).first()
+    follower.addresses.filter(kind=kind).exclude(fingerprint__in=marks).delete()
+    rows = Address.objects.filter(channel=follower.channel, kind=kind, fingerprint__in=marks)
+    known = rows.first()
     if known is None:
         return Address.objects.create(
-            channel=follower.channel, follower=follower, kind=kind, sealed=sealed, fingerprint=mark
+            channel=follower.channel,
+            follower=follower,
+            kind=kind,
+            sealed=sealed,
+            fingerprint=marks[0],
         ).pk
     former = known.follower
-    known.follower, known.sealed = follower, sealed
-    known.save(update_fields=["follower", "sealed"])
+    known.follower, known.sealed, known.fingerprint = follower, sealed, marks[0]
+    known.save(update_fields=["follower", "sealed", "fingerprint"])
     if former.pk == follower.pk:
         return None
     drop(former)

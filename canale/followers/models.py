@@ -78,3 +78,13 @@ class ChannelCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel_id}: {self.followers}"
+
+
+class LastingKey(models.Model):
+    """A key that outlives a change of CANALE_SECRET_KEY, sealed with it (see lasting.py)."""
+
+    purpose = models.CharField(max_length=20, unique=True)
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.purpose

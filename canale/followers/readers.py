@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 
-from canale.followers.vault import derived_key
+from canale.followers.lasting import lasting_key
 from canale.settings import settings
 
 # With the prefix, browsers take the cookie from this very host only (RFC 6265bis, section 4.1.3):
@@ -29,4 +29,4 @@ def is_token(text: str) -> bool:
 
 
 def token_hash(token: str) -> bytes:
-    return hmac.new(derived_key("reader"), token.encode(), hashlib.sha256).digest()
+    return hmac.new(lasting_key("reader"), token.encode(), hashlib.sha256).digest()

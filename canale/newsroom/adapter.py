@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
-from functools import cache
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from allauth.mfa.models import Authenticator
+from django.db import transaction
 from django.http import HttpRequest
 
-from canale.followers.vault import NONCE_BYTES, derived_key
+from canale.followers.vault import open_bytes, seal_bytes
+
+PURPOSE = "second factors"
+# What allauth encrypts in an authenticator's data (its totp and recovery codes).
+SEALED = ("secret", "seed")
 
 
 class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
@@ -28,15 +31,26 @@ class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors are sealed as followers' addresses are: a stolen database has none."""
 
     def encrypt(self, text: str) -> str:
-        nonce = os.urandom(NONCE_BYTES)
-        return b64encode(nonce + _cipher().encrypt(nonce, text.encode(), None)).decode()
+        return b64encode(seal_bytes(text.encode(), PURPOSE)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        sealed = b64decode(encrypted_text)
-        nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        return _cipher().decrypt(nonce, ciphertext, None).decode()
+        return _open(encrypted_text)[0]
 
 
-@cache
-def _cipher() -> AESGCM:
-    return AESGCM(derived_key("second factors"))
+def _open(encrypted_text: str) -> tuple[str, bool]:
+    plain, today = open_bytes(b64decode(encrypted_text), PURPOSE)
+    return plain.decode(), today
+
+
+@transaction.atomic
+def reseal_second_factors() -> int:
+    """Seal anew, with today's key, those that the key before had sealed; how many. Raises
+    VaultError."""
+    adapter, count = SealedFactors(), 0
+    for row in Authenticator.objects.select_for_update():
+        opened = {name: _open(row.data[name]) for name in SEALED if row.data.get(name)}
+        if not all(today for _, today in opened.values()):
+            row.data |= {name: adapter.encrypt(text) for name, (text, _) in opened.items()}
+            row.save(update_fields=["data"])
+            count += 1
+    return count

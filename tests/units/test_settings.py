@@ -43,6 +43,7 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/data/canale.sqlite3"
     assert settings.web_processes == 1
     assert settings.workers == len(os.sched_getaffinity(0))
+    assert settings.trusted_proxies == ("127.0.0.0/8", "::1/128")
     assert settings.push_origins == ()
     assert settings.nats_url == ()
     assert settings.rate_limits
@@ -55,6 +56,7 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_HOST": "0.0.0.0",
         "CANALE_PORT": "80",
         "CANALE_BASE_URL": "https://canale.example.it/",
+        "CANALE_TRUSTED_PROXIES": "10.0.0.5, fd00::/64",
         "CANALE_DATABASE_URL": "postgresql://u:p@db:5433/canale",
         "CANALE_NATS_URL": "nats://u:p%2C@n1:4222, tls://token@n2",
         "CANALE_WEB_PROCESSES": "2",
@@ -62,6 +64,7 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
         "CANALE_RATE_LIMITS": "off",
         "CANALE_SECRET_KEY": KEY,
+        "CANALE_OLD_SECRET_KEY": "o" * 40,
         "CANALE_CONTACT": "mailto:urp@comune.example.it",
         "CANALE_SOURCE_URL": "https://code.example.it/canale",
         "CANALE_TIME_ZONE": "Europe/Berlin",
@@ -71,10 +74,12 @@ def test_every_setting_is_read(read: Read) -> None:
     assert settings.base_url == "https://canale.example.it"
     assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 80, 3)
     assert settings.web_processes == 2
+    assert settings.trusted_proxies == ("10.0.0.5/32", "fd00::/64")
     assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
     assert not settings.rate_limits
     assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")
-    assert (settings.secret_key, settings.database_url) == (KEY, given["CANALE_DATABASE_URL"])
+    assert (settings.secret_key, settings.old_secret_key) == (KEY, "o" * 40)
+    assert settings.database_url == given["CANALE_DATABASE_URL"]
     assert settings.contact == "mailto:urp@comune.example.it"
     assert settings.source_url == "https://code.example.it/canale"
     assert settings.time_zone == "Europe/Berlin"
@@ -103,6 +108,9 @@ def test_contact_follows_an_https_base_url(read: Read) -> None:
         ("CANALE_BASE_URL", "https://canale.example.it/canale", "without a path"),
         ("CANALE_WEB_PROCESSES", "0", "from 1 to 64"),
         ("CANALE_WORKERS", "-1", "from 0 to 256"),
+        ("CANALE_TRUSTED_PROXIES", "*", "networks"),
+        ("CANALE_TRUSTED_PROXIES", "10.0.0.5/24", "networks"),
+        ("CANALE_TRUSTED_PROXIES", "proxy.example.it", "networks"),
         ("CANALE_PUSH_ORIGINS", "localhost:9443", "origins"),
         ("CANALE_RATE_LIMITS", "false", "on or off"),
         ("CANALE_CONTACT", "urp@comune.example.it", "mailto:"),
@@ -181,6 +189,19 @@ def test_key_is_made_once_and_kept(read: Read, tmp_path: Path) -> None:
     assert len(first.secret_key) >= 32
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert [path.name for path in kept.parent.iterdir()] == ["secret-key"]
+
+
+def test_the_key_that_a_rotation_set_aside_is_read(read: Read, tmp_path: Path) -> None:
+    assert read().old_secret_key == ""
+    old = tmp_path / "data" / "secret-key.old"
+    old.write_text(KEY)
+    assert read().old_secret_key == KEY
+    # A rotation that ended before its new key was in place has no old key yet.
+    old.write_text(read().secret_key)
+    assert read().old_secret_key == ""
+    old.write_text("half")
+    with pytest.raises(SettingsError, match="secret-key.old holds no usable key"):
+        read()
 
 
 def test_damaged_key_is_refused_not_replaced(read: Read, tmp_path: Path) -> None:

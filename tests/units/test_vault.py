@@ -4,10 +4,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from canale.followers import vault
-from canale.followers.vault import VaultError, derived_key, fingerprint, open_sealed, seal
+from canale.followers.vault import (
+    VaultError,
+    derived_key,
+    fingerprint,
+    fingerprints,
+    key_id,
+    open_and_date,
+    open_sealed,
+    seal,
+)
 
 ADDRESS = {"endpoint": "https://push.example/secret", "keys": {"p256dh": "B…", "auth": "a"}}
 
@@ -40,15 +51,34 @@ def test_a_changed_byte_is_noticed(place: int) -> None:
             open_sealed(cut, "push", 1)
 
 
+def keys(monkeypatch: pytest.MonkeyPatch, today: str, before: str = "") -> None:
+    changed = replace(vault.settings, secret_key=today, old_secret_key=before)
+    monkeypatch.setattr(vault, "settings", changed)
+
+
 def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = seal(ADDRESS, "push", 1)
     with monkeypatch.context() as other:
-        vault._cipher.cache_clear()
-        other.setattr(vault, "derived_key", lambda purpose: b"x" * 32)
+        keys(other, "x" * 40)
         with pytest.raises(VaultError):
             open_sealed(sealed, "push", 1)
-    vault._cipher.cache_clear()
     assert open_sealed(sealed, "push", 1) == ADDRESS
+
+
+def test_during_a_rotation_the_key_before_still_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed, mark = seal(ADDRESS, "push", 1), fingerprint("https://a")
+    before = vault.settings.secret_key
+    keys(monkeypatch, "x" * 40, before)
+    assert open_and_date(sealed, "push", 1) == (ADDRESS, False)
+    assert open_and_date(seal(ADDRESS, "push", 1), "push", 1) == (ADDRESS, True)
+    assert fingerprints("https://a")[1] == mark != fingerprint("https://a")
+    keys(monkeypatch, before, "x" * 40)
+    assert open_and_date(sealed, "push", 1) == (ADDRESS, True)
+
+
+def test_a_keys_id_tells_keys_apart_and_no_more() -> None:
+    assert len({key_id("a" * 40), key_id("a" * 40), key_id("b" * 40)}) == 2
+    assert key_id("a" * 40) not in ("a" * 40, derived_key("vault", "a" * 40).hex()[:16])
 
 
 def test_each_purpose_has_its_own_key() -> None:

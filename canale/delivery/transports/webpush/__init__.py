@@ -7,12 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, checked
 from canale.delivery.transports.webpush.vapid import VapidKey
+from canale.followers.lasting import lasting_key
 from canale.settings import settings
 
 __all__ = [
@@ -48,8 +46,5 @@ def follow_parameters() -> dict[str, str]:
 
 @cache
 def vapid_key() -> VapidKey:
-    """The installation's key. It follows from the secret key alone: subscriptions outlive us."""
-    secret = HKDF(SHA256(), 32, salt=None, info=b"canale vapid").derive(
-        settings.secret_key.encode("utf-8")
-    )
-    return VapidKey.from_secret(secret)
+    """The installation's key. It lasts, as the subscriptions do that are bound to it."""
+    return VapidKey.from_secret(lasting_key("vapid"))

@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a backup is: a tar whose first member says what the others are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import canale
+from canale.cli import CommandError
+from canale.settings import settings
+
+MANIFEST, KEY = "manifest.json", "secret-key"
+FORM = 1
+DUMPS = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """``migrations``: those applied, as ``app.name``; ``key_id``: of the key that opens it."""
+
+    form: int
+    canale: str
+    made_at: str
+    vendor: str
+    sha256: str
+    size: int
+    key_id: str
+    with_key: bool
+    migrations: tuple[str, ...]
+
+    @classmethod
+    def of_now(cls, sha256: str, size: int, *, with_key: bool) -> Manifest:
+        from django.db import connection
+        from django.utils import timezone
+
+        from canale.followers.vault import key_id
+
+        made_at = timezone.now().isoformat(timespec="seconds")
+        return cls(
+            FORM,
+            canale.__version__,
+            made_at,
+            connection.vendor,
+            sha256,
+            size,
+            key_id(settings.secret_key),
+            with_key,
+            applied_migrations(),
+        )
+
+    @classmethod
+    def read(cls, text: bytes) -> Manifest:
+        """Raises CommandError."""
+        try:
+            said = json.loads(text)
+            found = cls(**{**said, "migrations": tuple(said["migrations"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise CommandError("this is not a backup of canale: its manifest is damaged") from error
+        if found.form != FORM or found.vendor not in DUMPS:
+            raise CommandError(f"made by canale {found.canale}, in a form not known here")
+        return found
+
+    def said(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def dump_name() -> str:
+    from django.db import connection
+
+    return DUMPS[connection.vendor]
+
+
+def applied_migrations() -> tuple[str, ...]:
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    applied = MigrationRecorder(connection).applied_migrations()
+    return tuple(sorted(f"{app}.{name}" for app, name in applied))
+
+
+def known_migrations() -> set[str]:
+    from django.db.migrations.loader import MigrationLoader
+
+    return {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or ()}
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Copies a PostgreSQL database with its own programs, and puts a copy in its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from canale.cli import CommandError
+
+CLEAN = "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+
+
+def dump(copy: Path) -> None:
+    """In the custom format, as of one moment. Raises CommandError."""
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
+    copy.chmod(0o600)
+
+
+def put_in_place(copy: Path) -> None:
+    """Replace all that the database holds, in one transaction. Raises CommandError.
+
+    pg_restore's own way of replacing drops only what is in the copy too; a table that a newer
+    version added would stay. So it writes the script, and psql runs all or nothing of it.
+    """
+    script = copy.with_suffix(".sql")
+    script.touch(mode=0o600)
+    _run(
+        "pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(copy), connect=False
+    )
+    _run(
+        "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1",
+        f"--command={CLEAN}", f"--file={script}",
+    )  # fmt: skip
+
+
+def others_connected() -> int:
+    """Sessions of other processes in this database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def _run(program: str, *arguments: str, connect: bool = True) -> None:
+    found = shutil.which(program)
+    if found is None:
+        raise CommandError(
+            f"{program} is needed and not there; install PostgreSQL's client programs, of the "
+            "server's version or later (on Debian: apt install postgresql-client)"
+        )
+    done = subprocess.run(
+        [found, *arguments],
+        env=_environment() if connect else None,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it did not say why"]
+        raise CommandError(f"{program} failed: {said[0]}")
+
+
+def _environment() -> dict[str, str]:
+    """How to reach the database, as libpq reads it: arguments show in the list of processes."""
+    from django.db import connection
+
+    said = connection.settings_dict
+    given = {
+        "PGDATABASE": said["NAME"],
+        "PGUSER": said["USER"],
+        "PGPASSWORD": said["PASSWORD"],
+        "PGHOST": said["HOST"],
+        "PGPORT": said["PORT"],
+        "PGOPTIONS": said["OPTIONS"].get("options", ""),
+        **{
+            f"PG{name.upper().replace('_', '')}": value
+            for name, value in said["OPTIONS"].items()
+            if name.startswith("ssl")
+        },
+    }
+    return {**os.environ, **{name: str(value) for name, value in given.items() if value}}

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Copies an SQLite database while it is written, and puts a copy in its place."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, suppress
+from pathlib import Path
+
+from canale.cli import CommandError
+from canale.secret_key import folder_to_disk
+
+BEFORE = ".before-restore"
+
+
+def dump(database: Path, copy: Path) -> None:
+    """A whole copy, as of one moment. Raises CommandError.
+
+    VACUUM INTO reads in one transaction; in WAL mode that keeps no writer waiting, and unlike
+    the online backup it never begins anew when somebody writes. What was deleted (who pressed
+    "forget me") is not in the copy: it has no free pages. https://sqlite.org/lang_vacuum.html
+    """
+    import sqlite3
+
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
+            source.execute("VACUUM INTO ?", [str(copy)])
+    except sqlite3.Error as error:
+        raise CommandError(
+            f"no backup was made: the database cannot be copied ({error})"
+        ) from error
+    copy.chmod(0o600)
+    check(copy)
+
+
+def check(database: Path) -> None:
+    """Raises CommandError unless the file is a whole database."""
+    import sqlite3
+
+    try:
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
+            said = str(source.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        said = str(error)
+    if said != "ok":
+        raise CommandError(f"the copy of the database is not whole ({said})")
+
+
+def put_in_place(copy: Path, database: Path) -> Path | None:
+    """Give the database's name to the copy, in one step; where the one before is now, if any."""
+    with copy.open("rb") as file:
+        os.fsync(file.fileno())
+    before = None
+    if database.exists() and database.stat().st_size:
+        _fold_log(database)
+        before = _free_name(database)
+        os.link(database, before)
+    copy.replace(database)
+    folder_to_disk(database.parent)
+    return before
+
+
+def _fold_log(database: Path) -> None:
+    """Write the log into the file and take it away: it would be played into the copy."""
+    import sqlite3
+
+    # A damaged database is a reason to restore: what its log holds stays beside it.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as source:
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for ending in ("-wal", "-shm"):
+        log = database.with_name(database.name + ending)
+        if log.exists():
+            log.replace(log.with_name(f"{_free_name(database).name}{ending}"))
+
+
+def _free_name(database: Path) -> Path:
+    name, number = database.name + BEFORE, 1
+    while (database.parent / name).exists():
+        number += 1
+        name = f"{database.name}{BEFORE}-{number}"
+    return database.parent / name

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale migrate-database: from SQLite to PostgreSQL, checked row by row."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from canale.cli import CommandError
+from canale.database_url import parse_database_url
+
+HELP = "copy everything from SQLite to an empty PostgreSQL database, checked row by row"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "target",
+        metavar="TARGET_URL",
+        help="postgresql://user@host/name, or - to read it from standard input, so that a "
+        "password in it shows in no list of processes",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import psycopg
+    from django.db import Error, connection
+
+    from canale.cli.running import alone
+
+    if connection.vendor != "sqlite":
+        raise CommandError("CANALE_DATABASE_URL is not SQLite; this goes from SQLite to PostgreSQL")
+    _connect(arguments.target)
+    with alone("move its database"):
+        try:
+            rows = _move()
+        except (Error, psycopg.Error) as error:
+            said = str(error).strip().splitlines()[0]
+            raise CommandError(f"nothing was moved: {said}") from error
+    sys.stdout.write(
+        f"Moved: {rows} rows, each compared on both sides.\n"
+        "Set CANALE_DATABASE_URL to the new database, keep the same secret key, start canale. "
+        "The SQLite file is as it was; delete it when all is well.\n"
+    )
+    return 0
+
+
+def _connect(target: str) -> None:
+    from django.db import connections
+
+    url = sys.stdin.readline().strip() if target == "-" else target
+    try:
+        found = parse_database_url(url)
+    except ValueError:
+        raise CommandError("the target is not postgresql://user@host:port/name") from None
+    if not found["ENGINE"].endswith("postgresql"):
+        raise CommandError("the target must be PostgreSQL: postgresql://user@host:port/name")
+    connections.databases["target"] = connections.configure_settings(
+        {"default": {}, "target": found}
+    )["target"]
+
+
+def _move() -> int:
+    """One transaction on the target: whatever ends it early leaves its tables empty."""
+    from django.core.management import call_command
+    from django.db import connection, connections, transaction
+
+    from canale.cli import database_copy as copying
+
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("migrate", database="target", verbosity=0, interactive=False)
+    models = copying.models()
+    copying.refuse_unless_empty(models, connections["target"])
+    # On SQLite this takes the write lock (settings.py): nobody changes what is being copied.
+    with transaction.atomic(), transaction.atomic(using="target"):
+        copying.empty(models, connections["target"])
+        total = sum(copying.copy(model, _tell) for model in models)
+        copying.set_sequences(models, connection, connections["target"])
+        connections["target"].check_constraints()
+    return total
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale restore: puts a backup in place, all or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from canale.cli import CommandError, database_postgresql, database_sqlite
+from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
+from canale.cli.running import alone
+from canale.secret_key import read_key, write_key
+from canale.settings import settings
+
+HELP = "put a backup in place; checks everything before it touches anything"
+MANIFEST_BYTES = 1024 * 1024
+KEY_BYTES = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="made by `canale backup`")
+    parser.add_argument(
+        "--replace", action="store_true", help="in place of what the database holds now"
+    )
+    parser.add_argument(
+        "--other-key",
+        action="store_true",
+        help="although the key of this backup is lost: posts come back, no follower can be reached",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    source = Path(arguments.file).absolute()
+    with alone("restore a backup"), tempfile.TemporaryDirectory(
+        dir=_place(), prefix=".restore-"
+    ) as folder:  # fmt: skip
+        try:
+            manifest = _unpack(source, Path(folder))
+        except (OSError, tarfile.TarError) as error:
+            raise CommandError(f"{source} cannot be read: {error}") from error
+        key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
+        _check_target(manifest, replace=arguments.replace)
+        before = _put_in_place(manifest, Path(folder), key)
+    _tell(manifest, before, other_key=arguments.other_key)
+    return 0
+
+
+def _place() -> Path:
+    """Beside the database, so that one rename puts the copy in its place."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return Path(str(connection.settings_dict["NAME"])).absolute().parent
+    return settings.data
+
+
+def _unpack(source: Path, folder: Path) -> Manifest:
+    """Every member checked: nothing unknown, nothing missing, nothing changed."""
+    with tarfile.open(source, "r:") as tar:
+        first = tar.next()
+        if first is None or first.name != MANIFEST or not first.isreg():
+            raise CommandError(f"{source} is not a backup of canale")
+        manifest = Manifest.read(_read(tar, first, MANIFEST_BYTES))
+        dump = DUMPS[manifest.vendor]
+        seen = set()
+        while member := tar.next():
+            if member.name not in (KEY, dump) or not member.isreg() or member.name in seen:
+                raise CommandError(f"{source} holds {member.name}, which no backup of ours has")
+            seen.add(member.name)
+            _write(tar, member, folder / member.name)
+    if seen != {dump} | ({KEY} if manifest.with_key else set()):
+        raise CommandError(f"{source} is not whole; take another backup")
+    if sha256_of(folder / dump) != manifest.sha256:
+        raise CommandError(f"{source} is damaged: its checksum is another; take another backup")
+    if manifest.vendor == "sqlite":
+        database_sqlite.check(folder / dump)
+    return manifest
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limit: int) -> bytes:
+    file = tar.extractfile(member)
+    if file is None or member.size > limit:
+        raise CommandError(f"{member.name} in it is not as it should be")
+    return file.read()
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    file = tar.extractfile(member)
+    assert file is not None  # noqa: S101 - isreg() was asked
+    with target.open("xb") as out:
+        target.chmod(0o600)
+        while data := file.read(2**20):
+            out.write(data)
+
+
+def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
+    """The key to write, if the backup brings one that is not here yet."""
+    from canale.followers.vault import key_id
+
+    if manifest.key_id in (key_id(settings.secret_key), key_id(settings.old_secret_key or "-")):
+        return None
+    if manifest.with_key:
+        key = read_key(folder / KEY)
+        kept = settings.data / "secret-key"
+        here = kept.exists() and read_key(kept) == settings.secret_key
+        changing = bool(settings.old_secret_key)
+        if key_id(key) != manifest.key_id or not here or changing:
+            raise CommandError("set CANALE_SECRET_KEY to the backup's key: here it is another")
+        return key
+    if other_key:
+        return None
+    raise CommandError(
+        f"this backup needs the key {manifest.key_id}, and here is another: put its secret-key "
+        f"into {settings.data} (or set CANALE_SECRET_KEY). If it is lost: --other-key"
+    )
+
+
+def _check_target(manifest: Manifest, *, replace: bool) -> None:
+    from django.db import connection
+
+    if connection.vendor != manifest.vendor:
+        raise CommandError(
+            f"this backup is of {manifest.vendor}, and CANALE_DATABASE_URL names "
+            f"{connection.vendor}; restore it there, then `canale migrate-database`"
+        )
+    newer = set(manifest.migrations) - known_migrations()
+    if newer:
+        raise CommandError(f"it was made by a newer canale ({manifest.canale}); install that")
+    if not replace and _holds_something():
+        raise CommandError("the database is not empty; --replace puts the backup in its place")
+    if connection.vendor == "postgresql" and database_postgresql.others_connected():
+        raise CommandError("others are connected to the database; stop canale on every machine")
+
+
+def _holds_something() -> bool:
+    """Tables are enough: what is in them might be anybody's."""
+    from django.db import DatabaseError, connection
+
+    try:
+        return bool(connection.introspection.table_names())
+    except DatabaseError:
+        return True
+    finally:
+        connection.close()
+
+
+def _put_in_place(manifest: Manifest, folder: Path, key: str | None) -> Path | None:
+    from django.db import connection
+
+    dump = folder / DUMPS[manifest.vendor]
+    name = str(connection.settings_dict["NAME"])
+    connection.close()
+    with _new_key(key):
+        if manifest.vendor == "postgresql":
+            database_postgresql.put_in_place(dump)
+            return None
+        return database_sqlite.put_in_place(dump, Path(name).absolute())
+
+
+@contextmanager
+def _new_key(key: str | None) -> Iterator[None]:
+    """The backup's key in place. Until the database is too, the one before opens as well: whenever
+    this is cut off, there is a key for what is there."""
+    if key is None:
+        yield
+        return
+    kept, old = settings.data / "secret-key", settings.data / "secret-key.old"
+    os.link(kept, old)
+    write_key(settings.data, key).replace(kept)
+    try:
+        yield
+    except BaseException:
+        old.replace(kept)
+        raise
+    old.replace(kept.with_name(f"secret-key.before-restore-{os.getpid()}"))
+
+
+def _tell(manifest: Manifest, before: Path | None, *, other_key: bool) -> None:
+    say = sys.stdout.write
+    say(f"Restored: as it was on {manifest.made_at}, made by canale {manifest.canale}.\n")
+    if before is not None:
+        say(f"What was there before is now {before}; delete it when all is well.\n")
+    if other_key:
+        say("Without the backup's key nobody can be reached: everybody must follow again.\n")
+    say("Who left since then is back: see docs/operate.md, Restore. Start canale now.\n")

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale rotate-key: a new secret key, while the channel serves (docs/decisions/0017)."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+
+from canale.cli import CommandError
+from canale.secret_key import folder_to_disk, new_key, read_key, write_key
+from canale.settings import settings
+
+HELP = "begin a change of the secret key or, once every server runs with the new one, finish it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--drop-lost", action="store_true", help="delete addresses that neither key opens"
+    )
+    parser.add_argument(
+        "--new-push-identity",
+        action="store_true",
+        help="after a theft of key and database: also a new identity before the push services. "
+        "EVERY SUBSCRIPTION IS LOST: phones follow again when they next open the channel",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.new_push_identity:
+        return _new_push_identity()
+    if not settings.old_secret_key:
+        return _begin()
+    return _finish(drop_lost=arguments.drop_lost)
+
+
+def _begin() -> int:
+    """Put a new key in place and set the old one aside; killed anywhere, it begins anew."""
+    kept, old = settings.data / "secret-key", settings.data / "secret-key.old"
+    if not kept.exists() or read_key(kept) != settings.secret_key:
+        raise CommandError(
+            "the key comes from the environment: on every machine set CANALE_OLD_SECRET_KEY to it "
+            "and CANALE_SECRET_KEY to a new one, restart, and call this again"
+        )
+    with contextlib.suppress(FileExistsError):
+        os.link(kept, old)
+    write_key(settings.data, new_key()).replace(kept)
+    folder_to_disk(settings.data)
+    sys.stdout.write(
+        "There is a new key; the one before still opens what it sealed.\n"
+        "Now restart every server and worker, keep a copy of the new secret-key apart, "
+        "and call `canale rotate-key` again.\n"
+    )
+    return 0
+
+
+def _finish(*, drop_lost: bool) -> int:
+    from canale.accounts import audit
+    from canale.cli.running import runs_with
+    from canale.followers.lasting import keep_lasting_keys
+    from canale.followers.rotation import opens_any
+    from canale.followers.vault import VaultError, key_id
+    from canale.newsroom.adapter import reseal_second_factors
+
+    if runs_with(key_id(settings.old_secret_key)):
+        raise CommandError("a server or worker still runs with the key before: restart it first")
+    if not opens_any():
+        raise CommandError("neither key opens this database's addresses: these are other keys")
+    try:
+        keep_lasting_keys()
+        factors = reseal_second_factors()
+    except VaultError as error:
+        raise CommandError(f"{error}; nothing was lost: put the right key back") from error
+    addresses = _reseal_addresses(drop_lost=drop_lost)
+    # Also seals the end of the log with the new key.
+    audit.record("cli", "key.changed")
+    sys.stdout.write(f"Sealed anew: {addresses} addresses, {factors} second factors.\n")
+    _forget_old_key()
+    return 0
+
+
+def _reseal_addresses(*, drop_lost: bool) -> int:
+    """Walk until a walk finds nothing: who followed meanwhile may have been sealed as before."""
+    total = 0
+    while resealed := _walk(total, drop_lost=drop_lost):
+        total += resealed
+    return total
+
+
+def _walk(before: int, *, drop_lost: bool) -> int:
+    from canale.followers.addresses import delete_gone
+    from canale.followers.rotation import reseal_addresses
+
+    seen = resealed = 0
+    lost: list[int] = []
+    for progress in reseal_addresses():
+        seen, resealed = seen + progress.seen, resealed + progress.resealed
+        if drop_lost:
+            delete_gone(progress.lost)
+        else:
+            lost += progress.lost
+        if seen % 5_000 == 0:
+            sys.stderr.write(f"{seen} addresses seen, {before + resealed} sealed anew\n")
+    if lost:
+        raise CommandError(
+            f"{len(lost)} addresses open with neither key; the old key is kept. Put the right key "
+            "back, or let them go: canale rotate-key --drop-lost"
+        )
+    return resealed
+
+
+def _forget_old_key() -> None:
+    kept = settings.data / "secret-key.old"
+    if kept.exists() and read_key(kept) == settings.old_secret_key:
+        kept.unlink()
+        folder_to_disk(settings.data)
+        sys.stdout.write("The key before is deleted; old backups still need it.\n")
+    else:
+        sys.stdout.write("Now unset CANALE_OLD_SECRET_KEY; old backups still need that key.\n")
+
+
+def _new_push_identity() -> int:
+    """All that was bound to the identity before goes with it, in one transaction."""
+    from django.db import transaction
+
+    from canale.accounts import audit
+    from canale.cli.running import alone
+    from canale.followers.lasting import renew_lasting_key
+    from canale.followers.models import Address
+
+    if settings.old_secret_key:
+        raise CommandError("first finish the change of the key: canale rotate-key")
+    with alone("change the push identity"), transaction.atomic():
+        renew_lasting_key("vapid")
+        lost = Address.objects.filter(kind="push").count()
+        Address.objects.filter(kind="push").delete()
+        audit.record("cli", "push_identity.changed")
+    sys.stdout.write(
+        f"There is a new push identity; {lost} subscriptions are gone. Start canale, and ask "
+        "everybody to open the channel once.\n"
+    )
+    return 0

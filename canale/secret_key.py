@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The file that keeps the secret key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+
+def new_key() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def read_key(kept: Path) -> str:
+    """Raises OSError, and ValueError for what is not plain text."""
+    return kept.read_text(encoding="ascii").strip()
+
+
+def kept_or_made(kept: Path) -> str:
+    """The key in a file, which is made first if there is none.
+
+    Several processes may start at once: the hard link lets exactly one key win, and all read that.
+    """
+    if not kept.exists():
+        _link_new_key(kept)
+    return read_key(kept)
+
+
+def _link_new_key(kept: Path) -> None:
+    made = write_key(kept.parent, new_key())
+    try:
+        os.link(made, kept)
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+
+
+def write_key(folder: Path, key: str) -> Path:
+    """A file of a name of its own that holds the key, is on the disk, and is its owner's alone."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".secret-key-")
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)
+
+
+def folder_to_disk(folder: Path) -> None:
+    """New names in a folder are on the disk only when the folder is (fsync(2))."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,249 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A backup while the channel serves, rehearsed: restored elsewhere, it is the channel again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.flows.test_commands import run
+from tests.site import HANDLE, Site, new_site
+from tests.standins.push_service import PushService
+
+POSTGRESQL = bool(os.environ.get("TEST_DATABASE_URL"))
+DUMP = "database.pgdump" if POSTGRESQL else "database.sqlite3"
+
+
+@pytest.fixture
+def push() -> Iterator[PushService]:
+    with PushService() as service:
+        yield service
+
+
+@pytest.fixture
+def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
+    (tmp_path / "city").mkdir()
+    with new_site(tmp_path / "city", CANALE_PUSH_ORIGINS=push.origin) as site:
+        site.inside("follow", push.subscribe(30))
+        yield site
+
+
+@contextmanager
+def machine(folder: Path, push: PushService) -> Iterator[Site]:
+    """Another machine, with nothing but canale."""
+    folder.mkdir()
+    with new_site(folder, init=False, start=False, CANALE_PUSH_ORIGINS=push.origin) as site:
+        (folder / "data").mkdir()
+        yield site
+
+
+def give_key(city: Site, other: Site) -> None:
+    shutil.copy(city.folder / "data/secret-key", other.folder / "data/secret-key")
+
+
+def test_a_backup_is_the_channel_again(city: Site, push: PushService, tmp_path: Path) -> None:
+    post = city.post(city.token(), headline="Prima della copia")
+    push.wait_for(30)
+    stopped = threading.Event()
+    waits: list[float] = []
+    writer = threading.Thread(target=react, args=(city, int(str(post["id"])), stopped, waits))
+    writer.start()
+    said = city.run("backup", str(tmp_path / "b.tar"))
+    stopped.set()
+    writer.join()
+    assert "NOT in it" in said
+    # Who writes during a backup is not kept waiting.
+    assert len(waits) > 3
+    assert max(waits) < 3
+    assert (tmp_path / "b.tar").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.glob(".b.tar*")] == []
+    names, manifest = opened(tmp_path / "b.tar")
+    assert names == ["manifest.json", DUMP]
+    assert (manifest["vendor"] == "postgresql") is POSTGRESQL
+
+    counts = city.inside("rows")
+    with machine(tmp_path / "other", push) as other:
+        refused = run(other, "restore", str(tmp_path / "b.tar"))
+        assert refused.returncode == 1
+        assert f"needs the key {manifest['key_id']}" in refused.stderr
+        give_key(city, other)
+        assert "Restored" in other.run("restore", str(tmp_path / "b.tar"))
+        assert leftovers(other) == []
+        restored = other.inside("rows")
+        names_of_rows = [name for name in counts if not name.startswith(("reactions", "live"))]
+        assert [restored[name] for name in names_of_rows] == [counts[n] for n in names_of_rows]
+        other.start()
+        assert "Prima della copia" in httpx.get(other.channel, timeout=30).text
+        before = len(push.received)
+        other.post(other.token(), headline="Dopo la copia")
+        push.wait_for(before + 30)
+        assert not push.refused
+
+
+def react(site: Site, post: int, stopped: threading.Event, waits: list[float]) -> None:
+    with httpx.Client(headers={"Origin": site.url}, timeout=30) as browser:
+        while not stopped.is_set():
+            begun = time.monotonic()
+            address = f"{site.api}/posts/{post}/reaction"
+            answer = browser.put(address, json={"emoji": "👍" if len(waits) % 2 else "👏"})
+            assert answer.status_code == 200, answer.text
+            waits.append(time.monotonic() - begun)
+
+
+def opened(file: Path) -> tuple[list[str], dict[str, Any]]:
+    with tarfile.open(file) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        return tar.getnames(), json.load(manifest)
+
+
+def leftovers(site: Site) -> list[str]:
+    return [path.name for path in (site.folder / "data").glob(".restore*")]
+
+
+def test_with_the_key_one_file_is_enough(city: Site, push: PushService, tmp_path: Path) -> None:
+    assert "keep it as you keep the key" in city.run("backup", "--with-key", str(tmp_path / "k"))
+    with machine(tmp_path / "other", push) as other:
+        other.run("restore", str(tmp_path / "k"))
+        data = other.folder / "data"
+        assert (data / "secret-key").read_text() == (city.folder / "data/secret-key").read_text()
+        assert not (data / "secret-key.old").exists()
+        assert len(list(data.glob("secret-key.before-restore-*"))) == 1
+        assert other.inside("sealed_with", str(data / "secret-key"))["yes"] == 30
+
+
+def test_nothing_is_overwritten_unasked(city: Site, tmp_path: Path) -> None:
+    file = tmp_path / "b.tar"
+    city.run("backup", str(file))
+    again = run(city, "backup", str(file))
+    assert again.returncode == 1
+    assert "overwrites nothing" in again.stderr
+    refused = run(city, "restore", str(file))
+    assert "stop its servers" in refused.stderr
+    city.stop()
+    refused = run(city, "restore", str(file))
+    assert "not empty" in refused.stderr
+    city.run("publish", "--channel", HANDLE, "--kind", "news", "--headline", "Da perdere")
+    assert city.inside("rows")["channel_post"] == 1
+    said = city.run("restore", "--replace", str(file))
+    assert city.inside("rows")["channel_post"] == 0
+    if not POSTGRESQL:
+        before = city.folder / "data/canale.sqlite3.before-restore"
+        assert str(before) in said
+        assert before.stat().st_size > 0
+    city.start()
+
+
+def damaged(file: Path) -> None:
+    with file.open("r+b") as handle:
+        handle.seek(file.stat().st_size // 2)
+        handle.write(b"damage" * 100)
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def foreign(file: Path) -> None:
+    with tarfile.open(file, "a") as tar:
+        tar.addfile(tarfile.TarInfo("../../etc/evil"), io.BytesIO())
+
+
+def from_the_future(file: Path) -> None:
+    rewrite(file, lambda manifest: manifest["migrations"].append("channel.0099_future"))
+
+
+def of_another_database(file: Path) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["vendor"] = "oracle"
+
+    rewrite(file, change)
+
+
+def no_backup(file: Path) -> None:
+    file.write_bytes(b"PK" * 4000)
+
+
+def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    _, manifest = opened(file)
+    with tarfile.open(file) as tar:
+        dump = tar.extractfile(DUMP)
+        assert dump is not None
+        content = dump.read()
+    change(manifest)
+    with tarfile.open(file, "w") as tar:
+        for name, data in (("manifest.json", json.dumps(manifest).encode()), (DUMP, content)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+HARMS = {
+    damaged: "damaged",
+    cut: "cannot be read",
+    foreign: "no backup of ours",
+    from_the_future: "newer canale",
+    of_another_database: "in a form not known",
+    no_backup: "cannot be read",
+}
+
+
+def test_what_is_not_whole_touches_nothing(city: Site, push: PushService, tmp_path: Path) -> None:
+    good = tmp_path / "good.tar"
+    city.run("backup", str(good))
+    with machine(tmp_path / "other", push) as other:
+        give_key(city, other)
+        for harm, said in HARMS.items():
+            bad = tmp_path / "bad.tar"
+            shutil.copy(good, bad)
+            harm(bad)
+            done = run(other, "restore", str(bad))
+            assert done.returncode == 1, harm
+            assert said in done.stderr, (harm, done.stderr)
+            assert len(done.stderr.splitlines()) == 1
+            assert leftovers(other) == []
+        other.run("restore", str(good))
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(city: Site, tmp_path: Path) -> None:
+    """No file may grow beyond 40 KiB: to a program that writes, that is a full disk."""
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 40; exec {sys.executable} -m canale backup full.tar"],
+        env=city.environment | {"PYTHONPATH": str(Path.cwd())},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no backup was made" in done.stderr or "pg_dump failed" in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+    assert [path.name for path in tmp_path.glob(".full*")] == []
+
+
+@pytest.mark.skipif(not POSTGRESQL, reason="of PostgreSQL's programs")
+def test_without_the_programs_it_says_what_to_install(city: Site, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "canale", "backup", str(tmp_path / "b.tar")],
+        env=city.environment | {"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "postgresql-client" in done.stderr

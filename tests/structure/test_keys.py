@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every key that follows from the secret key has a fate when that changes, and is named in the
+decision about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from canale.followers.lasting import LASTING
+from canale.followers.rotation import PURPOSES
+from tests.structure.repository import files, text
+
+_USED = re.compile(
+    r"(?:derived_key|lasting_key)\(\s*\"([^\"]+)\"|(?:seal|open)_bytes\([^)]*?\"([^\"]+)\""
+    r"|^(?:PURPOSE|_SEALED_FOR) = \"([^\"]+)\"",
+    re.MULTILINE,
+)
+
+
+def test_every_purpose_has_a_fate() -> None:
+    used = {
+        name
+        for path in files(".py")
+        if path.parts[0] == "canale"
+        for groups in _USED.findall(text(path))
+        for name in groups
+        if name
+    }
+    assert used | {"fingerprint"} == set(PURPOSES)
+    assert {name for name, fate in PURPOSES.items() if fate.startswith("lasts")} == set(LASTING)
+
+
+def test_the_decision_names_each() -> None:
+    page = text(Path("docs/decisions/0017-keys-are-changed-while-serving.md"))
+    assert [name for name in PURPOSES if f"`{name}`" not in page] == []
+
+
+def test_nothing_derives_from_the_secret_key_past_the_vault() -> None:
+    readers = [
+        str(path)
+        for path in files(".py")
+        if path.parts[0] == "canale" and "settings.secret_key" in text(path)
+    ]
+    assert sorted(readers) == [
+        "canale/accounts/audit.py",
+        "canale/bus/choice.py",
+        "canale/cli/archive.py",
+        "canale/cli/backup.py",
+        "canale/cli/check.py",
+        "canale/cli/restore.py",
+        "canale/cli/rotate_key.py",
+        "canale/cli/running.py",
+        "canale/delivery/engines/choice.py",
+        "canale/django_settings.py",
+        "canale/followers/lasting.py",
+        "canale/followers/vault.py",
+    ]
