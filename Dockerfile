@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# Built in one stage with the tools, run in another without them.
+FROM python:3.13-slim-bookworm AS build
+WORKDIR /opt/canale
+COPY . .
+# Makes .venv (with Node where the front end needs it), front end, messages and static files.
+RUN CANALE_DATA=/tmp/canale-build bin/setup \
+    && rm -rf /tmp/canale-build frontend/node_modules .git tests bench
+
+FROM python:3.13-slim-bookworm
+# Backups of PostgreSQL are made by its own programs, of the server's version (compose.yaml: 15).
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client-15 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --user-group --home-dir /var/lib/canale canale \
+    && install --directory --owner canale --group canale --mode 0700 /var/lib/canale
+COPY --from=build /opt/canale /opt/canale
+WORKDIR /opt/canale
+USER canale
+ENV CANALE_DATA=/var/lib/canale CANALE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+VOLUME /var/lib/canale
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+    CMD ["/opt/canale/.venv/bin/python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+ENTRYPOINT ["/opt/canale/.venv/bin/canale"]
+CMD ["serve"]

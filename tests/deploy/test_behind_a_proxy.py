@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale behind nginx and Caddy as deploy/ sets them up."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.deploy import proxies
+from tests.deploy.proxies import NAME, free_port
+from tests.site import HANDLE, Site, new_site, wait_until
+
+INSTALLED = {
+    "nginx": Path("/usr/sbin/nginx").exists() or shutil.which("nginx"),
+    "caddy": shutil.which("caddy"),
+}
+
+
+@dataclass
+class Front:
+    """The address that citizens have, and the two canales behind it."""
+
+    name: str
+    plain: int
+    tls: int
+    folder: Path
+    first: Site
+    second: Site
+
+    def client(self, *, http2: bool = False, source: str = "127.0.0.1") -> httpx.Client:
+        """Knows the self-signed certificate, and the name whatever DNS says."""
+        trust = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
+        transport = httpx.HTTPTransport(verify=trust, http2=http2, local_address=source)
+        return httpx.Client(
+            transport=Named(transport),
+            base_url=f"https://{NAME}:{self.tls}",
+            timeout=httpx.Timeout(30),
+        )
+
+
+class Named(httpx.BaseTransport):
+    """Sends what is for the channel's name to this machine."""
+
+    def __init__(self, inner: httpx.HTTPTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions["sni_hostname"] = NAME
+        request.url = request.url.copy_with(host="127.0.0.1")
+        request.headers["Host"] = NAME
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.fixture(params=["nginx", "caddy"], scope="module")
+def front(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    name: str = request.param
+    if not INSTALLED[name]:
+        pytest.skip(f"{name} is not installed (bin/install-test-system)")
+    folder = tmp_path_factory.mktemp(name)
+    ports = {"plain": free_port(), "tls": free_port()}
+    settings = {"CANALE_BASE_URL": f"https://{NAME}", "CANALE_RATE_LIMITS": "on"}
+    with new_site(folder, **settings, CANALE_WORKERS="1") as first:
+        (folder / "second").mkdir()
+        second = Site(folder / "second", first.environment | {"CANALE_DATA": str(folder / "data")})
+        second.environment["CANALE_PORT"] = str(second.port)
+        proxy = getattr(proxies, name)
+        try:
+            with proxy(folder, (first.port, second.port), ports["plain"], ports["tls"]):
+                yield Front(name, ports["plain"], ports["tls"], folder, first, second)
+        finally:
+            second.stop()
+
+
+def test_pages_come_whole_with_their_headers(front: Front) -> None:
+    with front.client(http2=True) as browser:
+        page = browser.get(f"/c/{HANDLE}/")
+        assert (page.status_code, page.http_version) == (200, "HTTP/2")
+        direct = httpx.get(f"http://127.0.0.1:{front.first.port}/c/{HANDLE}/", timeout=30)
+        for name in ("content-security-policy", "etag", "cache-control", "vary"):
+            assert page.headers.get(name) == direct.headers.get(name), name
+        assert page.headers["strict-transport-security"].startswith("max-age=")
+        assert page.text == direct.text
+        again = browser.get(f"/c/{HANDLE}/", headers={"If-None-Match": page.headers["etag"]})
+        assert again.status_code == 304
+        packed = browser.get(f"/c/{HANDLE}/", headers={"Accept-Encoding": "br"})
+        assert packed.headers["content-encoding"] == "br"
+        assert packed.text == direct.text
+
+
+def test_plain_http_leads_to_https(front: Front) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{front.plain}/c/{HANDLE}/", headers={"Host": NAME})
+    assert answer.status_code == 308
+    assert answer.headers["location"].startswith(f"https://{NAME}")
+
+
+def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None:
+    heard: list[tuple[float, str]] = []
+    opened = threading.Event()
+    done = threading.Event()
+
+    def listen(last: str | None) -> None:
+        headers = {"Last-Event-ID": last} if last is not None else {}
+        with (
+            front.client(http2=True) as browser,
+            browser.stream("GET", f"/live/{HANDLE}", headers=headers) as answer,
+        ):
+            assert answer.status_code == 200
+            for line in answer.iter_lines():
+                opened.set()
+                heard.append((time.monotonic(), line))
+                if done.is_set():
+                    return
+
+    listener = threading.Thread(target=listen, args=(None,), daemon=True)
+    listener.start()
+    assert opened.wait(10)
+    command = ["publish", "--channel", HANDLE, "--kind", "news", "--headline"]
+    front.first.run(*command, "Al di là del proxy")
+    published = time.monotonic()
+    found = wait_until(lambda: [at for at, line in heard if "Al di là" in line], seconds=10)
+    # The command ends after the commit: the event was on its way before.
+    assert found[0] - published < 1
+    number = next(line for _, line in heard if line.startswith("id: ")).removeprefix("id: ")
+    done.set()
+    front.first.run(*command, "Mentre la pagina era via")
+    listener.join(30)
+    heard.clear()
+    done.clear()
+    again = threading.Thread(target=listen, args=(number,), daemon=True)
+    again.start()
+    wait_until(lambda: [line for _, line in heard if "Mentre la pagina" in line], seconds=10)
+    assert not [line for _, line in heard if "Al di là" in line]
+    done.set()
+    front.first.run(*command, "Fine")
+    again.join(30)
+
+
+def test_each_reader_is_counted_by_its_own_address(front: Front) -> None:
+    """A reader that lies about its address wears out its own pace, and nobody else's."""
+    wrong = {"Authorization": "Bearer canale_wrong"}
+
+    def guess(source: str, number: int) -> int:
+        with front.client(source=source) as browser:
+            said = {**wrong, "X-Forwarded-For": f"192.0.2.{number}"}
+            return browser.delete("/api/v1/posts/1", headers=said).status_code
+
+    # By default every loopback address may be a proxy's; here, these are readers.
+    front.first.environment["CANALE_TRUSTED_PROXIES"] = "127.0.0.1"
+    front.first.stop()
+    front.first.start()
+    statuses = [guess("127.0.0.7", number) for number in range(22)]
+    assert statuses[:20] == [401] * 20
+    assert statuses[-1] == 429
+    assert guess("127.0.0.8", 1) == 401
+
+
+def test_following_works_from_the_page(front: Front) -> None:
+    """The page's own origin is https, though canale itself is asked over http."""
+    headers = {"Origin": f"https://{NAME}", "Sec-Fetch-Site": "same-origin"}
+    body = {"topics": [], "language": "it"}
+    with front.client() as browser:
+        answer = browser.post(f"/api/v1/channels/{HANDLE}/followers", json=body, headers=headers)
+        assert answer.status_code != 403, answer.text
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        refused = browser.post(f"/api/v1/channels/{HANDLE}/followers", json=body, headers=foreign)
+        assert refused.status_code == 403
+        assert browser.get("/newsroom/accounts/login/").status_code == 200
+
+
+def test_health_is_for_the_machine_alone(front: Front) -> None:
+    with front.client() as here, front.client(source="127.0.0.9") as elsewhere:
+        assert here.get("/readyz").status_code == 200
+        for path in ("/readyz", "/healthz", "/metrics"):
+            assert elsewhere.get(path).status_code == 403, path
+
+
+def test_a_restart_shows_nowhere(front: Front) -> None:
+    """The second port answers while the first is restarted: nothing is refused."""
+    front.second.start()
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def read() -> None:
+        with front.client(http2=True) as browser:
+            while not over.is_set():
+                statuses.append(browser.get(f"/c/{HANDLE}/").status_code)
+                time.sleep(0.02)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        front.first.stop()
+        time.sleep(1)
+        front.first.start()
+        time.sleep(1)
+        front.second.stop()
+        time.sleep(1)
+    finally:
+        over.set()
+        reader.join(60)
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
+
+
+def test_styles_are_kept_by_nginx(front: Front) -> None:
+    if front.name != "nginx":
+        pytest.skip("Caddy keeps no copies")
+    with front.client() as browser:
+        page = browser.get(f"/c/{HANDLE}/").text
+        style = next(part.split('"')[0] for part in page.split('href="') if "/public." in part[:60])
+        kept = browser.get(style)
+        assert kept.status_code == 200
+        assert "immutable" in kept.headers["cache-control"]
+        front.first.stop()
+        try:
+            assert browser.get(style).content == kept.content
+            assert browser.get(f"/c/{HANDLE}/").status_code == 502
+        finally:
+            front.first.start()
+
+
+def test_nothing_about_readers_is_written_down(front: Front) -> None:
+    with front.client(source="127.0.0.11") as browser:
+        browser.get(f"/c/{HANDLE}/p/999999-secret-path")
+    with socket.create_connection(
+        ("127.0.0.1", front.tls), source_address=("127.0.0.11", 0)
+    ) as line:
+        line.sendall(b"GET /secret-path HTTP/1.0\r\n\r\n")
+        line.recv(100)
+    written = [path for path in front.folder.rglob("*.log") if path.is_file()]
+    assert written
+    for path in written:
+        said = path.read_text(errors="replace")
+        assert "secret-path" not in said, path
+        assert "127.0.0.11" not in said, path

@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""PostgreSQL falls over and comes back under a running canale, which nobody helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
+from tests.reader import Reader
+from tests.site import HANDLE, Site, new_site, wait_until
+from tests.standins.push_service import PushService
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
+]
+# As docs/operate.md says: of one server, and of each worker.
+SERVER_CONNECTIONS, WORKER_CONNECTIONS = 16, 4
+
+
+@pytest.fixture
+def database() -> Iterator[PostgresqlServer]:
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture
+def push() -> Iterator[PushService]:
+    with PushService() as service:
+        yield service
+
+
+def test_it_serves_again_without_help(
+    database: PostgresqlServer, push: PushService, tmp_path: Path
+) -> None:
+    given = {"CANALE_DATABASE_URL": database.url, "CANALE_PUSH_ORIGINS": push.origin}
+    with new_site(tmp_path, **given) as city:
+        city.inside("follow", push.subscribe(40))
+        token = city.token()
+        city.post(token, headline="Prima")
+        push.wait_for(40)
+        assert "Prima" in httpx.get(city.channel, timeout=30).text
+        assert connections(city, database) <= SERVER_CONNECTIONS + 2 * WORKER_CONNECTIONS
+
+        with Reader(f"{city.url}/live/{HANDLE}") as page:
+            database.stop()
+            # Pages are served from memory, and who watches over us is told.
+            assert "Prima" in httpx.get(city.channel, timeout=10).text
+            assert status(city) == 503
+            assert refused(city, token) >= 500
+            database.start()
+            wait_until(lambda: status(city) == 200, seconds=30)
+            # Each of the threads that answer has its own dead connection to find out about.
+            answers = [post(city, token, f"Dopo {number}") for number in range(10)]
+            assert {answer.status_code for answer in answers} == {201}
+            last = answers[-1].json()["id"]
+            page.wait_for("post", last, seconds=30)
+        push.wait_for(40 + 10 * 40, timeout=60)
+        assert not push.refused
+        assert city.server is not None
+        assert city.server.poll() is None
+
+
+def connections(site: Site, database: PostgresqlServer) -> int:
+    """How many a busy site holds: each thread that asks keeps one."""
+    with ThreadPoolExecutor(24) as many:
+        cookie = {"Cookie": "canale_follower=" + "A" * 22}
+        address = f"{site.api}/me"
+        list(many.map(lambda _: httpx.get(address, headers=cookie, timeout=30), range(200)))
+    with psycopg.connect(database.url) as ours:
+        row = ours.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert row is not None
+    print(f"connections: {row[0]}")
+    return int(row[0])
+
+
+def status(site: Site) -> int:
+    return httpx.get(f"{site.url}/readyz", timeout=30).status_code
+
+
+def post(site: Site, token: str, headline: str) -> httpx.Response:
+    return httpx.post(
+        f"{site.api}/channels/{HANDLE}/posts",
+        json={"kind": "news", "headline": headline, "text": "Testo"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+
+
+def refused(site: Site, token: str) -> int:
+    return post(site, token, "Nel mezzo").status_code

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the documents tell people to type exists."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import canale.cli
+from canale.cli import COMMANDS
+from tests.structure.repository import ROOT, files, text
+
+# At the start of a line or after a path: elsewhere it is the name of a user or a database.
+_CALLED = re.compile(r"(?:^|[`/])canale ([a-z][a-z-]+)((?: [^|;&#)\n]*)?)", re.MULTILINE)
+DEPLOYED = ("deploy/", "Dockerfile")
+
+
+def called() -> list[tuple[Path, str, list[str]]]:
+    """Each command in code, with its options."""
+    found = []
+    for path in files(".md"):
+        for code in re.findall(r"```.*?```|`[^`\n]+`", text(path), re.DOTALL):
+            for name, rest in _CALLED.findall(code):
+                found.append((path, name, re.findall(r"(?<!\S)\[?(--[a-z-]+)", rest)))
+    return found
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    parser = canale.cli._parser()
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(commands.choices)
+
+
+def test_every_command_named_in_documents_exists() -> None:
+    known = parsers()
+    assert set(known) == set(COMMANDS)
+    calls = called()
+    assert len(calls) > 20
+    assert [(str(path), name) for path, name, _ in calls if name not in known] == []
+    wrong = [
+        (str(path), name, option)
+        for path, name, options in calls
+        for option in options
+        if option not in known[name]._option_string_actions
+    ]
+    assert wrong == []
+
+
+def test_every_command_is_described() -> None:
+    page = text(Path("docs/commands.md"))
+    assert [name for name in COMMANDS if f"| `{name}" not in page] == []
+
+
+def test_every_file_named_in_the_operating_guide_exists() -> None:
+    named = re.findall(r"`((?:deploy|bin|docs)/[^`\s]+)`", text(Path("docs/operate.md")))
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        (str(path), link)
+        for path in files(".md")
+        for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text(path))
+        if not (ROOT / path.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_every_deployed_file_is_in_the_guide() -> None:
+    guide = text(Path("docs/operate.md"))
+    deployed = {path.name for path in files() if str(path).startswith(DEPLOYED)}
+    assert deployed
+    assert [name for name in sorted(deployed) if name not in guide] == []
