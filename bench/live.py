@@ -32,6 +32,7 @@ class Case:
     paced: int
     churn: int = 0
     stalled: int = 0
+    event_bytes: int = EVENT_BYTES
 
     @property
     def title(self) -> str:
@@ -39,6 +40,8 @@ class Case:
             f", {self.churn / 10:g} % reconnecting every second" if self.churn else "",
             f", and 1 in {1000 // self.stalled} more that never reads" if self.stalled else "",
         ]
+        large = f", events of {self.event_bytes:,} bytes"
+        more.append(large if self.event_bytes != EVENT_BYTES else "")
         return f"{self.readers:,} connections" + "".join(more)
 
 
@@ -47,7 +50,8 @@ CASES = (
     Case(4_000, events=150, paced=20),
     Case(8_000, events=100, paced=15),
     Case(4_000, events=250, paced=0, churn=50),
-    Case(4_000, events=250, paced=0, stalled=10),
+    # Large events: the kernel alone keeps up to 4 MB for a connection (tcp_wmem).
+    Case(500, events=800, paced=0, stalled=10, event_bytes=8_000),
 )
 QUICK_CASES = (
     Case(500, events=100, paced=10),
@@ -97,14 +101,14 @@ def _contenders(city: City) -> dict[str, Starter]:
 
 def measure(start: Starter, case: Case) -> Measurement:
     """One server, freshly started, through one case."""
-    with start() as server, readers_of(server, EVENT_BYTES) as readers:
+    with start() as server, readers_of(server, case.event_bytes) as readers:
         process.wait_until_idle(*server.pids)
-        before = process.memory(*server.pids)
+        before = server.memory()
         stalled = case.readers * case.stalled // 1000
         readers.connect(case.readers, stalled)
         readers.tell("flat 3 1")
         time.sleep(0.3)
-        grown = process.memory(*server.pids) - before
+        grown = server.memory() - before
         said: dict[str, float] = {"memory": grown / 1024 / (case.readers + stalled)}
         if case.paced:
             paced = readers.tell(f"paced {case.paced} 30")
@@ -153,8 +157,9 @@ def _figures(case: Case, measured: Measured) -> list[Figure]:
 
 
 NOTES = (
-    f"Events have {EVENT_BYTES} bytes on the wire. `canale` is the whole `canale serve`; a process "
-    "beside it commits each event to SQLite, and the way from there on is that of a post.",
+    f"Events have {EVENT_BYTES} bytes on the wire where nothing else is said. `canale` is the "
+    "whole `canale serve`; a process beside it commits each event to SQLite, and the way from "
+    "there on is that of a post.",
     "Rate: the next event leaves when all but one have arrived everywhere. Latency: from "
     "before the event is published (for canale: before its transaction) to the reader's read, "
     "one event at a time.",

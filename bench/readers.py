@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class Stream:
 
     `head` and `tail` stand around the payload in the request that publishes; `overhead` is what
     the server puts around it on the wire, in bytes. `publish_port` 0: somebody else publishes.
+    `aside` are processes that have nothing to do with connections: their memory does not count.
     """
 
     pids: list[int]
@@ -30,6 +31,10 @@ class Stream:
     head: str = ""
     tail: str = ""
     overhead: int = 0
+    aside: Sequence[int] = ()
+
+    def memory(self) -> int:
+        return process.memory(*(pid for pid in self.pids if pid not in self.aside))
 
 
 class Readers:

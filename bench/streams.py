@@ -99,7 +99,15 @@ def canale(city: City) -> Callable[[], contextlib.AbstractContextManager[Stream]
 def of_city(city: City, publish_port: int = 0) -> Stream:
     around = len('event: post\nid: 1000\ndata: {"post":1,"pad":""}\n\n')
     path = f"/live/{HANDLE}"
-    return Stream(city.pids, city.site.port, path, publish_port, "/line", overhead=around)
+    return Stream(
+        city.pids,
+        city.site.port,
+        path,
+        publish_port,
+        "/line",
+        overhead=around,
+        aside=city.site.workers(),
+    )
 
 
 @contextlib.contextmanager
