@@ -10,7 +10,6 @@ from functools import cache
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, checked
 from canale.delivery.transports.webpush.vapid import VapidKey
-from canale.followers.lasting import lasting_key
 from canale.settings import settings
 
 __all__ = [
@@ -47,4 +46,7 @@ def follow_parameters() -> dict[str, str]:
 @cache
 def vapid_key() -> VapidKey:
     """The installation's key. It lasts, as the subscriptions do that are bound to it."""
+    # Here, because it stands on a model: what encrypts and posts also serves without a database.
+    from canale.followers.lasting import lasting_key
+
     return VapidKey.from_secret(lasting_key("vapid"))
