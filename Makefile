@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: CC0-1.0
-.PHONY: setup serve demo test lint ci bench
+.PHONY: setup serve demo test lint ci bench soak
 
 setup: ; bin/setup
 serve: ; bin/serve
@@ -9,3 +9,4 @@ test:  ; bin/test
 lint:  ; bin/lint
 ci:    ; bin/ci
 bench: ; bin/bench
+soak:  ; bin/soak

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Batches through JetStream, and what happens when it, or a worker, is gone in the middle."""
+"""Batches through JetStream, and what happens when it is gone in the middle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,50 +15,29 @@ import nats
 import pytest
 from nats.js.api import ConsumerInfo, StreamInfo
 
-from canale.bus.nats import installation
-from canale.delivery.chunk import WINDOW_ADDRESSES
+from canale.bus.nats_line import installation
 from canale.delivery.engines.stream import BatchStream, consumer
+from canale.delivery.plan import BATCH_ADDRESSES
+from tests.faults.broadcast import KEY, City, new_city
 from tests.nats_server import NatsServer, needs_nats
-from tests.site import Site, new_site, wait_until
-from tests.standins.push_service import PushService
+from tests.site import wait_until
 
-FOLLOWERS = 4_000
-KEY = "a key for the tests of the stream of batches"
+FOLLOWERS = 2 * BATCH_ADDRESSES
 
 pytestmark = [pytest.mark.slow, needs_nats]
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[NatsServer]:
-    store = tmp_path / "jetstream"
-    with NatsServer(tmp_path, f'jetstream {{ store_dir: "{store}" }}') as server:
-        yield server
+def city(tmp_path: Path) -> Iterator[City]:
+    with new_city(tmp_path, "jetstream", followers=FOLLOWERS) as made:
+        yield made
 
 
-@pytest.fixture
-def push() -> Iterator[PushService]:
-    with PushService() as service:
-        yield service
-
-
-@pytest.fixture
-def city(tmp_path: Path, broker: NatsServer, push: PushService) -> Iterator[Site]:
-    environment = {
-        "CANALE_NATS_URL": broker.url,
-        "CANALE_SECRET_KEY": KEY,
-        "CANALE_PUSH_ORIGINS": push.origin,
-        "CANALE_WORKERS": "2",
-    }
-    with new_site(tmp_path, **environment) as site:
-        site.inside("follow", push.subscribe(FOLLOWERS))
-        yield site
-
-
-def seen_at(broker: NatsServer) -> tuple[StreamInfo, ConsumerInfo]:
+def seen_at(city: City) -> tuple[StreamInfo, ConsumerInfo]:
     """The stream, and the consumer of ordinary posts."""
 
-    async def ask() -> tuple[StreamInfo, ConsumerInfo]:
-        client = await nats.connect(broker.url)
+    async def ask(url: str) -> tuple[StreamInfo, ConsumerInfo]:
+        client = await nats.connect(url)
         try:
             name = BatchStream(installation(KEY)).name
             stream = await client.jetstream().stream_info(name)
@@ -68,56 +46,26 @@ def seen_at(broker: NatsServer) -> tuple[StreamInfo, ConsumerInfo]:
         finally:
             await client.close()
 
-    return asyncio.run(ask())
+    assert city.broker is not None
+    return asyncio.run(ask(city.broker.url))
 
 
-def publish(city: Site) -> int:
-    return int(str(city.post(city.token(), headline="Piena")["id"]))
-
-
-def midway(push: PushService) -> None:
-    wait_until(lambda: len(push.received) > FOLLOWERS // 6, seconds=60)
-    assert len(push.received) < FOLLOWERS
-
-
-def all_are_told(city: Site, push: PushService, number: int, *, killed: int = 0) -> None:
-    def told() -> Counter[str]:
-        return Counter(message.endpoint for message in list(push.received))
-
-    wait_until(lambda: len(told()) == FOLLOWERS, seconds=120)
-    wait_until(lambda: city.inside("counts", number)[0]["finished"], seconds=60)
-    assert sum(told().values()) - FOLLOWERS <= killed * WINDOW_ADDRESSES
-    row = city.inside("counts", number)[0]
-    assert (row["accepted"], row["retrying"], row["rejected"]) == (FOLLOWERS, 0, 0)
-    assert not push.refused
-
-
-def test_each_batch_goes_through_the_stream_once(
-    city: Site, push: PushService, broker: NatsServer
-) -> None:
-    number = publish(city)
-    all_are_told(city, push, number)
-    stream, usual = seen_at(broker)
-    assert stream.state.messages == 0
+def test_each_batch_goes_through_the_stream_once(city: City) -> None:
+    city.publish().all_are_told()
+    wait_until(lambda: seen_at(city)[0].state.messages == 0)
+    _, usual = seen_at(city)
     assert usual.delivered is not None
-    assert usual.delivered.consumer_seq == FOLLOWERS // 2_000
+    assert usual.delivered.consumer_seq == FOLLOWERS // BATCH_ADDRESSES
     assert usual.num_redelivered == 0
-
-
-def test_a_killed_workers_batch_goes_to_another(city: Site, push: PushService) -> None:
-    number = publish(city)
-    midway(push)
-    os.kill(city.workers()[0], signal.SIGKILL)
-    all_are_told(city, push, number, killed=1)
 
 
 def stopped_for_good(broker: NatsServer) -> None:
     broker.stop()
 
 
-def stopped_and_back(broker: NatsServer) -> None:
-    broker.stop()
-    broker.start()
+def frozen(broker: NatsServer) -> None:
+    """As behind a network that swallows packets."""
+    broker.freeze()
 
 
 def back_with_nothing(broker: NatsServer) -> None:
@@ -126,25 +74,26 @@ def back_with_nothing(broker: NatsServer) -> None:
     broker.start()
 
 
-@pytest.mark.parametrize("fault", [stopped_for_good, stopped_and_back, back_with_nothing])
-def test_all_are_told_though_the_broker_goes(
-    city: Site, push: PushService, broker: NatsServer, fault: Callable[[NatsServer], None]
-) -> None:
-    number = publish(city)
-    midway(push)
-    fault(broker)
-    all_are_told(city, push, number)
+@pytest.mark.parametrize("fault", [stopped_for_good, frozen, back_with_nothing])
+def test_the_broker_is(city: City, fault: Callable[[NatsServer], None]) -> None:
+    assert city.broker is not None
+    broadcast = city.publish()
+    broadcast.midway()
+    fault(city.broker)
+    broadcast.all_are_told()
 
 
 def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back(
-    city: Site, push: PushService, broker: NatsServer
+    city: City,
 ) -> None:
-    for worker in city.workers():
+    assert city.broker is not None
+    for worker in city.site.workers():
         os.kill(worker, signal.SIGSTOP)
-    broker.stop()
-    number = publish(city)
-    broker.start()
-    wait_until(lambda: seen_at(broker)[0].state.messages == FOLLOWERS // 2_000, seconds=30)
-    for worker in city.workers():
+    city.broker.stop()
+    broadcast = city.publish()
+    city.broker.start()
+    batches = FOLLOWERS // BATCH_ADDRESSES
+    wait_until(lambda: seen_at(city)[0].state.messages == batches, seconds=30)
+    for worker in city.site.workers():
         os.kill(worker, signal.SIGCONT)
-    all_are_told(city, push, number)
+    broadcast.all_are_told()
