@@ -20,8 +20,8 @@ from canale.followers.addresses import delete_gone, in_range, wanted_by
 from canale.followers.models import Address
 from canale.followers.vault import VaultError, open_sealed
 
-# Read at once. Small, so that the first of many are sent while the next are read.
-CHUNK_ADDRESSES = 100
+# Read at once: half a window, so that the next are read while these are sent.
+CHUNK_ADDRESSES = 250
 # Read and not yet recorded, in one worker: what is sent twice, at most, when it is killed.
 WINDOW_ADDRESSES = 500
 
