@@ -21,6 +21,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection
+from django.urls import get_resolver
 
 from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
@@ -190,6 +191,8 @@ async def _serve_web(
 ) -> None:
     hub = _hub()
     wsgi = cast("WSGIApp", get_wsgi_application())
+    # Views and the API's schemas are made now, not while the first citizen waits.
+    get_resolver().url_patterns  # noqa: B018
     # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known)))
