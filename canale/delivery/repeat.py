@@ -17,7 +17,7 @@ from canale.delivery.chunk import Parcel, Results, parcel
 from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import REPEAT_LEASE
 from canale.delivery.transports.base import Message, Outcome
-from canale.followers.addresses import delete_gone
+from canale.followers.addresses import delete_gone, lock_owners
 
 # Rows that are sent at once; none of them keeps another waiting.
 CHUNK = 100
@@ -84,6 +84,7 @@ def record_retries(
     broadcast: Broadcast, rows: Sequence[Retry], results: Results, now: datetime
 ) -> None:
     """Count what is settled, put off the rest, give up what comes too late."""
+    lock_owners(_gone(results))
     # A withdrawal deletes rows, and counts what it deleted.
     there = set(
         Retry.objects.filter(pk__in=[row.pk for row in rows])
@@ -119,6 +120,10 @@ def record_retries(
         rejected=F("rejected") + counted[Outcome.REJECTED],
         expired=F("expired") + expired,
     )
+
+
+def _gone(results: Results) -> list[int]:
+    return [sent.address_id for sent, result in results if result.outcome is Outcome.GONE]
 
 
 def record_late(broadcast: Broadcast, results: Results, now: datetime) -> None:
@@ -157,6 +162,7 @@ def claim_welcomes(now: datetime) -> list[Welcome]:
 @transaction.atomic
 def record_welcomes(rows: Sequence[Welcome], results: Results, now: datetime) -> None:
     by_address = {row.address_id: row for row in rows}
+    lock_owners(_gone(results))
     for sent, result in results:
         row = by_address[sent.address_id]
         if result.outcome is Outcome.GONE:

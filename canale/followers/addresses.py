@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from canale.channel.models import Topic
-from canale.followers.follow import drop_all
+from canale.followers.follow import drop_all, lock
 from canale.followers.models import Address, Follower
 
 
@@ -35,12 +35,16 @@ def wanted_by(topic_ids: Collection[int], *, urgent: bool) -> Q:
     return wanted
 
 
+def lock_owners(address_ids: Collection[int]) -> list[int]:
+    """Lock the followers of addresses, before anything of theirs is changed; their ids."""
+    owners = Address.objects.filter(pk__in=address_ids).values_list("follower", flat=True)
+    return [follower.pk for follower in lock(list(owners))]
+
+
 @transaction.atomic
 def delete_gone(address_ids: Collection[int]) -> int:
     """Delete addresses that no longer exist, and the followers who had no other."""
-    followers = list(
-        Follower.objects.filter(addresses__in=address_ids).distinct().values_list("pk", flat=True)
-    )
+    followers = lock_owners(address_ids)
     deleted = Address.objects.filter(pk__in=address_ids).delete()[0]
     alone = Follower.objects.filter(pk__in=followers, addresses=None)
     drop_all(list(alone.values_list("pk", flat=True)))

@@ -47,6 +47,8 @@ def follow(
     ``address`` is its kind and what the vault keeps. Raises UnknownTopic.
     """
     chosen = _topics(channel, topics)
+    if address:
+        lock(_concerned(channel, token, *address))
     follower, created = Follower.objects.get_or_create(
         channel=channel, token_hash=token_hash(token), defaults={"language": language}
     )
@@ -67,6 +69,21 @@ def _topics(channel: Channel, slugs: Sequence[str]) -> list[Topic]:
     if unknown:
         raise UnknownTopic(unknown)
     return list(found.values())
+
+
+def _concerned(channel: Channel, token: str, kind: str, address: Mapping[str, object]) -> list[int]:
+    """The device's follower, and the one whose address it was until now."""
+    marks = fingerprints(identity(address))
+    known = Address.objects.filter(channel=channel, kind=kind, fingerprint__in=marks)
+    mine = Follower.objects.filter(channel=channel, token_hash=token_hash(token))
+    return [*known.values_list("follower", flat=True), *mine.values_list("pk", flat=True)]
+
+
+def lock(follower_ids: Collection[int]) -> list[Follower]:
+    """Who changes addresses, or what hangs on them, locks their followers before, in this order:
+    else two who meet wait for each other, and PostgreSQL throws one out."""
+    rows = Follower.objects.filter(pk__in=follower_ids)
+    return list(rows.order_by("pk").select_for_update())
 
 
 def _count(channel: Channel, follower: Follower, invite: str | None) -> None:
@@ -161,11 +178,10 @@ def drop_all(follower_ids: Collection[int]) -> None:
     Each is counted once, however many ask for it at the same moment: who comes second waits for
     the first, and finds none.
     """
-    rows = Follower.objects.filter(pk__in=follower_ids).select_for_update()
-    found = list(rows.values_list("pk", "channel_id", "by_invite"))
-    Follower.objects.filter(pk__in=[pk for pk, _, _ in found]).delete()
-    for channel_id in {channel_id for _, channel_id, _ in found}:
-        invited = [by_invite for _, channel, by_invite in found if channel == channel_id]
+    found = lock(follower_ids)
+    Follower.objects.filter(pk__in=[follower.pk for follower in found]).delete()
+    for channel_id in sorted({follower.channel_id for follower in found}):
+        invited = [each.by_invite for each in found if each.channel_id == channel_id]
         ChannelCount.objects.filter(channel=channel_id).update(
             followers=Greatest(F("followers") - len(invited), Value(0)),
             by_invite=Greatest(F("by_invite") - sum(invited), Value(0)),

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whoever changes addresses holds their followers before: nobody waits in a circle.
+
+Each test holds a follower, lets the other act run into it, and looks at what that one holds while it
+waits: whatever it holds, it would keep from us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel
+from canale.delivery.models import Broadcast, Retry
+from canale.delivery.repeat import parcels, record_retries
+from canale.delivery.transports.base import Outcome, Result
+from canale.followers.addresses import delete_gone
+from canale.followers.follow import follow
+from canale.followers.models import Address, ChannelCount, Follower
+from canale.followers.readers import new_token
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from tests.site import wait_until
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.postgres,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+]
+
+
+@pytest.fixture
+def city() -> Channel:
+    return create_channel("cremona", "Cremona")
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
+        thread.submit(lambda: connection.close()).result()
+
+
+def subscription(number: int) -> tuple[str, dict[str, object]]:
+    return "push", {"endpoint": f"https://push.example/{number}"}
+
+
+def followed(city: Channel, number: int) -> Address:
+    who = follow(city, new_token(), address=subscription(number), topics=[], language="it")
+    return Address.objects.get(pk=who.new_address_id)
+
+
+def holds_nothing_while_it_waits(
+    elsewhere: ThreadPoolExecutor, held: Follower, act: Callable[[], object], *free: QuerySet[Any]
+) -> None:
+    with transaction.atomic():
+        Follower.objects.select_for_update().get(pk=held.pk)
+        acting = elsewhere.submit(act)
+        wait_until(_somebody_waits, seconds=30)
+        for rows in free:
+            assert list(rows.select_for_update(nowait=True))
+    acting.result(30)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_dead_address_is_not_held_while_its_follower_is_busy(
+    city: Channel, elsewhere: ThreadPoolExecutor
+) -> None:
+    address = followed(city, 1)
+    holds_nothing_while_it_waits(
+        elsewhere,
+        address.follower,
+        lambda: delete_gone([address.pk]),
+        Address.objects.filter(pk=address.pk),
+    )
+    assert not Follower.objects.exists()
+
+
+def test_who_takes_an_address_over_holds_no_count_while_its_follower_is_busy(
+    city: Channel, elsewhere: ThreadPoolExecutor
+) -> None:
+    address = followed(city, 1)
+    holds_nothing_while_it_waits(
+        elsewhere,
+        address.follower,
+        lambda: follow(city, new_token(), address=subscription(1), topics=[], language="en"),
+        Address.objects.filter(pk=address.pk),
+        ChannelCount.objects.filter(channel=city),
+    )
+    assert [each.language for each in Follower.objects.all()] == ["en"]
+    assert ChannelCount.objects.get().followers == 1
+
+
+def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
+    city: Channel, elsewhere: ThreadPoolExecutor
+) -> None:
+    address = followed(city, 1)
+    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    now = timezone.now()
+    row = Retry.objects.create(
+        broadcast=Broadcast.objects.get(post=post),
+        address=address,
+        not_before=now + timedelta(hours=1),
+    )
+    gone = Result(Outcome.GONE, 410, "")
+    holds_nothing_while_it_waits(
+        elsewhere,
+        address.follower,
+        lambda: record_retries(row.broadcast, [row], [(parcels([row])[0], gone)], now),
+        Retry.objects.filter(pk=row.pk),
+    )
+    assert not Retry.objects.exists()
