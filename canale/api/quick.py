@@ -248,7 +248,7 @@ def _is_reachable(asked: FollowerIn) -> bool:
     if asked.push is None:
         return True
     try:
-        check_address("push", asked.push.dict())
+        check_address("push", asked.push.dict(), may_wait=False)
     except AddressRefused:
         return False
     return True

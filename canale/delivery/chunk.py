@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, F
 
 from canale.delivery.backoff import next_attempt
+from canale.delivery.missing import judged
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.queue import BATCH_LEASE
 from canale.delivery.transports.base import Message, Outcome, Result
@@ -43,6 +44,7 @@ class Parcel:
     address_id: int
     language: str
     opened: Mapping[str, object] | None
+    missing_since: datetime | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -111,13 +113,13 @@ def read_chunk(claim: Claim) -> BatchChunk:
         wanted_by(claim.topics, urgent=broadcast.urgent), output_field=BooleanField()
     )
     read = list(
-        rows.annotate(wanted=wanted).values_list("pk", "sealed", "follower__language", "wanted")[
-            :CHUNK_ADDRESSES
-        ]
+        rows.annotate(wanted=wanted).values_list(
+            "pk", "sealed", "follower__language", "missing_since", "wanted"
+        )[:CHUNK_ADDRESSES]
     )
     parcels = [
-        Parcel(pk, language, _opened(bytes(sealed), kind, channel_id))
-        for pk, sealed, language, is_wanted in read
+        Parcel(pk, language, _opened(bytes(sealed), kind, channel_id), missing_since)
+        for pk, sealed, language, missing_since, is_wanted in read
         if is_wanted
     ]
     last = len(read) < CHUNK_ADDRESSES or read[-1][0] == batch.last_address
@@ -142,7 +144,7 @@ def _opened(sealed: bytes, kind: str, channel_id: int) -> dict[str, object] | No
 
 def parcel(address: Address) -> Parcel:
     opened = _opened(bytes(address.sealed), address.kind, address.channel_id)
-    return Parcel(address.pk, address.follower.language, opened)
+    return Parcel(address.pk, address.follower.language, opened, address.missing_since)
 
 
 def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
@@ -189,6 +191,7 @@ def record_results(
     broadcast: Broadcast, results: Results, now: datetime, *, skipped: int = 0
 ) -> None:
     """Count outcomes, delete the dead, plan retries. Inside the caller's transaction."""
+    results = judged(results, now)
     retries, expired = _retries(broadcast, results, now)
     if retries:
         Retry.objects.bulk_create(retries, ignore_conflicts=True)

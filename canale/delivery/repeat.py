@@ -14,10 +14,11 @@ from django.db.models import F
 
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Parcel, Results, parcel
+from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import REPEAT_LEASE
 from canale.delivery.transports.base import Message, Outcome
-from canale.followers.addresses import delete_gone, lock_owners
+from canale.followers.addresses import delete_gone
 
 # Rows that are sent at once; none of them keeps another waiting.
 CHUNK = 100
@@ -84,7 +85,7 @@ def record_retries(
     broadcast: Broadcast, rows: Sequence[Retry], results: Results, now: datetime
 ) -> None:
     """Count what is settled, put off the rest, give up what comes too late."""
-    lock_owners(_gone(results))
+    results = judged(results, now)
     # A withdrawal deletes rows, and counts what it deleted.
     there = set(
         Retry.objects.filter(pk__in=[row.pk for row in rows])
@@ -120,10 +121,6 @@ def record_retries(
         rejected=F("rejected") + counted[Outcome.REJECTED],
         expired=F("expired") + expired,
     )
-
-
-def _gone(results: Results) -> list[int]:
-    return [sent.address_id for sent, result in results if result.outcome is Outcome.GONE]
 
 
 def record_late(broadcast: Broadcast, results: Results, now: datetime) -> None:
@@ -162,7 +159,7 @@ def claim_welcomes(now: datetime) -> list[Welcome]:
 @transaction.atomic
 def record_welcomes(rows: Sequence[Welcome], results: Results, now: datetime) -> None:
     by_address = {row.address_id: row for row in rows}
-    lock_owners(_gone(results))
+    results = judged(results, now)
     for sent, result in results:
         row = by_address[sent.address_id]
         if result.outcome is Outcome.GONE:

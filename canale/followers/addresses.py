@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -39,6 +40,15 @@ def lock_owners(address_ids: Collection[int]) -> list[int]:
     """Lock the followers of addresses, before anything of theirs is changed; their ids."""
     owners = Address.objects.filter(pk__in=address_ids).values_list("follower", flat=True)
     return [follower.pk for follower in lock(list(owners))]
+
+
+def mark_missing(address_ids: Collection[int], now: datetime) -> None:
+    """Their far end was not found; since when, is kept the first time."""
+    Address.objects.filter(pk__in=address_ids, missing_since=None).update(missing_since=now)
+
+
+def mark_found(address_ids: Collection[int]) -> None:
+    Address.objects.filter(pk__in=address_ids).update(missing_since=None)
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from canale.channel.models import Channel, Topic
-from canale.followers.follow import Followed, UnknownTopic, follow
+from canale.followers.follow import Followed, UnknownTopic, follow, lock
 from canale.followers.models import Address, ChannelCount, Follower, Invite
 from canale.followers.readers import token_hash
 from canale.followers.vault import fingerprint, seal
@@ -58,9 +58,10 @@ def follow_together(wishes: Sequence[Wish]) -> list[Followed | None]:
         for channel in Channel.objects.filter(handle__in={wish.handle for wish in wishes})
     }
     newcomers = _newcomers(wishes, channels)
+    new = {newcomer.place for newcomer in newcomers}
+    _lock_known([wish for place, wish in enumerate(wishes) if place not in new])
     for newcomer, followed in zip(newcomers, _write(newcomers), strict=True):
         results[newcomer.place] = followed
-    new = {newcomer.place for newcomer in newcomers}
     for place, wish in enumerate(wishes):
         if place not in new and wish.handle in channels:
             results[place] = _alone(channels[wish.handle], wish)
@@ -84,6 +85,16 @@ def _newcomers(wishes: Sequence[Wish], channels: Mapping[str, Channel]) -> list[
             newcomers.append(one)
         taken |= {key for key in keys if key[1] is not None}
     return sorted(newcomers, key=lambda one: one.token_hash)
+
+
+def _lock_known(wishes: Sequence[Wish]) -> None:
+    """Before anything is written, in every channel that they follow: see `lock`."""
+    tokens = [token_hash(wish.token) for wish in wishes]
+    marks = [mark for wish in wishes if (mark := _mark(wish))]
+    known = Address.objects.filter(fingerprint__in=marks).values_list("follower", flat=True)
+    mine = Follower.objects.filter(token_hash__in=tokens).values_list("pk", flat=True)
+    if wishes:
+        lock({*known, *mine})
 
 
 def _topics(channels: Mapping[str, Channel]) -> Topics:

@@ -56,6 +56,8 @@ class Address(models.Model):
     sealed = models.BinaryField()
     fingerprint = models.BinaryField(max_length=32)
     """HMAC-SHA256: finds a duplicate without opening the vault."""
+    missing_since = models.DateTimeField(null=True, blank=True)
+    """Since then the far end that it names was not found."""
 
     class Meta:
         constraints = (

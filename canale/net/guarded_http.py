@@ -43,6 +43,10 @@ class NoAnswer(Exception):  # noqa: N818
     """The far end gave no answer; the message says at which step, never the address."""
 
 
+class Unresolved(NoAnswer):
+    """The resolver gave no address for the host: it is ill, or there is no such name."""
+
+
 Headers = HeaderMap
 """Made of a dict once, it serves many requests."""
 
@@ -160,7 +164,7 @@ class GuardedHTTP:
             async with asyncio.timeout(RESOLVE_TIMEOUT):
                 addresses = await public_addresses(host, port, self._resolver)
         except OSError:  # TimeoutError is one.
-            raise NoAnswer("the host's name cannot be resolved") from None
+            raise Unresolved("the host's name cannot be resolved") from None
         address = addresses[self._turns.get(origin, 0) % len(addresses)]
         return self._builder().https_only(True).resolve(host, address, port).build()
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Whoever changes addresses holds their followers before: nobody waits in a circle.
 
-Each test holds a follower, lets the other act run into it, and looks at what that one holds while it
-waits: whatever it holds, it would keep from us.
+Each test holds a follower, lets the other act run into it, and looks at what that one holds while
+it waits: whatever it holds, it would keep from us.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class Outcome(StrEnum):
 class Result:
     """An outcome, the far end's own ``code`` if it gave one, and a reason free of addresses.
 
-    ``retry_after`` is in seconds; ``tried`` is False for what was put off without an attempt.
+    ``retry_after`` is in seconds; ``tried`` is False for what was put off without an attempt;
+    ``missing`` is True when the far end has no such name, which may yet be a passing error.
     """
 
     outcome: Outcome
@@ -62,6 +63,7 @@ class Result:
     reason: str
     retry_after: float | None = None
     tried: bool = True
+    missing: bool = False
 
 
 class TransportError(Exception):

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from canale.delivery.transports import webpush
 from canale.delivery.transports.base import AddressRefused, FanOutTransport
+
+
+class AddressCheck(Protocol):
+    def __call__(self, address: Mapping[str, object], *, may_wait: bool) -> None:
+        """Raises AddressRefused; on an event loop, where it may not wait, also in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Entry:
     concurrency: int
     batches_at_once: int
     open: Callable[[], FanOutTransport]
-    check_address: Callable[[Mapping[str, object]], None]
+    check_address: AddressCheck
     follow_parameters: Callable[[], dict[str, str]]
 
 
@@ -60,12 +66,13 @@ def for_address_kind(kind: str) -> Entry:
     return _BY_ADDRESS_KIND[kind]
 
 
-def check_address(kind: str, address: Mapping[str, object]) -> None:
-    """Say whether a follower's address can be used. Raises AddressRefused, also for its kind."""
+def check_address(kind: str, address: Mapping[str, object], *, may_wait: bool = True) -> None:
+    """Say whether a follower's address can be used. Raises AddressRefused, also for its kind; and
+    where that cannot be said without waiting for somebody else, if it may not."""
     entry = _BY_ADDRESS_KIND.get(kind)
     if entry is None:
         raise AddressRefused(f"{kind}: not a kind of address")
-    entry.check_address(address)
+    entry.check_address(address, may_wait=may_wait)
 
 
 def follow_parameters() -> dict[str, dict[str, str]]:

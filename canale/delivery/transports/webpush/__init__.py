@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from canale.delivery.transports.base import FanOutTransport
-from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, checked
+from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
 from canale.delivery.transports.webpush.vapid import VapidKey
 from canale.settings import settings
 
@@ -33,9 +33,10 @@ def open_transport() -> FanOutTransport:
     )
 
 
-def check_address(address: Mapping[str, object]) -> None:
-    """Raise AddressRefused if nothing can ever be sent to this subscription."""
-    checked(address, settings.push_origins)
+def check_address(address: Mapping[str, object], *, may_wait: bool = True) -> None:
+    """Raise AddressRefused if nothing can ever be sent to this subscription. Asks the resolver, and
+    waits for it, if it ``may_wait``."""
+    check_new(address, settings.push_origins, may_wait=may_wait)
 
 
 def follow_parameters() -> dict[str, str]:

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from canale.net.endpoints import KnownHosts, checked_origin
+from canale.net.names import Names
 
 KNOWN_SERVICES = KnownHosts(
     names=frozenset(
@@ -28,3 +30,27 @@ KNOWN_SERVICES = KnownHosts(
 def check_endpoint(url: str, extra_origins: Collection[str]) -> str:
     """Give the origin of a push endpoint. Raises canale.net.endpoints.EndpointRefused."""
     return checked_origin(url, KNOWN_SERVICES, extra_origins)
+
+
+# Of the names by which push services are known for years one surely exists.
+NAMES = Names("fcm.googleapis.com")
+
+
+def is_invented(origin: str) -> bool:
+    """Whether an accepted origin's host is a name that does not exist, below a known ending.
+
+    Anybody can invent those, and a service gives them up. A name that we list is never taken for
+    missing: who lost all followers of a browser to an error in the DNS would not get them back.
+    """
+    return must_be_looked_up(origin) and NAMES.is_missing(_host(origin))
+
+
+def must_be_looked_up(origin: str) -> bool:
+    """Whether it is below a known ending, and was not found a moment ago."""
+    host = _host(origin)
+    below_an_ending = KNOWN_SERVICES.holds(host) and host not in KNOWN_SERVICES.names
+    return below_an_ending and not NAMES.was_found(host)
+
+
+def _host(origin: str) -> str:
+    return urlsplit(origin).hostname or ""

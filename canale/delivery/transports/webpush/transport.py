@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -22,10 +23,14 @@ from canale.delivery.transports.webpush.encryption import (
     encrypt,
 )
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
-from canale.delivery.transports.webpush.services import check_endpoint
+from canale.delivery.transports.webpush.services import (
+    check_endpoint,
+    is_invented,
+    must_be_looked_up,
+)
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefused
-from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, Headers, NoAnswer
+from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, Headers, NoAnswer, Unresolved
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -79,7 +84,7 @@ class WebPushTransport:
 
     def check_address(self, address: Mapping[str, object]) -> None:
         """Raise AddressRefused if nothing can ever be sent to this subscription."""
-        checked(address, self._extra_origins)
+        check_new(address, self._extra_origins)
 
     def origin(self, address: Mapping[str, object]) -> str:
         """Of the push service: scheme, host and port; "" for what is no endpoint."""
@@ -109,6 +114,9 @@ class WebPushTransport:
             reply = await self._http.post(target.origin, target.endpoint, headers, body)
         except EndpointRefused as refusal:
             return Result(Outcome.REJECTED, None, str(refusal))
+        except Unresolved as failure:
+            missing = await asyncio.to_thread(is_invented, target.origin)
+            return Result(Outcome.LATER, None, str(failure), missing=missing)
         except NoAnswer as failure:
             return Result(Outcome.LATER, None, str(failure))
         return result_of(reply.status, reply.retry_after)
@@ -122,6 +130,21 @@ class WebPushTransport:
         self._logged[origin, result.reason] = now + LOG_EVERY
         level = logging.WARNING if result.outcome is Outcome.REJECTED else logging.INFO
         logger.log(level, "%s: %s %s", origin, result.code or "no answer", result.reason)
+
+
+def check_new(
+    address: Mapping[str, object], extra_origins: Collection[str], *, may_wait: bool = True
+) -> None:
+    """As `checked`, and its host must exist, as far as the resolver knows.
+
+    Raises AddressRefused; with ``may_wait`` False also where the resolver must be asked."""
+    origin = checked(address, extra_origins).origin
+    if origin in extra_origins or not (may_wait or must_be_looked_up(origin)):
+        return
+    if not may_wait:
+        raise AddressRefused("endpoint: its host must be looked up")
+    if is_invented(origin):
+        raise AddressRefused("endpoint: there is no such host")
 
 
 def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Target:

@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whether a host's name exists at all, asked without waiting long."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+
+# A resolver that is down takes ten seconds and more to say so; somebody waits.
+PATIENCE = 2.0
+REMEMBERED_SECONDS = 60.0
+# Strangers choose the names.
+MOST_REMEMBERED = 1_000
+# At once: whoever sends thousands of names keeps as many lookups waiting, not the resolver busy.
+LOOKUPS = 4
+
+# "No such name" and "a name without an address"; everything else may be the resolver's own illness.
+_ABSENT = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def _look_up(host: str) -> None:
+    """Raises OSError."""
+    socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+
+
+class Names:
+    """Asks the system's resolver. Thread-safe.
+
+    ``reference`` is a name that surely exists: a resolver that does not know it knows nothing.
+    """
+
+    def __init__(
+        self,
+        reference: str,
+        *,
+        look_up: Callable[[str], None] = _look_up,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._reference = reference
+        self._look_up = look_up
+        self._clock = clock
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._lookups = ThreadPoolExecutor(LOOKUPS, "names")
+        self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    def is_missing(self, host: str) -> bool:
+        """True when there is surely no such name; False also when nobody knows in time."""
+        return self._absent(host) and not self._absent(self._reference, in_doubt=True)
+
+    def was_found(self, host: str) -> bool:
+        """Known to exist, without asking."""
+        with self._lock:
+            asked_at, absent = self._known.get(host, (float("-inf"), True))
+        return not absent and self._clock() - asked_at < REMEMBERED_SECONDS
+
+    def _absent(self, host: str, *, in_doubt: bool = False) -> bool:
+        with self._lock:
+            asked_at, absent = self._known.get(host, (float("-inf"), in_doubt))
+        if self._clock() - asked_at < REMEMBERED_SECONDS:
+            return absent
+        return self._asked(host, in_doubt)
+
+    def _asked(self, host: str, in_doubt: bool) -> bool:
+        lookup = self._lookups.submit(self._look_up, host)
+        try:
+            lookup.result(self._patience)
+        except TookTooLong:
+            lookup.cancel()
+            return in_doubt
+        except socket.gaierror as error:
+            if error.errno not in _ABSENT:
+                return in_doubt
+            return self._remember(host, absent=True)
+        except OSError:
+            return in_doubt
+        return self._remember(host, absent=False)
+
+    def _remember(self, host: str, *, absent: bool) -> bool:
+        with self._lock:
+            self._known[host] = self._clock(), absent
+            self._known.move_to_end(host)
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return absent

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A push service's host that does not exist: refused at once, given up after days."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
+from canale.delivery.chunk import parcel, record_results
+from canale.delivery.missing import MISSING_FOR
+from canale.delivery.models import Broadcast, Retry
+from canale.delivery.repeat import record_retries
+from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.transports.webpush import services
+from canale.delivery.transports.webpush.transport import WebPushTransport
+from canale.followers.follow import follow
+from canale.followers.models import Address, Follower
+from canale.followers.readers import new_token
+from canale.net.guarded_http import GuardedHTTP
+from canale.net.names import Names
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from tests.units.test_webpush_transport import KEY, MESSAGE
+
+INVENTED = "https://nobody.push.apple.com/x"
+KNOWN = "https://web.push.apple.com/x"
+KEYS = {
+    # The point and the secret of RFC 8291, section 5.
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcx"
+    "aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
+MISSING = Result(Outcome.LATER, None, "the host's name cannot be resolved", missing=True)
+ACCEPTED = Result(Outcome.ACCEPTED, 201, "accepted")
+
+
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It knows one name only."""
+
+    def look_up(host: str) -> None:
+        if host != "fcm.googleapis.com":
+            raise socket.gaierror(socket.EAI_NONAME, "")
+
+    monkeypatch.setattr(services, "NAMES", Names("fcm.googleapis.com", look_up=look_up))
+
+
+@pytest.mark.django_db
+def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> None:
+    create_channel("cremona", "Cremona")
+    browser = Client()
+    answers = []
+    for endpoint in (INVENTED, KNOWN):
+        push = {"endpoint": endpoint, "keys": KEYS}
+        body = {"push": push, "topics": [], "language": "it"}
+        url = "/api/v1/channels/cremona/followers"
+        answers.append(browser.post(url, body, content_type="application/json"))
+    assert [answer.status_code for answer in answers] == [422, 201]
+    assert answers[0].json()["errors"] == {"push": ["endpoint: there is no such host"]}
+    assert Follower.objects.count() == 1
+
+
+@pytest.mark.parametrize(("endpoint", "missing"), [(INVENTED, True), (KNOWN, False)])
+def test_what_cannot_be_resolved_is_sent_later_and_said_to_be_missing(
+    endpoint: str, missing: bool
+) -> None:
+    async def nobody(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "")
+
+    async def send() -> Result:
+        transport = WebPushTransport(KEY, "mailto:a@b.example")
+        transport._http = GuardedHTTP(resolver=nobody)
+        address: dict[str, Any] = {"endpoint": endpoint, "keys": KEYS}
+        return await transport.send(MESSAGE, address)
+
+    result = asyncio.run(send())
+    assert (result.outcome, result.missing) == (Outcome.LATER, missing)
+
+
+class Sent:
+    """A post that is sent to one address, at times that the test names."""
+
+    def __init__(self) -> None:
+        city = create_channel("cremona", "Cremona")
+        to = ("push", {"endpoint": INVENTED})
+        self.address_id = follow(
+            city, new_token(), address=to, topics=[], language="it"
+        ).new_address_id
+        post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+        self.broadcast = Broadcast.objects.get(post=post)
+        self.begun = timezone.now()
+
+    def record(self, result: Result, after: timedelta) -> None:
+        self._record(result, self.begun + after)
+
+    def _record(self, result: Result, now: datetime) -> None:
+        sent = parcel(Address.objects.select_related("follower").get(pk=self.address_id))
+        rows = list(Retry.objects.all())
+        if rows:
+            record_retries(self.broadcast, rows, [(sent, result)], now)
+        else:
+            record_results(self.broadcast, [(sent, result)], now)
+
+
+@pytest.mark.django_db
+def test_an_address_that_is_missing_for_days_is_given_up() -> None:
+    sent = Sent()
+    sent.record(MISSING, timedelta())
+    sent.record(MISSING, timedelta(hours=30))
+    assert Address.objects.get().missing_since == sent.begun
+    sent.record(MISSING, MISSING_FOR)
+    assert not Follower.objects.exists()
+    sent.broadcast.refresh_from_db()
+    assert sent.broadcast.gone == 1
+
+
+@pytest.mark.django_db
+def test_an_answer_begins_the_days_anew() -> None:
+    sent = Sent()
+    sent.record(MISSING, timedelta())
+    sent.record(ACCEPTED, timedelta(hours=1))
+    assert Address.objects.get().missing_since is None
+    sent.record(MISSING, MISSING_FOR)
+    assert Address.objects.get().missing_since == sent.begun + MISSING_FOR
+
+
+@pytest.mark.django_db
+def test_what_was_only_put_off_says_nothing_about_the_host() -> None:
+    sent = Sent()
+    sent.record(MISSING, timedelta())
+    sent.record(Result(Outcome.LATER, None, "deferred", 5.0, tried=False), timedelta(hours=1))
+    assert Address.objects.get().missing_since == sent.begun

@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A name is missing only when a resolver that works says so, and nobody waits for it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+
+from canale.net.names import MOST_REMEMBERED, REMEMBERED_SECONDS, Names
+
+HERE, GONE = "here.example", "gone.example"
+
+
+class Resolver:
+    """The system's resolver: what it knows, and what it says of the rest."""
+
+    def __init__(self, *known: str, otherwise: int = socket.EAI_NONAME) -> None:
+        self.known = set(known)
+        self.otherwise = otherwise
+        self.asked: list[str] = []
+
+    def __call__(self, host: str) -> None:
+        self.asked.append(host)
+        if host not in self.known:
+            raise socket.gaierror(self.otherwise, "")
+
+
+def test_a_name_that_a_working_resolver_does_not_know_is_missing() -> None:
+    names = Names(HERE, look_up=Resolver(HERE))
+    assert [names.is_missing(GONE), names.is_missing(HERE)] == [True, False]
+
+
+def test_a_resolver_that_knows_no_name_is_not_believed() -> None:
+    assert not Names(HERE, look_up=Resolver()).is_missing(GONE)
+
+
+@pytest.mark.parametrize("ill", [socket.EAI_AGAIN, socket.EAI_FAIL])
+def test_an_ill_resolver_says_nothing_about_a_name(ill: int) -> None:
+    assert not Names(HERE, look_up=Resolver(HERE, otherwise=ill)).is_missing(GONE)
+
+
+@pytest.mark.parametrize("silent", [GONE, HERE])
+def test_nobody_waits_long_for_a_silent_resolver(silent: str) -> None:
+    answers = threading.Event()
+    known = Resolver(HERE)
+
+    def look_up(host: str) -> None:
+        if host == silent:
+            answers.wait(30)
+        known(host)
+
+    begun = time.monotonic()
+    assert not Names(HERE, look_up=look_up, patience=0.1).is_missing(GONE)
+    assert time.monotonic() - begun < 10
+    answers.set()
+
+
+def test_an_answer_is_remembered_for_a_while() -> None:
+    now = 1000.0
+    resolver = Resolver(HERE)
+    names = Names(HERE, look_up=resolver, clock=lambda: now)
+    for _ in range(3):
+        assert names.is_missing(GONE)
+    assert resolver.asked == [GONE, HERE]
+    now += REMEMBERED_SECONDS + 1
+    resolver.known.add(GONE)
+    assert not names.is_missing(GONE)
+
+
+def test_of_strangers_names_not_all_are_remembered() -> None:
+    names = Names(HERE, look_up=Resolver(HERE))
+    for number in range(MOST_REMEMBERED + 50):
+        assert names.is_missing(f"x{number}.example")
+    assert len(names._known) == MOST_REMEMBERED
