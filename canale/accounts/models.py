@@ -99,6 +99,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         ordering = ("id",)
+        indexes = (models.Index(fields=["channel", "-id"], name="log_of_channel"),)
 
     def __str__(self) -> str:
         return f"{self.at} {self.actor} {self.act}"

@@ -5,13 +5,19 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
 
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
 HELP = "bring the database to this version; `serve`, `init` and `demo` do it too"
 _MIGRATION_LOCK = 0x6D696772617465
+_PAUSE_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +50,16 @@ def _alone() -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
+        # Asked again and again: who waits inside a statement is in the way of an index that is
+        # built beside writers, and would be waited for by the one it waits for.
+        while not _locked(cursor):
+            time.sleep(_PAUSE_SECONDS)
         try:
             yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
+
+
+def _locked(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK])
+    return bool(cursor.fetchone()[0])

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -164,3 +165,12 @@ def test_a_taken_port_is_named(module_site: Site) -> None:
     )
     assert done.returncode == 1
     assert "CANALE_PORT" in done.stderr
+
+
+@pytest.mark.skipif(
+    "CANALE_DATABASE_URL" not in os.environ, reason="one node alone has its data in SQLite"
+)
+def test_nodes_that_start_together_bring_the_database_up_together(tmp_path: Path) -> None:
+    with new_site(tmp_path, init=False, start=False) as site, ThreadPoolExecutor(3) as nodes:
+        done = list(nodes.map(lambda _: run(site, "migrate"), range(3)))
+    assert [(each.returncode, each.stderr) for each in done] == [(0, "")] * 3
