@@ -126,12 +126,21 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
-# By address; by account only so far that a stranger cannot shut out whoever is needed at night.
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,100/300s/key"} if settings.rate_limits else False
+# Passwords: by address, and by account or its owner's browser (newsroom/known_device.py). Codes: 20
+# an hour, of a million.
+ACCOUNT_RATE_LIMITS = (
+    {"login_failed": "10/m/ip,100/300s/key", "code_failed": "20/h/key"}
+    if settings.rate_limits
+    else False
+)
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "canale.newsroom.adapter.SealedFactors"
-MFA_FORMS = {"add_webauthn": "canale.newsroom.passkey.AddPasskey"}
+MFA_FORMS = {
+    "add_webauthn": "canale.newsroom.passkey.AddPasskey",
+    "authenticate": "canale.newsroom.codes.SignInCode",
+    "reauthenticate": "canale.newsroom.codes.AgainCode",
+}
 # Browsers accept http://localhost as a secure origin; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS
 

@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from canale.accounts.models import Staff
 from canale.followers.vault import open_bytes, seal_bytes
+from canale.newsroom.known_device import device_of, remember
 
 PURPOSE = "second factors"
 # What allauth encrypts in an authenticator's data (its totp and recovery codes).
@@ -25,6 +28,21 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """No mail goes out: what would be said there is in the audit log."""
+
+    def post_login(self, request: HttpRequest, user: Staff, **more: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **more)
+        remember(request, response, user)
+        return response
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """For whom wrong passwords are counted: the account, as whoever comes by guesses at it; and
+        apart from that, a browser that its owner signed in with before, or is signed in with."""
+        if request.user.is_authenticated:
+            return f"signed in {request.user.pk}"
+        key: str = super()._get_login_attempts_cache_key(request, **credentials)
+        staff = Staff.objects.filter(email=str(credentials.get("email", "")).lower()).first()
+        device = device_of(request, staff) if staff else None
+        return f"{key} from {device}" if device else key
 
 
 class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]
