@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query
 
+from canale.api.guards import limited
 from canale.api.problems import not_found
 from canale.api.router import router
 from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
@@ -57,7 +58,7 @@ def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
 @router.get(
     "/channels/{handle}/posts",
     tags=["channel"],
-    response={200: PostsOut, 404: ProblemOut, 422: ProblemOut},
+    response={200: PostsOut, 404: ProblemOut, 422: ProblemOut, 429: ProblemOut},
     summary="Visible posts, newest first",
     description="`before` is the id of the last post that you have.",
 )
@@ -66,6 +67,9 @@ def read_posts(
     handle: str,
     before: Query[Id | None] = None,
 ) -> PostsOut:
+    # Counts of reactions make each answer a new one. Our own pages never ask; a website that shows
+    # the channel does so every few seconds at most.
+    limited(request, "read posts", 120, 60)
     channel = find_channel(handle)
     posts: QuerySet[Post] = channel.posts.visible(timezone.now()).newest_first()
     if before is not None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import brotli
 from django.conf import settings as django_settings
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Headers = list[tuple[bytes, bytes]]
-Key = tuple[str, str, str]
-"""Path, the language of the reader, the language asked for by `?lang=`."""
+Key = tuple[str, str, str, str]
+"""Path, the language of the reader, the language asked for by `?lang=`, the place in the list of
+posts asked for by `?before=`."""
 
 CHANNEL_HEADER = b"x-canale-channel"
 UNTIL_HEADER = b"x-canale-until"
@@ -54,6 +55,8 @@ METHODS = ("GET", "HEAD")
 PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
 # An address whose path is written one way only, and that has no query.
 PLAIN_URL = re.compile(rb"/[A-Za-z0-9/._-]*")
+# Where `?before=` says which page of a list is meant.
+LISTS = "/older"
 STORED_BYTES = 128 * 2**20
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
@@ -63,6 +66,8 @@ BROTLI_QUALITY = 6
 _LANGUAGE_COOKIE = re.compile(
     rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
 )
+# As in public/urls.py, a post has one number: a list has no more pages than there are posts.
+_PLACE = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def stored(
@@ -178,9 +183,9 @@ class PageStore:
             return page
         self.misses += 1
         if exact:
-            scope = {**scope, "query_string": f"lang={key[2]}".encode() if key[2] else b""}
+            scope = {**scope, "query_string": _query_of(key)}
         if not exact:
-            # A query of its own, such as the place in a list: nobody else waits for the same.
+            # A query of its own: nobody else waits for the same.
             return await self._fly(key, scope)
         flight = self._flights.get(key)
         if flight is None:
@@ -230,20 +235,34 @@ def _key(path: str, query: bytes, wanted: dict[bytes, bytes]) -> tuple[Key, bool
 
     Other parameters, such as those that other sites add to links, lead to the same page.
     """
-    asked, more = _query(query) if query else ("", False)
+    asked, place, more = _query(query) if query else ("", "", False)
+    if place and not path.endswith(LISTS):
+        place, more = "", True
     cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
     language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
-    return (path, language, asked), not more
+    return (path, language, asked, place), not more
 
 
-def _query(query: bytes) -> tuple[str, bool]:
-    """The value of `lang`, and whether there is anything but it and a version `v`."""
+def _query_of(key: Key) -> bytes:
+    said = {"lang": key[2], "before": key[3]}
+    return urlencode({name: value for name, value in said.items() if value}).encode()
+
+
+def _query(query: bytes) -> tuple[str, str, bool]:
+    """The values of `lang` and `before`, and whether there is more but a version `v`."""
     parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     parameters.pop("v", None)
+    place = parameters.pop("before") if is_place(parameters.get("before", "")) else ""
     asked = parameters.pop("lang", "")
     if asked and asked not in dict(django_settings.LANGUAGES):
-        return "", True
-    return asked, bool(parameters)
+        return "", place, True
+    return asked, place, bool(parameters)
+
+
+def is_place(before: str) -> bool:
+    """Whether it names a post as we write it; a view takes nothing else for one, or two addresses
+    that are one to the store would show different pages."""
+    return _PLACE.fullmatch(before) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -286,3 +286,11 @@ def test_too_much_is_slowed_down(limited: tuple[Site, PushService]) -> None:
     problem = is_problem(answer, 429)
     assert int(answer.headers["retry-after"]) >= 1
     assert "secondi" in str(problem["detail"])
+
+
+def test_lists_of_posts_are_read_at_a_pace(limited: tuple[Site, PushService]) -> None:
+    url = f"{limited[0].api}/{POSTS}"
+    with httpx.Client(timeout=30) as program:
+        answers = [program.get(url).status_code for _ in range(300)]
+    assert answers[:120] == [200] * 120
+    assert 429 in answers

@@ -8,6 +8,7 @@ import io
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -307,7 +308,12 @@ NOTICE = {
         "followed_on": "il giorno in cui ti sei iscritto",
         "topics": "argomenti",
     },
-    Address: {"kind": "servizio di notifica", "sealed": "cifrato", "fingerprint": "cifrato"},
+    Address: {
+        "kind": "servizio di notifica",
+        "sealed": "cifrato",
+        "fingerprint": "cifrato",
+        "missing_since": "se non si trova più, da quando",
+    },
     Reaction: {"token_hash": "impronta di quel numero casuale", "emoji": "La tua emoji"},
     Invite: {"code": "Un codice", "created_on": "il giorno in cui è nato", "joined": "quante"},
 }
@@ -324,3 +330,12 @@ def test_the_privacy_notice_is_true_to_the_tables(city: Channel) -> None:
     assert f"{COOKIE}, HttpOnly, al massimo {COOKIE_SECONDS // 86_400} giorni" in page
     assert f"{settings.LANGUAGE_COOKIE_NAME}, un anno" in page
     assert f"al massimo dopo {city.retention_days} giorni" in page
+
+
+@pytest.mark.parametrize("before", ["0{}", "+{}", " {}", "{} ", "{}x", ""])
+def test_older_posts_have_one_address(city: Channel, before: str) -> None:
+    last = _published(city, _news("Ultima"))
+    _published(city, _news("Prima"), 2 * HOUR)
+    assert "Prima" in _text(f"/c/cremona/older?before={last.pk}")
+    odd = _get(f"/c/cremona/older?before={quote(before.format(last.pk))}")
+    assert (odd.status_code, odd.headers["Location"]) == (302, "/c/cremona/")

@@ -21,7 +21,7 @@ from canale.followers import invites
 from canale.followers.models import ChannelCount
 from canale.live.record import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards, readable
-from canale.public.page_store import stored
+from canale.public.page_store import is_place, stored
 from canale.public.pages import belongs_to, channel_or_404, fresh_until, page, show
 from canale.public.strings import strings
 from canale.settings import settings
@@ -116,6 +116,7 @@ def _changes(posts: Sequence[Post]) -> list[datetime | None]:
     ]
 
 
+@stored
 def older(request: HttpRequest, handle: str) -> HttpResponse:
     """The posts that came before the one that is named: a keyset, so that none is skipped."""
     found = channel_or_404(handle)
@@ -135,12 +136,13 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
         "older_than": posts[PAGE_SIZE - 1].pk if len(posts) > PAGE_SIZE else None,
         "canonical": channel_url(found),
     }
-    return show("public/older.html", context)
+    until = fresh_until(now, *_changes(posts))
+    return belongs_to(show("public/older.html", context), found, until)
 
 
 def _last_seen(channel: Channel, before: str) -> Post | None:
     """Also a post that has gone meanwhile keeps its place."""
-    if not (before.isascii() and before.isdecimal() and len(before) < 19):
+    if not is_place(before):
         return None
     return channel.posts.filter(pk=int(before), published_at__isnull=False).first()
 
