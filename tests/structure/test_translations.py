@@ -134,3 +134,15 @@ def test_templates_are_read(tmp_path: Path) -> None:
         ("One", '%(n)s of "it"', None),
         ("May", None, "month"),
     }
+
+
+def test_the_end_of_an_alert_has_one_name() -> None:
+    """As Italy's civil protection says it, in the notification, on the page and in the newsroom."""
+    said = {
+        app: str(message.string)
+        for app in ("delivery", "newsroom", "public")
+        for message in _catalogue(app)
+        if isinstance(message.id, str) and message.id.startswith("All clear")
+    }
+    assert said.keys() == {"delivery", "newsroom", "public"}
+    assert all(words.startswith("Cessata allerta") for words in said.values()), said

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Moments, as the reader's language spells them, in the city's zone."""
+"""Moments, as the reader's language spells them, in the city's zone; the log in plain words."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from django import template
 from django.utils import timezone
 
 from canale.channel.days import written
+from canale.newsroom import acts
 
 register = template.Library()
+register.filter("actor", acts.actor)
+register.filter("act", acts.act)
+register.filter("details", acts.details)
 
 
 @register.filter

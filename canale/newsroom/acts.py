@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the log says, in plain words. The entries keep their short names: they are hashed."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from canale.accounts.models import AuditEntry, Role
+from canale.newsroom.forms import ChannelSettings
+
+ACTS: dict[str, Promise] = {
+    "channel.changed": _("changed how the channel presents itself"),
+    "post.corrected": _("corrected a post"),
+    "post.draft_deleted": _("deleted a draft"),
+    "post.drafted": _("wrote a draft"),
+    "post.published": _("published a post"),
+    "post.redrafted": _("changed a draft"),
+    "post.withdrawn": _("withdrew a post"),
+    "staff.added": _("gave somebody an account"),
+    "staff.factor_added": _("added a passkey or codes to the account"),
+    "staff.factor_removed": _("removed a passkey or codes from the account"),
+    "staff.factor_reset": _("made new recovery codes"),
+    "staff.password_changed": _("changed the password"),
+    "staff.password_set": _("gave somebody a new password"),
+    "staff.signed_in": _("signed in"),
+    "token.made": _("made a token for a program"),
+    "token.revoked": _("revoked a program's token"),
+    "topic.added": _("added a topic"),
+    "topic.removed": _("removed a topic"),
+}
+DETAILS: dict[str, Promise] = {
+    "email": _("whose"),
+    "fields": _("what"),
+    "headline": _("headline"),
+    "note": _("what changed"),
+    "post": _("post number"),
+    "reason": _("why"),
+    "role": _("role"),
+    "token": _("token"),
+    "topic": _("topic"),
+}
+# Who acts without an account.
+ACTORS: dict[str, Promise] = {"cli": _("command line"), "demo": _("demonstration")}
+
+
+def actor(entry: AuditEntry) -> str:
+    kind, _colon, name = entry.actor.partition(":")
+    if kind == "token" and name:
+        return str(_("program %(name)s") % {"name": name})
+    return str(ACTORS.get(entry.actor, entry.actor))
+
+
+def act(entry: AuditEntry) -> str:
+    return str(ACTS.get(entry.act, entry.act))
+
+
+def details(entry: AuditEntry) -> list[tuple[str, str]]:
+    """What more is known of it: labels and values. Empty values say nothing."""
+    return [
+        (str(DETAILS.get(name, name)), _value(name, value))
+        for name, value in entry.detail.items()
+        if value not in ("", None, [])
+    ]
+
+
+def _value(name: str, value: object) -> str:
+    if name == "fields" and isinstance(value, list):
+        return ", ".join(_label(str(field)) for field in value)
+    if name == "role" and value in Role.values:
+        return str(Role(value).label)
+    return str(value)
+
+
+def _label(field: str) -> str:
+    known = ChannelSettings.base_fields.get(field)
+    return str(known.label) if known else field
