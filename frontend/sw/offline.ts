@@ -58,7 +58,8 @@ function onFetch(event: FetchEvent): void {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin || isPrivate(url.pathname)) return;
   if (url.pathname.startsWith("/static/")) event.respondWith(keptFirst(event, PARTS));
-  else if (/^\/c\/[^/]+\/(image\/|avatar-)/.test(url.pathname)) event.respondWith(keptFirst(event, IMAGES));
+  else if (/^\/c\/[^/]+\/avatar-/.test(url.pathname)) event.respondWith(keptFirst(event, IMAGES));
+  else if (/^\/c\/[^/]+\/image\//.test(url.pathname)) event.respondWith(freshImage(event));
   else if (request.mode === "navigate") event.respondWith(freshFirst(event, url));
 }
 
@@ -73,6 +74,28 @@ async function keptFirst(event: FetchEvent, name: string): Promise<Response> {
   const answer = await fetch(event.request);
   if (answer.status === 200) event.waitUntil(keep(name, event.request, answer.clone()));
   return answer;
+}
+
+/** A withdrawn image is not shown again: the browser's own copy, or ours, only with the city's leave or offline. */
+async function freshImage(event: FetchEvent): Promise<Response> {
+  const images = await caches.open(IMAGES);
+  const kept = await images.match(event.request);
+  const fresh = fetch(event.request);
+  event.waitUntil(fresh.then((answer) => rememberImage(event.request, answer.clone())).catch(() => undefined));
+  try {
+    return await (kept ? Promise.race([fresh, after(PATIENCE_SECONDS, kept)]) : fresh);
+  } catch {
+    return kept ?? Response.error();
+  }
+}
+
+async function rememberImage(request: Request, answer: Response): Promise<void> {
+  if (answer.status === 200) await keep(IMAGES, request, answer);
+  else if (isGone(answer)) await (await caches.open(IMAGES)).delete(request);
+}
+
+function isGone(answer: Response): boolean {
+  return answer.status === 404 || answer.status === 410;
 }
 
 async function freshFirst(event: FetchEvent, url: URL): Promise<Response> {
@@ -92,7 +115,7 @@ async function remember(request: Request, answer: Response): Promise<void> {
   const isPage = answer.headers.get("Content-Type")?.startsWith("text/html");
   if (answer.ok && isPage) await keep(PAGES, request, answer);
   // A post that is over is over offline too.
-  else if (answer.status === 404 || answer.status === 410) await (await caches.open(PAGES)).delete(request);
+  else if (isGone(answer)) await (await caches.open(PAGES)).delete(request);
 }
 
 async function keptPage(request: Request, url: URL): Promise<Response | undefined> {

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect, sync_playwright
 
 from tests.browser.pages import CHROMIUM, PHONE, City, let_subscribe, needs_chromium, press, state
@@ -268,6 +271,27 @@ def test_a_withdrawn_post_is_gone_offline_too(city: City, phone: Phone) -> None:
     phone.context.set_offline(True)
     page.reload()
     expect(page.locator("h1")).to_have_text("Sei senza rete")
+
+
+def test_a_withdrawn_image_is_not_shown_again_and_a_good_one_is_there_offline(
+    city: City, phone: Phone
+) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (400, 300), "#0066cc").save(out, "PNG")
+    picture = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Un quadrato blu"}
+    post = city.publish("Con foto", images=[picture])
+    page = phone.open(city.site.channel)
+    address = str(page.locator(f"#post-{post} img").evaluate("(image) => image.src"))
+    page.goto(address)
+    page.wait_for_function("(url) => caches.match(url).then(Boolean)", arg=address)
+    phone.context.set_offline(True)
+    shown = "(url) => fetch(url).then((answer) => answer.status)"
+    assert page.evaluate(shown, address) == 200
+    phone.context.set_offline(False)
+    city.withdraw(post)
+    wait_until(lambda: httpx.get(address).status_code == 410)
+    assert page.evaluate(shown, address) == 410
+    page.wait_for_function("(url) => caches.match(url).then((kept) => !kept)", arg=address)
 
 
 def test_newsroom_and_api_are_never_kept(city: City, phone: Phone) -> None:

@@ -179,6 +179,7 @@ def test_an_image_goes_with_its_post(city: Channel) -> None:
     publish.publish(post, by="cli")
     shown = _get(path)
     assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/webp")
+    assert shown.headers["Cache-Control"] == "no-cache"
     page = _text("/")
     assert 'alt="Il Torrazzo"' in page
     assert 'width="800" height="600"' in page

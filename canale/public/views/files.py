@@ -59,7 +59,8 @@ def avatar(request: HttpRequest, handle: str, size: str) -> HttpResponse:
 
 @stored
 def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpResponse:
-    """An image goes with its post: 410 afterwards."""
+    """An image goes with its post: 410 afterwards. Browsers ask each time whether theirs is still
+    good, and the page store says so without the image: a withdrawn one is not seen again."""
     now = timezone.now()
     rows = ImageFile.objects.select_related("image__post__channel")
     rows = rows.filter(image__key=key, name=size, image__post__channel__handle=handle)
@@ -69,8 +70,8 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
     post = found.image.post
     if not post.is_visible(now) or post.visible_until is None:
         return belongs_to(HttpResponse(status=410), post.channel, None)
-    left = int((post.visible_until - now).total_seconds())
-    response = _file(bytes(found.data), found.mime, min(AN_HOUR, left))
+    response = HttpResponse(bytes(found.data), content_type=found.mime)
+    response.headers["Cache-Control"] = "no-cache"
     return belongs_to(response, post.channel, post.visible_until)
 
 
