@@ -66,14 +66,6 @@ class Result:
     missing: bool = False
 
 
-class TransportError(Exception):
-    """A transport as a whole cannot send; ``permanent`` when waiting does not mend it."""
-
-    def __init__(self, message: str, *, permanent: bool) -> None:
-        super().__init__(message)
-        self.permanent = permanent
-
-
 class AddressRefused(Exception):  # noqa: N818
     """An address given by a follower cannot be used; the message may be shown to them."""
 
