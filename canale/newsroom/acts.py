@@ -12,6 +12,7 @@ from canale.newsroom.forms import ChannelSettings
 
 ACTS: dict[str, Promise] = {
     "channel.changed": _("changed how the channel presents itself"),
+    "key.changed": _("gave the installation a new secret key"),
     "post.corrected": _("corrected a post"),
     "post.draft_deleted": _("deleted a draft"),
     "post.drafted": _("wrote a draft"),

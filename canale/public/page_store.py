@@ -21,13 +21,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import brotli
-from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import get_language_from_request
 
+from canale.public.page_keys import Key, key_of, query_of
 from canale.settings import settings
 
 if TYPE_CHECKING:
@@ -42,10 +41,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 Headers = list[tuple[bytes, bytes]]
-Key = tuple[str, str, str, str]
-"""Path, the language of the reader, the language asked for by `?lang=`, the place in the list of
-posts asked for by `?before=`."""
-
 CHANNEL_HEADER = b"x-canale-channel"
 UNTIL_HEADER = b"x-canale-until"
 # Not ours to answer from memory: they know the reader, or are files.
@@ -55,19 +50,11 @@ METHODS = ("GET", "HEAD")
 PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
 # An address whose path is written one way only, and that has no query.
 PLAIN_URL = re.compile(rb"/[A-Za-z0-9/._-]*")
-# Where `?before=` says which page of a list is meant.
-LISTS = "/older"
 STORED_BYTES = 128 * 2**20
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
 COMPRESSED_FROM = 500
 BROTLI_QUALITY = 6
-
-_LANGUAGE_COOKIE = re.compile(
-    rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
-)
-# As in public/urls.py, a post has one number: a list has no more pages than there are posts.
-_PLACE = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def stored(
@@ -159,7 +146,7 @@ class PageStore:
         if not PLAIN_URL.fullmatch(url) or url.startswith(PERSONAL_URLS):
             return None
         wanted = dict(headers)
-        page = self._stored(_key(url.decode(), b"", wanted)[0])
+        page = self._stored(key_of(url.decode(), b"", wanted)[0])
         if page is None:
             return None
         status, encoding = _choice(page, wanted)
@@ -177,13 +164,13 @@ class PageStore:
         return page
 
     async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
-        key, exact = _key(scope["path"], scope["query_string"], wanted)
+        key, exact = key_of(scope["path"], scope["query_string"], wanted)
         page = self._stored(key)
         if page is not None:
             return page
         self.misses += 1
         if exact:
-            scope = {**scope, "query_string": _query_of(key)}
+            scope = {**scope, "query_string": query_of(key)}
         if not exact:
             # A query of its own: nobody else waits for the same.
             return await self._fly(key, scope)
@@ -228,50 +215,6 @@ async def _not_allowed(send: ASGISendCallable) -> None:
         {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
     )
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _key(path: str, query: bytes, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
-    """The key of a request, and whether the request is no more than its key.
-
-    Other parameters, such as those that other sites add to links, lead to the same page.
-    """
-    asked, place, more = _query(query) if query else ("", "", False)
-    if place and not path.endswith(LISTS):
-        place, more = "", True
-    cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
-    language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
-    return (path, language, asked, place), not more
-
-
-def _query_of(key: Key) -> bytes:
-    said = {"lang": key[2], "before": key[3]}
-    return urlencode({name: value for name, value in said.items() if value}).encode()
-
-
-def _query(query: bytes) -> tuple[str, str, bool]:
-    """The values of `lang` and `before`, and whether there is more but a version `v`."""
-    parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    parameters.pop("v", None)
-    place = parameters.pop("before") if is_place(parameters.get("before", "")) else ""
-    asked = parameters.pop("lang", "")
-    if asked and asked not in dict(django_settings.LANGUAGES):
-        return "", place, True
-    return asked, place, bool(parameters)
-
-
-def is_place(before: str) -> bool:
-    """Whether it names a post as we write it; a view takes nothing else for one, or two addresses
-    that are one to the store would show different pages."""
-    return _PLACE.fullmatch(before) is not None
-
-
-@lru_cache(maxsize=4096)
-def _language(cookie: bytes, accepted: bytes) -> str:
-    """By Django's own rules, so that the page is the one that Django would make."""
-    request = HttpRequest()
-    request.COOKIES[django_settings.LANGUAGE_COOKIE_NAME] = cookie.decode("latin-1")
-    request.META["HTTP_ACCEPT_LANGUAGE"] = accepted.decode("latin-1")
-    return get_language_from_request(request)
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:

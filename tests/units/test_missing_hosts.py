@@ -18,7 +18,8 @@ from canale.delivery.chunk import parcel, record_results
 from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.repeat import record_retries
-from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.transports.base import AddressRefused, Outcome, Result
+from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
 from canale.delivery.transports.webpush.transport import WebPushTransport
 from canale.followers.follow import follow
@@ -67,6 +68,21 @@ def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> 
     assert [answer.status_code for answer in answers] == [422, 201]
     assert answers[0].json()["errors"] == {"push": ["endpoint: there is no such host"]}
     assert Follower.objects.count() == 1
+
+
+def test_the_event_loop_asks_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    names = Names("fcm.googleapis.com", look_up=asked.append)
+    monkeypatch.setattr(services, "NAMES", names)
+    edge = {"endpoint": "https://wns2-par02p.notify.windows.com/w", "keys": KEYS}
+    check_address("push", {**edge, "endpoint": KNOWN}, may_wait=False)
+    with pytest.raises(AddressRefused, match="looked up"):
+        check_address("push", edge, may_wait=False)
+    assert asked == []
+    check_address("push", edge)
+    # It was found a moment ago.
+    check_address("push", edge, may_wait=False)
+    assert asked == ["wns2-par02p.notify.windows.com"]
 
 
 @pytest.mark.parametrize(("endpoint", "missing"), [(INVENTED, True), (KNOWN, False)])

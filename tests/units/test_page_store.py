@@ -382,34 +382,3 @@ def test_a_marked_view_says_whose_page_it_made() -> None:
     assert headers["x-canale-channel"] == "cremona"
     assert float(headers["x-canale-until"]) == until.timestamp()
     assert "x-canale-channel" not in view(HttpRequest(), False).headers
-
-
-@pytest.mark.parametrize("more", ["", "&utm_source=x", "&v=3", "&lang=x"])
-def test_a_page_of_older_posts_is_rendered_once(more: str) -> None:
-    async def flow() -> None:
-        app = Renderer()
-        store = PageStore(app)
-        path = "/c/cremona/older"
-        for _ in range(2):
-            await ask(store, path, query="before=12")
-        assert (await ask(store, path, query=f"before=12{more}"))[2].decode() == TEXT
-        assert [scope["query_string"] for scope in app.seen] == [b"before=12"]
-        await ask(store, path, query="before=13")
-        await ask(store, path)
-        assert [scope["query_string"] for scope in app.seen[1:]] == [b"before=13", b""]
-
-    run(flow)
-
-
-@pytest.mark.parametrize("query", ["before=012", "before=-1", "before=x", "before=" + "9" * 30])
-def test_an_odd_place_in_the_list_takes_no_room(query: str) -> None:
-    async def flow() -> None:
-        app = Renderer(handle=None)
-        store = PageStore(app)
-        await ask(store, "/c/cremona/older", query=query)
-        assert app.seen[0]["query_string"] == query.encode()
-        # Elsewhere a place means nothing: the page is the one without it.
-        await ask(store, query="before=12")
-        assert len(store._pages) == 0
-
-    run(flow)

@@ -21,7 +21,8 @@ from canale.followers import invites
 from canale.followers.models import ChannelCount
 from canale.live.record import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards, readable
-from canale.public.page_store import is_place, stored
+from canale.public.page_keys import is_place
+from canale.public.page_store import stored
 from canale.public.pages import belongs_to, channel_or_404, fresh_until, page, show
 from canale.public.strings import strings
 from canale.settings import settings

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a public page depends on: its path, the reader's language, two parameters."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import parse_qsl, urlencode
+
+from django.conf import settings as django_settings
+from django.http import HttpRequest
+from django.utils.translation import get_language_from_request
+
+Key = tuple[str, str, str, str]
+"""Path, the language of the reader, the language asked for by `?lang=`, the place in the list of
+posts asked for by `?before=`."""
+
+# Where `?before=` says which page of a list is meant.
+LISTS = "/older"
+_LANGUAGE_COOKIE = re.compile(
+    rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
+)
+# As in public/urls.py, a post has one number: a list has no more pages than there are posts.
+_PLACE = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
+    """The key of a request, and whether the request is no more than its key.
+
+    Other parameters, such as those that other sites add to links, lead to the same page.
+    """
+    asked, place, more = _query(query) if query else ("", "", False)
+    if place and not path.endswith(LISTS):
+        place, more = "", True
+    cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
+    language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
+    return (path, language, asked, place), not more
+
+
+def query_of(key: Key) -> bytes:
+    said = {"lang": key[2], "before": key[3]}
+    return urlencode({name: value for name, value in said.items() if value}).encode()
+
+
+def _query(query: bytes) -> tuple[str, str, bool]:
+    """The values of `lang` and `before`, and whether there is more but a version `v`."""
+    parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    parameters.pop("v", None)
+    place = parameters.pop("before") if is_place(parameters.get("before", "")) else ""
+    asked = parameters.pop("lang", "")
+    if asked and asked not in dict(django_settings.LANGUAGES):
+        return "", place, True
+    return asked, place, bool(parameters)
+
+
+def is_place(before: str) -> bool:
+    """Whether it names a post as we write it; a view takes nothing else for one, or two addresses
+    that are one to the store would show different pages."""
+    return _PLACE.fullmatch(before) is not None
+
+
+@lru_cache(maxsize=4096)
+def _language(cookie: bytes, accepted: bytes) -> str:
+    """By Django's own rules, so that the page is the one that Django would make."""
+    request = HttpRequest()
+    request.COOKIES[django_settings.LANGUAGE_COOKIE_NAME] = cookie.decode("latin-1")
+    request.META["HTTP_ACCEPT_LANGUAGE"] = accepted.decode("latin-1")
+    return get_language_from_request(request)
