@@ -17,7 +17,7 @@ from canale.delivery.missing import judged
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.queue import BATCH_LEASE
 from canale.delivery.transports.base import Message, Outcome, Result
-from canale.followers.addresses import delete_gone, in_range, wanted_by
+from canale.followers.addresses import delete_gone, first_in_range, in_range, wanted_by
 from canale.followers.models import Address
 from canale.followers.vault import VaultError, open_sealed
 
@@ -108,14 +108,14 @@ def read_chunk(claim: Claim) -> BatchChunk:
     """The next CHUNK_ADDRESSES; the caller adds the messages, and advances the claim."""
     batch, broadcast = claim.batch, claim.batch.broadcast
     channel_id, kind = broadcast.post.channel_id, broadcast.address_kind
-    rows = in_range(channel_id, kind, claim.read_to, batch.last_address)
+    rows = first_in_range(channel_id, kind, claim.read_to, batch.last_address, CHUNK_ADDRESSES)
     wanted = ExpressionWrapper(
         wanted_by(claim.topics, urgent=broadcast.urgent), output_field=BooleanField()
     )
     read = list(
         rows.annotate(wanted=wanted).values_list(
             "pk", "sealed", "follower__language", "missing_since", "wanted"
-        )[:CHUNK_ADDRESSES]
+        )
     )
     parcels = [
         Parcel(pk, language, _opened(bytes(sealed), kind, channel_id), missing_since)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Max, Min, QuerySet
 
 from canale.channel.models import Kind, Revision
 from canale.delivery.hints import wake_workers
@@ -16,6 +18,7 @@ from canale.delivery.transports.registry import TRANSPORTS, Entry
 from canale.followers.models import Address
 
 BATCH_ADDRESSES = 2_000
+ROWS_AT_ONCE = 500
 
 # How long a push service keeps a message for a phone that is off. An alert of yesterday
 # frightens for nothing; a deadline is still worth knowing after a weekend.
@@ -26,6 +29,14 @@ TIME_TO_LIVE = {
     Kind.SERVICE: timedelta(days=1),
     Kind.ALERT: timedelta(hours=12),
 }
+
+
+class Run(NamedTuple):
+    """Addresses that follow one another: the first and last id, and how many there are."""
+
+    first: int
+    last: int
+    addresses: int
 
 
 def plan_broadcasts(
@@ -72,31 +83,41 @@ def _plan(
         expires_at=now + TIME_TO_LIVE[Kind(post.kind)],
     )
     addresses = Address.objects.filter(channel=post.channel, kind=entry.address_kind)
-    batches = [
-        Batch(
-            broadcast=broadcast,
-            urgent=urgent,
-            first_address=first,
-            last_address=last,
-            cursor=first - 1,
-        )
-        for first, last in _ranges(addresses)
-    ]
-    Batch.objects.bulk_create(batches, batch_size=500)
-    broadcast.planned = addresses.count()
+    broadcast.planned = _plan_batches(broadcast, addresses)
     broadcast.save(update_fields=["planned"])
     return broadcast
 
 
-def _ranges(addresses: QuerySet[Address]) -> Iterator[tuple[int, int]]:
-    """First and last id of each run of at most BATCH_ADDRESSES; holds no more than one run."""
+def _plan_batches(broadcast: Broadcast, addresses: QuerySet[Address]) -> int:
+    """Cover the addresses with batches; how many addresses that are."""
+    planned = 0
+    ranges = _ranges(addresses)
+    while some := list(islice(ranges, ROWS_AT_ONCE)):
+        Batch.objects.bulk_create(
+            Batch(
+                broadcast=broadcast,
+                urgent=broadcast.urgent,
+                first_address=run.first,
+                last_address=run.last,
+                cursor=run.first - 1,
+            )
+            for run in some
+        )
+        planned += sum(run.addresses for run in some)
+    return planned
+
+
+def _ranges(addresses: QuerySet[Address]) -> Iterator[Run]:
+    """Runs of at most BATCH_ADDRESSES, each found and counted by one query of the index
+    ``address_ranges``; neither the database nor we hold more than one."""
     after = 0
     while True:
-        ids = addresses.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)
-        first = ids.first()
-        if first is None:
+        next_ones = addresses.filter(pk__gt=after).order_by("pk")[:BATCH_ADDRESSES]
+        found = next_ones.aggregate(first=Min("pk"), last=Max("pk"), addresses=Count("pk"))
+        if not found["addresses"]:
             return
-        full = list(ids[BATCH_ADDRESSES - 1 : BATCH_ADDRESSES])
-        last = full[0] if full else addresses.order_by("-pk").values_list("pk", flat=True)[0]
-        yield first, last
-        after = last
+        run = Run(**found)
+        yield run
+        if run.addresses < BATCH_ADDRESSES:
+            return
+        after = run.last

@@ -21,6 +21,18 @@ def in_range(channel_id: int, kind: str, after: int, last: int) -> QuerySet[Addr
     return rows.order_by("pk")
 
 
+def first_in_range(
+    channel_id: int, kind: str, after: int, last: int, count: int
+) -> QuerySet[Address]:
+    """The first so many of `in_range`.
+
+    They are cut off inside, so that PostgreSQL knows how few they are: else it reads all topics of
+    all followers rather than ask for those of each.
+    """
+    first = in_range(channel_id, kind, after, last).values("pk")[:count]
+    return Address.objects.filter(pk__in=first).order_by("pk")
+
+
 def wanted_by(topic_ids: Collection[int], *, urgent: bool) -> Q:
     """Of addresses, those whose followers want to be told: not muted, and of one of the topics.
 
