@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From ten thousand followers to a million: what grows, and what must not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine, peers
+from bench.part import Column, Figure, Part, Row, Table
+from bench.process import SERVER_CORE, on_core
+from bench.rounds import Measured, Measurement, interleaved, progress, ratios
+from tests.postgresql_server import postgresql_server
+
+NAME = "growth"
+TITLE = "Growth: from 10,000 to 1,000,000 followers"
+
+SIZES = (10_000, 100_000, 1_000_000)
+QUICK_SIZES = SIZES[:2]
+# So many posts a round that also few followers are sent to for some seconds.
+ADDRESSES_A_ROUND = 100_000
+# A round of a million takes minutes, and its values hardly differ.
+MOST_ROUNDS = 3
+DATABASES = ("SQLite", "PostgreSQL")
+KEY = "a key for the growth, long enough for it"
+
+COLUMNS = (
+    Column("planning", "publishing, s", 3),
+    Column("plan_peak", "its peak memory, MB"),
+    Column("wall", "µs an address", 1),
+    Column("cpu", "worker's CPU, µs an address", 1),
+    Column("peak", "its peak memory, MB"),
+    Column("megabytes", "database, MB"),
+)
+
+NOTES = (
+    "The far end takes each message at once, without encryption and network: what those cost does "
+    "not depend on how many follow (part `push`). Measured is the rest: publishing with its plan, "
+    "reading addresses, opening the vault, counting. Each step is a process of its own on one "
+    "core; publishing and worker have the whole core but for PostgreSQL, which has both.",
+    f"With fewer followers more posts are sent, {ADDRESSES_A_ROUND:,} messages a round at least. "
+    f"{MOST_ROUNDS} rounds at most.",
+    "The database's size is that after the first round, with one address of 420 bytes a follower.",
+)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A database with so many followers, and nothing that runs."""
+
+    followers: int
+    environment: Mapping[str, str]
+
+    def step(self, act: str, *numbers: int) -> Measurement:
+        command = [sys.executable, "-m", "bench.growth_job", act, *map(str, numbers)]
+        done = subprocess.run(
+            on_core(SERVER_CORE, command),
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        said: Measurement = json.loads(done.stdout.splitlines()[-1])
+        return said
+
+    def seed(self) -> None:
+        progress(f"growth: {self.followers:,} followers")
+        self.step("prepare")
+        self.step("seed", self.followers)
+
+    def measure(self) -> Measurement:
+        posts = max(1, ADDRESSES_A_ROUND // self.followers)
+        planned = self.step("plan", posts)
+        delivered = self.step("deliver")
+        if delivered["sent"] != posts * self.followers:
+            raise SystemExit(f"bench: {delivered['sent']} of {posts} × {self.followers} were sent")
+        return {
+            "planning": planned["seconds"],
+            "plan_peak": planned["peak"],
+            "wall": delivered["seconds"] / delivered["sent"] * 1e6,
+            "cpu": delivered["cpu"] / delivered["sent"] * 1e6,
+            "peak": delivered["peak"],
+            **self.step("size"),
+        }
+
+
+def run(rounds: int, quick: bool) -> Part:
+    sizes = QUICK_SIZES if quick else SIZES
+    rounds = min(rounds, MOST_ROUNDS)
+    measured = {name: _grown(name, sizes, rounds) for name in DATABASES}
+    return Part(
+        NAME,
+        TITLE,
+        tables=[
+            Table(name, COLUMNS, [Row(size, values) for size, values in of_sizes.items()])
+            for name, of_sizes in measured.items()
+        ],
+        figures=[
+            figure
+            for name, of_sizes in measured.items()
+            for figure in _figures(name, list(of_sizes.values()), sizes)
+        ],
+        notes=NOTES,
+        versions={
+            **machine.debian_versions("postgresql"),
+            **machine.python_versions("pysqlite3-binary", "psycopg"),
+        },
+    )
+
+
+def _grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="canale-growth-")))
+        contenders: dict[str, Callable[[], Measurement]] = {}
+        for size in sizes:
+            address = stack.enter_context(_database(database))
+            made = Installation(
+                size,
+                {"CANALE_DATA": str(folder / str(size)), "CANALE_SECRET_KEY": KEY, **address},
+            )
+            made.seed()
+            contenders[f"{size:,} followers"] = made.measure
+        return interleaved(contenders, rounds)
+
+
+@contextmanager
+def _database(name: str) -> Iterator[dict[str, str]]:
+    if name == "SQLite":
+        yield {}
+        return
+    peers.debian("postgresql")
+    with postgresql_server() as server:
+        yield {"CANALE_DATABASE_URL": server.url}
+
+
+def _figures(
+    database: str, measured: Sequence[Mapping[str, Sequence[float]]], sizes: Sequence[int]
+) -> list[Figure]:
+    """The most against the fewest followers."""
+    few, many = measured[0], measured[-1]
+    most = f"{sizes[-1]:,}"
+    grown = f"{most} ÷ {sizes[0]:,} followers"
+    return [
+        Figure(f"{database}: publishing to {most}", many["planning"], at_most=2, unit="s"),
+        *(
+            Figure(f"{database}: {what}, {grown}", ratios(many[key], few[key]), at_most=1.1)
+            for key, what in (("wall", "time an address"), ("cpu", "CPU an address"))
+        ),
+        *(
+            Figure(
+                f"{database}: {what}, {most} more than {sizes[0]:,}",
+                [more - less for more, less in zip(many[key], few[key], strict=True)],
+                at_most=50,
+                digits=1,
+                unit="MB",
+            )
+            for key, what in (("plan_peak", "memory of planning"), ("peak", "memory of the worker"))
+        ),
+    ]

@@ -1,0 +1,193 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One step of the growth, in a process of its own whose settings are the installation's.
+
+    python -m bench.growth_job prepare
+    python -m bench.growth_job seed FOLLOWERS    until there are so many
+    python -m bench.growth_job plan POSTS        publish so many
+    python -m bench.growth_job deliver           send all that is planned
+    python -m bench.growth_job size              of the database
+
+Each prints one line of JSON: seconds, seconds of CPU, megabytes at the peak, as the step goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import django
+import uvloop
+
+HANDLE = "cremona"
+LANGUAGES = ("it", "it", "it", "en")
+ROWS_AT_ONCE = 10_000
+KEYS = {
+    "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcx"
+    "aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+    "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+}
+ENDPOINT = "https://updates.push.services.mozilla.com/wpush/v2/"
+FOLLOWER = ("id", "channel_id", "token_hash", "language", "muted", "by_invite", "followed_on")
+ADDRESS = ("id", "channel_id", "follower_id", "kind", "sealed", "fingerprint")
+
+Said = Mapping[str, float]
+
+
+def prepare() -> Said:
+    from django.core.management import call_command
+
+    from canale.channel.channels import create_channel
+
+    call_command("migrate", verbosity=0)
+    create_channel(HANDLE, "Città di Cremona")
+    return {}
+
+
+def seed(followers: int) -> Said:
+    """Rows as `follow` writes them, one address each, in the database's own bulk way."""
+    from django.db import connection, transaction
+
+    from canale.channel.channels import default_channel
+    from canale.followers.models import Follower
+
+    channel = default_channel()
+    assert channel is not None
+    there = Follower.objects.count()
+    for first in range(there + 1, followers + 1, ROWS_AT_ONCE):
+        ids = range(first, min(first + ROWS_AT_ONCE, followers + 1))
+        with transaction.atomic():
+            _insert("followers_follower", FOLLOWER, _followers(channel.pk, ids))
+            _insert("followers_address", ADDRESS, _addresses(channel.pk, ids))
+    if connection.vendor == "postgresql":
+        # As it does by itself before long.
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+    return {}
+
+
+def _followers(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
+    from django.utils import timezone
+
+    today = timezone.localdate().isoformat()
+    for number in ids:
+        language = LANGUAGES[number % len(LANGUAGES)]
+        yield number, channel, os.urandom(32), language, False, False, today
+
+
+def _addresses(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
+    from canale.followers.vault import fingerprint, seal
+
+    for number in ids:
+        endpoint = f"{ENDPOINT}{number:0180}"
+        sealed = seal({"endpoint": endpoint, "keys": KEYS}, "push", channel)
+        yield number, channel, number, "push", sealed, fingerprint(endpoint)
+
+
+def _insert(table: str, columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> None:
+    from django.db import connection
+
+    names = ", ".join(columns)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join(["%s"] * len(columns))
+            statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+            cursor.executemany(statement, list(rows))
+
+
+def plan(posts: int) -> Said:
+    """The whole act of publishing, of which planning is what grows."""
+    from canale.channel.channels import default_channel
+    from canale.publishing.drafts import save_draft
+    from canale.publishing.publish import publish
+    from canale.publishing.wording import Wording
+
+    channel = default_channel()
+    assert channel is not None
+    took = 0.0
+    used = time.process_time()
+    for number in range(posts):
+        wording = Wording(kind="news", headline=f"Avviso {number}", text="Via Dante è chiusa.")
+        draft = save_draft(channel, wording, by="bench")
+        started = time.perf_counter()
+        publish(draft, by="bench")
+        took += time.perf_counter() - started
+    used = time.process_time() - used
+    return {"seconds": took / posts, "cpu": used / posts, "peak": _peak()}
+
+
+def deliver() -> Said:
+    """Everything but encryption and network: the far end takes each message at once."""
+    from canale.delivery.deliver import Deliverer
+    from canale.delivery.models import Broadcast
+    from canale.delivery.transports.base import Message, Outcome, Result
+    from canale.delivery.transports.webpush.transport import WebPushTransport
+
+    accepted = Result(Outcome.ACCEPTED, 201, "accepted")
+
+    async def answer(_: WebPushTransport, message: Message, address: Mapping[str, Any]) -> Result:
+        return accepted
+
+    WebPushTransport.send = answer  # type: ignore[method-assign]
+
+    async def all_of_it() -> None:
+        deliverer = Deliverer()
+        running = asyncio.create_task(deliverer.run())
+        while await deliverer.take():
+            pass
+        await deliverer.finish()
+        running.cancel()
+
+    before = _accepted(Broadcast)
+    started, used = time.perf_counter(), time.process_time()
+    uvloop.run(all_of_it())
+    took, used = time.perf_counter() - started, time.process_time() - used
+    sent = _accepted(Broadcast) - before
+    return {"seconds": took, "cpu": used, "peak": _peak(), "sent": sent}
+
+
+def _accepted(broadcasts: Any) -> int:
+    from django.db.models import Sum
+
+    total: int | None = broadcasts.objects.aggregate(total=Sum("accepted"))["total"]
+    return total or 0
+
+
+def size() -> Said:
+    from django.conf import settings
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_database_size(current_database())")
+            return {"megabytes": cursor.fetchone()[0] / 2**20}
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return {"megabytes": Path(settings.DATABASES["default"]["NAME"]).stat().st_size / 2**20}
+
+
+def _peak() -> float:
+    """Megabytes of this program; ru_maxrss would begin with that of the program that started it."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+ACTS: Mapping[str, Callable[..., Said]] = {
+    act.__name__: act for act in (prepare, seed, plan, deliver, size)
+}
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    django.setup()
+    print(json.dumps(ACTS[sys.argv[1]](*map(int, sys.argv[2:]))))
