@@ -7,6 +7,17 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+# A network that swallows packets is noticed within so long, as libpq's options say it (seconds, but
+# milliseconds for what was sent and not acknowledged): a worker that waits longer has lost its
+# batch to another anyhow. They mean nothing for a socket of this machine.
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+
 
 def parse_database_url(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings of one database. Raises ValueError."""
@@ -24,7 +35,7 @@ def parse_database_url(url: str) -> dict[str, Any]:
             "PORT": str(parts.port or asked.pop("port", "")),
             "CONN_MAX_AGE": None,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": asked,
+            "OPTIONS": {**PATIENCE, **asked},
         }
     raise ValueError("not a database URL")
 

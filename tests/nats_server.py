@@ -33,10 +33,11 @@ needs_nats = pytest.mark.skipif(
 class NatsServer:
     """`with NatsServer(folder) as nats: … nats.url`. More of its configuration by `settings`."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+    def __init__(self, folder: Path, settings: str = "", host: str = "127.0.0.1") -> None:
+        self.host = host
+        with socket.create_server((host, 0)) as listener:
             self.port: int = listener.getsockname()[1]
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.url = f"nats://{host}:{self.port}"
         self.folder = folder
         self._log = folder / f"nats-{self.port}.log"
         self._configuration = folder / f"nats-{self.port}.conf"
@@ -44,7 +45,7 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        address = ["-a", "127.0.0.1", "-p", str(self.port)]
+        address = ["-a", self.host, "-p", str(self.port)]
         files = ["-c", str(self._configuration), "-l", str(self._log)]
         self._process = subprocess.Popen([PROGRAM, *address, *files], stderr=subprocess.DEVNULL)
         wait_until(self._answers)
@@ -53,10 +54,15 @@ class NatsServer:
         assert self._process is not None
         assert self._process.poll() is None, f"nats-server ended:\n{self.log()}"
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            socket.create_connection((self.host, self.port), 1).close()
         except OSError:
             return False
         return True
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         self._end(signal.SIGKILL)

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.network import Network
 from tests.structure.repository import ROOT
 
 
@@ -24,9 +26,14 @@ def programs() -> Path | None:
 class PostgresqlServer:
     """Reached through a socket in its folder; its user, canale, has one database, canale."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, network: Network | None = None) -> None:
         self.folder = folder
+        self._network = network
         self.url = f"postgresql://canale@/canale?host={folder}"
+        if network is not None:
+            with socket.create_server((network.address, 0)) as listener:
+                self._port: int = listener.getsockname()[1]
+            self.url = f"postgresql://canale@{network.address}:{self._port}/canale"
         # PostgreSQL refuses to run as root.
         self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
 
@@ -34,10 +41,23 @@ class PostgresqlServer:
         self._run("initdb", "-D", "data", "-U", "canale", "-A", "trust", "-E", "UTF8", "--no-sync")
         with (self.folder / "data/postgresql.conf").open("a") as file:
             file.write(f"include '{self.folder}/canale.conf'\n")
-            file.write("listen_addresses = ''\nfsync = off\nshared_buffers = 64MB\n")
+            file.write(f"{self._listen()}\nfsync = off\nshared_buffers = 64MB\n")
             file.write(f"unix_socket_directories = '{self.folder}'\n")
+        if self._network is not None:
+            with (self.folder / "data/pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._network.mask} trust\n")
         self.start()
-        self._run("createdb", "--host", str(self.folder), "--username", "canale", "canale")
+        port = [] if self._network is None else ["--port", str(self._port)]
+        self._run("createdb", "--host", str(self.folder), *port, "--username", "canale", "canale")
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "data/postmaster.pid").read_text().split()[0])
+
+    def _listen(self) -> str:
+        if self._network is None:
+            return "listen_addresses = ''"
+        return f"listen_addresses = '{self._network.address}'\nport = {self._port}"
 
     def start(self) -> None:
         self._run("pg_ctl", "-D", "data", "-w", "-s", "-l", "log", "start")
@@ -57,14 +77,15 @@ class PostgresqlServer:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[PostgresqlServer]:
+def postgresql_server(network: Network | None = None) -> Iterator[PostgresqlServer]:
+    """Reached through a socket of this machine, or by a network's other machines too."""
     # A socket's path is short, and pytest's folders are closed to the user postgres.
     folder = Path(tempfile.mkdtemp(prefix="canale-pg-"))
     shutil.copy(ROOT / "deploy/postgresql.conf", folder / "canale.conf")
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     (folder / "canale.conf").chmod(0o644)
-    server = PostgresqlServer(folder)
+    server = PostgresqlServer(folder, network)
     try:
         server.make()
         yield server
