@@ -14,7 +14,7 @@ from bench.part import Part
 from bench.rounds import progress
 
 # In the order of docs/benchmarks.md. See bench/__init__.py for what a part is.
-PARTS = ("live", "push", "publish", "page", "react", "follow", "growth")
+PARTS = ("live", "push", "publish", "page", "react", "follow", "growth", "cluster", "scale")
 ROUNDS = 5
 # Quick: to see that all works; its numbers mean little and are printed only.
 QUICK_ROUNDS = 2

@@ -111,7 +111,7 @@ def run(rounds: int, quick: bool) -> Part:
         notes=NOTES,
         versions={
             **machine.debian_versions("postgresql"),
-            **machine.python_versions("pysqlite3-binary", "psycopg"),
+            **machine.python_versions("pysqlite3", "psycopg"),
         },
     )
 

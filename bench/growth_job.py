@@ -4,8 +4,11 @@
 
     python -m bench.growth_job prepare
     python -m bench.growth_job seed FOLLOWERS    until there are so many
+    python -m bench.growth_job fill FOLLOWERS    as many more, whose addresses nobody can open
     python -m bench.growth_job plan POSTS        publish so many
     python -m bench.growth_job deliver           send all that is planned
+    python -m bench.growth_job deliver MESSAGES  or some of it
+    python -m bench.growth_job abandon           nothing more of it
     python -m bench.growth_job size              of the database
 
 Each prints one line of JSON: seconds, seconds of CPU, megabytes at the peak, as the step goes.
@@ -39,6 +42,7 @@ FOLLOWER = ("id", "channel_id", "token_hash", "language", "muted", "by_invite", 
 ADDRESS = ("id", "channel_id", "follower_id", "kind", "sealed", "fingerprint")
 
 Said = Mapping[str, float]
+Values = tuple[int | str | bytes, ...]
 
 
 def prepare() -> Said:
@@ -73,7 +77,7 @@ def seed(followers: int) -> Said:
     return {}
 
 
-def _followers(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
+def _followers(channel: int, ids: range) -> Iterator[Values]:
     from django.utils import timezone
 
     today = timezone.localdate().isoformat()
@@ -82,7 +86,7 @@ def _followers(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
         yield number, channel, os.urandom(32), language, False, False, today
 
 
-def _addresses(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
+def _addresses(channel: int, ids: range) -> Iterator[Values]:
     from canale.followers.vault import fingerprint, seal
 
     for number in ids:
@@ -91,7 +95,7 @@ def _addresses(channel: int, ids: range) -> Iterator[tuple[object, ...]]:
         yield number, channel, number, "push", sealed, fingerprint(endpoint)
 
 
-def _insert(table: str, columns: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> None:
+def _insert(table: str, columns: tuple[str, ...], rows: Iterator[Values]) -> None:
     from django.db import connection
 
     names = ", ".join(columns)
@@ -104,6 +108,32 @@ def _insert(table: str, columns: tuple[str, ...], rows: Iterator[tuple[object, .
             marks = ", ".join(["%s"] * len(columns))
             statement = f"INSERT INTO {table} ({names}) VALUES ({marks})"
             cursor.executemany(statement, list(rows))
+
+
+def fill(followers: int) -> Said:
+    """PostgreSQL only: rows as long as real ones, made in the database, with numbers for hashes."""
+    from django.db import connection
+
+    from canale.followers.models import Follower
+
+    there = Follower.objects.count()
+    digest = "decode(lpad(to_hex(n), 64, '0'), 'hex')"
+    numbers = f"generate_series({there + 1}, {followers}) n"
+    with connection.cursor() as cursor:
+        # Whom an address belongs to need not be looked up.
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(
+            f"INSERT INTO followers_follower ({', '.join(FOLLOWER)})"
+            f" SELECT n, channel_id, {digest}, 'it', false, false, followed_on"
+            f" FROM followers_follower f, {numbers} WHERE f.id = 1"
+        )
+        cursor.execute(
+            f"INSERT INTO followers_address ({', '.join(ADDRESS)})"
+            f" SELECT n, channel_id, n, kind, sealed, {digest}"
+            f" FROM followers_address a, {numbers} WHERE a.id = 1"
+        )
+        cursor.execute("VACUUM ANALYZE")
+    return {}
 
 
 def plan(posts: int) -> Said:
@@ -127,7 +157,7 @@ def plan(posts: int) -> Said:
     return {"seconds": took / posts, "cpu": used / posts, "peak": _peak()}
 
 
-def deliver() -> Said:
+def deliver(messages: int = sys.maxsize) -> Said:
     """Everything but encryption and network: the far end takes each message at once."""
     from canale.delivery.deliver import Deliverer
     from canale.delivery.models import Broadcast
@@ -135,16 +165,19 @@ def deliver() -> Said:
     from canale.delivery.transports.webpush.transport import WebPushTransport
 
     accepted = Result(Outcome.ACCEPTED, 201, "accepted")
+    answered = 0
 
     async def answer(_: WebPushTransport, message: Message, address: Mapping[str, Any]) -> Result:
+        nonlocal answered
+        answered += 1
         return accepted
 
-    WebPushTransport.send = answer  # type: ignore[method-assign]
+    WebPushTransport.send = answer  # type: ignore[assignment, method-assign]
 
     async def all_of_it() -> None:
         deliverer = Deliverer()
         running = asyncio.create_task(deliverer.run())
-        while await deliverer.take():
+        while answered < messages and await deliverer.take():
             pass
         await deliverer.finish()
         running.cancel()
@@ -162,6 +195,14 @@ def _accepted(broadcasts: Any) -> int:
 
     total: int | None = broadcasts.objects.aggregate(total=Sum("accepted"))["total"]
     return total or 0
+
+
+def abandon() -> Said:
+    """Nothing more of what is planned is sent."""
+    from canale.delivery.models import Batch
+
+    Batch.objects.exclude(state=Batch.State.DONE).update(state=Batch.State.DONE)
+    return {}
 
 
 def size() -> Said:
@@ -184,7 +225,7 @@ def _peak() -> float:
 
 
 ACTS: Mapping[str, Callable[..., Said]] = {
-    act.__name__: act for act in (prepare, seed, plan, deliver, size)
+    act.__name__: act for act in (prepare, seed, fill, plan, deliver, abandon, size)
 }
 
 if __name__ == "__main__":

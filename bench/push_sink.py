@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ PACKAGES = ("libnghttp2-dev", "libssl-dev", "nghttp2-client")
 class Sink:
     """A running sink. `certificate` vouches for itself: senders are told to trust it."""
 
-    def __init__(self, port: int, pid: int, certificate: Path) -> None:
-        self.origin = f"https://localhost:{port}"
+    def __init__(self, host: str, port: int, pid: int, certificate: Path) -> None:
+        self.origin = f"https://{host}:{port}"
         self.pid = pid
         self.certificate = certificate
         trust = ssl.create_default_context(cafile=str(certificate))
@@ -66,16 +67,17 @@ class Sink:
 
 
 @contextmanager
-def sink(folder: Path) -> Iterator[Sink]:
+def sink(folder: Path, address: str = "127.0.0.1") -> Iterator[Sink]:
     """On the core that no sender has."""
     peers.debian(*PACKAGES)
-    certificate, key = _certified(folder)
+    host = "localhost" if address == "127.0.0.1" else address
+    certificate, key = _certified(folder, host)
     program = native.built("push_sink", *LIBRARIES)
-    command = on_core(CLIENT_CORE, [program, certificate, key])
+    command = on_core(CLIENT_CORE, [program, certificate, key, address])
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        running = Sink(int(process.stdout.readline()), process.pid, certificate)
+        running = Sink(host, int(process.stdout.readline()), process.pid, certificate)
         yield running
         running.close()
     finally:
@@ -84,9 +86,12 @@ def sink(folder: Path) -> Iterator[Sink]:
             process.stdout.close()
 
 
-def _certified(folder: Path) -> tuple[Path, Path]:
+def _certified(folder: Path, host: str) -> tuple[Path, Path]:
     secret = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), datetime.now(UTC)
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]), datetime.now(UTC)
+    known: x509.GeneralName = x509.DNSName(host)
+    if host != "localhost":
+        known = x509.IPAddress(IPv4Address(host))
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -95,7 +100,7 @@ def _certified(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([known]), critical=False)
         .sign(secret, SHA256())
     )
     certificate, key = folder / "sink.pem", folder / "sink-key.pem"

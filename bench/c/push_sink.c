@@ -4,7 +4,7 @@
 // A push service that takes everything at once: TLS, HTTP/2 or HTTP/1.1 as the sender likes, one
 // thread. It answers 201 to every POST and keeps counts; nothing is decrypted, stored or checked.
 //
-//     push_sink CERTIFICATE.pem KEY.pem      prints its port
+//     push_sink CERTIFICATE.pem KEY.pem [ADDRESS]      prints its port; listens at 127.0.0.1
 //
 // GET /counts (HTTP/1.1)  {"requests","bytes","connections","first","last"}, seconds of the
 //                         monotonic clock at the first and the last answer since the last /reset
@@ -12,6 +12,7 @@
 // GET /last               the body of the last POST
 #define _GNU_SOURCE
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -269,8 +270,9 @@ static int choose(SSL *tls, const unsigned char **out, unsigned char *length, co
   return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-static int listen_anywhere(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static int listen_at(const char *where) {
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  if (inet_pton(AF_INET, where, &address.sin_addr) != 1) die(where);
   socklen_t size = sizeof address;
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, BACKLOG) < 0) die("listen");
@@ -290,8 +292,8 @@ static void set_up_tls(const char *certificate, const char *key) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) {
-    fprintf(stderr, "usage: push_sink CERTIFICATE.pem KEY.pem\n");
+  if (argc != 3 && argc != 4) {
+    fprintf(stderr, "usage: push_sink CERTIFICATE.pem KEY.pem [ADDRESS]\n");
     return 2;
   }
   signal(SIGPIPE, SIG_IGN);
@@ -300,7 +302,7 @@ int main(int argc, char **argv) {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   loop = epoll_create1(EPOLL_CLOEXEC);
-  int listener = listen_anywhere();
+  int listener = listen_at(argc == 4 ? argv[3] : "127.0.0.1");
   struct epoll_event wanted = {.events = EPOLLIN, .data.ptr = NULL}, happened[EVENTS];
   epoll_ctl(loop, EPOLL_CTL_ADD, listener, &wanted);
   for (;;) {
