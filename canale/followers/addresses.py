@@ -26,8 +26,8 @@ def first_in_range(
 ) -> QuerySet[Address]:
     """The first so many of `in_range`.
 
-    They are cut off inside, so that PostgreSQL knows how few they are: else it reads all topics of
-    all followers rather than ask for those of each.
+    They are cut off inside, so that PostgreSQL knows how few they are: else it reads some hundred
+    thousand topics of all followers rather than ask for those of each.
     """
     first = in_range(channel_id, kind, after, last).values("pk")[:count]
     return Address.objects.filter(pk__in=first).order_by("pk")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.database_url import parse_database_url
+from canale.database_url import PATIENCE, parse_database_url
 from canale.settings import (
     Settings,
     SettingsError,
@@ -244,9 +244,11 @@ def test_database_urls() -> None:
     assert [remote[k] for k in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "canale", "u", "p@ss", "db", "5433",
     ]  # fmt: skip
-    assert remote["OPTIONS"] == {"sslmode": "require"}
+    assert remote["OPTIONS"] == {**PATIENCE, "sslmode": "require"}
     socket = parse_database_url("postgresql://u@/canale?host=/run/postgresql")
-    assert (socket["HOST"], socket["OPTIONS"]) == ("/run/postgresql", {})
+    assert (socket["HOST"], socket["OPTIONS"]) == ("/run/postgresql", PATIENCE)
+    patient = parse_database_url("postgresql://u@db/canale?connect_timeout=60")
+    assert patient["OPTIONS"] == {**PATIENCE, "connect_timeout": "60"}
 
 
 def test_django_gets_the_database(read: Read) -> None:
