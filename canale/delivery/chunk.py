@@ -17,14 +17,10 @@ from canale.delivery.missing import judged
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.queue import BATCH_LEASE
 from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.addresses import delete_gone, first_in_range, in_range, wanted_by
 from canale.followers.models import Address
 from canale.followers.vault import VaultError, open_sealed
-
-# Read at once: half a window, so that the next are read while these are sent.
-CHUNK_ADDRESSES = 250
-# Read and not yet recorded, in one worker: what is sent twice, at most, when it is killed.
-WINDOW_ADDRESSES = 500
 
 Results = Sequence[tuple["Parcel", Result]]
 

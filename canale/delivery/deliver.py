@@ -23,8 +23,6 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from canale.delivery.chunk import (
-    CHUNK_ADDRESSES,
-    WINDOW_ADDRESSES,
     BatchChunk,
     Claim,
     ClaimLost,
@@ -40,6 +38,7 @@ from canale.delivery.repeat import RetryChunk, record_late, record_retries, reco
 from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
+from canale.delivery.window import CHUNK_ADDRESSES, WINDOW_ADDRESSES
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canale.delivery.chunk import WINDOW_ADDRESSES
+from canale.delivery.window import WINDOW_ADDRESSES
 from tests.nats_server import NatsServer
 from tests.site import Site, new_site, wait_until
 from tests.standins.push_service import PushService
@@ -112,22 +112,33 @@ class Broadcast:
 
 @contextmanager
 def new_city(
-    folder: Path, engine: str, *, followers: int = FOLLOWERS, **environment: str
+    folder: Path,
+    engine: str,
+    *,
+    followers: int = FOLLOWERS,
+    host: str = "127.0.0.1",
+    **environment: str,
 ) -> Iterator[City]:
-    """With the engine, a push service and so many followers of its own."""
-    with PushService() as push, _broker(folder, engine) as broker:
-        given = {"CANALE_SECRET_KEY": KEY, "CANALE_PUSH_ORIGINS": push.origin}
+    """With the engine, a push service and so many followers of its own; `host`: where these two
+    listen."""
+    with PushService(host=host) as push, _broker(folder, engine, host) as broker:
+        given = {
+            "CANALE_SECRET_KEY": KEY,
+            "CANALE_PUSH_ORIGINS": push.origin,
+            "CANALE_WORKERS": str(WORKERS),
+            **environment,
+        }
         if broker is not None:
             given["CANALE_NATS_URL"] = broker.url
-        with new_site(folder, CANALE_WORKERS=str(WORKERS), **given, **environment) as site:
+        with new_site(folder, **given) as site:  # type: ignore[arg-type]
             site.inside("follow", push.subscribe(followers))
             yield City(site, push, broker, followers)
 
 
 @contextmanager
-def _broker(folder: Path, engine: str) -> Iterator[NatsServer | None]:
+def _broker(folder: Path, engine: str, host: str) -> Iterator[NatsServer | None]:
     if engine == "local":
         yield None
         return
-    with NatsServer(folder, f'jetstream {{ store_dir: "{folder}/jetstream" }}') as server:
+    with NatsServer(folder, f'jetstream {{ store_dir: "{folder}/jetstream" }}', host) as server:
         yield server

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.delivery.chunk import WINDOW_ADDRESSES
+from canale.delivery.window import WINDOW_ADDRESSES
 from tests.site import Site, new_site, wait_until
 from tests.standins.push_service import PushService
 

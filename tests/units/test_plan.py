@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.chunk import CHUNK_ADDRESSES, claimed, read_chunk
+from canale.delivery.chunk import claimed, read_chunk
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.queue import claim_next
+from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
 from canale.followers.vault import seal
 from canale.publishing.drafts import save_draft
