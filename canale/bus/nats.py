@@ -35,6 +35,7 @@ LARGEST = 8_192
 SEND_SECONDS = 5.0
 # So long a process that ends waits for its hints to be on their way.
 END_SECONDS = 2.0
+MEANWHILE = "who waits for hints looks into the database every second"
 
 
 class NatsBus:
@@ -112,7 +113,7 @@ class Talk(threading.Thread):
         self._listeners: set[NatsSubscription] = set()
         self._hearing: Client | None = None
         self._stirred = asyncio.Event()
-        self.line = Line(urls, f"canale {os.getpid()}", self._opened)
+        self.line = Line(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
 
     def run(self) -> None:
         with suppress(asyncio.CancelledError):

@@ -119,11 +119,13 @@ class StrictClient(Client):
 class Line:
     """Keeps one connection to one of the servers. All of it runs on one event loop."""
 
-    def __init__(self, urls: Sequence[str], name: str, opened: Opened) -> None:
+    def __init__(self, urls: Sequence[str], name: str, opened: Opened, *, meanwhile: str) -> None:
         """`opened(client)` is awaited on each new connection before it counts as open.
 
-        Subscriptions end with their connection: make them there.
+        Subscriptions end with their connection: make them there. ``meanwhile`` is said in the log:
+        what happens as long as there is none.
         """
+        self._meanwhile = meanwhile
         self._servers = [server_of(url) for url in urls]
         self._name = name
         self._opened = opened
@@ -202,11 +204,7 @@ class Line:
         if self._failures >= len(self._servers):
             self.settled.set()
         if not self._lost:
-            logger.warning(
-                "NATS does not answer (%s). Who waits for hints looks into the database every "
-                "second; trying again until it answers",
-                self.trouble,
-            )
+            logger.warning("NATS does not answer (%s); meanwhile %s", self.trouble, self._meanwhile)
             self._lost = True
 
 

@@ -42,10 +42,14 @@ def _announced(post_id: int, now: datetime) -> bool:
 
 @transaction.atomic
 def _announce(post_id: int, now: datetime) -> bool:
-    if _told_lately(post_id, now) or not Unannounced.objects.filter(post_id=post_id).delete()[0]:
+    if _told_lately(post_id, now):
         return False
-    post = Post.objects.select_related("channel").get(pk=post_id)
-    if not post.is_visible(now):
+    # First, as whoever withdraws a post or reacts to it does: or each waits for the other.
+    posts = Post.objects.select_related("channel").select_for_update(of=("self",))
+    post = posts.filter(pk=post_id).first()
+    if not Unannounced.objects.filter(post_id=post_id).delete()[0]:
+        return False
+    if post is None or not post.is_visible(now):
         return False
     record_reactions(post, counts([post_id])[post_id])
     return True

@@ -116,9 +116,15 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
         assert len(headlines) == len(set(headlines)) == 7, "nothing is missing, nothing came twice"
     assert "hints go through NATS" in check(one).stdout
     for node in nodes:
-        # One line for the web process and one for each worker.
-        assert node.log().count("NATS does not answer") == 1 + len(node.workers())
-        assert node.log().count("NATS answers again") == 1 + len(node.workers())
+        # One line for the web process and one for each worker, and each for hints and for batches.
+        processes = 1 + len(node.workers())
+        assert node.log().count("who waits for hints looks into the database") == processes
+        assert node.log().count("NATS does not answer") == 2 * processes
+        wait_until(
+            lambda node=node, all_of_them=2 * processes: (  # type: ignore[misc]
+                node.log().count("NATS answers again") == all_of_them
+            )
+        )
 
 
 def check(node: Site) -> subprocess.CompletedProcess[str]:

@@ -10,12 +10,13 @@ def seal_what_there_is(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """Whoever brings the database to this version vouches for the log so far."""
     from canale.accounts.audit import seal
 
-    newest = apps.get_model("accounts", "AuditEntry").objects.order_by("-id").first()
+    # `migrate-database` migrates another database than the default one.
+    entries = apps.get_model("accounts", "AuditEntry").objects.using(editor.connection.alias)
+    heads = apps.get_model("accounts", "AuditHead").objects.using(editor.connection.alias)
+    newest = entries.order_by("-id").first()
     if newest is not None:
-        entries = apps.get_model("accounts", "AuditEntry").objects.count()
-        apps.get_model("accounts", "AuditHead").objects.create(
-            pk=1, entries=entries, hash=newest.hash, seal=seal(entries, newest.hash)
-        )
+        count = entries.count()
+        heads.create(pk=1, entries=count, hash=newest.hash, seal=seal(count, newest.hash))
 
 
 class Migration(migrations.Migration):

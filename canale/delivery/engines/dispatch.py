@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 # Batches under way to the server at once.
 TOGETHER = 100
+MEANWHILE = "no batch is handed out: workers look for them"
 
 
 class Dispatcher:
@@ -29,7 +30,7 @@ class Dispatcher:
 
     def __init__(self, urls: Sequence[str], installation: str) -> None:
         self._stream = BatchStream(installation)
-        self._line = Line(urls, "canale dispatcher", self._opened)
+        self._line = Line(urls, "canale dispatcher", self._opened, meanwhile=MEANWHILE)
         self._context: JetStreamContext | None = None
         self._hinted = asyncio.Event()
         self._handed_out = 0

@@ -38,6 +38,7 @@ AWAY_SECONDS = 3.0
 # A batch that somebody else seems to have is offered again so much later.
 TAKEN_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+MEANWHILE = "this worker takes batches from the table"
 
 Answer = Callable[[Msg], Coroutine[object, object, None]]
 
@@ -47,7 +48,7 @@ class JetStreamBatches:
 
     def __init__(self, urls: Sequence[str], installation: str, worker: str) -> None:
         self._stream = BatchStream(installation)
-        self._line = Line(urls, f"canale worker {worker}", self._opened)
+        self._line = Line(urls, f"canale worker {worker}", self._opened, meanwhile=MEANWHILE)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: Callable[[], None] = lambda: None
         self._connected_at = time.monotonic()

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Counts are announced while a post is withdrawn: neither waits for the other in a circle."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Post
+from canale.live.announce import announce_reactions
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from canale.reactions.models import Unannounced
+from tests.site import wait_until
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.postgres,
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+]
+
+
+def test_whoever_announces_holds_the_post_before_its_note() -> None:
+    channel = create_channel("cremona", "Cremona")
+    draft = save_draft(channel, Wording(kind="news", headline="Ora", text=""), by="test")
+    post = publish(draft, by="test")
+    Unannounced.objects.create(post=post)
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            Post.objects.select_for_update().get(pk=post.pk)
+            announcing = thread.submit(lambda: announce_reactions(timezone.now()))
+            wait_until(_somebody_waits, seconds=30)
+            # A withdrawal deletes the note next: had they taken it already, it would wait for them.
+            assert list(Unannounced.objects.select_for_update(nowait=True))
+        assert announcing.result(30) == 1
+        thread.submit(lambda: connection.close()).result()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
