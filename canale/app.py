@@ -27,15 +27,21 @@ from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
 from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
+from canale.delivery.figures import QueueCollector
 from canale.delivery.hints import SUBJECT as WORK
 from canale.live.follow import StreamFollower, backlog
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
+from canale.metrics.page import PATH as METRICS
+from canale.metrics.page import MetricsPage
+from canale.metrics.pulse import pulse
+from canale.metrics.version import VersionCollector
 from canale.net.open_files import raise_open_files
 from canale.net.whole_bodies import WholeBodies
 from canale.processes import KeptProcesses, canale, when_stdin_ends
+from canale.public.figures import WebFigures
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
@@ -72,10 +78,13 @@ READY_SECONDS = 5.0
 class Site:
     """The ASGI app: health, then the page store with Django behind it."""
 
-    def __init__(self, pages: PageStore, pool: WorkerPool | None, bus: Bus) -> None:
+    def __init__(
+        self, pages: PageStore, pool: WorkerPool | None, bus: Bus, metrics: MetricsPage
+    ) -> None:
         self._pages = pages
         self._pool = pool
         self._bus = bus
+        self._metrics = metrics
         self._database = ThreadPoolExecutor(1, "readiness")
 
     async def __call__(
@@ -87,6 +96,8 @@ class Site:
             await _say(send, HTTPStatus.OK, {"status": "ok"})
         elif scope["path"] == "/readyz":
             await self._ready(send)
+        elif scope["path"] == METRICS:
+            await self._metrics(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 
@@ -197,9 +208,11 @@ async def _serve_web(
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known)))
     bus = bus_for(settings)
-    server = _server(live_protocol(hub, pages.at_once), Site(pages, workers, bus))
+    metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()])
+    site = Site(pages, workers, bus, metrics)
+    server = _server(live_protocol(hub, pages.at_once), site)
     _stop_when_told(server, stopping, with_stdin=workers is None)
-    async with _stream(hub, pages, bus):
+    async with _figures(WebFigures(hub, pages)), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
 
 
@@ -263,6 +276,15 @@ def _stop_when_told(server: Server, stopping: Callable[[], None], *, with_stdin:
         loop.add_signal_handler(number, stop)
     if with_stdin:
         when_stdin_ends(stop)
+
+
+@asynccontextmanager
+async def _figures(figures: WebFigures) -> AsyncIterator[None]:
+    task = asyncio.create_task(pulse("web", figures.hand_over))
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @asynccontextmanager

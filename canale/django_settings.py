@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
 ]
 MIDDLEWARE = [
+    "canale.metrics.requests.DatabaseTimes",
     "canale.public.security.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "canale.newsroom.middleware.StaffSession",
@@ -147,8 +148,11 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "canale.logs.TextLines"},
+        "json": {"()": "canale.logs.JsonLines"},
+    },
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": settings.log}},
     "root": {"handlers": ["out"], "level": "INFO"},
     "loggers": {
         # Django logs the path of every 4xx; under attack that is noise, and a path may

@@ -10,18 +10,25 @@ the table in ``docs/settings.md`` (``bin/docs-settings``).
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from canale.database_url import parse_database_url
 from canale.secret_key import kept_or_made, read_key
+from canale.setting_values import (
+    Network,
+    contact,
+    link,
+    nats_servers,
+    networks,
+    origin,
+    origins,
+)
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32
@@ -85,26 +92,8 @@ def _switch(text: str) -> bool:
     return {"on": True, "off": False}[text]
 
 
-def _origin(text: str) -> str:
-    """Scheme, host and port (RFC 6454, section 6.2) of a web address; anything more is refused."""
-    parts = urlsplit(text.rstrip("/"))
-    beyond = parts.path or parts.query or parts.fragment or parts.username or parts.password
-    if parts.scheme not in {"http", "https"} or not parts.hostname or beyond:
-        raise ValueError
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (
-        f":{parts.port}" if parts.port not in {None, usual} else ""
-    )
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    return tuple(_origin(part.strip()) for part in text.split(",") if part.strip())
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    parts = filter(None, map(str.strip, text.split(",")))
-    return tuple(str(ipaddress.ip_network(part)) for part in parts)
+def _network_names(text: str) -> tuple[str, ...]:
+    return tuple(map(str, networks(text)))
 
 
 def _database(text: str) -> str:
@@ -112,29 +101,12 @@ def _database(text: str) -> str:
     return text
 
 
-def _nats_servers(text: str) -> tuple[str, ...]:
-    servers = tuple(part.strip() for part in text.split(",") if part.strip())
-    for server in servers:
-        parts = urlsplit(server)
-        beyond = parts.path.strip("/") or parts.query or parts.fragment
-        if parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.port == 0 or beyond:
-            raise ValueError
-    return servers
+def _port_or_none(text: str) -> int | None:
+    return _whole(1, 65535)(text)
 
 
-def _contact(text: str) -> str:
-    parts = urlsplit(text)
-    address = parts.scheme == "mailto" and "@" in parts.path
-    if not address and not (parts.scheme == "https" and parts.hostname):
-        raise ValueError
-    return text
-
-
-def _link(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError
-    return text
+def _log_form(text: str) -> str:
+    return {"text": "text", "json": "json"}[text]
 
 
 def _zone(text: str) -> str:
@@ -206,7 +178,7 @@ class Settings:
         default_text="`8000`",
     )
     base_url: str = option(
-        _origin,
+        origin,
         lambda known: f"http://localhost:{known['port']}",
         doc="Address that citizens see. Links, QR codes and notifications are made from it; "
         "phones accept notifications from `https` only (and from `localhost`).",
@@ -214,7 +186,7 @@ class Settings:
         default_text="`http://localhost:` and the port",
     )
     trusted_proxies: tuple[str, ...] = option(
-        _networks,
+        _network_names,
         lambda _: ("127.0.0.0/8", "::1/128"),
         doc="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody else's.",
         allowed="IP addresses or networks (10.0.0.5, 10.1.0.0/24, fd00::/64), separated by commas",
@@ -230,7 +202,7 @@ class Settings:
         secret=True,
     )
     nats_url: tuple[str, ...] = option(
-        _nats_servers,
+        nats_servers,
         lambda _: (),
         doc="NATS, through which the processes of several machines tell each other that there is "
         "something new. Unset, those of one machine use its own sockets.",
@@ -256,7 +228,7 @@ class Settings:
         default_text="the number of cores",
     )
     push_origins: tuple[str, ...] = option(
-        _origins,
+        origins,
         lambda _: (),
         doc="Push services accepted besides the known ones, even at private addresses: for "
         "rehearsals and tests.",
@@ -288,14 +260,37 @@ class Settings:
         secret=True,
     )
     contact: str = option(
-        _contact,
+        contact,
         _default_contact,
         doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
         allowed="mailto:name@host or an https address",
         default_text="the base URL if it is https, else `mailto:admin@localhost`",
     )
+    metrics_from: tuple[Network, ...] = option(
+        networks,
+        lambda _: networks("127.0.0.0/8,::1"),
+        doc="Who may read `/metrics`; others get 404. What comes through a proxy counts by its "
+        "real client, and never as this machine.",
+        allowed="networks or addresses (10.0.0.0/24,192.168.1.5), separated by commas",
+        default_text="this machine",
+    )
+    metrics_port: int | None = option(
+        _port_or_none,
+        lambda _: None,
+        doc="Port on which a `canale worker` that runs by itself answers `/metrics`, at "
+        "`CANALE_HOST`; several of one machine share it.",
+        allowed="a number from 1 to 65535",
+        default_text="none",
+    )
+    log: str = option(
+        _log_form,
+        lambda _: "text",
+        doc="Form of the log's lines: `json` is one JSON object a line (docs/metrics.md).",
+        allowed="text or json",
+        default_text="`text`",
+    )
     source_url: str = option(
-        _link,
+        link,
         lambda _: "",
         doc="Where the source code of the running version is; linked in the footer. Whoever "
         "changes canale and offers it to others must set it (AGPL, section 13).",

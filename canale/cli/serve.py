@@ -28,10 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.app import serve, serve_beside
     from canale.cli.migrate import migrate
+    from canale.metrics.sharing import share
 
     beside: bool = arguments.until_stdin_ends
+    # Before anything declares a figure.
+    share(settings.data, afresh=not beside)
+    from canale.app import serve, serve_beside
+
     if not beside:
         migrate()
     try:

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import signal
+from collections.abc import AsyncIterator
 
 import uvloop
 
+from canale.cli import CommandError
 from canale.processes import when_stdin_ends
 from canale.settings import settings
 
@@ -35,6 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _work(*, until_stdin_ends: bool) -> None:
+    from canale.metrics.sharing import share
+
+    share(settings.data)
     from canale.bus import bus_for
     from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
@@ -46,7 +52,31 @@ async def _work(*, until_stdin_ends: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if until_stdin_ends:
         when_stdin_ends(stop.set)
-    await work(Deliverer(), bus_for(settings), stop)
+    # For workers that `canale serve` started, it answers.
+    async with _metrics(None if until_stdin_ends else settings.metrics_port):
+        await work(Deliverer(), bus_for(settings), stop)
+
+
+@contextlib.asynccontextmanager
+async def _metrics(port: int | None) -> AsyncIterator[None]:
+    """A listener for `/metrics`; workers of one machine share the port, each answers for all."""
+    if port is None:
+        yield
+        return
+    # Late: who has no listener does not wait for the imports of one.
+    from canale.metrics.listener import listen, listening
+    from canale.metrics.page import MetricsPage
+    from canale.metrics.version import VersionCollector
+
+    try:
+        listener = listen(settings.host, port)
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on {settings.host}:{port} ({error.strerror}); choose another by "
+            "CANALE_HOST and CANALE_METRICS_PORT"
+        ) from error
+    async with listening(listener, MetricsPage(settings.metrics_from, [VersionCollector()])):
+        yield
 
 
 def _search_less_for_garbage() -> None:

@@ -8,19 +8,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, F
 
+from canale.delivery import objective
 from canale.delivery.backoff import next_attempt
 from canale.delivery.missing import judged
 from canale.delivery.models import Batch, Broadcast, Retry
-from canale.delivery.queue import BATCH_LEASE
+from canale.delivery.queue import BATCH_LEASE, after_failure
+from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.addresses import delete_gone, first_in_range, in_range, wanted_by
 from canale.followers.models import Address
 from canale.followers.vault import VaultError, open_sealed
+from canale.metrics.names import BATCHES
+
+FINISHED = BATCHES.labels("finished")
 
 Results = Sequence[tuple["Parcel", Result]]
 
@@ -56,6 +62,8 @@ class Claim:
     ended: bool = False
     """Nothing more is read: all was, or others may go on with it."""
     lost: bool = False
+    failed: bool = False
+    """Reading it went wrong in a way that nobody foresaw."""
     messages: dict[str, Message] = field(default_factory=dict)
     composed_at: datetime | None = None
 
@@ -153,38 +161,44 @@ def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
 
 @transaction.atomic
 def record_chunks(
-    worker: str, chunks: Sequence[BatchChunk], results: Results, now: datetime
+    worker: str, chunks: Sequence[BatchChunk], results: Results, now: datetime, in_time: int = 0
 ) -> None:
     """Chunks of one batch that follow one another: move the cursor, count, delete dead addresses,
-    keep retries, all or nothing. Raises ClaimLost."""
+    keep retries, all or nothing; ``in_time`` of them met the objective. Raises ClaimLost."""
     last, claim = chunks[-1], chunks[0].claim
     batch = claim.batch
     mine = Batch.objects.filter(
         pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker, cursor=batch.cursor
     )
-    if last.last:
-        moved = mine.update(cursor=last.end, state=Batch.State.DONE)
-    elif claim.ended and claim.unrecorded == len(chunks):
-        # Something more urgent took its place: others, or this worker later, go on.
-        moved = mine.update(
-            cursor=last.end, state=Batch.State.WAITING, claimed_by="", claimed_until=None
-        )
-    else:
-        moved = mine.update(cursor=last.end, claimed_until=now + BATCH_LEASE)
-    if not moved:
+    if not mine.update(cursor=last.end, **_state_after(claim, last, len(chunks), now)):
         raise ClaimLost(claim)
     unwanted = sum(chunk.seen for chunk in chunks) - len(results)
-    record_results(batch.broadcast, results, now, skipped=unwanted)
+    record_results(batch.broadcast, results, now, skipped=unwanted, in_time=in_time)
     transaction.on_commit(lambda: _advance(claim, last, len(chunks)))
+
+
+def _state_after(claim: Claim, last: BatchChunk, chunks: int, now: datetime) -> dict[str, Any]:
+    """What a batch is when so many of its chunks are recorded."""
+    if last.last:
+        return {"state": Batch.State.DONE}
+    if not claim.ended or claim.unrecorded > chunks:
+        return {"claimed_until": now + BATCH_LEASE, "failures": 0}
+    if claim.failed:
+        return after_failure(claim.batch, 1, now)
+    # Something more urgent took its place: others, or this worker later, go on.
+    return {"state": Batch.State.WAITING, "claimed_by": "", "claimed_until": None, "failures": 0}
 
 
 def _advance(claim: Claim, last: BatchChunk, chunks: int) -> None:
     claim.batch.cursor = last.end
+    claim.batch.failures = 0
     claim.unrecorded -= chunks
+    if last.last:
+        FINISHED.inc()
 
 
 def record_results(
-    broadcast: Broadcast, results: Results, now: datetime, *, skipped: int = 0
+    broadcast: Broadcast, results: Results, now: datetime, *, skipped: int = 0, in_time: int = 0
 ) -> None:
     """Count outcomes, delete the dead, plan retries. Inside the caller's transaction."""
     results = judged(results, now)
@@ -195,13 +209,34 @@ def record_results(
     if gone:
         delete_gone(gone)
     counted = Counter(result.outcome for _, result in results)
+    count(broadcast, counted, expired=expired, skipped=skipped, in_time=in_time)
+    if counted[Outcome.REJECTED]:
+        refused = (result for _, result in results if result.outcome is Outcome.REJECTED)
+        keep_reasons(broadcast, Counter(map(reason_of, refused)))
+
+
+def count(
+    broadcast: Broadcast,
+    counted: Counter[Outcome],
+    *,
+    expired: int = 0,
+    skipped: int = 0,
+    in_time: int = 0,
+) -> None:
+    """Add to what is known of a broadcast, and after the commit to the objective's figures."""
+    accepted, rejected = counted[Outcome.ACCEPTED], counted[Outcome.REJECTED]
+    # Of a row that was taken away meanwhile, nothing counts.
+    in_time = min(in_time, accepted)
     Broadcast.objects.filter(pk=broadcast.pk).update(
-        accepted=F("accepted") + counted[Outcome.ACCEPTED],
+        accepted=F("accepted") + accepted,
+        accepted_in_time=F("accepted_in_time") + in_time,
         gone=F("gone") + counted[Outcome.GONE],
-        rejected=F("rejected") + counted[Outcome.REJECTED],
+        rejected=F("rejected") + rejected,
         expired=F("expired") + expired,
         skipped=F("skipped") + skipped,
     )
+    settled = accepted + rejected + expired
+    transaction.on_commit(lambda: objective.measure(broadcast, settled, in_time))
 
 
 def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[list[Retry], int]:

@@ -14,13 +14,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from typing import TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from django.utils import timezone
+from prometheus_client import Histogram
 
 from canale.delivery.chunk import (
     BatchChunk,
@@ -31,14 +32,19 @@ from canale.delivery.chunk import (
 )
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.choice import batches_for
+from canale.delivery.figures import WorkerFigures, about
 from canale.delivery.gates import Gates
+from canale.delivery.objective import seconds_left
 from canale.delivery.queue import hand_back, worker_name
 from canale.delivery.reader import Chunk, Reader
+from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.repeat import RetryChunk, record_late, record_retries, record_welcomes
 from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
 from canale.delivery.window import CHUNK_ADDRESSES, WINDOW_ADDRESSES
+from canale.metrics.names import BATCHES, READING, RECORDING
+from canale.metrics.pulse import pulse
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -52,8 +58,10 @@ DATABASE_PAUSE_SECONDS = 0.5
 # When the worker stops: what is not answered until then is sent again by another.
 FAREWELL_SECONDS = 10.0
 
-FAILED = Result(Outcome.REJECTED, None, "an error of our own")
-UNOPENED = Result(Outcome.REJECTED, None, "the vault does not open this address")
+LOST = BATCHES.labels("lost")
+
+FAILED = Result(Outcome.REJECTED, None, OUR_ERROR)
+UNOPENED = Result(Outcome.REJECTED, None, NOT_OPENED)
 
 
 class Deliverer:
@@ -71,6 +79,7 @@ class Deliverer:
         self._shipments: list[Shipment] = []
         self._late: list[Shipment] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._figures = WorkerFigures()
         self._changed = asyncio.Event()
         self._hinted = asyncio.Event()
         self._room = asyncio.Condition()
@@ -85,6 +94,7 @@ class Deliverer:
             tasks.create_task(self._record_forever())
             tasks.create_task(self._look_after_the_slow())
             tasks.create_task(self._look_after_the_stopped())
+            tasks.create_task(pulse("worker", self._figures.hand_over))
 
     def hint(self) -> None:
         """Something was published, corrected or withdrawn. Called on the event loop."""
@@ -95,7 +105,7 @@ class Deliverer:
         async with self._room:
             await self._room.wait_for(self._has_room)
         repeats = self._addresses(repeats_only=True) < REPEAT_ADDRESSES
-        chunk = await self.call(lambda: self._reader.next(repeats=repeats))
+        chunk = await self.call(lambda: self._reader.next(repeats=repeats), READING)
         if chunk is None:
             return False
         self._ship(chunk)
@@ -116,12 +126,13 @@ class Deliverer:
                 gates.close()
                 await transport.close()
 
-    async def call(self, work: Callable[[], T]) -> T:
-        """Run database work in its thread."""
+    async def call(self, work: Callable[[], T], seconds: Histogram | None = None) -> T:
+        """Run database work in its thread; ``seconds`` measures it."""
 
         def run() -> T:
             close_old_connections()
-            return work()
+            with seconds.time() if seconds is not None else nullcontext():
+                return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
 
@@ -138,14 +149,18 @@ class Deliverer:
         )
 
     def _ship(self, chunk: Chunk) -> None:
-        shipment = Shipment(chunk, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        shipment = Shipment(chunk, now)
+        if chunk.broadcast is not None:
+            shipment.due = now + seconds_left(chunk.broadcast, self.clock())
         self._shipments.append(shipment)
         sendings = [Sending(shipment, parcel) for parcel in chunk.parcels]
         shipment.open = {sending.parcel.address_id: sending for sending in sendings}
         transport, gates = self._transport(chunk.transport)
         for sending in sendings:
             if sending.parcel.opened is None:
-                shipment.settle(sending, UNOPENED)
+                self._figures.unopened(chunk.transport)
+                shipment.settle(sending, UNOPENED, now)
                 continue
             sending.gate = gates.at(transport.origin(sending.parcel.opened))
             sending.gate.offer(sending)
@@ -155,8 +170,11 @@ class Deliverer:
         if name not in self._transports:
             entry = named(name)
             clock = asyncio.get_running_loop().time
-            gates = Gates(entry.concurrency, self._start, self._defer, clock)
-            self._transports[name] = entry.open(), gates
+            transport = entry.open()
+            tally = self._figures.tallies(name, transport)
+            gates = Gates(entry.concurrency, self._start, self._defer, clock, tally)
+            self._figures.watch(name, gates)
+            self._transports[name] = transport, gates
         return self._transports[name]
 
     def _start(self, sending: Sending) -> None:
@@ -175,11 +193,12 @@ class Deliverer:
             result = await transport.send(message, parcel.opened or {})
         except Exception:
             # One address that nobody foresaw does not keep the others waiting.
-            logger.exception("A message to address %s failed by itself", parcel.address_id)
+            logger.exception("A message failed by itself", extra=about(shipment.chunk))
             result = FAILED
+        now = clock()
         if sending.gate is not None:
-            sending.gate.done(result, clock() - begun)
-        shipment.settle(sending, result)
+            sending.gate.done(result, now - begun)
+        shipment.settle(sending, result, now)
         if shipment.late and shipment.late[-1][0] is parcel:
             self._late.append(shipment)
         self._look_at(shipment)
@@ -257,15 +276,19 @@ class Deliverer:
         """A database that is locked or away is waited for: what was sent is known only here."""
         while True:
             try:
-                await self.call(lambda: _write(self.name, group, self.clock()))
+                await self.call(lambda: _write(self.name, group, self.clock()), RECORDING)
                 self._tell_engine(group[-1].chunk)
                 break
             except ClaimLost as lost:
-                logger.warning("%s", lost)
+                LOST.inc()
+                logger.warning("%s", lost, extra=about(group[-1].chunk))
                 self._give_up(lost.claim)
                 break
             except DatabaseError:
-                logger.exception("The database does not record what was sent; trying again")
+                logger.exception(
+                    "The database does not record what was sent; trying again",
+                    extra=about(group[-1].chunk),
+                )
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
         for shipment in group:
             shipment.recorded = True
@@ -290,14 +313,15 @@ class Deliverer:
         self._late = [shipment for shipment in self._late if not shipment.recorded]
         for shipment in due:
             late, shipment.late = shipment.late, []
+            in_time, shipment.late_in_time = shipment.late_in_time, 0
             broadcast = shipment.chunk.broadcast
             if not late or broadcast is None:
                 continue
             try:
-                await self.call(lambda: record_late(broadcast, late, self.clock()))  # noqa: B023
+                await self.call(lambda: record_late(broadcast, late, self.clock(), in_time))  # noqa: B023
             except DatabaseError:
                 # The retry that stands in for them is sent, and shown once by the phone.
-                logger.exception("Late answers were not recorded")
+                logger.exception("Late answers were not recorded", extra=about(shipment.chunk))
 
 
 def _groups(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
@@ -318,12 +342,13 @@ def _groups(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
 
 def _write(worker: str, group: list[Shipment], now: datetime) -> None:
     chunk, results = group[0].chunk, [result for each in group for result in each.results]
+    in_time = sum(each.in_time for each in group)
     if isinstance(chunk, BatchChunk):
         if chunk.claim.lost:
             return
         chunks = [each.chunk for each in group if isinstance(each.chunk, BatchChunk)]
-        record_chunks(worker, chunks, results, now)
+        record_chunks(worker, chunks, results, now, in_time)
     elif isinstance(chunk, RetryChunk):
-        record_retries(chunk.broadcast, chunk.rows, results, now)
+        record_retries(chunk.broadcast, chunk.rows, results, now, in_time)
     else:
         record_welcomes(chunk.rows, results, now)

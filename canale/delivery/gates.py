@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from canale.delivery.transports.base import Outcome, Result
+from canale.metrics.tally import Tally
 
 if TYPE_CHECKING:
     from canale.delivery.shipment import Sending
@@ -45,7 +46,7 @@ class Gate:
     """One far end. Belongs to the event loop.
 
     ``start`` begins a sending; ``defer`` gives it up for now, to be sent again after so many
-    seconds.
+    seconds; ``tally`` counts the answers.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Gate:
         start: Callable[[Sending], None],
         defer: Callable[[Sending, float], None],
         clock: Callable[[], float],
+        tally: Tally,
     ) -> None:
         self._most = most
         self._start = start
         self._defer = defer
         self._clock = clock
+        self.tally = tally
         self._waiting: tuple[deque[Sending], deque[Sending]] = deque(), deque()
         self._limit = 1.0
         self._learned = float(min(FIRST_LIMIT, most))
@@ -81,6 +84,11 @@ class Gate:
     @property
     def under_way(self) -> int:
         return self._under_way
+
+    @property
+    def shut(self) -> bool:
+        """Nothing is sent now, or one message at a time to see whether it is well again."""
+        return self._ill or self._clock() < self._shut_until
 
     @property
     def idle(self) -> bool:
@@ -150,6 +158,7 @@ class Gate:
 
     def done(self, result: Result, seconds: float) -> None:
         """An answer, or none, to what `start` began ``seconds`` ago."""
+        self.tally.add(result.outcome, result.code, seconds)
         saturated = self._under_way >= self.limit
         self._under_way -= 1
         now = self._clock()
@@ -232,16 +241,22 @@ class Gates:
         start: Callable[[Sending], None],
         defer: Callable[[Sending, float], None],
         clock: Callable[[], float],
+        tally: Callable[[str], Tally],
     ) -> None:
+        """``tally`` gives that of an origin; several may share one."""
         self._make = partial(Gate, most, start, defer, clock)
+        self._tally = tally
         self._gates: dict[str, Gate] = {}
+
+    def __iter__(self) -> Iterator[Gate]:
+        return iter(self._gates.values())
 
     def at(self, origin: str) -> Gate:
         gate = self._gates.get(origin)
         if gate is None:
             if len(self._gates) >= self.MOST_GATES:
                 self._drop_idle()
-            gate = self._gates[origin] = self._make()
+            gate = self._gates[origin] = self._make(self._tally(origin))
         return gate
 
     def _drop_idle(self) -> None:

@@ -34,6 +34,8 @@ class Broadcast(models.Model):
 
     planned = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
+    accepted_in_time = models.PositiveIntegerField(null=True, blank=True)
+    """Within the objective (objective.py); None for a broadcast of an older version of canale."""
     gone = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
@@ -51,6 +53,8 @@ class Batch(models.Model):
         WAITING = "waiting"
         CLAIMED = "claimed"
         DONE = "done"
+        FAILED = "failed"
+        """Failed again and again for a reason that nobody foresaw; not tried any more."""
 
     broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="batches")
     urgent = models.BooleanField(default=False)
@@ -61,12 +65,31 @@ class Batch(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     claimed_by = models.CharField(max_length=40, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """In a row, without anything being recorded between them."""
 
     class Meta:
         indexes = (models.Index(fields=["state", "-urgent", "id"], name="batch_queue"),)
 
     def __str__(self) -> str:
         return f"{self.pk} {self.state}"
+
+
+class Rejection(models.Model):
+    """How many messages of a broadcast were refused for one reason that is our fault."""
+
+    broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="rejections")
+    reason = models.CharField(max_length=80)
+    """The far end's code as digits, or words of ours; never a part of an address."""
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["broadcast", "reason"], name="one_count_a_reason"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.count}"
 
 
 class Retry(models.Model):

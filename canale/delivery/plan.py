@@ -80,6 +80,7 @@ def _plan(
         urgent=urgent,
         silent=silent and not urgent,
         created_at=now,
+        accepted_in_time=0,
         expires_at=now + TIME_TO_LIVE[Kind(post.kind)],
     )
     addresses = Address.objects.filter(channel=post.channel, kind=entry.address_kind)

@@ -7,10 +7,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count, Q
+
 from canale.channel.models import Post
-from canale.delivery.audience import shown
+from canale.delivery.audience import is_small_group, shown
 from canale.delivery.models import Batch, Broadcast
+from canale.delivery.objective import objective_seconds
+from canale.delivery.reasons import Explanation, explanation
 from canale.delivery.transports.registry import named
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """So many messages were refused for this reason, which is our fault."""
+
+    count: int
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Of so many people that a broadcast should reach, so many were reached in so many seconds.
+
+    Without ``numbers`` only the share may be told, in whole hundredths, rounded down: who wants
+    the post, or does not, are so few that a number would tell of them (audience.py).
+    """
+
+    seconds: int
+    in_time: int
+    wanted: int
+    numbers: bool
+
+    @property
+    def percent(self) -> int:
+        return self.in_time * 100 // self.wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +60,11 @@ class TransportProgress:
     finished: bool
     stopped: bool
     started_at: datetime
+    given_up: bool
+    """A part of it failed again and again, and is not tried any more."""
+    refusals: list[Refusal]
+    accepted_in_time: int | None
+    urgent: bool
 
     @property
     def failed(self) -> int:
@@ -47,13 +82,38 @@ class TransportProgress:
     @property
     def settled(self) -> int:
         """Of those planned, for how many it is known what became of them."""
-        return self.planned - self.waiting
+        return self.planned - self.waiting - self.not_sent
 
     @property
     def waiting(self) -> int:
-        if self.finished:
-            return 0
+        return 0 if self.finished else self._unsettled
+
+    @property
+    def not_sent(self) -> int:
+        """Those of the parts that were given up."""
+        return self._unsettled if self.finished and self.given_up else 0
+
+    @property
+    def _unsettled(self) -> int:
         return max(0, self.planned - self.accepted - self.failed - self.skipped)
+
+    @property
+    def objective(self) -> Objective | None:
+        """None while it is under way, when it was not measured, and of too few people."""
+        wanted = self.accepted + self.rejected + self.expired + self.not_sent
+        measured = self.accepted_in_time is not None and self.finished and not self.stopped
+        if not measured or not wanted or self._is_small(wanted):
+            return None
+        seconds = objective_seconds(urgent=self.urgent)
+        return Objective(seconds, self.accepted_in_time or 0, wanted, self.exact)
+
+    @property
+    def exact(self) -> bool:
+        """Whether one more number may be told: it would not say how few did not want the post."""
+        return not self._is_small(self.skipped)
+
+    def _is_small(self, part: int) -> bool:
+        return bool(self.skipped) and is_small_group(part, self.planned)
 
 
 def progress(post: Post) -> list[TransportProgress]:
@@ -63,10 +123,14 @@ def progress(post: Post) -> list[TransportProgress]:
 
 def _progress(row: Broadcast) -> TransportProgress:
     retrying = row.retries.count()
-    unfinished = row.batches.exclude(state=Batch.State.DONE).exists() or retrying > 0
+    failed = Q(state=Batch.State.FAILED)
+    batches = row.batches.aggregate(
+        failed=Count("pk", failed), open=Count("pk", ~failed & ~Q(state=Batch.State.DONE))
+    )
+    entry = named(row.transport)
     return TransportProgress(
         transport=row.transport,
-        label=str(named(row.transport).label),
+        label=str(entry.label),
         purpose=row.purpose,
         planned=row.planned,
         accepted=row.accepted,
@@ -75,7 +139,14 @@ def _progress(row: Broadcast) -> TransportProgress:
         skipped=row.skipped,
         expired=row.expired,
         retrying=retrying,
-        finished=not unfinished,
+        finished=not batches["open"] and not retrying,
         stopped=row.stopped_at is not None,
         started_at=row.created_at,
+        given_up=batches["failed"] > 0,
+        refusals=[
+            Refusal(each.count, explanation(each.reason, entry.refusals))
+            for each in row.rejections.order_by("-count")
+        ],
+        accepted_in_time=row.accepted_in_time,
+        urgent=row.urgent,
     )

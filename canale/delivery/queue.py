@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from canale.delivery.models import Batch, Retry, Welcome
+from canale.metrics.names import BATCHES
+
+logger = logging.getLogger(__name__)
 
 # Of a batch: renewed with every chunk, and no chunk stays open for more than a few seconds. Shorter
 # than anyone's patience when a whole machine is lost; a worker that dies on this machine is noticed
@@ -21,6 +26,10 @@ from canale.delivery.models import Batch, Retry, Welcome
 BATCH_LEASE = timedelta(seconds=30)
 # Of a retry or a welcome: longer than two rounds of time-outs of its far end.
 REPEAT_LEASE = timedelta(seconds=90)
+# Tries of a batch that fails for a reason that nobody foresaw: seven and a half minutes.
+MOST_FAILURES = 5
+
+FAILED = BATCHES.labels("failed")
 
 
 def worker_name() -> str:
@@ -70,15 +79,36 @@ def claim(batch_id: int, worker: str, now: datetime) -> Batch | None:
     return rows.get(pk=batch_id)
 
 
+def count_failure(batch: Batch, worker: str, now: datetime) -> None:
+    """Reading it failed, and nothing of it waits to be recorded."""
+    mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
+    mine.update(**after_failure(batch, batch.failures + 1, now))
+
+
+def after_failure(batch: Batch, failures: int, now: datetime) -> dict[str, Any]:
+    """It waits longer each time; after MOST_FAILURES without progress nobody tries again."""
+    if failures < MOST_FAILURES:
+        pause = BATCH_LEASE * 2 ** (failures - 1)
+        return {"failures": failures, "claimed_until": now + pause}
+    transaction.on_commit(FAILED.inc)
+    logger.error(
+        "Batch %s failed %d times and is given up: docs/metrics.md says what to do",
+        batch.pk,
+        failures,
+        extra={"batch": batch.pk, "post": batch.broadcast.post_id},
+    )
+    return {"failures": failures, "state": Batch.State.FAILED, "claimed_by": ""}
+
+
 def is_unfinished(batch_id: int) -> bool:
-    return _unfinished().filter(pk=batch_id).exists()
+    return unfinished().filter(pk=batch_id).exists()
 
 
 def count_unfinished() -> int:
-    return _unfinished().count()
+    return unfinished().count()
 
 
-def _unfinished() -> QuerySet[Batch]:
+def unfinished() -> QuerySet[Batch]:
     return Batch.objects.filter(state__in=[Batch.State.WAITING, Batch.State.CLAIMED])
 
 
@@ -92,7 +122,7 @@ class Waiting(NamedTuple):
 
 def waiting_after(batch_id: int) -> list[Waiting]:
     """Unfinished batches with a greater number, alerts first."""
-    rows = _unfinished().filter(pk__gt=batch_id).order_by("-urgent", "pk")
+    rows = unfinished().filter(pk__gt=batch_id).order_by("-urgent", "pk")
     return [Waiting(*row) for row in rows.values_list("pk", "urgent", "broadcast__transport")]
 
 

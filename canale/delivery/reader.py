@@ -20,8 +20,8 @@ from canale.delivery.chunk import (
 )
 from canale.delivery.compose import compose, compose_welcome
 from canale.delivery.engines.base import Batches
-from canale.delivery.models import Broadcast
-from canale.delivery.queue import release
+from canale.delivery.models import Batch, Broadcast
+from canale.delivery.queue import count_failure, release
 from canale.delivery.repeat import (
     RetryChunk,
     WelcomeChunk,
@@ -32,12 +32,23 @@ from canale.delivery.repeat import (
 )
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.registry import for_address_kind
+from canale.metrics.names import BATCHES
 
 # How long a message may live says the message itself: compose it anew now and then.
 COMPOSED = timedelta(seconds=30)
 
+CLAIMED = BATCHES.labels("claimed")
+
 Chunk = BatchChunk | RetryChunk | WelcomeChunk
 """What is read together."""
+
+
+class BatchFailed(Exception):  # noqa: N818
+    """A batch could not be read, for a reason that nobody foresaw."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__(f"Batch {batch.pk} could not be read")
+        self.batch = batch
 
 
 class Reader:
@@ -73,16 +84,24 @@ class Reader:
             chunk = self._read(claim)
         except DatabaseError:
             raise
-        except Exception:
-            # It would go wrong again, and again: others first.
-            self.forget(claim)
-            raise
+        except Exception as error:
+            self._set_down(claim)
+            raise BatchFailed(claim.batch) from error
         claim.advance(chunk)
         if claim.ended:
             del self._claims[urgent]
         if urgent:
             self._give_way()
         return chunk
+
+    def _set_down(self, claim: Claim) -> None:
+        """It would go wrong again, and again: others first. What was read of it is still sent, and
+        recorded before the failure is."""
+        claim.failed = claim.ended = True
+        self._claims = {lane: held for lane, held in self._claims.items() if held is not claim}
+        if not claim.unrecorded:
+            count_failure(claim.batch, self._worker, self._clock())
+            self._batches.released(claim.batch.pk)
 
     def _read(self, claim: Claim) -> BatchChunk:
         now = self._clock()
@@ -96,6 +115,7 @@ class Reader:
         batch = self._batches.take(self._worker, self._clock(), urgent=urgent)
         if batch is None:
             return None
+        CLAIMED.inc()
         self._claims[urgent] = claimed(batch)
         return self._claims[urgent]
 

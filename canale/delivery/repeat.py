@@ -13,10 +13,11 @@ from django.db import transaction
 from django.db.models import F
 
 from canale.delivery.backoff import next_attempt
-from canale.delivery.chunk import Parcel, Results, parcel
+from canale.delivery.chunk import Parcel, Results, count, parcel
 from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import REPEAT_LEASE
+from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Message, Outcome
 from canale.followers.addresses import delete_gone
 
@@ -82,7 +83,7 @@ def parcels(rows: Sequence[Retry] | Sequence[Welcome]) -> list[Parcel]:
 
 @transaction.atomic
 def record_retries(
-    broadcast: Broadcast, rows: Sequence[Retry], results: Results, now: datetime
+    broadcast: Broadcast, rows: Sequence[Retry], results: Results, now: datetime, in_time: int = 0
 ) -> None:
     """Count what is settled, put off the rest, give up what comes too late."""
     results = judged(results, now)
@@ -95,6 +96,7 @@ def record_retries(
     by_address = {row.address_id: row for row in rows if row.pk in there}
     put_off, settled, gone = [], [], []
     counted: Counter[Outcome] = Counter()
+    rejected: Counter[str] = Counter()
     expired = 0
     for sent, result in results:
         row = by_address.get(sent.address_id)
@@ -111,23 +113,21 @@ def record_retries(
         counted[result.outcome] += 1
         if result.outcome is Outcome.GONE:
             gone.append(sent.address_id)
+        elif result.outcome is Outcome.REJECTED:
+            rejected[reason_of(result)] += 1
     Retry.objects.bulk_update(put_off, ["attempts", "not_before"])
     Retry.objects.filter(pk__in=settled).delete()
     if gone:
         delete_gone(gone)
-    Broadcast.objects.filter(pk=broadcast.pk).update(
-        accepted=F("accepted") + counted[Outcome.ACCEPTED],
-        gone=F("gone") + counted[Outcome.GONE],
-        rejected=F("rejected") + counted[Outcome.REJECTED],
-        expired=F("expired") + expired,
-    )
+    count(broadcast, counted, expired=expired, in_time=in_time)
+    keep_reasons(broadcast, rejected)
 
 
-def record_late(broadcast: Broadcast, results: Results, now: datetime) -> None:
+def record_late(broadcast: Broadcast, results: Results, now: datetime, in_time: int = 0) -> None:
     """What came at last of messages for which a retry stood in."""
     addresses = [sent.address_id for sent, _ in results]
     rows = Retry.objects.filter(broadcast=broadcast, address_id__in=addresses)
-    record_retries(broadcast, list(rows), results, now)
+    record_retries(broadcast, list(rows), results, now, in_time)
 
 
 @transaction.atomic

@@ -45,16 +45,24 @@ class Shipment:
     late: list[tuple[Parcel, Result]] = field(default_factory=list)
     """Of those that were parked: what came of them in the end."""
     recorded: bool = False
+    due: float = float("-inf")
+    """On the loop's clock, until when an acceptance meets the objective (see objective.py)."""
+    in_time: int = 0
+    late_in_time: int = 0
+    """Of ``results`` and ``late``, those that met it."""
 
     @property
     def complete(self) -> bool:
         return not self.open
 
-    def settle(self, sending: Sending, result: Result) -> None:
+    def settle(self, sending: Sending, result: Result, now: float) -> None:
         """What came of one message; of a parked one, it is recorded afterwards."""
+        in_time = now <= self.due and result.outcome is Outcome.ACCEPTED
         if sending.over:
+            self.late_in_time += in_time
             self.late.append((sending.parcel, result))
             return
+        self.in_time += in_time
         self._close(sending)
         self.results.append((sending.parcel, result))
 

@@ -11,7 +11,9 @@ from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
 from canale.delivery.deliver import Deliverer
+from canale.delivery.figures import about_batch
 from canale.delivery.hints import SUBJECT
+from canale.delivery.reader import BatchFailed
 
 logger = logging.getLogger(__name__)
 # Retries fall due, and hints get lost: look at least so often.
@@ -54,9 +56,12 @@ async def _take(deliverer: Deliverer) -> bool:
         return await deliverer.take()
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
+    except BatchFailed as failure:
+        # It stays claimed until its lease ends: others go first.
+        logger.exception("%s; it is tried again later", failure, extra=about_batch(failure.batch))
     except Exception:
-        # What it had claimed stays claimed until the lease ends: others go first.
-        logger.exception("A batch could not be read; it is tried again when its lease ends")
+        # Claimed rows are tried again when their lease ends.
+        logger.exception("Retries or welcomes could not be read; they are tried again later")
     return False
 
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 from canale.delivery.gates import FAILURES, FIRST_LIMIT, SILENCE_SECONDS, Gate, Gates
 from canale.delivery.shipment import Sending
 from canale.delivery.transports.base import Outcome, Result
+from canale.metrics.tally import Tally
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 BUSY = Result(Outcome.LATER, 429, "")
@@ -31,6 +33,7 @@ class Desk:
             self.started.append,
             lambda sending, seconds: self.deferred.append((sending, seconds)),
             lambda: self.now,
+            Tally("webpush", "other"),
         )
 
     def offer(self, count: int, *, urgent: bool = False) -> list[Sending]:
@@ -205,7 +208,7 @@ def test_after_a_rest_one_message_opens_the_connection_again() -> None:
 
 
 def test_gates_that_nobody_uses_are_forgotten() -> None:
-    gates = Gates(MOST, lambda _: None, lambda *_: None, lambda: 0.0)
+    gates = Gates(MOST, lambda _: None, lambda *_: None, lambda: 0.0, partial(Tally, "webpush"))
     busy = gates.at("https://busy.example")
     busy.offer(
         Sending(

@@ -85,6 +85,9 @@ class FanOutTransport(Protocol):
     def origin(self, address: Mapping[str, object]) -> str:
         """Which far end takes messages for the address: one that is ill delays no other."""
 
+    def service(self, origin: str) -> str:
+        """One of few names for an origin, for figures: never a host that a stranger chose."""
+
     async def send(self, message: Message, address: Mapping[str, object]) -> Result:
         """Send once; never raises for a far end that fails, refuses or does not answer."""
 

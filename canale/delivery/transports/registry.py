@@ -12,6 +12,7 @@ from typing import Protocol
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from canale.delivery.reasons import Explanation
 from canale.delivery.transports import webpush
 from canale.delivery.transports.base import AddressRefused, FanOutTransport
 
@@ -37,6 +38,8 @@ class Entry:
     open: Callable[[], FanOutTransport]
     check_address: AddressCheck
     follow_parameters: Callable[[], dict[str, str]]
+    refusals: Mapping[str, Explanation]
+    """By the far end's code: what to say of messages that it refuses."""
 
 
 TRANSPORTS: tuple[Entry, ...] = (
@@ -49,6 +52,7 @@ TRANSPORTS: tuple[Entry, ...] = (
         open=webpush.open_transport,
         check_address=webpush.check_address,
         follow_parameters=webpush.follow_parameters,
+        refusals=webpush.REFUSALS,
     ),
 )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from canale.delivery.transports.base import FanOutTransport
+from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
 from canale.delivery.transports.webpush.vapid import VapidKey
 from canale.settings import settings
@@ -15,6 +16,7 @@ from canale.settings import settings
 __all__ = [
     "BATCHES_AT_ONCE",
     "CONCURRENCY",
+    "REFUSALS",
     "check_address",
     "follow_parameters",
     "open_transport",

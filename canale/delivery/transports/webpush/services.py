@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from canale.net.endpoints import KnownHosts, checked_origin
@@ -54,3 +55,13 @@ def must_be_looked_up(origin: str) -> bool:
 
 def _host(origin: str) -> str:
     return urlsplit(origin).hostname or ""
+
+
+@lru_cache(maxsize=256)
+def service_name(origin: str) -> str:
+    """A known service by its name, or by the end of its many hosts' names; else "other"."""
+    host = origin.removeprefix("https://")
+    if host in KNOWN_SERVICES.names:
+        return host
+    ending = next((ending for ending in KNOWN_SERVICES.endings if host.endswith(ending)), ".other")
+    return ending.removeprefix(".")

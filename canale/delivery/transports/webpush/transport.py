@@ -27,6 +27,7 @@ from canale.delivery.transports.webpush.services import (
     check_endpoint,
     is_invented,
     must_be_looked_up,
+    service_name,
 )
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefused
@@ -90,6 +91,10 @@ class WebPushTransport:
         """Of the push service: scheme, host and port; "" for what is no endpoint."""
         endpoint = address.get("endpoint")
         return "/".join(endpoint.split("/", 3)[:3]) if isinstance(endpoint, str) else ""
+
+    def service(self, origin: str) -> str:
+        """The push service's name, or "other"."""
+        return service_name(origin)
 
     async def send(self, message: Message, address: Mapping[str, object]) -> Result:
         """Encrypt and POST once; a message refused as too large goes once more, shorter."""

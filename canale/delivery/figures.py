@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is measured of delivery: by each worker once a second, of the tables when somebody asks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+from django.db.models import Count, Min
+from django.utils import timezone
+from prometheus_client import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from canale.delivery.chunk import BatchChunk
+from canale.delivery.gates import Gates
+from canale.delivery.models import Batch, Retry, Welcome
+from canale.delivery.objective import lane
+from canale.delivery.queue import unfinished
+from canale.delivery.reader import Chunk
+from canale.delivery.transports.base import FanOutTransport
+from canale.delivery.transports.registry import TRANSPORTS
+from canale.metrics.names import GATE_LIMIT, GATE_UNDER_WAY, GATES_SHUT, REJECTED
+from canale.metrics.tally import Tally
+
+KEPT_SECONDS = 1.0
+LANES = (True, False)
+
+
+class WorkerFigures:
+    """Of one worker; belongs to its event loop."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._gates: dict[str, Gates] = {}
+        self._seen: set[tuple[str, str]] = set()
+        # There from the start, at 0: an alarm sees the first of its kind.
+        for entry in TRANSPORTS:
+            for code in ("none", *entry.refusals):
+                REJECTED.labels(entry.name, code)
+
+    def tallies(self, name: str, transport: FanOutTransport) -> Callable[[str], Tally]:
+        """Gives the tally of an origin of that transport."""
+        return lambda origin: self._tally(name, transport.service(origin))
+
+    def watch(self, name: str, gates: Gates) -> None:
+        self._gates[name] = gates
+
+    def unopened(self, name: str) -> None:
+        """The vault did not open an address: nobody knows its origin."""
+        self._tally(name, "none").add("rejected", None, 0.0)
+
+    def _tally(self, name: str, origin: str) -> Tally:
+        key = name, origin
+        if key not in self._tallies:
+            self._tallies[key] = Tally(name, origin)
+        return self._tallies[key]
+
+    def hand_over(self) -> None:
+        for tally in self._tallies.values():
+            tally.hand_over()
+        for name, gates in self._gates.items():
+            self._hand_over_gates(name, gates)
+
+    def _hand_over_gates(self, name: str, gates: Gates) -> None:
+        """Gates of hosts that share a name are added up; who had one and has none counts 0."""
+        limit: dict[str, int] = defaultdict(int)
+        under_way: dict[str, int] = defaultdict(int)
+        shut: dict[str, int] = defaultdict(int)
+        for gate in gates:
+            origin = gate.tally.origin
+            self._seen.add((name, origin))
+            limit[origin] += gate.limit
+            under_way[origin] += gate.under_way
+            shut[origin] += gate.shut
+        for transport, origin in self._seen:
+            if transport == name:
+                GATE_LIMIT.labels(name, origin).set(limit[origin])
+                GATE_UNDER_WAY.labels(name, origin).set(under_way[origin])
+                GATES_SHUT.labels(name, origin).set(shut[origin])
+
+
+def about(chunk: Chunk) -> dict[str, int]:
+    """For a line of the log: which post and batch it is about."""
+    if isinstance(chunk, BatchChunk):
+        return about_batch(chunk.claim.batch)
+    return {"post": chunk.broadcast.post_id} if chunk.broadcast is not None else {}
+
+
+def about_batch(batch: Batch) -> dict[str, int]:
+    return {"batch": batch.pk, "post": batch.broadcast.post_id}
+
+
+class QueueCollector(Collector):
+    """What waits in the tables, for the whole installation: whichever node is asked reads it.
+
+    Kept for a second, so that several askers cost one reading.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime] = timezone.now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._kept: list[Metric] = []
+        self._read_at = float("-inf")
+
+    def describe(self) -> Iterable[Metric]:
+        """Names only."""
+        return (make() for make in FAMILIES)
+
+    def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            if self._monotonic() - self._read_at > KEPT_SECONDS:
+                self._kept = self._read()
+                self._read_at = self._monotonic()
+            return self._kept
+
+    def _read(self) -> list[Metric]:
+        answers = _DATABASE()
+        try:
+            close_old_connections()
+            said = list(_waiting(self._now()))
+            answers.add_metric([], 1)
+        except DatabaseError:
+            # What is not known is not said; that it is not known, is.
+            said = []
+            answers.add_metric([], 0)
+        finally:
+            connection.close()
+        return [*said, answers]
+
+
+def _family(name: str, says: str, *labels: str) -> Callable[[], GaugeMetricFamily]:
+    return partial(GaugeMetricFamily, name, says, labels=labels)
+
+
+_BATCHES = _family("canale_queue_batches", "Batches not finished", "lane", "transport")
+_OLDEST = _family(
+    "canale_queue_oldest_seconds", "Age of the oldest unfinished batch", "lane", "transport"
+)
+_RETRIES = _family("canale_retries_waiting", "Messages to be tried again", "lane", "transport")
+_FAILED = _family(
+    "canale_queue_failed_batches", "Batches given up after an unforeseen error", "transport"
+)
+_WELCOMES = _family("canale_welcomes_waiting", "Welcomes to be sent")
+_DATABASE = _family("canale_database_up", "Whether the queue could be read: 1 or 0")
+FAMILIES = (_BATCHES, _OLDEST, _RETRIES, _FAILED, _WELCOMES, _DATABASE)
+
+
+def _waiting(now: datetime) -> Iterator[Metric]:
+    batches, oldest, retries, failed = _BATCHES(), _OLDEST(), _RETRIES(), _FAILED()
+    queue = unfinished().order_by().values_list("urgent", "broadcast__transport")
+    counted = {
+        row[:2]: row[2:] for row in queue.annotate(Count("pk"), Min("broadcast__created_at"))
+    }
+    again = Retry.objects.order_by().values_list("broadcast__urgent", "broadcast__transport")
+    to_retry = {row[:2]: row[2] for row in again.annotate(Count("pk"))}
+    given_up = Batch.objects.filter(state=Batch.State.FAILED).order_by()
+    stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))
+    for entry in TRANSPORTS:
+        for urgent in LANES:
+            labels, key = [lane(urgent=urgent), entry.name], (urgent, entry.name)
+            count, since = counted.get(key, (0, now))
+            batches.add_metric(labels, count)
+            oldest.add_metric(labels, max(0.0, (now - since).total_seconds()))
+            retries.add_metric(labels, to_retry.get(key, 0))
+        failed.add_metric([entry.name], stuck.get(entry.name, 0))
+    welcomes = _WELCOMES()
+    welcomes.add_metric([], Welcome.objects.count())
+    yield from (batches, oldest, retries, failed, welcomes)

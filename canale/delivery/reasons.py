@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Why messages were refused for a fault of ours: counted per broadcast, told in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import F
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from canale.delivery.models import Broadcast, Rejection
+from canale.delivery.transports.base import Result
+
+OUR_ERROR = "an error of our own"
+NOT_OPENED = "the vault does not open this address"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is wrong, and what to do."""
+
+    wrong: str | Promise
+    remedy: str | Promise
+
+
+OURS: dict[str, Explanation] = {
+    OUR_ERROR: Explanation(
+        _("An error in canale stopped these messages."),
+        _("Ask whoever runs canale to look into its log, and to report what they find."),
+    ),
+    NOT_OPENED: Explanation(
+        _("The stored addresses of these phones cannot be opened with the present secret key."),
+        _("Ask whoever runs canale to put back the key of the last backup (CANALE_SECRET_KEY)."),
+    ),
+}
+UNKNOWN = Explanation(
+    _("The notification service refused these messages."),
+    _("Ask whoever runs canale to look into its log, which says why."),
+)
+
+
+def reason_of(result: Result) -> str:
+    """What a refusal is counted under."""
+    return str(result.code) if result.code is not None else result.reason[:80]
+
+
+def keep_reasons(broadcast: Broadcast, counted: Mapping[str, int]) -> None:
+    """Inside the caller's transaction."""
+    if not counted:
+        return
+    # In one order: two workers do not wait for each other's rows.
+    reasons = sorted(counted)
+    rows = [Rejection(broadcast=broadcast, reason=reason) for reason in reasons]
+    Rejection.objects.bulk_create(rows, ignore_conflicts=True)
+    for reason in reasons:
+        kept = Rejection.objects.filter(broadcast=broadcast, reason=reason)
+        kept.update(count=F("count") + counted[reason])
+
+
+def explanation(reason: str, of_transport: Mapping[str, Explanation]) -> Explanation:
+    return OURS.get(reason) or of_transport.get(reason, UNKNOWN)

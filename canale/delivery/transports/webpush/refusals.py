@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a push service's refusal says to an editor, and what to do (see codes.py)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from canale.delivery.reasons import Explanation
+
+_IDENTITY = _(
+    "Ask whoever runs canale to run «canale check»: the secret key must be that of the last "
+    "backup, and the clock of the machine must be right."
+)
+_REPORT = _("Ask whoever runs canale to look into its log, and to report what they find.")
+
+REFUSALS: dict[str, Explanation] = {
+    "400": Explanation(_("The notification service did not understand the messages."), _REPORT),
+    "401": Explanation(
+        _("The notification service did not accept canale's signature (VAPID)."), _IDENTITY
+    ),
+    "403": Explanation(
+        _("These phones follow a channel with another signature (VAPID) than the present one."),
+        _IDENTITY,
+    ),
+    "413": Explanation(
+        _("The notification service finds the message too long, even shortened."), _REPORT
+    ),
+}

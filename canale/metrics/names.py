@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every figure that processes count. What each means, and what to do, is in docs/metrics.md.
+
+No label ever names a person, an address or a host that a stranger chose.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
+
+from canale.metrics.many import ManyHistogram
+
+# When each series began: one more line for each, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+REGISTRY = CollectorRegistry()
+
+FAR_END = ("transport", "origin")
+ANSWER_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+DATABASE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+LAG_BOUNDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+
+
+def _counter(name: str, says: str, *labels: str) -> Counter:
+    return Counter(name, says, labels, registry=REGISTRY)
+
+
+def _gauge(name: str, says: str, *labels: str) -> Gauge:
+    return Gauge(name, says, labels, registry=REGISTRY, multiprocess_mode="livesum")
+
+
+# Delivery
+
+MESSAGES = _counter("canale_messages", "Messages answered by a far end", *FAR_END, "outcome")
+MESSAGE_SECONDS = ManyHistogram(
+    "canale_message_seconds",
+    "From the start of a message to its answer",
+    FAR_END,
+    registry=REGISTRY,
+    buckets=ANSWER_BOUNDS,
+)
+REJECTED = _counter("canale_rejected", "Messages refused for a fault of ours", "transport", "code")
+GATE_LIMIT = _gauge("canale_gate_limit", "Messages that may be under way now", *FAR_END)
+GATE_UNDER_WAY = _gauge("canale_gate_under_way", "Messages under way now", *FAR_END)
+GATES_SHUT = _gauge("canale_gates_shut", "Gates shut, or probing with one message", *FAR_END)
+BATCHES = _counter("canale_batches", "What workers did with batches", "act")
+OBJECTIVE_ADDRESSES = _counter(
+    "canale_objective_addresses", "Addresses that a broadcast should have reached", "lane"
+)
+OBJECTIVE_IN_TIME = _counter(
+    "canale_objective_in_time", "Of these, accepted within 10 s (alerts) or 60 s", "lane"
+)
+
+# Site and stream
+
+LIVE_CONNECTIONS = _gauge("canale_live_connections", "Open pages connected to the stream")
+LIVE_EVENTS = _counter("canale_live_events", "Events given to the stream, by each web process")
+LIVE_DELIVERIES = _counter("canale_live_deliveries", "Events written to open pages")
+LIVE_DROPPED = _counter("canale_live_dropped", "Open pages dropped because they did not read")
+LIVE_REFUSED = _counter("canale_live_refused", "Open pages refused because all places were taken")
+PAGES = _counter("canale_pages", "Public pages answered", "from")
+
+# Processes
+
+PROCESSES = _gauge("canale_processes", "Processes that run", "process")
+LOOP_LAG = Histogram(
+    "canale_loop_lag_seconds",
+    "How late the event loop does what is due",
+    ("process",),
+    registry=REGISTRY,
+    buckets=LAG_BOUNDS,
+)
+DATABASE_SECONDS = Histogram(
+    "canale_database_seconds",
+    "Time with the database",
+    ("work",),
+    registry=REGISTRY,
+    buckets=DATABASE_BOUNDS,
+)
+
+# What is known beforehand is there from the start, at 0: an alarm sees the first of its kind.
+for _act in ("claimed", "finished", "lost", "failed"):
+    BATCHES.labels(_act)
+for _lane in ("alert", "ordinary"):
+    OBJECTIVE_ADDRESSES.labels(_lane)
+    OBJECTIVE_IN_TIME.labels(_lane)
+
+READING = DATABASE_SECONDS.labels("read")
+RECORDING = DATABASE_SECONDS.labels("record")
+REQUESTS = DATABASE_SECONDS.labels("request")

@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`/metrics`: the figures in Prometheus's text format, to whom they are meant for."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from canale.metrics.names import REGISTRY
+from canale.metrics.sharing import registry
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+PATH = "/metrics"
+# What proxies add (RFC 7239; RFC 9110, section 7.6.3; and by custom).
+PROXY_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
+
+
+class MetricsPage:
+    """An ASGI app. Adds what ``collectors`` read at the moment when it is asked."""
+
+    def __init__(self, allowed: Sequence[Network], collectors: Sequence[Collector] = ()) -> None:
+        self._allowed = allowed
+        self._collectors = collectors
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] != PATH or not is_allowed(scope, self._allowed):
+            await _say(send, HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"")
+            return
+        # Files and tables are read in a thread.
+        body = await asyncio.to_thread(self._figures)
+        await _say(send, HTTPStatus.OK, CONTENT_TYPE_LATEST, body)
+
+    def _figures(self) -> bytes:
+        said = (registry(REGISTRY), *self._collectors)
+        return b"".join(generate_latest(each) for each in said)
+
+
+def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:
+    """Whether who asks is in one of the networks.
+
+    What came through a proxy counts by the client that a trusted proxy names, which uvicorn puts in
+    the peer's place with port 0; never by the proxy's own address, nor as this machine itself.
+    """
+    client = scope["client"]
+    try:
+        address = ipaddress.ip_address(client[0].partition("%")[0]) if client else None
+    except ValueError:
+        return False
+    if client is None or address is None:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    forwarded = any(name in PROXY_HEADERS for name, _ in scope["headers"])
+    if forwarded and (client[1] != 0 or address.is_loopback):
+        return False
+    return any(address in network for network in allowed)
+
+
+async def _say(send: ASGISendCallable, status: HTTPStatus, mime: str, body: bytes) -> None:
+    headers = [
+        (b"content-type", mime.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status.value,
+            "headers": headers,
+            "trailers": False,
+        }
+    )
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How long requests wait for the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from canale.metrics.names import REQUESTS
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+
+class DatabaseTimes:
+    """Middleware: one observation for each request that asked the database."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        watch = Watch()
+        with connection.execute_wrapper(watch):
+            response = self._get_response(request)
+        if watch.asked:
+            REQUESTS.observe(watch.seconds)
+        return response
+
+
+class Watch:
+    """Adds up the time of a request's queries."""
+
+    __slots__ = ("asked", "seconds")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.seconds = 0.0
+
+    # What Django's own stubs give it.
+    def __call__(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        begun = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.seconds += time.perf_counter() - begun
+            self.asked += 1

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a web process counts for itself, brought to the figures that others see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from canale.live.hub import Hub
+from canale.metrics.names import (
+    LIVE_CONNECTIONS,
+    LIVE_DELIVERIES,
+    LIVE_DROPPED,
+    LIVE_EVENTS,
+    LIVE_REFUSED,
+    PAGES,
+)
+from canale.metrics.pulse import Copier
+from canale.public.page_store import PageStore
+
+
+class WebFigures:
+    """Of one web process."""
+
+    def __init__(self, hub: Hub, pages: PageStore) -> None:
+        self._hub = hub
+        self._pages = pages
+        self._stream = Copier(
+            {
+                "events": LIVE_EVENTS,
+                "deliveries": LIVE_DELIVERIES,
+                "dropped_slow": LIVE_DROPPED,
+                "refused": LIVE_REFUSED,
+            }
+        )
+        self._store = Copier({"hits": PAGES.labels("store"), "misses": PAGES.labels("rendering")})
+
+    def hand_over(self) -> None:
+        counts = self._hub.counts()
+        LIVE_CONNECTIONS.set(counts.connections)
+        self._stream.copy(asdict(counts))
+        self._store.copy({"hits": self._pages.hits, "misses": self._pages.misses})

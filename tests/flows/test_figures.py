@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a running canale says of itself, and to whom."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.newsroom import Newsroom
+from tests.site import Site, new_site, wait_until
+from tests.standins.push_service import Behaviour, PushService
+
+
+@pytest.fixture(scope="module")
+def push() -> Iterator[PushService]:
+    with PushService() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory, push: PushService) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("metrics")
+    more = {"CANALE_WEB_PROCESSES": "2", "CANALE_LOG": "json"}
+    with new_site(folder, CANALE_PUSH_ORIGINS=push.origin, **more) as running:
+        yield running
+
+
+def figures(url: str) -> dict[str, float]:
+    """By name and labels, as they are written."""
+    answer = httpx.get(f"{url}/metrics", timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        name + ",".join(f" {key}={label}" for key, label in sorted(labels.items())): number
+        for family in text_string_to_metric_families(answer.text)
+        for name, labels, number, *_ in family.samples
+    }
+
+
+def publish(city: Site, headline: str, **more: object) -> int:
+    return int(str(city.post(city.token(), headline=headline, **more)["id"]))
+
+
+def test_all_processes_of_the_machine_are_counted(city: Site, push: PushService) -> None:
+    city.inside("follow", push.subscribe(12))
+    before = figures(city.url)
+    # Two web processes (this one and its sibling) and two workers.
+    wait_until(lambda: figures(city.url)["canale_processes process=web"] == 2)
+    wait_until(lambda: figures(city.url)["canale_processes process=worker"] == 2)
+    publish(city, "Piena", kind="alert")
+    push.wait_for(12)
+
+    def grown(name: str) -> float:
+        return figures(city.url).get(name, 0) - before.get(name, 0)
+
+    at = "origin=other, "
+    wait_until(
+        lambda: grown(f"canale_messages_total {at}outcome=accepted, transport=webpush") == 12
+    )
+    wait_until(lambda: grown("canale_objective_in_time_total lane=alert") == 12)
+    assert grown("canale_objective_addresses_total lane=alert") == 12
+    assert grown("canale_batches_total act=claimed") == 1
+    assert grown("canale_batches_total act=finished") == 1
+    assert grown("canale_message_seconds_count origin=other, transport=webpush") == 12
+    assert grown("canale_database_seconds_count work=record") >= 1
+    assert figures(city.url)["canale_queue_batches lane=alert, transport=webpush"] == 0
+    assert figures(city.url)["canale_database_up"] == 1
+    assert figures(city.url)["canale_gate_limit origin=other, transport=webpush"] >= 1
+    assert figures(city.url)["canale_gates_shut origin=other, transport=webpush"] == 0
+    for process in ("web", "worker"):
+        assert figures(city.url)[f"canale_loop_lag_seconds_count process={process}"] > 0
+    # Each of the two web processes had the event.
+    wait_until(lambda: grown("canale_live_events_total") == 2)
+
+
+def test_pages_from_memory_are_counted(city: Site) -> None:
+    def pages() -> float:
+        said = figures(city.url)
+        return sum(said[f"canale_pages_total from={way}"] for way in ("store", "rendering"))
+
+    before = pages()
+    for _ in range(5):
+        httpx.get(city.channel)
+    wait_until(lambda: pages() >= before + 5)
+
+
+def test_only_this_machine_reads_and_not_through_a_proxy(city: Site) -> None:
+    for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+        for client in ("127.0.0.1", "203.0.113.9"):
+            answer = httpx.get(f"{city.url}/metrics", headers={header: client})
+            assert answer.status_code == 404, (header, client)
+            assert not answer.content
+
+
+def test_no_address_is_in_figures_or_log(city: Site, push: PushService) -> None:
+    said = httpx.get(f"{city.url}/metrics").text + city.log()
+    assert str(push.port) not in httpx.get(f"{city.url}/metrics").text
+    assert "/push/" not in said
+    lines = [line for line in city.log().splitlines() if line.startswith("{")]
+    assert lines
+    for line in lines:
+        assert {"time", "level", "name", "message"} <= json.loads(line).keys()
+
+
+def test_refused_messages_are_an_alarm_in_figures_and_newsroom(
+    city: Site, push: PushService
+) -> None:
+    name = "canale_rejected_total code=401, transport=webpush"
+    assert figures(city.url)[name] == 0, "there before the first, so that an alarm sees it"
+    push.behave(Behaviour(status=401, times=12))
+    post = publish(city, "Rifiutato")
+    wait_until(lambda: figures(city.url)[name] == 12)
+    newsroom = Newsroom(city)
+    newsroom.browser.headers["accept-language"] = "it"
+
+    def page() -> str:
+        return newsroom.browser.get(f"{newsroom.home}posts/{post}/progress/").text
+
+    wait_until(lambda: "Riguarda 12 avvisi." in page())
+    assert "non ha accettato la firma di canale (VAPID)" in page()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_reads_it_without_complaint(city: Site) -> None:
+    said = httpx.get(f"{city.url}/metrics").text
+    run = subprocess.run(
+        ["promtool", "check", "metrics"], input=said, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@contextmanager
+def worker(city: Site, data: Path, port: int) -> Iterator[None]:
+    environment = {**city.environment, "CANALE_METRICS_PORT": str(port), "CANALE_DATA": str(data)}
+    environment["CANALE_DATABASE_URL"] = f"sqlite:///{city.folder / 'data' / 'canale.sqlite3'}"
+    environment["CANALE_SECRET_KEY"] = (city.folder / "data" / "secret-key").read_text().strip()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "canale", "worker"], env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_workers_of_another_machine_answer_on_a_port_of_their_own(
+    city: Site, tmp_path: Path
+) -> None:
+    if "TEST_DATABASE_URL" in os.environ:
+        pytest.skip("the workers of this test read the site's file")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+
+    def workers() -> float:
+        try:
+            return figures(url).get("canale_processes process=worker", 0)
+        except httpx.TransportError:
+            return 0
+
+    with worker(city, tmp_path, port), worker(city, tmp_path, port):
+        wait_until(lambda: workers() == 2, seconds=30)
+        said = figures(url)
+        assert "canale_processes process=web" not in said
+        assert "canale_queue_batches lane=alert, transport=webpush" not in said, "the site says it"
+        assert httpx.get(f"{url}/metrics", headers={"Via": "x"}).status_code == 404
+        assert httpx.get(f"{url}/").status_code == 404

@@ -1,0 +1,286 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What processes count, how they share it, and who may read it."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from canale.channel.channels import create_channel
+from canale.delivery import figures
+from canale.delivery.figures import QueueCollector
+from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.followers.follow import follow
+from canale.followers.models import Address
+from canale.followers.readers import new_token
+from canale.metrics.many import ManyHistogram
+from canale.metrics.names import REGISTRY
+from canale.metrics.page import is_allowed
+from canale.metrics.pulse import Copier
+from canale.metrics.requests import DatabaseTimes
+from canale.metrics.sharing import KINDS
+from canale.metrics.tally import Tally
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_many_observations_at_once_are_the_same_as_one_by_one() -> None:
+    seconds = [0.001, 0.01, 0.02, 0.5, 3.0, 99.0]
+    bounds = (0.01, 0.1, 1.0)
+    said = []
+    for kind in (Histogram, ManyHistogram):
+        registry = CollectorRegistry()
+        histogram = kind("h", "h", ("a",), registry=registry, buckets=bounds).labels("x")
+        if isinstance(histogram, ManyHistogram):
+            histogram.observe_many([2, 1, 1, 2], sum(seconds))
+        else:
+            for each in seconds:
+                histogram.observe(each)
+        said.append(generate_latest(registry))
+    assert said[0] == said[1]
+
+
+def test_a_tally_hands_over_once() -> None:
+    tally = Tally("webpush", "tally.test")
+    tally.add("accepted", 201, 0.02)
+    tally.add("accepted", 201, 0.3)
+    tally.add("later", None, 20.0)
+    tally.add("rejected", 403, 0.02)
+    for _ in range(2):
+        tally.hand_over()
+        at = {"transport": "webpush", "origin": "tally.test"}
+        outcomes = ("accepted", "later", "rejected", "gone")
+        counted = [value("canale_messages_total", **at, outcome=each) for each in outcomes]
+        assert counted == [2, 1, 1, 0]
+        # A time-out is no answer: it is counted as `later` only.
+        assert value("canale_message_seconds_count", **at) == 3
+        assert value("canale_message_seconds_sum", **at) == pytest.approx(0.34)
+        assert value("canale_message_seconds_bucket", **at, le="0.025") == 2
+        assert value("canale_rejected_total", transport="webpush", code="403") == 1
+
+
+def test_numbers_that_grow_are_copied_by_their_growth() -> None:
+    registry = CollectorRegistry()
+    from prometheus_client import Counter
+
+    counter = Counter("c", "c", registry=registry)
+    copier = Copier({"n": counter})
+    copier.copy({"n": 3})
+    copier.copy({"n": 3})
+    copier.copy({"n": 10})
+    assert registry.get_sample_value("c_total") == 10
+
+
+NEAR = [ipaddress.ip_network(each) for each in ("127.0.0.0/8", "::1", "10.1.0.0/16")]
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "may"),
+    [
+        (("127.0.0.1", 4711), [], True),
+        (("::ffff:127.0.0.1", 4711), [], True),
+        (("10.1.2.3", 4711), [], True),
+        (("10.2.2.3", 4711), [], False),
+        (("8.8.8.8", 4711), [], False),
+        (None, [], False),
+        (("/run/canale.sock", 0), [], False),
+        # Through a proxy of this machine that nobody trusts, or that says that it is this machine.
+        (("127.0.0.1", 4711), [b"x-forwarded-for"], False),
+        (("127.0.0.1", 4711), [b"via"], False),
+        (("127.0.0.1", 4711), [b"forwarded"], False),
+        (("127.0.0.1", 4711), [b"x-real-ip"], False),
+        (("127.0.0.1", 0), [b"x-forwarded-for"], False),
+        # uvicorn puts whom a trusted proxy names in the peer's place, with port 0.
+        (("10.1.2.3", 0), [b"x-forwarded-for"], True),
+        (("8.8.8.8", 0), [b"x-forwarded-for"], False),
+        # A proxy in the network is not the network.
+        (("10.1.2.3", 4711), [b"x-forwarded-for"], False),
+    ],
+)
+def test_who_may_read(client: Any, headers: list[bytes], may: bool) -> None:
+    scope: Any = {"client": client, "headers": [(name, b"x") for name in headers]}
+    assert is_allowed(scope, NEAR) is may
+
+
+COUNT = """
+import sys, time
+from pathlib import Path
+from canale.metrics.sharing import share
+assert share(Path(sys.argv[1]), afresh=sys.argv[3] == "afresh")
+from canale.metrics.names import LIVE_CONNECTIONS, LIVE_EVENTS
+LIVE_EVENTS.inc(int(sys.argv[2]))
+LIVE_CONNECTIONS.set(int(sys.argv[2]))
+print("ready", flush=True)
+time.sleep(60)
+"""
+READ = """
+import sys
+from pathlib import Path
+from canale.metrics.sharing import registry, share
+assert share(Path(sys.argv[1]))
+from canale.metrics.names import REGISTRY
+shared = registry(REGISTRY)
+names = ("canale_live_events_total", "canale_live_connections")
+print(*(int(shared.get_sample_value(name) or 0) for name in names))
+"""
+
+
+def counting(folder: Path, number: int, how: str = "") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", COUNT, str(folder), str(number), how]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def read(folder: Path) -> str:
+    command = [sys.executable, "-c", READ, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def kill(*processes: subprocess.Popen[str]) -> None:
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_processes_are_added_up_and_the_dead_leave_only_what_they_counted(tmp_path: Path) -> None:
+    first, second = counting(tmp_path, 1), counting(tmp_path, 10)
+    try:
+        assert read(tmp_path) == "11 11"
+        kill(first)
+        assert read(tmp_path) == "11 10"
+        # Whoever comes next takes the place of the dead, and counts on.
+        for _ in range(3):
+            first = counting(tmp_path, 100)
+            kill(first)
+        assert read(tmp_path) == "311 10"
+        places = {path.name for path in (tmp_path / "metrics").glob("place-*")}
+        assert places == {"place-0", "place-1", "place-2"}, "the third was the reader's"
+        # A second main process, while the first still runs, does not make the sum smaller.
+        first = counting(tmp_path, 5, "afresh")
+        assert read(tmp_path) == "316 15"
+        kill(first, second)
+        first = counting(tmp_path, 5, "afresh")
+        assert read(tmp_path) == "5 5"
+    finally:
+        kill(first, second)
+
+
+def test_files_are_taken_from_the_disk_before_they_are_mapped(tmp_path: Path) -> None:
+    """Who writes to a mapped page that a full disk cannot give is killed."""
+    process = counting(tmp_path, 1)
+    try:
+        for path in (tmp_path / "metrics").glob("*.db"):
+            known = path.stat()
+            assert known.st_blocks * 512 >= known.st_size, path.name
+    finally:
+        kill(process)
+
+
+def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path) -> None:
+    (tmp_path / "metrics").write_text("not a folder")
+    program = (
+        "import sys; from pathlib import Path; from canale.metrics.sharing import share, registry\n"
+        "assert not share(Path(sys.argv[1]))\n"
+        "from canale.metrics.names import REGISTRY, LIVE_EVENTS\n"
+        "LIVE_EVENTS.inc(); assert registry(REGISTRY) is REGISTRY"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def sent(db: None) -> Broadcast:
+    channel = create_channel("cremona", "Comune di Cremona")
+    for number in range(3):
+        endpoint = {"endpoint": f"https://push.example/{number}"}
+        follow(channel, new_token(), address=("push", endpoint), topics=[], language="it")
+    post = save_draft(channel, Wording("alert", "Piena", "Testo"), by="cli")
+    publish(post, by="cli")
+    return Broadcast.objects.get()
+
+
+def test_the_queue_is_read_from_the_tables_and_kept_for_a_second(
+    sent: Broadcast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "close_old_connections", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    now, clock = timezone.now() + timedelta(seconds=30), [0.0]
+    collector = QueueCollector(lambda: now, lambda: clock[0])
+    address = Address.objects.first()
+    assert address is not None
+    Retry.objects.create(broadcast=sent, address=address, urgent=True, not_before=now)
+    Welcome.objects.create(address=address)
+
+    def said() -> dict[tuple[str, str], float]:
+        samples = (sample for family in collector.collect() for sample in family.samples)
+        return {(each.name, each.labels.get("lane", "")): each.value for each in samples}
+
+    assert said()["canale_queue_batches", "alert"] == 1
+    assert said()["canale_queue_batches", "ordinary"] == 0
+    assert said()["canale_queue_oldest_seconds", "alert"] == pytest.approx(30, abs=5)
+    assert said()["canale_retries_waiting", "alert"] == 1
+    assert said()["canale_welcomes_waiting", ""] == 1
+    Batch.objects.update(state=Batch.State.FAILED)
+    assert said()["canale_queue_batches", "alert"] == 1
+    clock[0] = 1.5
+    assert said()["canale_queue_batches", "alert"] == 0
+    assert said()["canale_queue_oldest_seconds", "alert"] == 0
+    assert said()["canale_queue_failed_batches", ""] == 1
+    assert said()["canale_database_up", ""] == 1
+
+
+def test_a_database_that_is_away_is_said_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(_: object) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(figures, "_waiting", away)
+    monkeypatch.setattr(figures, "close_old_connections", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    families = list(QueueCollector().collect())
+    assert [(each.name, each.samples[0].value) for each in families] == [("canale_database_up", 0)]
+
+
+@pytest.mark.django_db
+def test_a_request_that_asks_the_database_is_measured_once() -> None:
+    def two_queries(_: object) -> HttpResponse:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.execute("SELECT 2")
+        return HttpResponse()
+
+    request = RequestFactory().get("/")
+    before = value("canale_database_seconds_count", work="request")
+    DatabaseTimes(two_queries)(request)
+    assert value("canale_database_seconds_count", work="request") == before + 1
+    DatabaseTimes(lambda _: HttpResponse())(request)
+    assert value("canale_database_seconds_count", work="request") == before + 1
+
+
+def test_every_kind_of_file_is_reserved() -> None:
+    """A kind that is not in the list would grow on a full disk, or outlive its process."""
+    kinds = set()
+    for declared in set(REGISTRY._names_to_collectors.values()):
+        kind = declared._type  # type: ignore[attr-defined]
+        mode = getattr(declared, "_multiprocess_mode", "")
+        kinds.add(f"{kind}_{mode}" if kind == "gauge" else kind)
+    assert kinds == set(KINDS)

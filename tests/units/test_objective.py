@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How many were reached in time, and why the others were refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from canale.accounts.models import Membership, Role, Staff
+from canale.channel.channels import create_channel
+from canale.channel.models import Post
+from canale.delivery.chunk import Parcel, record_results
+from canale.delivery.models import Batch, Broadcast, Rejection, Retry
+from canale.delivery.objective import seconds_left
+from canale.delivery.progress import progress
+from canale.delivery.repeat import record_retries
+from canale.delivery.shipment import Sending, Shipment
+from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.transports.webpush.codes import CODES
+from canale.delivery.transports.webpush.refusals import REFUSALS
+from canale.delivery.transports.webpush.services import service_name
+from canale.followers.follow import follow
+from canale.followers.models import Address
+from canale.followers.readers import new_token
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+
+ACCEPTED = Result(Outcome.ACCEPTED, 201, "accepted")
+REFUSED = Result(Outcome.REJECTED, 401, "our VAPID token is missing or wrong")
+UNKNOWN = Result(Outcome.REJECTED, None, "an odd reason")
+
+
+@pytest.fixture
+def post(db: None) -> Post:
+    channel = create_channel("cremona", "Comune di Cremona")
+    endpoint = {"endpoint": "https://push.example/1"}
+    follow(channel, new_token(), address=("push", endpoint), topics=[], language="it")
+    found = save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli")
+    publish(found, by="cli")
+    return found
+
+
+def parcels(count: int) -> list[Parcel]:
+    return [Parcel(number, "it", {}) for number in range(count)]
+
+
+def shipment(due: float, count: int) -> tuple[Shipment, list[Sending]]:
+    on_its_way = Shipment(cast("Any", SimpleNamespace()), 0.0, due=due)
+    sendings = [Sending(on_its_way, parcel) for parcel in parcels(count)]
+    on_its_way.open = {sending.parcel.address_id: sending for sending in sendings}
+    return on_its_way, sendings
+
+
+def test_in_time_is_what_was_accepted_until_then() -> None:
+    on_its_way, (early, late, refused, parked) = shipment(10.0, 4)
+    on_its_way.settle(early, ACCEPTED, 10.0)
+    on_its_way.settle(late, ACCEPTED, 10.1)
+    on_its_way.settle(refused, REFUSED, 1.0)
+    on_its_way.park(parked)
+    on_its_way.settle(parked, ACCEPTED, 9.0)
+    assert (on_its_way.in_time, on_its_way.late_in_time) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_an_alert_has_ten_seconds_the_rest_sixty(post: Post) -> None:
+    broadcast = Broadcast.objects.get()
+    now = broadcast.created_at + timedelta(seconds=4)
+    assert seconds_left(broadcast, now) == 56
+    broadcast.urgent = True
+    assert seconds_left(broadcast, now) == 6
+
+
+def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
+    broadcast, now = Broadcast.objects.get(), timezone.now()
+    results = list(zip(parcels(5), [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNKNOWN], strict=True))
+    record_results(broadcast, results, now, in_time=1)
+    address = Address.objects.get()
+    retry = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
+    record_retries(broadcast, [retry], [(Parcel(address.pk, "it", {}), REFUSED)], now)
+    broadcast.refresh_from_db()
+    assert (broadcast.accepted, broadcast.accepted_in_time, broadcast.rejected) == (2, 1, 4)
+    kept = dict(Rejection.objects.values_list("reason", "count"))
+    assert kept == {"401": 3, "an odd reason": 1}
+    told = progress(post)[0].refusals
+    assert [refusal.count for refusal in told] == [3, 1]
+    assert "VAPID" in str(told[0].explanation.wrong)
+
+
+def test_a_broadcast_of_an_older_version_is_not_measured(post: Post) -> None:
+    Broadcast.objects.update(accepted_in_time=None)
+    record_results(Broadcast.objects.get(), [(parcels(1)[0], ACCEPTED)], timezone.now(), in_time=1)
+    Batch.objects.update(state=Batch.State.DONE)
+    assert Broadcast.objects.get().accepted_in_time is None
+    assert progress(post)[0].objective is None
+
+
+@pytest.fixture
+def page(post: Post) -> Any:
+    staff = Staff.objects.create_user("a@cremona.test", "acqua alta")
+    Membership.objects.create(staff=staff, channel=post.channel, role=Role.ADMIN)
+    client = Client(headers={"accept-language": "it"})
+    client.force_login(staff)
+
+    def shown(**counts: int) -> str:
+        Broadcast.objects.update(**counts)
+        Batch.objects.update(state=Batch.State.DONE)
+        answer = client.get(f"/newsroom/c/cremona/posts/{post.pk}/progress/")
+        return " ".join(answer.content.decode().split())
+
+    return shown
+
+
+def test_the_newsroom_says_it_in_plain_words(page: Any) -> None:
+    assert "9.812 su 10.000 entro 60 secondi" in page(
+        planned=10_000, accepted=9_990, accepted_in_time=9_812, rejected=10
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        # Nobody chose anything: a small channel's numbers tell nothing.
+        ({"planned": 5, "accepted": 5, "accepted_in_time": 4}, "4 su 5 entro"),
+        ({"planned": 100, "accepted": 80, "skipped": 20, "accepted_in_time": 79}, "79 su 80 entro"),
+        # 97 of 100 would say that three did not want it.
+        (
+            {"planned": 100, "accepted": 97, "skipped": 3, "accepted_in_time": 96},
+            "Almeno 98 su 100",
+        ),
+        ({"planned": 100, "accepted": 4, "skipped": 96, "accepted_in_time": 4}, None),
+        ({"planned": 100, "accepted": 0, "skipped": 100, "accepted_in_time": 0}, None),
+    ],
+)
+def test_of_few_people_no_number_is_told(
+    page: Any, counts: dict[str, int], said: str | None
+) -> None:
+    shown = page(**counts)
+    assert (said or " entro ") in shown if said else " entro " not in shown
+
+
+def test_why_messages_were_refused_is_said_with_what_to_do(page: Any) -> None:
+    broadcast = Broadcast.objects.get()
+    Rejection.objects.create(broadcast=broadcast, reason="401", count=3)
+    Rejection.objects.create(broadcast=broadcast, reason="418", count=1)
+    shown = page(planned=10, accepted=6, rejected=4, accepted_in_time=6)
+    assert "non ha accettato la firma di canale (VAPID)" in shown
+    assert "Riguarda 3 avvisi." in shown
+    assert "Riguarda 1 avviso." in shown
+    assert "canale check" in shown
+
+
+def test_every_refusal_of_the_table_has_its_words() -> None:
+    refused = {str(code) for code, row in CODES.items() if row.outcome is Outcome.REJECTED}
+    assert refused == REFUSALS.keys()
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("https://fcm.googleapis.com", "fcm.googleapis.com"),
+        ("https://wns2-par02p.notify.windows.com", "notify.windows.com"),
+        ("https://x.push.apple.com", "push.apple.com"),
+        ("https://localhost:9443", "other"),
+        ("http://fcm.googleapis.com.evil.example", "other"),
+        ("", "other"),
+    ],
+)
+def test_figures_name_known_services_only(origin: str, name: str) -> None:
+    assert service_name(origin) == name
