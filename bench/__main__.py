@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import resource
+import signal
+import sys
 import time
 
 from bench import machine, report
@@ -30,6 +32,8 @@ def main() -> None:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     _allow_many_connections()
+    # Servers, folders and network namespaces go, also when the run is stopped from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     for name in [part for part in PARTS if part in asked.parts or not asked.parts]:
         _run(name, rounds, asked.quick)
 
