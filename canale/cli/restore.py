@@ -48,6 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
         _check_target(manifest, replace=arguments.replace)
         before = _put_in_place(manifest, Path(folder), key)
+        from canale.live.record import skip_numbers
+
+        skip_numbers()
     _tell(manifest, before, other_key=arguments.other_key)
     return 0
 

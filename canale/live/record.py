@@ -15,6 +15,8 @@ from canale.live.models import LiveEvent
 
 # Any number that no other program takes: PostgreSQL's advisory locks share one space.
 _NUMBERING_LOCK = 0x63616E616C65
+# More than the stream gives between two backups.
+SKIPPED = 1_000_000
 
 
 def record_event(post: Post, kind: LiveEvent.Kind, **more: object) -> LiveEvent:
@@ -43,6 +45,23 @@ def record_reactions(post: Post, counts: dict[str, int]) -> LiveEvent:
     """The counts now. Replaces the post's former line, so that the backlog holds one a post."""
     post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
     return record_event(post, LiveEvent.Kind.REACTIONS, counts=counts)
+
+
+def skip_numbers() -> None:
+    """After an older database was put back: it would give numbers again that open pages have seen,
+    and they would take what comes with them for old."""
+    table = LiveEvent._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)",
+                [table, latest_id() + SKIPPED],
+            )
+            return
+        cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+        cursor.execute(
+            "INSERT INTO sqlite_sequence VALUES (%s, %s)", [table, latest_id() + SKIPPED]
+        )
 
 
 def latest_id() -> int:
