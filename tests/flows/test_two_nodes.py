@@ -28,7 +28,8 @@ POLLED_SECONDS = 3.0
 
 @pytest.fixture(scope="module")
 def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+    folder = tmp_path_factory.mktemp("nats")
+    with NatsServer(folder, f'jetstream {{ store_dir: "{folder}/jetstream" }}') as server:
         yield server
 
 
@@ -139,7 +140,7 @@ def check(node: Site) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
-    nats = NatsServer(tmp_path)
+    nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}')
     with new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
         assert ready(site) == {
             "status": "ready",
