@@ -45,7 +45,7 @@ def city(tmp_path: Path, engine: str, clock: Path) -> Iterator[City]:
 
 
 @pytest.mark.parametrize("engine", ENGINES if SOAK else ["local"], indirect=True)
-@pytest.mark.parametrize("step", ["+3600", "-3600"])
+@pytest.mark.parametrize("step", ["-3600", "+3600"] if SOAK else ["-3600"])
 def test_the_clock_is_put(city: City, clock: Path, step: str) -> None:
     # Some are put off before the step, and are due after it.
     city.push.behave(Behaviour(status=503, times=5))

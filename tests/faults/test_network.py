@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.broadcast import ENGINES, SOAK
 from tests.faults.far_workers import city_with_far_workers
 from tests.network import needs_namespaces
 from tests.postgresql_server import programs
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.parametrize("engine", ENGINES if SOAK else ["jetstream"], indirect=True)
 def test_a_worker_is_cut_off_and_back(tmp_path: Path, engine: str) -> None:
     with city_with_far_workers(tmp_path, engine, workers=2) as (city, (lost, other)):
         broadcast = city.publish()

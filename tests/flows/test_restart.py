@@ -130,7 +130,9 @@ def test_another_serve_takes_the_port_over_without_a_gap(tmp_path: Path) -> None
             over.set()
             for visitor in visitors:
                 visitor.join()
-        assert not failures
+        # A handshake that is under way while a listener closes is lost, unless the machine's
+        # net.ipv4.tcp_migrate_req says otherwise (docs/decisions/0016).
+        assert len(failures) <= 1, failures
         assert set(answered) == {200}
         assert len(answered) > 50
 

@@ -16,6 +16,9 @@ from django.http import HttpRequest
 from canale.api import guards, quick
 from canale.reactions.react import Act
 
+# A reader's mark is made with a key that the database keeps.
+pytestmark = pytest.mark.django_db
+
 PATH = "/api/v1/posts/5/reaction"
 BODY = b'{"emoji": "x"}'
 
