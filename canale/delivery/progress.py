@@ -13,7 +13,8 @@ from canale.channel.models import Post
 from canale.delivery.audience import is_small_group, shown
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.objective import objective_seconds
-from canale.delivery.reasons import Explanation, explanation
+from canale.delivery.reasons import explanation
+from canale.delivery.transports.base import Explanation
 from canale.delivery.transports.registry import named
 
 

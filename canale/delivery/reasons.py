@@ -5,25 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from django.db.models import F
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from canale.delivery.models import Broadcast, Rejection
-from canale.delivery.transports.base import Result
+from canale.delivery.transports.base import Explanation, Result
 
 OUR_ERROR = "an error of our own"
 NOT_OPENED = "the vault does not open this address"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What is wrong, and what to do."""
-
-    wrong: str | Promise
-    remedy: str | Promise
 
 
 OURS: dict[str, Explanation] = {

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from django.utils.functional import Promise
+
 Urgency = Literal["very-low", "low", "normal", "high"]
 
 
@@ -64,6 +66,14 @@ class Result:
     retry_after: float | None = None
     tried: bool = True
     missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of a refusal for a fault of ours: what is wrong, and what to do."""
+
+    wrong: str | Promise
+    remedy: str | Promise
 
 
 class AddressRefused(Exception):  # noqa: N818

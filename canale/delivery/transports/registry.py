@@ -12,9 +12,8 @@ from typing import Protocol
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from canale.delivery.reasons import Explanation
 from canale.delivery.transports import webpush
-from canale.delivery.transports.base import AddressRefused, FanOutTransport
+from canale.delivery.transports.base import AddressRefused, Explanation, FanOutTransport
 
 
 class AddressCheck(Protocol):

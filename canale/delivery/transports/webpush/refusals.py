@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from canale.delivery.reasons import Explanation
+from canale.delivery.transports.base import Explanation
 
 _IDENTITY = _(
     "Ask whoever runs canale to run «canale check»: the secret key must be that of the last "
