@@ -30,6 +30,7 @@ from canale.followers.readers import new_token
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
+from tests.locks import somebody_waits
 from tests.site import wait_until
 
 pytestmark = [
@@ -66,16 +67,10 @@ def holds_nothing_while_it_waits(
     with transaction.atomic():
         Follower.objects.select_for_update().get(pk=held.pk)
         acting = elsewhere.submit(act)
-        wait_until(_somebody_waits, seconds=30)
+        wait_until(somebody_waits, seconds=30)
         for rows in free:
             assert list(rows.select_for_update(nowait=True))
     acting.result(30)
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def test_a_dead_address_is_not_held_while_its_follower_is_busy(

@@ -57,6 +57,7 @@ class JetStreamBatches:
         self._wanted = {True: asyncio.Event(), False: asyncio.Event()}
         self._held: dict[int, Msg] = {}
         self._pulls: list[asyncio.Task[None]] = []
+        self._answers: set[asyncio.Future[None]] = set()
 
     async def run(self, wake: Callable[[], None]) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), wake
@@ -171,8 +172,8 @@ class JetStreamBatches:
         def begin() -> None:
             # Without a reference the loop might lose it.
             task = asyncio.ensure_future(send())
-            _answers.add(task)
-            task.add_done_callback(_answers.discard)
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
 
         self._on_loop(begin)
 
@@ -191,6 +192,3 @@ class JetStreamBatches:
                 if client is not None:
                     await client.flush()
                     await client.close()
-
-
-_answers: set[asyncio.Future[None]] = set()
