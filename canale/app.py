@@ -29,6 +29,7 @@ from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
 from canale.delivery.figures import QueueCollector
 from canale.delivery.hints import SUBJECT as WORK
+from canale.garbage import search_less_for_garbage
 from canale.live.follow import StreamFollower, backlog
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
@@ -212,6 +213,7 @@ async def _serve_web(
     site = Site(pages, workers, bus, metrics)
     server = _server(live_protocol(hub, pages.at_once), site)
     _stop_when_told(server, stopping, with_stdin=workers is None)
+    search_less_for_garbage()
     async with _figures(WebFigures(hub, pages)), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
 

@@ -7,20 +7,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import AsyncIterator
 
 import uvloop
 
 from canale.cli import CommandError
+from canale.garbage import search_less_for_garbage
 from canale.processes import when_stdin_ends
 from canale.settings import settings
 
 HELP = "encrypt and send what is waiting; `canale serve` starts its own"
-
-# Python's own 700 suits short scripts.
-GARBAGE_OBJECTS = 5_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +42,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
     from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
 
-    _search_less_for_garbage()
+    search_less_for_garbage()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,11 +74,3 @@ async def _metrics(port: int | None) -> AsyncIterator[None]:
         ) from error
     async with listening(listener, MetricsPage(settings.metrics_from, [VersionCollector()])):
         yield
-
-
-def _search_less_for_garbage() -> None:
-    """A message makes many small objects and hardly a cycle; what is loaded by now stays for good.
-    Searching through it again and again was 7 % of the CPU for a message."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, 20, 20)

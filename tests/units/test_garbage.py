@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Python's search for garbage leaves out what a process keeps as long as it lives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# In a process of its own: what is left out here would be left out of every later test's search.
+PROGRAM = """
+import gc
+from canale.garbage import search_less_for_garbage
+
+class Ring:
+    ended = 0
+    def __init__(self):
+        self.me = self
+    def __del__(self):
+        Ring.ended += 1
+
+kept, gone = Ring(), Ring()
+del gone
+search_less_for_garbage()
+assert Ring.ended == 1, "what was garbage before is not kept"
+assert gc.get_freeze_count() > len(gc.get_objects()), "what is loaded is searched"
+for number in range(3):
+    Ring()
+gc.collect()
+assert Ring.ended == 4, "what is made later is searched"
+"""
+
+
+def test_what_is_loaded_is_left_out_and_what_is_made_later_is_found() -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
