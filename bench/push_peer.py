@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A Python peer of `push`, in an environment of its own: push_peer.py JOB WHAT COUNT.
 
-WHAT: `http_ece` and `pywebpush` encrypt only; `requests` is pywebpush's documented loop with one
-session; `aiohttp` its asynchronous form, CONCURRENCY messages under way. Prints JSON: messages,
-seconds of CPU and of the clock, and for encryption one of the bodies in base64.
+WHAT: `http_ece` and `pywebpush` encrypt only; `one_call` is the form that pywebpush shows first,
+`requests` the same with one session for all; `aiohttp` its asynchronous form, CONCURRENCY messages
+under way. Prints JSON: messages, seconds of CPU and of the clock, and for encryption one of the
+bodies in base64.
 """
 
 from __future__ import annotations
@@ -67,6 +68,14 @@ def pywebpush(job: Job, count: int) -> bytes:
     return body
 
 
+def one_call(job: Job, count: int) -> bytes:
+    from pywebpush import webpush
+
+    for subscription in some(job, count):
+        webpush(**asked(job, subscription))
+    return b""
+
+
 def with_requests(job: Job, count: int) -> bytes:
     import requests
     from pywebpush import webpush
@@ -123,6 +132,7 @@ WARM_UP = 64
 WAYS: dict[str, Callable[[Job, int], bytes]] = {
     "http_ece": http_ece,
     "pywebpush": pywebpush,
+    "one_call": one_call,
     "requests": with_requests,
     "aiohttp": with_aiohttp,
 }

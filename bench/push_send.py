@@ -25,7 +25,8 @@ from tests.site import HANDLE, Site, new_site
 
 OURS = "canale worker, from the database"
 OURS_TWICE = "2 canale workers on both cores, with the sink"
-SESSION, ASYNC, NODE = "pywebpush, session", "pywebpush, aiohttp", "npm web-push"
+ONE_CALL, SESSION, ASYNC = "pywebpush, one call", "pywebpush, session", "pywebpush, aiohttp"
+NODE = "npm web-push"
 LIMIT = "h2load, ready-made bodies"
 
 # A worker that starts imports for about a second; then it sleeps between looks at the database.
@@ -53,6 +54,7 @@ def contenders(job: Job, path: Path, sink: Sink, site: Site, counts: dict[str, i
     return {
         LIMIT: lambda: by_h2load(job, path, sink, counts[LIMIT]),
         OURS: lambda: by_canale(job, site, sink, [SERVER_CORE]),
+        ONE_CALL: lambda: by_peer([*peer, "one_call"], counts[ONE_CALL], job, sink),
         SESSION: lambda: by_peer([*peer, "requests"], counts[SESSION], job, sink),
         ASYNC: lambda: by_peer([*peer, "aiohttp"], counts[ASYNC], job, sink),
         NODE: lambda: by_peer(node, counts[NODE], job, sink),
@@ -75,7 +77,7 @@ def by_h2load(job: Job, path: Path, sink: Sink, count: int) -> Measurement:
 
 
 def by_peer(command: Iterable[str | Path], count: int, job: Job, sink: Sink) -> Measurement:
-    """The peer sends a few messages first, which opens its connections, then `count`."""
+    """The peer sends a few messages to warm up, then `count` on new connections."""
     sink.reset()
     done = subprocess.run(
         on_core(SERVER_CORE, [*command, str(count)]),

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+
+from canale import app
+from canale.cli import worker
 
 # In a process of its own: what is left out here would be left out of every later test's search.
 PROGRAM = """
 import gc
-from canale.garbage import search_less_for_garbage
+from canale import garbage
 
 class Ring:
     ended = 0
@@ -21,11 +25,12 @@ class Ring:
 
 kept, gone = Ring(), Ring()
 del gone
-search_less_for_garbage()
+garbage.search_less_for_garbage()
 assert Ring.ended == 1, "what was garbage before is not kept"
 assert gc.get_freeze_count() > len(gc.get_objects()), "what is loaded is searched"
 for number in range(3):
     Ring()
+assert gc.get_threshold()[0] == garbage.NEW_OBJECTS
 gc.collect()
 assert Ring.ended == 4, "what is made later is searched"
 """
@@ -33,3 +38,8 @@ assert Ring.ended == 4, "what is made later is searched"
 
 def test_what_is_loaded_is_left_out_and_what_is_made_later_is_found() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+
+
+def test_the_processes_that_stay_do_it() -> None:
+    for stays in (app._serve_web, worker._work):
+        assert "    search_less_for_garbage()\n" in inspect.getsource(stays)
