@@ -15,8 +15,11 @@ import nats
 import pytest
 from nats.js.api import ConsumerInfo, StreamInfo
 
+from canale.bus.nats import NatsBus
 from canale.bus.nats_line import installation
+from canale.delivery.engines.dispatch import SWEEP_SECONDS
 from canale.delivery.engines.stream import BatchStream, consumer
+from canale.delivery.hints import SUBJECT
 from canale.delivery.plan import BATCH_ADDRESSES
 from tests.faults.broadcast import KEY, City, new_city
 from tests.nats_server import NatsServer, needs_nats
@@ -97,3 +100,33 @@ def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back
     for worker in city.site.workers():
         os.kill(worker, signal.SIGCONT)
     broadcast.all_are_told()
+
+
+def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City) -> None:
+    assert city.broker is not None
+    for worker in city.site.workers():
+        os.kill(worker, signal.SIGSTOP)
+    broadcast = city.publish()
+    batches = FOLLOWERS // BATCH_ADDRESSES
+    wait_until(lambda: seen_at(city)[0].state.messages == batches)
+    asyncio.run(emptied(city.broker.url))
+    bus = NatsBus([city.broker.url], installation(KEY))
+    wait_until(lambda: not bus.trouble)
+
+    def handed_out_again() -> bool:
+        # As each new follower does.
+        bus.publish(SUBJECT)
+        return seen_at(city)[0].state.messages == batches
+
+    wait_until(handed_out_again, seconds=3 * SWEEP_SECONDS)
+    for worker in city.site.workers():
+        os.kill(worker, signal.SIGCONT)
+    broadcast.all_are_told()
+
+
+async def emptied(url: str) -> None:
+    client = await nats.connect(url)
+    try:
+        await client.jetstream().purge_stream(BatchStream(installation(KEY)).name)
+    finally:
+        await client.close()

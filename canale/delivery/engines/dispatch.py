@@ -51,24 +51,30 @@ class Dispatcher:
         self.hint()
 
     async def _dispatch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        sweep_at = clock() + SWEEP_SECONDS
         while True:
-            swept = not await self._hint_or_time()
+            hinted = await self._hint_until(sweep_at)
+            sweeping = clock() >= sweep_at
+            if sweeping:
+                sweep_at = clock() + SWEEP_SECONDS
             context = self._context if self._line.client is not None else None
             if context is None:
                 continue
             try:
-                if swept:
-                    await self._repair(context)
-                else:
+                if hinted:
                     await self._hand_out_new(context)
+                # Hints come with each follower too: they put no sweep off.
+                if sweeping:
+                    await self._repair(context)
             except DatabaseError:
                 logger.exception("Unfinished batches were not read; trying again")
             except FAILURES as error:
                 logger.warning("Batches were not handed out, they will be: %s", error)
 
-    async def _hint_or_time(self) -> bool:
+    async def _hint_until(self, end: float) -> bool:
         with suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_SECONDS):
+            async with asyncio.timeout_at(end):
                 await self._hinted.wait()
         hinted = self._hinted.is_set()
         self._hinted.clear()
