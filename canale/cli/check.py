@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     checks: list[Check] = [clock, folder, others, key, address, database]
-    checks += [vault, bus, front_end, open_files, limits]
+    checks += [vault, bus, broker, front_end, open_files, limits]
     if not arguments.offline:
         checks.append(push_services)
     bad = 0
@@ -231,6 +231,25 @@ async def _lost_on_the_way(checked: Bus) -> str:
     finally:
         subscription.close()
     return ""
+
+
+def broker() -> Iterator[Finding]:
+    from canale.delivery.engines.choice import why_no_broker
+
+    # What keeps hints back was told (bus), and keeps this back too.
+    if bus_for(settings).trouble:
+        return
+    said = asyncio.run(why_no_broker())
+    if said is None:
+        return
+    yield Finding(
+        not said,
+        "NATS has JetStream" if not said else f"NATS does without JetStream ({said})",
+        "let nats-server keep messages, as deploy/nats-server.conf does (jetstream, store_dir), "
+        "and its user speak to $JS.API.> and canale-batches.>; until then workers look into the "
+        "database every second",
+        warning=True,
+    )
 
 
 def vault() -> Iterator[Finding]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import os
 import sys
@@ -77,6 +78,7 @@ def _finish(*, drop_lost: bool) -> int:
     # Also seals the end of the log with the new key.
     audit.record("cli", "key.changed")
     sys.stdout.write(f"Sealed anew: {addresses} addresses, {factors} second factors.\n")
+    _delete_old_stream()
     _forget_old_key()
     return 0
 
@@ -109,6 +111,17 @@ def _walk(before: int, *, drop_lost: bool) -> int:
             "back, or let them go: canale rotate-key --drop-lost"
         )
     return resealed
+
+
+def _delete_old_stream() -> None:
+    """One that stays is never read again: no reason not to finish."""
+    from canale.delivery.engines.choice import delete_stream_of
+
+    if stays := asyncio.run(delete_stream_of(settings.old_secret_key)):
+        sys.stderr.write(
+            f"canale: NATS may still keep {stays}; once it is back: nats stream rm "
+            f"{stays.partition(' ')[0]}\n"
+        )
 
 
 def _forget_old_key() -> None:

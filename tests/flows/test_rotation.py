@@ -17,6 +17,7 @@ import pytest
 
 from canale.followers.rotation import BATCH
 from tests.flows.test_commands import run
+from tests.nats_server import NatsServer, needs_nats
 from tests.site import HANDLE, Site, new_site, wait_until
 from tests.standins.push_service import PushService
 
@@ -160,3 +161,31 @@ def test_a_new_push_identity_lets_every_subscription_go(city: Site, push: PushSe
     assert follow(city, browser, push.subscribe()[0]).status_code == 200
     wait_until(lambda: len(push.received) > before)
     assert city.inside("rows")["followers_follower"] == 1
+
+
+@needs_nats
+def test_the_broker_keeps_nothing_under_the_key_before(tmp_path: Path) -> None:
+    store = tmp_path / "jetstream"
+    nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}" }}')
+
+    def streams() -> set[str]:
+        return {folder.name for folder in store.glob("$G/streams/*")}
+
+    with nats, new_site(tmp_path, CANALE_NATS_URL=nats.url) as city:
+        wait_until(lambda: len(streams()) == 1)
+        before = streams()
+        city.run("rotate-key")
+        city.stop()
+        city.start()
+        wait_until(lambda: len(streams()) == 2)
+        city.run("rotate-key")
+        wait_until(lambda: len(streams()) == 1)
+        assert not streams() & before
+        (second,) = streams()
+        city.run("rotate-key")
+        city.stop()
+        nats.stop()
+        finished = run(city, "rotate-key")
+        assert finished.returncode == 0
+        assert f"nats stream rm {second}" in finished.stderr
+        assert not (Path(city.environment["CANALE_DATA"]) / "secret-key.old").exists()

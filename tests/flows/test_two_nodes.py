@@ -115,7 +115,9 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
         headlines = [told.data["headline"] for told in reader.told if told.kind == "post"]
         assert headlines[:2] == ["Senza NATS", "Senza aspettare"]
         assert len(headlines) == len(set(headlines)) == 7, "nothing is missing, nothing came twice"
-    assert "hints go through NATS" in check(one).stdout
+    said = check(one).stdout
+    assert "hints go through NATS" in said
+    assert "ok       NATS has JetStream" in said
     for node in nodes:
         # One line for the web process and one for each worker, and each for hints and for batches.
         processes = 1 + len(node.workers())
@@ -150,3 +152,11 @@ def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
         }
         with nats:
             wait_until(lambda: ready(site)["bus"] == "ok")
+
+
+def test_a_broker_that_keeps_no_batches_is_told(tmp_path: Path) -> None:
+    with NatsServer(tmp_path) as nats, new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
+        checked = check(site)
+        assert checked.returncode == 0, "workers look into the database: canale runs"
+        assert "warning  NATS does without JetStream" in checked.stdout
+        assert "hints go through NATS" in checked.stdout

@@ -40,3 +40,25 @@ def dispatcher() -> Dispatcher | None:
     from canale.delivery.engines import dispatch
 
     return dispatch.Dispatcher(settings.nats_url, installation(settings.secret_key))
+
+
+async def why_no_broker() -> str | None:
+    """Why NATS hands out no batches; empty if it can, None where there is no NATS to ask."""
+    if not settings.nats_url:
+        return None
+    from canale.delivery.engines import stream
+
+    return await stream.why_absent(settings.nats_url)
+
+
+async def delete_stream_of(secret_key: str) -> str:
+    """What the broker keeps under a key with which nobody works any more. Which stream stays and
+    why, if one does; else empty."""
+    if not settings.nats_url:
+        return ""
+    from canale.bus.nats_line import installation
+    from canale.delivery.engines import stream
+
+    old = stream.BatchStream(installation(secret_key))
+    trouble = await stream.delete(settings.nats_url, old)
+    return f"{old.name} ({trouble})" if trouble else ""

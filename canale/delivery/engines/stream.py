@@ -9,6 +9,9 @@ time: handing the same batch out again, from any node, changes nothing while it 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
@@ -21,8 +24,9 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
+from canale.bus.nats_line import Line, Opened
 from canale.delivery.transports.registry import TRANSPORTS, Entry
 
 # A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
@@ -91,6 +95,38 @@ class BatchStream:
         except APIError as error:
             if error.err_code != ALREADY_THERE:
                 raise
+
+
+async def why_absent(urls: Sequence[str]) -> str:
+    """Why no server of these has JetStream; empty if one does. Changes nothing there."""
+
+    async def ask(client: Client) -> None:
+        await client.jetstream(timeout=REQUEST_SECONDS).account_info()
+
+    return await _asked_once(urls, ask, meanwhile="workers look for batches")
+
+
+async def delete(urls: Sequence[str], stream: BatchStream) -> str:
+    """Delete it with all that is in it; why that failed, else empty."""
+
+    async def ask(client: Client) -> None:
+        # A server without JetStream has no stream either.
+        with suppress(NotFoundError, ServiceUnavailableError):
+            await client.jetstream(timeout=REQUEST_SECONDS).delete_stream(stream.name)
+
+    return await _asked_once(urls, ask, meanwhile=f"the stream {stream.name} stays")
+
+
+async def _asked_once(urls: Sequence[str], ask: Opened, *, meanwhile: str) -> str:
+    """Ask one server after the other until one answers; why none did, else empty."""
+    line = Line(urls, "canale", ask, meanwhile=meanwhile)
+    keeping = asyncio.create_task(line.keep())
+    try:
+        await line.settled.wait()
+        return line.trouble
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 def lane(urgent: bool) -> str:
