@@ -54,7 +54,7 @@ class Batch(models.Model):
         CLAIMED = "claimed"
         DONE = "done"
         FAILED = "failed"
-        """Failed again and again for a reason that nobody foresaw; not tried any more."""
+        """Again and again, and nobody foresaw why; waits for `canale resume` (given_up.py)."""
 
     broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="batches")
     urgent = models.BooleanField(default=False)

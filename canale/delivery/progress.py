@@ -62,7 +62,7 @@ class TransportProgress:
     stopped: bool
     started_at: datetime
     given_up: bool
-    """A part of it failed again and again, and is not tried any more."""
+    """A part of it failed again and again, and waits for `canale resume`."""
     refusals: list[Refusal]
     accepted_in_time: int | None
     urgent: bool

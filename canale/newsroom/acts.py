@@ -12,6 +12,7 @@ from canale.newsroom.forms import ChannelSettings
 
 ACTS: dict[str, Promise] = {
     "channel.changed": _("changed how the channel presents itself"),
+    "delivery.resumed": _("had the rest of a post's notifications sent"),
     "key.changed": _("gave the installation a new secret key"),
     "post.corrected": _("corrected a post"),
     "post.draft_deleted": _("deleted a draft"),
@@ -19,6 +20,7 @@ ACTS: dict[str, Promise] = {
     "post.published": _("published a post"),
     "post.redrafted": _("changed a draft"),
     "post.withdrawn": _("withdrew a post"),
+    "push_identity.changed": _("gave the installation a new identity towards the push services"),
     "staff.added": _("gave somebody an account"),
     "staff.factor_added": _("added a passkey or codes to the account"),
     "staff.factor_removed": _("removed a passkey or codes from the account"),

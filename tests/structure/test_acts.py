@@ -12,7 +12,7 @@ from pathlib import Path
 from canale.newsroom.acts import ACTS, DETAILS
 from tests.structure.repository import ROOT, files
 
-NAMES = re.compile(r"[a-z]+\.[a-z_]+")
+NAMES = re.compile(r"[a-z_]+\.[a-z_]+")
 HERE = Path("canale/newsroom/acts.py")
 
 

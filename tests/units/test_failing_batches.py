@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from django.utils import timezone, translation
 
+from canale.accounts.models import AuditEntry
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
+from canale.cli import main
 from canale.delivery import reader as reading
 from canale.delivery.chunk import BatchChunk, record_chunks
 from canale.delivery.engines.table import TableBatches
@@ -22,6 +24,7 @@ from canale.delivery.reader import BatchFailed, Reader
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
+from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
@@ -36,6 +39,16 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+class Bus:
+    """Hears hints."""
+
+    def __init__(self, heard: list[str]) -> None:
+        self.heard = heard
+
+    def publish(self, subject: str, data: bytes = b"") -> None:
+        self.heard.append(subject)
 
 
 @pytest.fixture
@@ -97,6 +110,54 @@ def test_it_is_tried_later_and_later_then_given_up(
     assert claim_next(WORKER, clock.now + timedelta(days=1), urgent=False) is None
     row = progress(post)[0]
     assert (row.finished, row.given_up, row.not_sent, row.waiting) == (True, True, 6, 0)
+
+
+def test_what_was_given_up_goes_on_where_it_stopped(
+    post: Post, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Bus(woken))
+    other = save_draft(post.channel, Wording("news", "Altro", "Testo"), by="cli")
+    publish(other, by="cli")
+    clock = Clock()
+    record(next_batch_chunk(Reader(WORKER, TableBatches(), clock)), clock.now)
+    Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
+    woken.clear()
+    assert main(["resume", "--post", str(other.pk + 1)]) == 1
+    assert main(["resume", "--post", str(post.pk)]) == 0
+    assert capsys.readouterr().out.endswith(f"/p/{post.pk}\t1 batch\n")
+    assert woken == ["work"]
+    assert Batch.objects.get(broadcast__post=other).state == Batch.State.FAILED
+    mine = Batch.objects.get(broadcast__post=post)
+    assert (mine.state, mine.failures, mine.cursor) == ("waiting", 0, mine.first_address + 1)
+    # A worker of its own: the one before still has the batch in its hands.
+    reader = Reader("a:2:2", TableBatches(), clock)
+    for _ in range(2):
+        chunk = next_batch_chunk(reader)
+        results = [(parcel, ACCEPTED) for parcel in chunk.parcels]
+        record_chunks("a:2:2", [chunk], results, clock.now, len(results))
+    row = progress(post)[0]
+    assert (row.accepted, row.given_up, row.finished) == (6, False, True)
+    said = AuditEntry.objects.filter(act="delivery.resumed")
+    assert [entry.detail for entry in said] == [{"post": post.pk}]
+
+
+@pytest.mark.parametrize("why", ["corrected", "old"])
+def test_what_is_not_to_be_sent_any_more_stays_given_up(
+    post: Post, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = Broadcast.objects.get()
+    first.batches.update(state=Batch.State.FAILED, failures=MOST_FAILURES)
+    if why == "old":
+        Broadcast.objects.update(expires_at=timezone.now())
+    else:
+        correct(post, Wording("news", "Titolo", "Meglio"), note="Refuso", by="cli")
+    assert main(["resume"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "Nothing to resume.\n"
+    assert f"/p/{post.pk}: 1 batch left as they are" in said.err
+    assert first.batches.get().state == Batch.State.FAILED
+    assert not AuditEntry.objects.filter(act="delivery.resumed").exists()
 
 
 def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:

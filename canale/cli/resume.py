@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale resume: sends the rest of what was given up, once the reason is mended."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from canale.cli import CommandError
+
+HELP = "send the rest of what was given up after errors in a row, once their reason is mended"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--post", type=int, metavar="NUMBER", help="of this post alone")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from django.db import transaction
+    from django.utils import timezone
+
+    from canale.accounts import audit
+    from canale.channel.links import post_url
+    from canale.channel.models import Post
+    from canale.delivery.given_up import resume, too_late
+
+    number: int | None = arguments.post
+    if number is not None and not Post.objects.filter(pk=number).exists():
+        raise CommandError(f"there is no post {number}: its number ends its address")
+    now = timezone.now()
+    with transaction.atomic():
+        resumed = resume(now, number)
+        for each in resumed:
+            audit.record("cli", "delivery.resumed", each.post.channel.handle, post=each.post.pk)
+    for each in resumed:
+        sys.stdout.write(f"{post_url(each.post)}\t{_batches(each.batches)}\n")
+    for each in too_late(now, number):
+        sys.stderr.write(
+            f"canale: {post_url(each.post)}: {_batches(each.batches)} left as they are: withdrawn, "
+            "corrected since, or too old to be news\n"
+        )
+    if not resumed:
+        sys.stdout.write("Nothing to resume.\n")
+    return 0
+
+
+def _batches(number: int) -> str:
+    return "1 batch" if number == 1 else f"{number} batches"

@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Batches that were given up after errors that nobody foresaw, and what becomes of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from canale.channel.models import Post
+from canale.delivery.hints import wake_workers
+from canale.delivery.models import Batch, Broadcast
+
+
+class GivenUp(NamedTuple):
+    """So many batches of one broadcast of the post."""
+
+    post: Post
+    batches: int
+
+
+def resume(now: datetime, post_id: int | None = None) -> list[GivenUp]:
+    """Let workers go on where they stopped, of that post or of all; inside the caller's
+    transaction. What is stopped or too old stays: sent it would be wrong, counted it would look
+    like people who did not want it."""
+    broadcasts = _with_failed(post_id).filter(_worth_sending(now))
+    resumed = [GivenUp(each.post, _set_waiting(each)) for each in broadcasts]
+    wake_workers()
+    return [each for each in resumed if each.batches]
+
+
+def too_late(now: datetime, post_id: int | None = None) -> list[GivenUp]:
+    """What `resume` leaves as it is."""
+    broadcasts = _with_failed(post_id).exclude(_worth_sending(now))
+    return [GivenUp(each.post, _failed(each).count()) for each in broadcasts]
+
+
+def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
+    failed = Batch.objects.filter(state=Batch.State.FAILED).values("broadcast")
+    broadcasts = Broadcast.objects.filter(pk__in=failed).select_related("post__channel")
+    if post_id is not None:
+        broadcasts = broadcasts.filter(post=post_id)
+    return broadcasts.order_by("pk")
+
+
+def _worth_sending(now: datetime) -> Q:
+    return Q(stopped_at=None, expires_at__gt=now)
+
+
+def _set_waiting(broadcast: Broadcast) -> int:
+    """Two who resume at once do not both count a batch, nor take it from a worker that has it."""
+    return _failed(broadcast).update(
+        state=Batch.State.WAITING, failures=0, claimed_by="", claimed_until=None
+    )
+
+
+def _failed(broadcast: Broadcast) -> QuerySet[Batch]:
+    return Batch.objects.filter(broadcast=broadcast, state=Batch.State.FAILED)
