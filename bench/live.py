@@ -163,6 +163,7 @@ NOTES = (
     "Rate: the next event leaves when all but one have arrived everywhere. Latency: from "
     "before the event is published (for canale: before its transaction) to the reader's read, "
     "one event at a time.",
+    "A reader that is turned away while all connect at once asks again, twice at most.",
     "CPU is that of all of the server's processes and threads, with what the kernel does in their "
     "name; on loopback that includes the receiving half of TCP. Memory is the server's own (PSS), "
     "without socket buffers in the kernel, which are the same for all.",

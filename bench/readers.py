@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import native, process
+from bench.rounds import progress
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Readers:
         said = self.tell(f"connect {readers} {stalled}")
         if said["connected"] != readers + stalled or said["refused"]:
             raise SystemExit(f"bench: of {readers + stalled} readers: {said}")
+        if said["again"]:
+            progress(f"{said['again']} of {readers + stalled} readers were turned away at first")
 
     def tell(self, command: str) -> Any:
         self.say(command)
