@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,14 +30,16 @@ def load(
 ) -> Measurement:
     """Requests a second, latencies in ms, and CPU of the server's processes in µs a request.
 
-    `%d` in `body` becomes the request's number. Raises SystemExit if an answer is not `status`.
+    `%d` in `body` becomes digits that no other request has, in this run or another. Raises
+    SystemExit if an answer is not `status`.
     """
     said = [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
     duration = f"{max(1, round(seconds))}s"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{duration}", "-s", str(SCRIPT), *said, url]
     environment = {**os.environ, "METHOD": method, "STATUS": str(status)}
     if body:
-        environment["BODY"] = body
+        # wrk counts from 1 each time.
+        environment["BODY"] = body.replace("%d", f"{time.time_ns()}%d")
     before = process.cpu(*pids)
     done = subprocess.run(
         process.on_core(process.CLIENT_CORE, command),

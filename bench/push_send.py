@@ -73,6 +73,9 @@ def by_h2load(job: Job, path: Path, sink: Sink, count: int) -> Measurement:
     said = subprocess.run(on_core(SERVER_CORE, asked), capture_output=True, text=True, check=True)
     found = re.search(r"finished in .*, ([\d.]+) req/s", said.stdout)
     assert found, said.stdout
+    # What it says it sent was answered, each with 201.
+    assert f"{count} succeeded" in said.stdout, said.stdout
+    assert sink.requests == count, sink.counts()
     return {"rate": float(found[1]), "sink": (sink.cpu() - before) / count * 1e6}
 
 
