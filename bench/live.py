@@ -64,6 +64,7 @@ COLUMNS = (
     Column("p50", "p50 ms", 1),
     Column("p99", "p99 ms", 1),
     Column("memory", "KB a connection", 1),
+    Column("again", "cut off at first"),
     Column("ended", "connections ended"),
     Column("lost", "deliveries lost"),
 )
@@ -105,7 +106,7 @@ def measure(start: Starter, case: Case) -> Measurement:
         process.wait_until_idle(*server.pids)
         before = server.memory()
         stalled = case.readers * case.stalled // 1000
-        readers.connect(case.readers, stalled)
+        again = readers.connect(case.readers, stalled)
         readers.tell("flat 3 1")
         time.sleep(0.3)
         grown = server.memory() - before
@@ -120,6 +121,7 @@ def measure(start: Starter, case: Case) -> Measurement:
         said.setdefault("p50", flat["p50"])
         said.setdefault("p99", flat["p99"])
         return said | {
+            "again": again,
             "rate": flat["deliveries"] / flat["seconds"],
             "cpu": used / flat["deliveries"] * 1e6,
             "ended": flat["ended"],
@@ -163,7 +165,7 @@ NOTES = (
     "Rate: the next event leaves when all but one have arrived everywhere. Latency: from "
     "before the event is published (for canale: before its transaction) to the reader's read, "
     "one event at a time.",
-    "A reader that is turned away while all connect at once asks again, twice at most.",
+    "A reader that is cut off while all connect at once comes again, twice at most.",
     "CPU is that of all of the server's processes and threads, with what the kernel does in their "
     "name; on loopback that includes the receiving half of TCP. Memory is the server's own (PSS), "
     "without socket buffers in the kernel, which are the same for all.",

@@ -134,10 +134,10 @@ def _to_phones(city: City, push: Sink, phones: int, posts: int) -> Measurement:
             push.reset()
             committed = publisher.post(f"Avviso {number}", TEXT)[1]
             wait_for(lambda: push.requests >= phones)
+            time.sleep(PAUSE)
             counted = push.counts()
             if counted["requests"] != phones:
                 raise SystemExit(f"bench: {phones} phones were told {counted['requests']} times")
-            time.sleep(PAUSE)
             # The first opens connections that the others find.
             if number:
                 first.append(_since_epoch(counted["first"]) - committed)

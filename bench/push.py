@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import peers, push_encrypt, push_send
@@ -21,7 +21,7 @@ NAME = "push"
 TITLE = "Web Push: encrypting and posting"
 
 FOLLOWERS, FEW_FOLLOWERS = 20_000, 5_000
-# So many that each sender is measured for some seconds.
+# So many that each sender is measured for a second or more; h2load needs less.
 COUNTS = {
     push_send.LIMIT: 200_000,
     push_send.ONE_CALL: 500,
@@ -122,12 +122,13 @@ def _sending_figures(measured: Measured) -> list[Figure]:
         Figure("CPU a message: npm web-push ÷ canale", cpu(push_send.NODE), digits=1),
         Figure("CPU a message: pywebpush with aiohttp ÷ canale", cpu(push_send.ASYNC), digits=1),
         Figure("two workers ÷ one", ratios(twice["rate"], ours["rate"])),
-        Figure("sink by itself ÷ canale", _headroom(measured), digits=1),
+        Figure("the sink's core ÷ what canale's messages take of it", _headroom(ours), digits=1),
     ]  # fmt: skip
 
 
-def _headroom(measured: Measured) -> Sequence[float]:
-    return ratios(measured[push_send.LIMIT]["rate"], measured[push_send.OURS]["rate"])
+def _headroom(ours: Mapping[str, Sequence[float]]) -> list[float]:
+    """How many such workers the sink could answer."""
+    return [1e6 / cpu / rate for cpu, rate in zip(ours["sink"], ours["rate"], strict=True)]
 
 
 def _notes(followers: int) -> list[str]:
@@ -141,7 +142,8 @@ def _notes(followers: int) -> list[str]:
         "The clock runs from the first answer to the last; its CPU counts all that the worker "
         "does from before the publication until all is recorded. The peers hold their "
         "subscriptions in memory and record nothing; they send a few messages before the clock "
-        "runs, and open their connections (64 at most) anew once it does.",
+        "runs, and open their connections (64 at most) anew once it does; the table counts "
+        "the connections of both.",
         "pywebpush and npm web-push sign a VAPID token for every message; neither speaks HTTP/2. "
         "pywebpush's `webpush()` opens a connection for each message unless it is given a session.",
         "OpenSSL's limit is 1/(1/keygen + 1/ECDH), ECDH by `openssl speed`, key pairs by "

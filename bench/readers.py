@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import native, process
-from bench.rounds import progress
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,13 @@ class Readers:
     def __init__(self, program: subprocess.Popen[str]) -> None:
         self._program = program
 
-    def connect(self, readers: int, stalled: int = 0) -> None:
-        """Raises SystemExit unless all are connected."""
+    def connect(self, readers: int, stalled: int = 0) -> int:
+        """How many were cut off at first and came again. Raises SystemExit unless all are
+        connected."""
         said = self.tell(f"connect {readers} {stalled}")
         if said["connected"] != readers + stalled or said["refused"]:
             raise SystemExit(f"bench: of {readers + stalled} readers: {said}")
-        if said["again"]:
-            progress(f"{said['again']} of {readers + stalled} readers were turned away at first")
+        return int(said["again"])
 
     def tell(self, command: str) -> Any:
         self.say(command)

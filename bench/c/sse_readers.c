@@ -230,7 +230,7 @@ static void churn(uint64_t since, uint64_t *made) {
     }
 }
 
-// Who was turned away while all came at once comes again, as browsers do; how many that were.
+// Who was cut off while all came at once comes again, as browsers do; how many that were.
 static unsigned ask_again(void) {
     unsigned again = 0;
     for (size_t i = 0; i < reader_count; i++) {

@@ -244,7 +244,7 @@ def broker() -> Iterator[Finding]:
         return
     yield Finding(
         not said,
-        "NATS has JetStream" if not said else f"NATS does without JetStream ({said})",
+        "NATS has JetStream" if not said else f"NATS gives no JetStream ({said})",
         "let nats-server keep messages, as deploy/nats-server.conf does (jetstream, store_dir), "
         "and its user speak to $JS.API.> and canale-batches.>; until then workers look into the "
         "database every second",

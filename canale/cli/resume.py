@@ -35,14 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
             audit.record("cli", "delivery.resumed", each.post.channel.handle, post=each.post.pk)
     for each in resumed:
         sys.stdout.write(f"{post_url(each.post)}\t{_batches(each.batches)}\n")
-    for each in too_late(now, number):
+    left = too_late(now, number)
+    for each in left:
         sys.stderr.write(
-            f"canale: {post_url(each.post)}: {_batches(each.batches)} left as they are: withdrawn, "
+            f"canale: {post_url(each.post)}: {_batches(each.batches)} not resumed: withdrawn, "
             "corrected since, or too old to be news\n"
         )
-    if not resumed:
-        sys.stdout.write("Nothing to resume.\n")
-    return 0
+    if not resumed and not left:
+        sys.stdout.write("Nothing was given up.\n")
+    return 1 if left and not resumed else 0
 
 
 def _batches(number: int) -> str:

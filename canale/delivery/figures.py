@@ -21,7 +21,8 @@ from prometheus_client.registry import Collector
 
 from canale.delivery.chunk import BatchChunk
 from canale.delivery.gates import Gates
-from canale.delivery.models import Batch, Retry, Welcome
+from canale.delivery.given_up import worth_sending
+from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.objective import lane
 from canale.delivery.queue import unfinished
 from canale.delivery.reader import Chunk
@@ -166,7 +167,9 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     }
     again = Retry.objects.order_by().values_list("broadcast__urgent", "broadcast__transport")
     to_retry = {row[:2]: row[2] for row in again.annotate(Count("pk"))}
-    given_up = Batch.objects.filter(state=Batch.State.FAILED).order_by()
+    # Of the others nothing is to be done any more: nobody need be called for them.
+    alive = Broadcast.objects.filter(worth_sending(now))
+    given_up = Batch.objects.filter(state=Batch.State.FAILED, broadcast__in=alive).order_by()
     stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))
     for entry in TRANSPORTS:
         for urgent in LANES:

@@ -25,7 +25,8 @@ def resume(now: datetime, post_id: int | None = None) -> list[GivenUp]:
     """Let workers go on where they stopped, of that post or of all; inside the caller's
     transaction. What is stopped or too old stays: sent it would be wrong, counted it would look
     like people who did not want it."""
-    broadcasts = _with_failed(post_id).filter(_worth_sending(now))
+    # Locked, so that a correction or a withdrawal comes before it or after it.
+    broadcasts = _with_failed(post_id).filter(worth_sending(now)).select_for_update(of=("self",))
     resumed = [GivenUp(each.post, _set_waiting(each)) for each in broadcasts]
     wake_workers()
     return [each for each in resumed if each.batches]
@@ -33,7 +34,7 @@ def resume(now: datetime, post_id: int | None = None) -> list[GivenUp]:
 
 def too_late(now: datetime, post_id: int | None = None) -> list[GivenUp]:
     """What `resume` leaves as it is."""
-    broadcasts = _with_failed(post_id).exclude(_worth_sending(now))
+    broadcasts = _with_failed(post_id).exclude(worth_sending(now))
     return [GivenUp(each.post, _failed(each).count()) for each in broadcasts]
 
 
@@ -45,7 +46,8 @@ def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
     return broadcasts.order_by("pk")
 
 
-def _worth_sending(now: datetime) -> Q:
+def worth_sending(now: datetime) -> Q:
+    """Of broadcasts: neither stopped nor too old."""
     return Q(stopped_at=None, expires_at__gt=now)
 
 

@@ -158,5 +158,5 @@ def test_a_broker_that_keeps_no_batches_is_told(tmp_path: Path) -> None:
     with NatsServer(tmp_path) as nats, new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
         checked = check(site)
         assert checked.returncode == 0, "workers look into the database: canale runs"
-        assert "warning  NATS does without JetStream" in checked.stdout
+        assert "JetStream is off" in checked.stdout
         assert "hints go through NATS" in checked.stdout

@@ -27,6 +27,7 @@ from canale.followers.readers import new_token
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
+from canale.publishing.withdraw import withdraw
 from canale.publishing.wording import Wording
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
@@ -138,11 +139,15 @@ def test_what_was_given_up_goes_on_where_it_stopped(
         record_chunks("a:2:2", [chunk], results, clock.now, len(results))
     row = progress(post)[0]
     assert (row.accepted, row.given_up, row.finished) == (6, False, True)
-    said = AuditEntry.objects.filter(act="delivery.resumed")
-    assert [entry.detail for entry in said] == [{"post": post.pk}]
+    assert main(["resume"]) == 0
+    assert capsys.readouterr().out.endswith(f"/p/{other.pk}\t1 batch\n")
+    assert main(["resume"]) == 0
+    assert capsys.readouterr().out == "Nothing was given up.\n"
+    said = AuditEntry.objects.filter(act="delivery.resumed").order_by("pk")
+    assert [entry.detail for entry in said] == [{"post": post.pk}, {"post": other.pk}]
 
 
-@pytest.mark.parametrize("why", ["corrected", "old"])
+@pytest.mark.parametrize("why", ["corrected", "withdrawn", "old"])
 def test_what_is_not_to_be_sent_any_more_stays_given_up(
     post: Post, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,12 +155,14 @@ def test_what_is_not_to_be_sent_any_more_stays_given_up(
     first.batches.update(state=Batch.State.FAILED, failures=MOST_FAILURES)
     if why == "old":
         Broadcast.objects.update(expires_at=timezone.now())
+    elif why == "withdrawn":
+        withdraw(post, reason="Errore", by="cli")
     else:
         correct(post, Wording("news", "Titolo", "Meglio"), note="Refuso", by="cli")
-    assert main(["resume"]) == 0
+    assert main(["resume"]) == 1
     said = capsys.readouterr()
-    assert said.out == "Nothing to resume.\n"
-    assert f"/p/{post.pk}: 1 batch left as they are" in said.err
+    assert said.out == ""
+    assert f"/p/{post.pk}: 1 batch not resumed" in said.err
     assert first.batches.get().state == Batch.State.FAILED
     assert not AuditEntry.objects.filter(act="delivery.resumed").exists()
 

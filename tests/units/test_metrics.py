@@ -244,6 +244,9 @@ def test_the_queue_is_read_from_the_tables_and_kept_for_a_second(
     assert said()["canale_queue_batches", "alert"] == 0
     assert said()["canale_queue_oldest_seconds", "alert"] == 0
     assert said()["canale_queue_failed_batches", ""] == 1
+    Broadcast.objects.update(stopped_at=timezone.now())
+    clock[0] = 3.0
+    assert said()["canale_queue_failed_batches", ""] == 0, "nothing is to be done any more"
     assert said()["canale_database_up", ""] == 1
 
 

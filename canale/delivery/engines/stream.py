@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.client import Client
+from nats.errors import Error
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -101,7 +102,10 @@ async def why_absent(urls: Sequence[str]) -> str:
     """Why no server of these has JetStream; empty if one does. Changes nothing there."""
 
     async def ask(client: Client) -> None:
-        await client.jetstream(timeout=REQUEST_SECONDS).account_info()
+        try:
+            await client.jetstream(timeout=REQUEST_SECONDS).account_info()
+        except ServiceUnavailableError as error:
+            raise Error("nats: JetStream is off") from error
 
     return await _asked_once(urls, ask, meanwhile="workers look for batches")
 
@@ -110,8 +114,7 @@ async def delete(urls: Sequence[str], stream: BatchStream) -> str:
     """Delete it with all that is in it; why that failed, else empty."""
 
     async def ask(client: Client) -> None:
-        # A server without JetStream has no stream either.
-        with suppress(NotFoundError, ServiceUnavailableError):
+        with suppress(NotFoundError):
             await client.jetstream(timeout=REQUEST_SECONDS).delete_stream(stream.name)
 
     return await _asked_once(urls, ask, meanwhile=f"the stream {stream.name} stays")
