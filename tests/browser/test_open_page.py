@@ -15,6 +15,7 @@ from tests.browser.pages import DESKTOP, City, needs_chromium, open_page, pictur
 from tests.site import HANDLE
 
 pytestmark = needs_chromium
+SERVICE_WORKERS = "block"
 
 
 @pytest.fixture
@@ -243,7 +244,8 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
     heart = article(page, post).locator(".reaction[data-emoji='❤️']")
     held: list[Route] = []
     page.route("**/reaction", lambda route: held.append(route))
-    thumb.click()
+    with page.expect_request("**/reaction"):
+        thumb.click()
     # The server has not answered yet.
     expect(thumb).to_have_attribute("aria-pressed", "true")
     assert count(page, post) == "1"
