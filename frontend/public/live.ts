@@ -30,7 +30,8 @@ export function startLive(): void {
   addEventListener("offline", () => connected(false));
   // A page that is put aside for going back is cut off, and comes back as it was.
   addEventListener("pagehide", () => source?.close());
-  addEventListener("pageshow", open);
+  // The first one too is told of: a page that was just refused does not ask again at once.
+  addEventListener("pageshow", (event) => event.persisted && open());
   document.addEventListener("visibilitychange", onVisibility);
 }
 

@@ -28,16 +28,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def device(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
-    """A citizen's phone that was never here before. Errors of scripts fail the test.
-
-    A file that answers in the server's place says SERVICE_WORKERS = "block": once a service worker
-    has taken over a page, Playwright no longer sees that page's requests.
-    """
-    workers = getattr(request.module, "SERVICE_WORKERS", "allow")
-    context = browser.new_context(
-        viewport=PHONE, locale="it-IT", has_touch=True, service_workers=workers
-    )
+def device(browser: Browser) -> Iterator[BrowserContext]:
+    """A citizen's phone that was never here before. Errors of scripts fail the test."""
+    context = browser.new_context(viewport=PHONE, locale="it-IT", has_touch=True)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     yield context

@@ -5,17 +5,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.pages import DESKTOP, City, needs_chromium, open_page, picture
+from tests.browser.pages import DESKTOP, PHONE, City, needs_chromium, open_page, picture
 from tests.site import HANDLE
 
 pytestmark = needs_chromium
-SERVICE_WORKERS = "block"
 
 
 @pytest.fixture
@@ -23,6 +23,17 @@ def page(city: City, device: BrowserContext) -> Page:
     """The channel's page with its stream open."""
     with device.expect_event("response", lambda answer: "/live/" in answer.url):
         return open_page(device, city.site.channel)
+
+
+@pytest.fixture
+def answered_page(city: City, browser: Browser) -> Iterator[Page]:
+    """The same for a test that answers in the server's place: once a service worker has taken a
+    page over, Playwright no longer sees what the page asks for."""
+    context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
+    with context.expect_event("response", lambda answer: "/live/" in answer.url):
+        page = open_page(context, city.site.channel)
+    yield page
+    context.close()
 
 
 def article(page: Page, post: int) -> Locator:
@@ -197,7 +208,8 @@ def test_a_page_that_was_refused_asks_again(city: City, device: BrowserContext) 
     assert taken.value.status == 200
 
 
-def test_a_card_that_fails_is_asked_for_again(city: City, page: Page) -> None:
+def test_a_card_that_fails_is_asked_for_again(city: City, answered_page: Page) -> None:
+    page = answered_page
     page.route("**/card", lambda route: route.fulfill(status=500), times=2)
     post = city.publish("Al terzo colpo")
     expect(article(page, post)).to_be_visible()
@@ -237,8 +249,9 @@ def test_midnight_renames_the_days_and_thirty_days_empty_the_page(
 
 
 def test_a_reaction_is_shown_at_once_changed_and_taken_back(
-    city: City, browser: Browser, page: Page
+    city: City, browser: Browser, answered_page: Page
 ) -> None:
+    page = answered_page
     post = city.publish("Vi piace?")
     thumb = article(page, post).locator(".reaction[data-emoji='👍']")
     heart = article(page, post).locator(".reaction[data-emoji='❤️']")
@@ -266,7 +279,8 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
     other.context.close()
 
 
-def test_a_reaction_that_fails_is_taken_back_and_said(city: City, page: Page) -> None:
+def test_a_reaction_that_fails_is_taken_back_and_said(city: City, answered_page: Page) -> None:
+    page = answered_page
     post = city.publish("Non arriva")
     thumb = article(page, post).locator(".reaction[data-emoji='👍']")
     expect(thumb).to_be_visible()
