@@ -117,10 +117,11 @@ def _delete_old_stream() -> None:
     """One that stays is never read again: no reason not to finish."""
     from canale.delivery.engines.choice import delete_stream_of
 
-    if stays := asyncio.run(delete_stream_of(settings.old_secret_key)):
+    stream, trouble = asyncio.run(delete_stream_of(settings.old_secret_key))
+    if trouble:
         sys.stderr.write(
-            f"canale: NATS may still keep {stays}; once it is back: nats stream rm "
-            f"{stays.partition(' ')[0]}\n"
+            f"canale: NATS may still keep {stream} ({trouble}); once it is back: nats stream rm "
+            f"{stream}\n"
         )
 
 

@@ -134,6 +134,12 @@ def open_page(context: BrowserContext, url: str) -> Page:
     return page
 
 
+def open_live_page(context: BrowserContext, url: str) -> Page:
+    """As `open_page`, once the stream has answered."""
+    with context.expect_event("response", lambda answer: "/live/" in answer.url):
+        return open_page(context, url)
+
+
 def state(page: Page, name: str) -> None:
     """Wait until *Iscriviti* has come to a state, as people see it."""
     expect(page.locator("#follow")).to_have_attribute("data-state", name)

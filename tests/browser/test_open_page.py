@@ -12,7 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.browser.pages import DESKTOP, PHONE, City, needs_chromium, open_page, picture
+from tests.browser.pages import (
+    DESKTOP,
+    PHONE,
+    City,
+    needs_chromium,
+    open_live_page,
+    open_page,
+    picture,
+)
 from tests.site import HANDLE
 
 pytestmark = needs_chromium
@@ -21,8 +29,7 @@ pytestmark = needs_chromium
 @pytest.fixture
 def page(city: City, device: BrowserContext) -> Page:
     """The channel's page with its stream open."""
-    with device.expect_event("response", lambda answer: "/live/" in answer.url):
-        return open_page(device, city.site.channel)
+    return open_live_page(device, city.site.channel)
 
 
 @pytest.fixture
@@ -30,9 +37,7 @@ def answered_page(city: City, browser: Browser) -> Iterator[Page]:
     """The same for a test that answers in the server's place: once a service worker has taken a
     page over, Playwright no longer sees what the page asks for."""
     context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
-    with context.expect_event("response", lambda answer: "/live/" in answer.url):
-        page = open_page(context, city.site.channel)
-    yield page
+    yield open_live_page(context, city.site.channel)
     context.close()
 
 
@@ -221,8 +226,7 @@ def test_a_post_s_own_page_shows_its_correction_but_no_other_post(
     city: City, device: BrowserContext
 ) -> None:
     post = city.publish("Da solo", text="Prima")
-    with device.expect_event("response", lambda answer: "/live/" in answer.url):
-        page = open_page(device, f"{city.site.channel}p/{post}")
+    page = open_live_page(device, f"{city.site.channel}p/{post}")
     other = city.publish("Un altro")
     city.correct(post, text="Poi")
     expect(article(page, post).locator(".text")).to_have_text("Poi")

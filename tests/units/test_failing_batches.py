@@ -64,9 +64,9 @@ def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
     return found
 
 
-def record(chunk: BatchChunk, now: datetime) -> None:
+def record(chunk: BatchChunk, now: datetime, worker: str = WORKER) -> None:
     results = [(parcel, ACCEPTED) for parcel in chunk.parcels]
-    record_chunks(WORKER, [chunk], results, now, len(results))
+    record_chunks(worker, [chunk], results, now, len(results))
 
 
 def next_batch_chunk(reader: Reader) -> BatchChunk:
@@ -134,9 +134,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     # A worker of its own: the one before still has the batch in its hands.
     reader = Reader("a:2:2", TableBatches(), clock)
     for _ in range(2):
-        chunk = next_batch_chunk(reader)
-        results = [(parcel, ACCEPTED) for parcel in chunk.parcels]
-        record_chunks("a:2:2", [chunk], results, clock.now, len(results))
+        record(next_batch_chunk(reader), clock.now, "a:2:2")
     row = progress(post)[0]
     assert (row.accepted, row.given_up, row.finished) == (6, False, True)
     assert main(["resume"]) == 0

@@ -51,14 +51,13 @@ async def why_no_broker() -> str | None:
     return await stream.why_absent(settings.nats_url)
 
 
-async def delete_stream_of(secret_key: str) -> str:
-    """What the broker keeps under a key with which nobody works any more. Which stream stays and
-    why, if one does; else empty."""
+async def delete_stream_of(secret_key: str) -> tuple[str, str]:
+    """What the broker keeps under a key with which nobody works any more. The stream's name, and
+    why it stays, if it does; else empty, as both are without a broker."""
     if not settings.nats_url:
-        return ""
+        return "", ""
     from canale.bus.nats_line import installation
     from canale.delivery.engines import stream
 
     old = stream.BatchStream(installation(secret_key))
-    trouble = await stream.delete(settings.nats_url, old)
-    return f"{old.name} ({trouble})" if trouble else ""
+    return old.name, await stream.delete(settings.nats_url, old)
