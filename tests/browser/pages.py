@@ -20,6 +20,7 @@ from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Locator,
     Page,
     ViewportSize,
     expect,
@@ -138,6 +139,10 @@ def open_live_page(context: BrowserContext, url: str) -> Page:
     """As `open_page`, once the stream has answered."""
     with context.expect_event("response", lambda answer: "/live/" in answer.url):
         return open_page(context, url)
+
+
+def article(page: Page, post: int) -> Locator:
+    return page.locator(f"#post-{post}")
 
 
 def state(page: Page, name: str) -> None:

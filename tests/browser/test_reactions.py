@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reactions on an open page: shown at once, changed, taken back, and when they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.pages import PHONE, City, article, needs_chromium, open_live_page, open_page
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def page(city: City, browser: Browser) -> Iterator[Page]:
+    """The channel's page with its stream open. Tests answer in the server's place: once a service
+    worker has taken a page over, Playwright no longer sees what the page asks for."""
+    context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
+    yield open_live_page(context, city.site.channel)
+    context.close()
+
+
+def count(page: Page, post: int, emoji: str = "👍") -> str:
+    place = f"#post-{post} .reaction[data-emoji='{emoji}'] [data-count]"
+    return page.locator(place).inner_text()
+
+
+def test_a_reaction_is_shown_at_once_changed_and_taken_back(
+    city: City, browser: Browser, page: Page
+) -> None:
+    post = city.publish("Vi piace?")
+    thumb = article(page, post).locator(".reaction[data-emoji='👍']")
+    heart = article(page, post).locator(".reaction[data-emoji='❤️']")
+    held: list[Route] = []
+    page.route("**/reaction", lambda route: held.append(route))
+    with page.expect_request("**/reaction"):
+        thumb.click()
+    # The server has not answered yet.
+    expect(thumb).to_have_attribute("aria-pressed", "true")
+    assert count(page, post) == "1"
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    page.unroute("**/reaction")
+    other = open_page(browser.new_context(), city.site.channel)
+    expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("1")
+    heart.click()
+    expect(article(other, post).locator("[data-emoji='❤️'] [data-count]")).to_have_text("1")
+    expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("")
+    page.reload()
+    expect(heart).to_have_attribute("aria-pressed", "true")
+    heart.click()
+    expect(article(other, post).locator("[data-emoji='❤️'] [data-count]")).to_have_text("")
+    assert count(page, post, "❤️") == ""
+    other.context.close()
+
+
+def test_a_reaction_that_fails_is_taken_back_and_said(city: City, page: Page) -> None:
+    post = city.publish("Non arriva")
+    thumb = article(page, post).locator(".reaction[data-emoji='👍']")
+    expect(thumb).to_be_visible()
+    page.route("**/reaction", lambda route: route.abort())
+    thumb.click()
+    expect(page.locator("#announce")).to_contain_text("reazione")
+    expect(thumb).to_have_attribute("aria-pressed", "false")
+    assert count(page, post) == ""
+
+
+def test_of_quick_presses_the_last_one_counts(city: City, page: Page) -> None:
+    post = city.publish("Indecisi")
+    buttons = article(page, post).locator(".reaction")
+    for place in (0, 1, 2, 3, 2):
+        buttons.nth(place).click()
+    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(article(page, post).locator("[aria-pressed=true]")).to_have_count(1)
+    # The page from memory may be older than the press; the stream tells the rest.
+    expect(buttons.nth(2).locator("[data-count]")).to_have_text("1")
+    counts = article(page, post).locator("[data-count]").all_inner_texts()
+    assert [text for text in counts if text] == ["1"]
