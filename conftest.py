@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+DATA = tempfile.mkdtemp(prefix="canale-test-")
 
 
 def _prepare() -> None:
@@ -19,7 +22,7 @@ def _prepare() -> None:
     database = os.environ.get("TEST_DATABASE_URL")
     if database:
         os.environ["CANALE_DATABASE_URL"] = database
-    os.environ["CANALE_DATA"] = tempfile.mkdtemp(prefix="canale-test-")
+    os.environ["CANALE_DATA"] = DATA
     os.environ["CANALE_RATE_LIMITS"] = "off"
     os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
     # Playwright's synchronous interface runs an event loop in the thread that asks the database.
@@ -35,6 +38,10 @@ import canale  # noqa: E402, F401
 django.setup()
 
 from tests.site import Site, new_site  # noqa: E402
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(DATA, ignore_errors=True)
 
 
 @pytest.fixture
