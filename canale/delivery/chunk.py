@@ -17,7 +17,7 @@ from canale.delivery import objective
 from canale.delivery.backoff import next_attempt
 from canale.delivery.missing import judged
 from canale.delivery.models import Batch, Broadcast, Retry
-from canale.delivery.queue import BATCH_LEASE, after_failure
+from canale.delivery.queue import after_failure, lease_end
 from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.delivery.window import CHUNK_ADDRESSES
@@ -182,7 +182,7 @@ def _state_after(claim: Claim, last: BatchChunk, chunks: int, now: datetime) -> 
     if last.last:
         return {"state": Batch.State.DONE}
     if not claim.ended or claim.unrecorded > chunks:
-        return {"claimed_until": now + BATCH_LEASE, "failures": 0}
+        return {"claimed_until": lease_end(now, urgent=last.urgent), "failures": 0}
     if claim.failed:
         return after_failure(claim.batch, 1, now)
     # Something more urgent took its place: others, or this worker later, go on.

@@ -20,10 +20,11 @@ from canale.metrics.names import BATCHES
 
 logger = logging.getLogger(__name__)
 
-# Of a batch: renewed with every chunk, and no chunk stays open for more than a few seconds. Shorter
-# than anyone's patience when a whole machine is lost; a worker that dies on this machine is noticed
-# at once.
+# Of a batch: renewed with every chunk, and no chunk stays open for more than four seconds unless
+# the database is away. So long a batch waits when a whole machine is lost; a worker that dies on
+# this machine is noticed at once.
 BATCH_LEASE = timedelta(seconds=30)
+ALERT_LEASE = timedelta(seconds=10)
 # Of a retry or a welcome: longer than two rounds of time-outs of its far end.
 REPEAT_LEASE = timedelta(seconds=90)
 # Tries of a batch that fails for a reason that nobody foresaw: seven and a half minutes.
@@ -62,21 +63,26 @@ def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
     open_batches = Batch.objects.filter(_claimable(now), urgent=urgent)
     # Several candidates: workers that start at once do not all fight for the first.
     for batch_id in open_batches.order_by("pk").values_list("pk", flat=True)[:8]:
-        batch = claim(batch_id, worker, now)
+        batch = claim(batch_id, worker, now, urgent=urgent)
         if batch is not None:
             return batch
     return None
 
 
-def claim(batch_id: int, worker: str, now: datetime) -> Batch | None:
-    """That batch, now this worker's; None when another has it, or it is done."""
-    claimed = Batch.objects.filter(_claimable(now), pk=batch_id).update(
-        state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=now + BATCH_LEASE
+def claim(batch_id: int, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
+    """That batch of that lane, now this worker's; None when another has it, or it is done."""
+    claimed = Batch.objects.filter(_claimable(now), pk=batch_id, urgent=urgent).update(
+        state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=lease_end(now, urgent=urgent)
     )
     if not claimed:
         return None
     rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
     return rows.get(pk=batch_id)
+
+
+def lease_end(now: datetime, *, urgent: bool) -> datetime:
+    """Until when a batch of that lane is a worker's that says nothing more."""
+    return now + (ALERT_LEASE if urgent else BATCH_LEASE)
 
 
 def count_failure(batch: Batch, worker: str, now: datetime) -> None:

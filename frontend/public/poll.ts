@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Where the stream has no place for us: what is new, from the page that the server keeps in its memory.
 import { all, channel } from "./page";
-import { isNewestPage, isShown, put, withdraw } from "./posts";
+import { isNewestPage, isShown, put, removeExpired, withdraw } from "./posts";
 import { remark } from "./reactions";
 import { announce, say, strings } from "./strings";
 
@@ -13,8 +13,10 @@ export async function poll(seen: number): Promise<number> {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const now = Number(fresh.body.dataset["liveId"] ?? 0);
   if (now <= seen) return seen;
+  // By the clock of the server: what is over for it is not withdrawn.
+  removeExpired(new Date(answer.headers.get("Date") ?? Date.now()));
   const articles = all("#posts article.post", fresh);
-  withdrawMissing(articles);
+  withdrawMissing(articles, fresh.querySelector(".more") === null);
   for (const article of articles) take(article, fresh);
   return now;
 }
@@ -29,12 +31,13 @@ function take(article: HTMLElement, fresh: Document): void {
   if (isNew) announce(say(strings.newPost, { headline: article.querySelector("h3")?.textContent?.trim() ?? "" }));
 }
 
-/** A post that should stand between those of the fresh page, and does not, was withdrawn. */
-function withdrawMissing(articles: HTMLElement[]): void {
+/** A post that should stand on the fresh page, and does not, was withdrawn; unless that page is the whole of them, what
+ * is older than its oldest may have moved on to the next. */
+function withdrawMissing(articles: HTMLElement[], whole: boolean): void {
   const there = new Set(articles.map((one) => one.dataset["post"]));
   const oldest = articles.at(-1)?.dataset["published"];
   for (const shown of all("#posts article.post")) {
-    const inRange = oldest !== undefined && (shown.dataset["published"] ?? "") > oldest;
+    const inRange = whole || (oldest !== undefined && (shown.dataset["published"] ?? "") > oldest);
     if (inRange && !there.has(shown.dataset["post"])) withdraw(shown.dataset["post"] ?? "", strings.withdrawnNote);
   }
 }

@@ -165,6 +165,23 @@ def test_what_is_not_to_be_sent_any_more_stays_given_up(
     assert not AuditEntry.objects.filter(act="delivery.resumed").exists()
 
 
+@pytest.mark.parametrize(("kind", "seconds"), [("alert", 10), ("news", 30)])
+def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
+    post: Post, kind: str, seconds: int
+) -> None:
+    Batch.objects.all().delete()
+    publish(save_draft(post.channel, Wording(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
+    urgent, clock = kind == "alert", Clock()
+    chunk = next_batch_chunk(Reader("lost:1:1", TableBatches(), clock))
+    recorded_at = clock.now + timedelta(seconds=3)
+    record(chunk, recorded_at, "lost:1:1")
+    end = recorded_at + timedelta(seconds=seconds)
+    assert claim_next(WORKER, end - timedelta(seconds=1), urgent=urgent) is None
+    taken = claim_next(WORKER, end + timedelta(seconds=1), urgent=urgent)
+    assert taken is not None
+    assert (taken.urgent, taken.cursor) == (urgent, chunk.end)
+
+
 def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     break_after(monkeypatch, 2)
     clock = Clock()

@@ -135,7 +135,7 @@ class JetStreamBatches:
         while offered:
             batch_id = offered.popleft()
             try:
-                batch = claim(batch_id, worker, now)
+                batch = claim(batch_id, worker, now, urgent=urgent)
                 open_still = batch is not None or is_unfinished(batch_id)
             except DatabaseError:
                 offered.appendleft(batch_id)
