@@ -39,6 +39,8 @@ django.setup()
 
 from tests.site import Site, new_site  # noqa: E402
 
+pytest_plugins = ["tests.faults.table"]
+
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(DATA, ignore_errors=True)

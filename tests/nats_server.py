@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +97,26 @@ class NatsServer:
         at: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+_TELLER = """
+import sys
+from canale.bus.nats import NatsBus
+_, url, installation, subject, data = sys.argv
+NatsBus((url,), installation).publish(subject, data.encode())
+"""
+
+
+def tell_from_a_process(url: str, installation: str, subject: str, data: str = "") -> str:
+    """Tell the bus something from a process that ends at once; what it wrote to stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TELLER, url, installation, subject, data],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    return done.stderr
 
 
 def run(flow: Callable[[], Coroutine[None, None, None]]) -> None:

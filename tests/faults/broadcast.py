@@ -37,9 +37,10 @@ class City:
     broker: NatsServer | None
     followers: int
 
-    def publish(self, headline: str = "Piena del Po") -> Broadcast:
-        post = self.site.post(self.site.token(), headline=headline)
-        return Broadcast(self, int(str(post["id"])), headline, time.monotonic())
+    def publish(self, headline: str = "Piena del Po", kind: str = "news") -> Broadcast:
+        post = self.site.post(self.site.token(), headline=headline, kind=kind)
+        title = f"Allerta: {headline}" if kind == "alert" else headline
+        return Broadcast(self, int(str(post["id"])), title, time.monotonic())
 
     def kill_server(self) -> int:
         self.site.kill()
@@ -75,7 +76,7 @@ class Broadcast:
 
     city: City
     post: int
-    headline: str
+    title: str
     begun: float
     sent_twice: int = 0
 
@@ -83,7 +84,7 @@ class Broadcast:
         return Counter(
             message.endpoint
             for message in list(self.city.push.received)
-            if message.payload["notification"]["title"] == self.headline
+            if message.payload["notification"]["title"] == self.title
         )
 
     def midway(self) -> None:

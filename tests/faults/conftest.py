@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Cities for the faults, and the table of those that were survived."""
+"""Cities for the faults."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import pytest
 
 from tests.faults.broadcast import ENGINES, City, new_city
 from tests.nats_server import PROGRAM
-
-ROW = "survived"
 
 
 @pytest.fixture(params=ENGINES)
@@ -27,24 +25,3 @@ def engine(request: pytest.FixtureRequest) -> str:
 def city(tmp_path: Path, engine: str) -> Iterator[City]:
     with new_city(tmp_path, engine) as made:
         yield made
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = yield
-    if call.when == "call" and report.passed and Path(item.path).parent == Path(__file__).parent:
-        report.user_properties.append((ROW, f"{item.name} ({call.duration:.0f} s)"))
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    survived = [
-        said
-        for report in terminalreporter.stats.get("passed", [])
-        for name, said in report.user_properties
-        if name == ROW
-    ]
-    if survived:
-        terminalreporter.section("faults survived")
-        for said in sorted(survived):
-            terminalreporter.write_line(said.removeprefix("test_").replace("_", " "))

@@ -55,4 +55,4 @@ def test_the_clock_is_put(city: City, clock: Path, step: str) -> None:
     # Both are workers that take each other for dead: the lease is over, or never ends.
     broadcast.all_are_told(killed=2, seconds=240)
     page = httpx.get(city.site.channel).text
-    assert broadcast.headline in page
+    assert broadcast.title in page

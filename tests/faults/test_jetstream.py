@@ -8,8 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,14 +21,9 @@ from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.hints import SUBJECT
 from canale.delivery.plan import BATCH_ADDRESSES
 from tests.faults.broadcast import KEY, City, new_city
-from tests.nats_server import NatsServer, needs_nats
+from tests.nats_server import NatsServer, needs_nats, tell_from_a_process
 from tests.site import wait_until
 
-HINT = """
-import sys
-from canale.bus.nats import NatsBus
-NatsBus((sys.argv[1],), sys.argv[2]).publish(sys.argv[3])
-"""
 FOLLOWERS = 2 * BATCH_ADDRESSES
 
 pytestmark = [pytest.mark.slow, needs_nats]
@@ -116,11 +109,11 @@ def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City)
     batches = FOLLOWERS // BATCH_ADDRESSES
     wait_until(lambda: seen_at(city)[0].state.messages == batches)
     asyncio.run(emptied(city.broker.url))
-    hint = [sys.executable, "-c", HINT, city.broker.url, installation(KEY), SUBJECT]
+    url = city.broker.url
 
     def handed_out_again() -> bool:
         # As each new follower does.
-        subprocess.run(hint, check=True)
+        assert tell_from_a_process(url, installation(KEY), SUBJECT) == ""
         return seen_at(city)[0].state.messages == batches
 
     wait_until(handed_out_again, seconds=3 * SWEEP_SECONDS)

@@ -7,8 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,18 +18,20 @@ from canale.bus import bus_for
 from canale.bus.local import LocalBus
 from canale.bus.nats import EVERYTHING, LARGEST, MOST_WAITING, NatsBus
 from canale.bus.nats_line import installation
-from tests.nats_server import Heard, NatsServer, listening, needs_nats, run, until
+from tests.nats_server import (
+    Heard,
+    NatsServer,
+    listening,
+    needs_nats,
+    run,
+    tell_from_a_process,
+    until,
+)
 
 pytestmark = needs_nats
 
 # What a request may lose to a hint on a busy machine; it is some microseconds on an idle one.
 NOTICEABLE_SECONDS = 0.001
-
-PUBLISHER = """
-import sys
-from canale.bus.nats import NatsBus
-NatsBus((sys.argv[1],), "city").publish("live", b"process")
-"""
 
 
 @pytest.fixture
@@ -78,11 +78,8 @@ def test_a_process_that_ends_at_once_and_a_thread_are_heard(nats: NatsServer) ->
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
-        arguments = [sys.executable, "-c", PUBLISHER, nats.url]
-        done = await asyncio.to_thread(
-            subprocess.run, arguments, check=True, capture_output=True, text=True
-        )
-        assert done.stderr == ""
+        told = await asyncio.to_thread(tell_from_a_process, nats.url, "city", "live", "process")
+        assert told == ""
         thread = threading.Thread(target=bus.publish, args=("live", b"thread"))
         thread.start()
         await until(lambda: len(heard) == 2)
@@ -242,16 +239,10 @@ def test_what_is_said_before_the_connection_stands_is_sent_with_it(nats: NatsSer
 def test_a_process_that_ends_does_not_wait_for_a_nats_that_is_away(tmp_path: Path) -> None:
     nats = NatsServer(tmp_path)
     begun = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", PUBLISHER, nats.url],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
+    said = tell_from_a_process(nats.url, "city", "live", "process")
     assert time.perf_counter() - begun < 5
-    assert len(done.stderr.splitlines()) == 1
-    assert "does not answer" in done.stderr
+    assert len(said.splitlines()) == 1
+    assert "does not answer" in said
 
 
 def test_the_setting_chooses_the_bus(tmp_path: Path) -> None:
