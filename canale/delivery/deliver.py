@@ -3,9 +3,9 @@
 """Sends batches, retries and welcomes: reading, sending and recording overlap.
 
 One thread reads the next chunk and records those that are complete, while the event loop sends.
-At most WINDOW_ADDRESSES are read and not yet recorded: so many are sent twice, at most, when the
-worker is killed. A far end that does not answer keeps no chunk open: what it was given is
-recorded as a retry, and what it would be given is deferred.
+At most WINDOW_ADDRESSES of a lane are read and not yet recorded: so many are sent twice, at most,
+when the worker is killed. A far end that is late, or does not answer, keeps no chunk open: what it
+was given is recorded as a retry, and what it would be given is deferred.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from django.db import Error as DatabaseError
@@ -27,6 +28,7 @@ from canale.delivery.chunk import (
     BatchChunk,
     Claim,
     ClaimLost,
+    Results,
     record_chunks,
     stopped,
 )
@@ -38,22 +40,27 @@ from canale.delivery.objective import seconds_left
 from canale.delivery.queue import hand_back, worker_name
 from canale.delivery.reader import Chunk, Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
-from canale.delivery.repeat import RetryChunk, record_late, record_retries, record_welcomes
+from canale.delivery.repeat import (
+    RetryChunk,
+    WelcomeChunk,
+    record_late,
+    record_late_welcomes,
+    record_retries,
+    record_welcomes,
+)
 from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
-from canale.delivery.window import CHUNK_ADDRESSES, WINDOW_ADDRESSES
+from canale.delivery.window import Lanes, lanes
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A chunk whose far ends have not answered for so long goes on without them.
+# A chunk whose far ends have not answered for so long goes on without them, late or not.
 PATIENCE_SECONDS = 3.0
-TICK_SECONDS = 0.5
-# Of the window, for retries and welcomes: nothing holds them up but their far end.
-REPEAT_ADDRESSES = 200
+TICK_SECONDS = 0.25
 DATABASE_PAUSE_SECONDS = 0.5
 # When the worker stops: what is not answered until then is sent again by another.
 FAREWELL_SECONDS = 10.0
@@ -87,11 +94,11 @@ class Deliverer:
     async def run(self, wake: Callable[[], None] = lambda: None) -> None:
         """Record what is complete, and look after what is slow or stopped, until cancelled.
 
-        ``wake`` is called when there is something to take.
+        ``wake`` is called when there is something to take, or room for it.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._batches.run(wake))
-            tasks.create_task(self._record_forever())
+            tasks.create_task(self._record_forever(wake))
             tasks.create_task(self._look_after_the_slow())
             tasks.create_task(self._look_after_the_stopped())
             tasks.create_task(pulse("worker", self._figures.hand_over))
@@ -101,11 +108,11 @@ class Deliverer:
         self._hinted.set()
 
     async def take(self) -> bool:
-        """Wait for room, then read and begin to send what comes next; False: there is nothing."""
-        async with self._room:
-            await self._room.wait_for(self._has_room)
-        repeats = self._addresses(repeats_only=True) < REPEAT_ADDRESSES
-        chunk = await self.call(lambda: self._reader.next(repeats=repeats), READING)
+        """Read and begin to send what comes next; False: there is nothing, or no room for it."""
+        room = self._lanes()
+        if not room.alerts.takes_batches:
+            return False
+        chunk = await self.call(lambda: self._reader.next(room), READING)
         if chunk is None:
             return False
         self._ship(chunk)
@@ -116,6 +123,10 @@ class Deliverer:
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS), self._room:
                 await self._room.wait_for(lambda: not self._shipments)
+        if self._tasks:
+            # What is late, and was recorded as such.
+            await asyncio.wait(self._tasks, timeout=PATIENCE_SECONDS)
+            await self._record_late()
         for task in self._tasks:
             task.cancel()
         try:
@@ -138,14 +149,10 @@ class Deliverer:
 
     # Sending
 
-    def _has_room(self) -> bool:
-        return self._addresses() + CHUNK_ADDRESSES <= WINDOW_ADDRESSES
-
-    def _addresses(self, *, repeats_only: bool = False) -> int:
-        return sum(
-            len(shipment.chunk.parcels)
-            for shipment in self._shipments
-            if not (repeats_only and isinstance(shipment.chunk, BatchChunk))
+    def _lanes(self) -> Lanes:
+        return lanes(
+            (chunk.urgent, not isinstance(chunk, BatchChunk), len(chunk.parcels))
+            for chunk in (shipment.chunk for shipment in self._shipments)
         )
 
     def _ship(self, chunk: Chunk) -> None:
@@ -164,7 +171,7 @@ class Deliverer:
                 continue
             sending.gate = gates.at(transport.origin(sending.parcel.opened))
             sending.gate.offer(sending)
-        self._look_at(shipment)
+        self._go_on_without_the_late(shipment)
 
     def _transport(self, name: str) -> tuple[FanOutTransport, Gates]:
         if name not in self._transports:
@@ -222,16 +229,17 @@ class Deliverer:
             await asyncio.sleep(TICK_SECONDS)
             due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
             for shipment in self._shipments:
-                if shipment.read_at < due and isinstance(shipment.chunk, BatchChunk):
-                    self._go_on_without(shipment)
+                self._go_on_without_the_late(shipment, all_are=shipment.read_at < due)
 
-    def _go_on_without(self, shipment: Shipment) -> None:
-        """Of a batch, whose cursor waits; retries wait for nobody."""
-        for sending in list(shipment.open.values()):
+    def _go_on_without_the_late(self, shipment: Shipment, *, all_are: bool = False) -> None:
+        late = {gate for gate in shipment.gates if all_are or gate.late}
+        for sending in list(shipment.open.values()) if late else ():
+            if sending.gate not in late:
+                continue
             if sending.started:
                 shipment.park(sending)
             else:
-                shipment.defer(sending, TICK_SECONDS)
+                shipment.defer(sending, sending.gate.turn(urgent=sending.urgent))
         self._look_at(shipment)
 
     async def _look_after_the_stopped(self) -> None:
@@ -258,12 +266,13 @@ class Deliverer:
 
     # Recording
 
-    async def _record_forever(self) -> None:
+    async def _record_forever(self, wake: Callable[[], None]) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
             for group in self._recordable():
                 await self._record(group)
+                wake()
                 async with self._room:
                     self._room.notify_all()
             await self._record_late()
@@ -314,11 +323,10 @@ class Deliverer:
         for shipment in due:
             late, shipment.late = shipment.late, []
             in_time, shipment.late_in_time = shipment.late_in_time, 0
-            broadcast = shipment.chunk.broadcast
-            if not late or broadcast is None:
+            if not late:
                 continue
             try:
-                await self.call(lambda: record_late(broadcast, late, self.clock(), in_time))  # noqa: B023
+                await self.call(partial(_write_late, shipment.chunk, late, self.clock(), in_time))
             except DatabaseError:
                 # The retry that stands in for them is sent, and shown once by the phone.
                 logger.exception("Late answers were not recorded", extra=about(shipment.chunk))
@@ -352,3 +360,10 @@ def _write(worker: str, group: list[Shipment], now: datetime) -> None:
         record_retries(chunk.broadcast, chunk.rows, results, now, in_time)
     else:
         record_welcomes(chunk.rows, results, now)
+
+
+def _write_late(chunk: Chunk, late: Results, now: datetime, in_time: int) -> None:
+    if isinstance(chunk, WelcomeChunk):
+        record_late_welcomes(late, now)
+    else:
+        record_late(chunk.broadcast, late, now, in_time)

@@ -36,10 +36,13 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 15.0
 # At most one cut in this time: the answers to what was already under way say the same again.
 CUT_SECONDS = 1.0
-# Answers this much slower than the quickest (and slower than SLOW_SECONDS) mean a queue at the
+# Answers this much slower than the quickest (and slower than LATE_SECONDS) mean a queue at the
 # far end: more at once would only lengthen it.
 SLOW_FACTOR = 4.0
-SLOW_SECONDS = 0.5
+# Answers that take longer are not waited for.
+LATE_SECONDS = 0.5
+# Who finds no place at a late far end comes back when it is their turn, or after so long.
+LONGEST_TURN_SECONDS = 8.0
 
 
 class Gate:
@@ -68,12 +71,15 @@ class Gate:
         self._under_way = 0
         self._failures = 0
         self._ill = False
+        self._fell_ill_at = float("-inf")
         self._pause = FIRST_PAUSE_SECONDS
         self._shut_until = 0.0
         self._answered_at = clock()
         self._cut_at = float("-inf")
         self._quickest = float("inf")
         self._usual = 0.0
+        # Until when alerts, and all, have their turn.
+        self._alerts_until = self._all_until = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -91,6 +97,12 @@ class Gate:
         return self._ill or self._clock() < self._shut_until
 
     @property
+    def late(self) -> bool:
+        """Answers are long in coming, or do not come: nobody's chunk waits for them."""
+        silence = self._clock() - self._answered_at if self._under_way else 0.0
+        return self._ill or max(self._usual, silence) > LATE_SECONDS
+
+    @property
     def idle(self) -> bool:
         return not self._under_way and not any(self._waiting)
 
@@ -103,6 +115,9 @@ class Gate:
             self.silent()
         if self._refuses(now):
             self._defer(sending, self._comes_back_in(now))
+            return
+        if self.late and not self._has_place(sending, now):
+            self._defer(sending, self.turn(urgent=sending.urgent))
             return
         self._waiting[0 if sending.urgent else 1].append(sending)
         self._pump()
@@ -117,6 +132,22 @@ class Gate:
             return True
         # One probe is enough.
         return self._ill and (self._under_way >= self.limit or any(self._waiting))
+
+    def _has_place(self, sending: Sending, now: float) -> bool:
+        """Alerts that come back have the next places."""
+        if not sending.urgent and self._alerts_until > now:
+            return False
+        return self._under_way < self.limit
+
+    def turn(self, *, urgent: bool) -> float:
+        """Seconds until there is a place for one more, as far as can be foreseen."""
+        now = self._clock()
+        each = max(self._usual, LATE_SECONDS) / max(self._limit, FIRST_LIMIT)
+        if urgent:
+            self._alerts_until = end = max(self._alerts_until, now) + each
+        else:
+            self._all_until = end = max(self._all_until, self._alerts_until, now) + each
+        return min(end - now, LONGEST_TURN_SECONDS) * random.uniform(0.8, 1.0)
 
     def _comes_back_in(self, now: float) -> float:
         """Spread, so that what was deferred together does not come back together."""
@@ -164,14 +195,17 @@ class Gate:
         now = self._clock()
         self._answered_at = now
         if result.code is None and result.outcome is Outcome.LATER:
-            self._failed()
+            self._failed(begun=now - seconds)
         elif result.outcome is Outcome.LATER:
             self._asked_for_less(result, now)
         else:
             self._answered(seconds, now, saturated=saturated)
         self._pump()
 
-    def _failed(self) -> None:
+    def _failed(self, begun: float) -> None:
+        if self._ill and begun <= self._fell_ill_at:
+            # Of the same illness: a lost connection takes all that was under way with it.
+            return
         self._failures += 1
         self._cut()
         if self._ill or self._failures >= FAILURES:
@@ -180,7 +214,7 @@ class Gate:
     def _fall_ill(self) -> None:
         """Shut for a while, then try with one message at a time."""
         now = self._clock()
-        self._ill = True
+        self._ill, self._fell_ill_at = True, now
         self._shut_until = max(self._shut_until, now + self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
         self._send_away(now)
@@ -220,7 +254,7 @@ class Gate:
         if self._ill or self._limit < self._learned:
             self._ill, self._pause = False, FIRST_PAUSE_SECONDS
             self._limit = self._learned
-        elif self._usual > max(SLOW_SECONDS, self._quickest * SLOW_FACTOR):
+        elif self._usual > max(LATE_SECONDS, self._quickest * SLOW_FACTOR):
             self._cut(0.8)
         elif saturated:
             # Doubles in a round trip until the first cut, then grows by one in a round trip.

@@ -32,6 +32,7 @@ from canale.delivery.repeat import (
 )
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.registry import for_address_kind
+from canale.delivery.window import Lanes
 from canale.metrics.names import BATCHES
 
 # How long a message may live says the message itself: compose it anew now and then.
@@ -60,13 +61,17 @@ class Reader:
         self._clock = clock
         self._claims: dict[bool, Claim] = {}
 
-    def next(self, *, repeats: bool = True) -> Chunk | None:
-        """Alerts overtake everything; without ``repeats`` only batches are read."""
+    def next(self, lanes: Lanes) -> Chunk | None:
+        """The most urgent for which there is room. Without room for alerts nothing is read: they
+        are sent first."""
+        alerts, others = lanes
+        if not alerts.takes_batches:
+            return None
         return (
             self._batch(urgent=True)
-            or (repeats and (self._retries(urgent=True) or self._welcomes()))
-            or self._batch(urgent=False)
-            or (repeats and self._retries(urgent=False))
+            or (alerts.takes_repeats and (self._retries(urgent=True) or self._welcomes()))
+            or (others.takes_batches and self._batch(urgent=False))
+            or (others.takes_repeats and self._retries(urgent=False))
             or None
         )
 

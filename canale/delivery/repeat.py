@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,10 +19,9 @@ from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import REPEAT_LEASE
 from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Message, Outcome
+from canale.delivery.window import REPEAT_CHUNK
 from canale.followers.addresses import delete_gone
 
-# Rows that are sent at once; none of them keeps another waiting.
-CHUNK = 100
 WELCOME_ATTEMPTS = 5
 
 
@@ -65,7 +64,7 @@ def claim_retries(now: datetime, *, urgent: bool) -> list[Retry]:
     if first is None:
         return []
     rows = due.filter(broadcast_id=first.broadcast_id).select_for_update(skip_locked=True)
-    ids = list(rows.values_list("pk", flat=True)[:CHUNK])
+    ids = list(rows.values_list("pk", flat=True)[:REPEAT_CHUNK])
     Retry.objects.filter(pk__in=ids).update(
         not_before=now + REPEAT_LEASE, attempts=F("attempts") + 1
     )
@@ -148,7 +147,7 @@ def claim_welcomes(now: datetime) -> list[Welcome]:
         return []
     alike = due.filter(address__channel=first.address.channel_id, address__kind=first.address.kind)
     rows = alike.select_for_update(skip_locked=True, of=("self",))
-    ids = list(rows.values_list("pk", flat=True)[:CHUNK])
+    ids = list(rows.values_list("pk", flat=True)[:REPEAT_CHUNK])
     Welcome.objects.filter(pk__in=ids).update(
         not_before=now + REPEAT_LEASE, attempts=F("attempts") + 1
     )
@@ -157,11 +156,13 @@ def claim_welcomes(now: datetime) -> list[Welcome]:
 
 
 @transaction.atomic
-def record_welcomes(rows: Sequence[Welcome], results: Results, now: datetime) -> None:
+def record_welcomes(rows: Iterable[Welcome], results: Results, now: datetime) -> None:
     by_address = {row.address_id: row for row in rows}
     results = judged(results, now)
     for sent, result in results:
-        row = by_address[sent.address_id]
+        row = by_address.get(sent.address_id)
+        if row is None:
+            continue
         if result.outcome is Outcome.GONE:
             delete_gone([sent.address_id])
         elif result.outcome is Outcome.LATER and row.attempts < WELCOME_ATTEMPTS:
@@ -169,3 +170,9 @@ def record_welcomes(rows: Sequence[Welcome], results: Results, now: datetime) ->
             Welcome.objects.filter(pk=row.pk).update(not_before=now + pause)
         else:
             Welcome.objects.filter(pk=row.pk).delete()
+
+
+def record_late_welcomes(results: Results, now: datetime) -> None:
+    """What came at last of welcomes that were put off without an answer."""
+    addresses = [sent.address_id for sent, _ in results]
+    record_welcomes(Welcome.objects.filter(address_id__in=addresses), results, now)

@@ -52,6 +52,11 @@ class Shipment:
     """Of ``results`` and ``late``, those that met it."""
 
     @property
+    def gates(self) -> set[Gate]:
+        """Where those are whose outcome is not known."""
+        return {sending.gate for sending in self.open.values() if sending.gate is not None}
+
+    @property
     def complete(self) -> bool:
         return not self.open
 

@@ -1,10 +1,54 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How far a worker reads ahead of what it has recorded."""
+"""How far a worker reads ahead of what it has recorded.
+
+Alerts have a window of their own, so that they never wait for room behind anything else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 # Read at once: half a window, so that the next are read while these are sent.
 CHUNK_ADDRESSES = 250
-# Read and not yet recorded, in one worker: what is sent twice, at most, when it is killed.
+# Read and not yet recorded of one lane, in one worker: what is sent twice, at most, when it is
+# killed.
 WINDOW_ADDRESSES = 500
+# Of the window, for retries and welcomes, read so many at once: nothing holds them up but their
+# far end.
+REPEAT_ADDRESSES = 200
+REPEAT_CHUNK = 100
+
+
+class Lane(NamedTuple):
+    """Alerts and what is as urgent, or the rest: how much of it is on its way."""
+
+    addresses: int
+    repeats: int
+    """Of them, not of a batch."""
+
+    @property
+    def takes_batches(self) -> bool:
+        return self.addresses + CHUNK_ADDRESSES <= WINDOW_ADDRESSES
+
+    @property
+    def takes_repeats(self) -> bool:
+        return (
+            self.addresses + REPEAT_CHUNK <= WINDOW_ADDRESSES
+            and self.repeats + REPEAT_CHUNK <= REPEAT_ADDRESSES
+        )
+
+
+class Lanes(NamedTuple):
+    alerts: Lane
+    others: Lane
+
+
+def lanes(on_their_way: Iterable[tuple[bool, bool, int]]) -> Lanes:
+    """Of what is read and not recorded: whether it is urgent, whether it repeats, addresses."""
+    addresses, repeats = [0, 0], [0, 0]
+    for urgent, repeated, count in on_their_way:
+        addresses[urgent] += count
+        repeats[urgent] += count * repeated
+    return Lanes(Lane(addresses[True], repeats[True]), Lane(addresses[False], repeats[False]))

@@ -22,6 +22,7 @@ from canale.delivery.progress import progress
 from canale.delivery.queue import MOST_FAILURES, claim_next
 from canale.delivery.reader import BatchFailed, Reader
 from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.window import lanes
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
 from canale.publishing.correct import correct
@@ -70,7 +71,7 @@ def record(chunk: BatchChunk, now: datetime, worker: str = WORKER) -> None:
 
 
 def next_batch_chunk(reader: Reader) -> BatchChunk:
-    chunk = reader.next(repeats=False)
+    chunk = reader.next(lanes([]))
     assert isinstance(chunk, BatchChunk)
     return chunk
 
@@ -97,16 +98,16 @@ def test_it_is_tried_later_and_later_then_given_up(
     pauses = []
     for _ in range(MOST_FAILURES - 1):
         with pytest.raises(BatchFailed):
-            reader.next(repeats=False)
+            reader.next(lanes([]))
         until = Batch.objects.get().claimed_until
         assert until is not None
         pauses.append((until - clock.now).total_seconds())
-        assert reader.next(repeats=False) is None, "others go first"
+        assert reader.next(lanes([])) is None, "others go first"
         clock.now = until + timedelta(seconds=1)
     assert pauses == [30, 60, 120, 240]
     assert not progress(post)[0].finished
     with pytest.raises(BatchFailed):
-        reader.next(repeats=False)
+        reader.next(lanes([]))
     assert Batch.objects.get().state == Batch.State.FAILED
     assert claim_next(WORKER, clock.now + timedelta(days=1), urgent=False) is None
     row = progress(post)[0]
@@ -188,7 +189,7 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
     reader = Reader(WORKER, TableBatches(), clock)
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
-        reader.next(repeats=False)
+        reader.next(lanes([]))
     record(first, clock.now)
     assert Batch.objects.get().failures == 0, "the second is still on its way"
     record(second, clock.now)
@@ -210,7 +211,7 @@ def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.Monk
     record(next_batch_chunk(reader), clock.now)
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):
-        reader.next(repeats=False)
+        reader.next(lanes([]))
     batch = Batch.objects.get()
     assert (batch.state, batch.failures) == ("claimed", 1)
 

@@ -10,7 +10,16 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
-from canale.delivery.gates import FAILURES, FIRST_LIMIT, SILENCE_SECONDS, Gate, Gates
+from canale.delivery.gates import (
+    FAILURES,
+    FIRST_LIMIT,
+    FIRST_PAUSE_SECONDS,
+    LATE_SECONDS,
+    LONGEST_TURN_SECONDS,
+    SILENCE_SECONDS,
+    Gate,
+    Gates,
+)
 from canale.delivery.shipment import Sending
 from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.tally import Tally
@@ -158,6 +167,63 @@ def test_silence_is_noticed_before_the_time_out() -> None:
     desk.offer(1)
     assert len(desk.deferred) == 6
     assert len(desk.started) == 1 + FIRST_LIMIT
+
+
+def test_a_lost_connection_is_one_illness() -> None:
+    desk = Desk()
+    desk.warm()
+    desk.offer(FIRST_LIMIT)
+    desk.answer(FIRST_LIMIT, NO_ANSWER)
+    # Well again after the first pause: what was under way together failed together.
+    desk.now += FIRST_PAUSE_SECONDS + 0.1
+    started = len(desk.started)
+    desk.offer(1)
+    assert len(desk.started) == started + 1
+
+
+def test_who_finds_no_place_at_a_late_far_end_comes_back_in_turn() -> None:
+    desk = Desk()
+    desk.offer(1)
+    desk.answer(1, seconds=2.0)
+    assert desk.gate.late
+    desk.offer(FIRST_LIMIT + 64)
+    assert len(desk.started) == 1 + FIRST_LIMIT
+    turns = [seconds for _, seconds in desk.deferred]
+    assert len(turns) == 64
+    # 32 places, of two seconds each: the first half within two seconds, the other within four.
+    assert max(turns[:32]) <= 2.0
+    assert min(turns[32:]) >= 1.6
+    assert max(turns) <= 4.0
+    desk.offer(10_000)
+    assert max(seconds for _, seconds in desk.deferred) <= LONGEST_TURN_SECONDS
+
+
+def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
+    desk = Desk()
+    desk.offer(1)
+    desk.answer(1, seconds=2.0)
+    desk.offer(FIRST_LIMIT)
+    desk.offer(10, urgent=True)
+    desk.answer(5, seconds=2.0)
+    started = len(desk.started)
+    desk.offer(5)
+    assert len(desk.started) == started
+    came_back = desk.offer(5, urgent=True)
+    assert desk.started[started:] == came_back
+
+
+def test_one_that_does_not_answer_is_late_at_once_and_no_longer_when_it_is_quick_again() -> None:
+    desk = Desk()
+    desk.offer(1)
+    assert not desk.gate.late
+    desk.now += LATE_SECONDS + 0.1
+    assert desk.gate.late
+    desk.answer(1, seconds=LATE_SECONDS + 0.1)
+    assert desk.gate.late
+    for _ in range(10):
+        desk.offer(1)
+        desk.answer(1)
+    assert not desk.gate.late
 
 
 def test_alerts_go_first() -> None:
