@@ -11,16 +11,17 @@ trail of files, and of a place that nobody holds only the counters still count.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sys
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from canale.file_locks import lock
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ MOST_PLACES = 1_000
 FILE_BYTES = 256 * 1024
 KINDS = ("counter", "histogram", "gauge_livesum")
 
-_held: IO[bytes] | None = None
+_held: FileIO | None = None
 
 
 def share(data: Path, *, afresh: bool = False) -> bool:
@@ -71,22 +72,12 @@ def registry(own: CollectorRegistry) -> CollectorRegistry:
     return shared
 
 
-def _take_place(folder: Path) -> tuple[int, IO[bytes]]:
+def _take_place(folder: Path) -> tuple[int, FileIO]:
     for place in range(MOST_PLACES):
-        held = _locked(folder / f"place-{place}")
+        held = lock(folder / f"place-{place}")
         if held is not None:
             return place, held
     raise OSError(f"{MOST_PLACES} processes are counted already")
-
-
-def _locked(path: Path) -> IO[bytes] | None:
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
 
 
 def _reserve(folder: Path, place: int) -> None:
@@ -112,7 +103,7 @@ def _forget(folder: Path) -> None:
 def _free_places(folder: Path) -> Iterator[int]:
     """Each is held while the caller looks at it, so that nobody takes it meanwhile."""
     for path in folder.glob("place-*"):
-        held = None if _held is not None and path == Path(_held.name) else _locked(path)
+        held = None if _held is not None and path == Path(_held.name) else lock(path)
         if held is not None:
             with held:
                 yield int(path.name.removeprefix("place-"))

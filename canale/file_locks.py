@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Locks on files that end with their process, however it ends (flock(2))."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from io import FileIO
+from pathlib import Path
+from typing import Literal
+from weakref import WeakSet
+
+Mode = Literal["ab", "xb", "r+b"]
+
+_held: WeakSet[FileIO] = WeakSet()
+
+
+def lock(path: Path, mode: Mode = "ab", *, shared: bool = False) -> FileIO | None:
+    """The open file, locked until it is closed; None if another has it.
+
+    ``mode`` says whether the file is made where there is none ("ab"), must be new ("xb"), or must
+    be there ("r+b"). Raises OSError.
+    """
+    file = path.open(mode, buffering=0)
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    _held.add(file)
+    return file
+
+
+def _let_go() -> None:
+    """A forked child shares what is open, and would keep the lock when its parent is gone. Closing
+    its copy leaves the parent's lock alone. Programs that are started inherit none (PEP 446)."""
+    for file in list(_held):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
