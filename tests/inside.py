@@ -90,6 +90,21 @@ def counts(post_id: int) -> list[dict[str, Any]]:
     return said
 
 
+def claims(_: object) -> list[list[Any]]:
+    """Batches that are claimed, and by whom."""
+    from canale.delivery.models import Batch
+
+    claimed = Batch.objects.filter(state=Batch.State.CLAIMED).order_by("pk")
+    return [list(row) for row in claimed.values_list("pk", "claimed_by")]
+
+
+def sweep(_: object) -> int:
+    """How many batches of dead workers were handed back."""
+    from canale.delivery.queue import hand_back_of_the_dead
+
+    return hand_back_of_the_dead()
+
+
 def reaction_rows(post_id: int) -> dict[str, int]:
     """How many rows there are of each emoji: what the post's counters must say."""
     from collections import Counter
@@ -219,6 +234,8 @@ ACTS = {
         rows,
         dump,
         counts,
+        claims,
+        sweep,
         reaction_rows,
         follower_rows,
         age,

@@ -37,7 +37,7 @@ from canale.delivery.engines.choice import batches_for
 from canale.delivery.figures import WorkerFigures, about
 from canale.delivery.gates import Gates
 from canale.delivery.objective import seconds_left
-from canale.delivery.queue import hand_back, worker_name
+from canale.delivery.queue import hand_back
 from canale.delivery.reader import Chunk, Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.repeat import (
@@ -49,11 +49,13 @@ from canale.delivery.repeat import (
     record_welcomes,
 )
 from canale.delivery.shipment import Sending, Shipment
+from canale.delivery.sign_of_life import SignOfLife
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
 from canale.delivery.window import Lanes, lanes
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
+from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,7 +79,8 @@ class Deliverer:
     def __init__(
         self, batches: Batches | None = None, clock: Callable[[], datetime] = timezone.now
     ) -> None:
-        self.name = worker_name()
+        self._sign = SignOfLife(settings.data)
+        self.name = self._sign.name
         self.clock = clock
         self._batches = batches or batches_for(self.name)
         self._reader = Reader(self.name, self._batches, clock)
@@ -131,6 +134,7 @@ class Deliverer:
             task.cancel()
         try:
             await self.call(lambda: hand_back(self.name))
+            self._sign.end()
             await self._batches.close()
         finally:
             for transport, gates in self._transports.values():

@@ -5,24 +5,22 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from canale.delivery.models import Batch, Retry, Welcome
+from canale.delivery.sign_of_life import ended
 from canale.metrics.names import BATCHES
+from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 
 # Of a batch: renewed with every chunk, and no chunk stays open for more than four seconds unless
-# the database is away. So long a batch waits when a whole machine is lost; a worker that dies on
-# this machine is noticed at once.
+# the database is away. So long a batch waits when a whole machine is lost; a worker that dies
+# alone is noticed at once (sign_of_life.py).
 BATCH_LEASE = timedelta(seconds=30)
 ALERT_LEASE = timedelta(seconds=10)
 # Of a retry or a welcome: longer than two rounds of time-outs of its far end.
@@ -31,27 +29,6 @@ REPEAT_LEASE = timedelta(seconds=90)
 MOST_FAILURES = 5
 
 FAILED = BATCHES.labels("failed")
-
-
-def worker_name() -> str:
-    """Of this process: ``host:pid:start``, where start tells reused pids apart."""
-    return f"{socket.gethostname()[:20]}:{os.getpid()}:{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    """The process's start in clock ticks since boot (proc(5), stat, field 22); "" if unknown."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-        return stat.rpartition(b")")[2].split()[19].decode()
-    except OSError:
-        return ""
-
-
-def is_alive(worker: str) -> bool:
-    """Whether a worker of this machine still runs; one of another machine counts as alive."""
-    host, _, rest = worker.partition(":")
-    pid, _, started = rest.partition(":")
-    return host != socket.gethostname()[:20] or (pid.isdigit() and _started(int(pid)) == started)
 
 
 def _claimable(now: datetime) -> Q:
@@ -153,8 +130,6 @@ def hand_back(worker: str) -> int:
     return claimed.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
-def hand_back_of_the_dead(alive: Callable[[str], bool] = is_alive) -> int:
-    """As `hand_back`, for every worker of this machine that no longer runs."""
-    claimed = Batch.objects.filter(state=Batch.State.CLAIMED)
-    workers = set(claimed.values_list("claimed_by", flat=True))
-    return sum(hand_back(worker) for worker in workers if not alive(worker))
+def hand_back_of_the_dead() -> int:
+    """As `hand_back`, for every worker of this data folder that ended without a word."""
+    return sum(hand_back(worker) for worker in ended(settings.data))

@@ -13,6 +13,7 @@ from canale.bus.base import Bus
 from canale.delivery.deliver import Deliverer
 from canale.delivery.figures import about_batch
 from canale.delivery.hints import SUBJECT
+from canale.delivery.queue import hand_back_of_the_dead
 from canale.delivery.reader import BatchFailed
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ async def work(deliverer: Deliverer, bus: Bus, stop: asyncio.Event) -> None:
             deliverer.hint()
 
     subscription = bus.subscribe(hear)
+    await _hand_back_of_the_dead(deliverer)
     try:
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(deliverer.run(hinted.set))
@@ -43,6 +45,15 @@ async def work(deliverer: Deliverer, bus: Bus, stop: asyncio.Event) -> None:
             waking.cancel()
     finally:
         subscription.close()
+
+
+async def _hand_back_of_the_dead(deliverer: Deliverer) -> None:
+    """Where no site runs, nobody else looks: a worker that is started again after the fall of one
+    goes on with what that had in hand."""
+    try:
+        await deliverer.call(hand_back_of_the_dead)
+    except Exception:
+        logger.exception("A dead worker's batches were not handed back; their leases will end")
 
 
 async def _wake_at_stop(stop: asyncio.Event, hinted: asyncio.Event) -> None:

@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Workers that see nothing of each other, as in units and containers: none is taken for dead while
+it lives, and each that is killed is noticed at the next sweep."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from canale.delivery.sign_of_life import FOLDER
+from tests.faults.broadcast import Broadcast, City, new_city
+from tests.postgresql_server import postgresql_server, programs
+from tests.site import wait_until
+from tests.standins.push_service import Behaviour
+
+# Root needs no namespace of users, in which it could not open the database of another user.
+USERS = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+APART = ["unshare", *USERS, "--pid", "--fork", "--mount-proc", "--"]
+
+
+def _possible() -> bool:
+    try:
+        return subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not _possible(), reason="namespaces of users and processes are not allowed"),
+]
+
+
+@dataclass
+class HiddenWorker:
+    """`canale worker` as the first process of a world of its own; `pid` is its number in ours."""
+
+    pid: int
+    outer: subprocess.Popen[bytes]
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        if self.outer.poll() is None:
+            self.send(signal.SIGKILL)
+            self.outer.wait()
+
+
+@contextmanager
+def hidden_worker(city: City) -> Iterator[HiddenWorker]:
+    signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
+    before = set(signs.glob("*"))
+    with (city.site.folder / "hidden.log").open("ab") as log:
+        outer = subprocess.Popen(
+            [*APART, sys.executable, "-m", "canale", "worker"],
+            env=city.site.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+    worker = HiddenWorker(int(wait_until(children.read_text)), outer)
+    try:
+        wait_until(lambda: set(signs.glob("*")) - before)
+        yield worker
+    finally:
+        worker.kill()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
+    """Without workers of its own."""
+    if request.param == "sqlite":
+        with new_city(tmp_path, "local", CANALE_WORKERS="0") as made:
+            yield made
+        return
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with (
+        postgresql_server() as server,
+        new_city(tmp_path, "local", CANALE_WORKERS="0", CANALE_DATABASE_URL=server.url) as made,
+    ):
+        yield made
+
+
+def stopped_midway(broadcast: Broadcast, *workers: HiddenWorker) -> list[list[object]]:
+    """They hold what is returned, and do nothing."""
+    broadcast.midway()
+    for worker in workers:
+        worker.send(signal.SIGSTOP)
+    held: list[list[object]] = broadcast.city.site.inside("claims")
+    assert held
+    return held
+
+
+def test_workers_hidden_from_each_other(city: City) -> None:
+    city.push.behave(Behaviour(delay=0.2))
+    with hidden_worker(city) as one, hidden_worker(city) as other:
+        spaces = [Path(f"/proc/{pid}/ns/pid").readlink() for pid in ("self", one.pid, other.pid)]
+        assert len(set(spaces)) == 3
+        broadcast = city.publish()
+        held = stopped_midway(broadcast, one, other)
+        assert city.site.inside("sweep") == 0
+        assert city.site.inside("claims") == held
+        one.kill()
+        other.kill()
+        # A lease that ends leaves the row as it is until another worker comes.
+        wait_until(lambda: city.site.inside("claims") == [], seconds=60)
+    city.push.behave(Behaviour())
+    with hidden_worker(city):
+        broadcast.all_are_told(killed=2)
+
+
+@pytest.mark.parametrize("city", ["sqlite"], indirect=True)
+def test_where_no_site_runs_the_next_worker_looks_for_the_dead(city: City) -> None:
+    city.push.behave(Behaviour(delay=0.2))
+    signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
+    broadcast = city.publish()
+    city.site.stop()
+    with hidden_worker(city) as one:
+        stopped_midway(broadcast, one)
+        left = set(signs.iterdir())
+        one.kill()
+    city.push.behave(Behaviour())
+    with hidden_worker(city):
+        wait_until(lambda: not left & set(signs.iterdir()), seconds=60)
+        broadcast.all_are_told(killed=1)

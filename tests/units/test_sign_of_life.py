@@ -1,0 +1,221 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A worker is dead when its file's lock is free, and in no other case."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canale import file_locks
+from canale.delivery import sign_of_life
+from canale.delivery.models import Batch
+from canale.delivery.sign_of_life import FOLDER, LOCAL, SignOfLife, ended, file_system
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from canale.delivery.sign_of_life import SignOfLife
+sign = SignOfLife(Path(sys.argv[1]))
+print(sign.name, flush=True)
+time.sleep(600)
+"""
+MOUNTS = r"""
+22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+30 27 0:40 / /srv/the\040data rw shared:2 master:1 - nfs4 files:/canale rw,local_lock=none
+31 27 0:41 / /srv/upon rw - xfs /dev/vdb rw
+32 31 0:42 / /srv/upon rw - fuse.sshfs files: rw
+"""
+
+
+class Process:
+    """A worker's process, as far as it lives."""
+
+    def __init__(self, data: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(data)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        with self.process.stdout as said:
+            self.name = said.readline().strip()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path)
+    yield process
+    process.kill()
+
+
+def signs(data: Path) -> list[Path]:
+    return list((data / FOLDER).iterdir())
+
+
+def test_here_a_sign_can_be_given(tmp_path: Path) -> None:
+    # Else the other tests would see none.
+    assert sign_of_life.is_local(tmp_path)
+
+
+def test_a_worker_lives_until_its_process_is_gone(tmp_path: Path, worker: Process) -> None:
+    assert list(ended(tmp_path)) == []
+    worker.kill()
+    assert list(ended(tmp_path)) == [worker.name]
+    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+
+
+def test_who_stops_in_order_leaves_nothing(tmp_path: Path) -> None:
+    sign = SignOfLife(tmp_path)
+    assert len(signs(tmp_path)) == 1
+    sign.end()
+    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+
+
+def test_the_dead_stay_until_their_batches_were_handed_back(
+    tmp_path: Path, worker: Process
+) -> None:
+    worker.kill()
+    sweep = ended(tmp_path)
+    assert next(sweep) == worker.name
+    assert list(ended(tmp_path)) == [], "another sweep is at it"
+    # As when the database is away.
+    sweep.close()
+    assert list(ended(tmp_path)) == [worker.name]
+
+
+def test_names_fit_the_table_and_are_nobody_else_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = Batch._meta.get_field("claimed_by").max_length
+    hosts = [f"{'worker' * 4}-{number}" for number in (1, 2)] + ["a", "a/../b c", "w" * 64]
+    names = []
+    for host in hosts:
+        monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+        sign = SignOfLife(tmp_path)
+        names.append(sign.name)
+        assert len(sign.name) <= longest
+        # Of a version that knew workers by "host:process", none looks like one of this machine.
+        assert ":" not in sign.name
+        sign.end()
+    assert len(set(names)) == len(hosts)
+    assert [name[12:17] for name in names] == ["@work", "@work", "@a.00", "@a-..", "@wwww"]
+
+
+def test_a_copied_folder_knows_nobody_of_the_original(tmp_path: Path, worker: Process) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / FOLDER, copy / FOLDER)
+    assert worker.name not in list(ended(copy))
+    assert (signs(copy), len(signs(tmp_path))) == ([], 1)
+
+
+def test_what_is_older_than_the_machine_s_start_is_deleted_and_says_nothing(
+    tmp_path: Path, worker: Process
+) -> None:
+    worker.kill()
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    (file,) = signs(tmp_path)
+    os.utime(file, (booted - 60, booted - 60))
+    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+
+
+def test_who_looks_while_a_sign_is_made_does_not_take_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, looked = file_locks.fcntl.flock, []
+
+    def late(file: Any, how: int) -> None:
+        """Between making and locking, somebody sweeps: also the second time."""
+        if len(looked) < 2:
+            looked.append(file.name)
+            monkeypatch.setattr(file_locks.fcntl, "flock", whole)
+            list(ended(tmp_path))
+            monkeypatch.setattr(file_locks.fcntl, "flock", late)
+        whole(file, how)
+
+    monkeypatch.setattr(file_locks.fcntl, "flock", late)
+    sign = SignOfLife(tmp_path)
+    (file,) = signs(tmp_path)
+    assert len(looked) == 2
+    assert sign.name.startswith(f"{file.name}.")
+    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [file])
+    sign.end()
+
+
+def test_a_sign_that_another_holds_while_it_is_made_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another has the lock of the new file: the worker makes a second."""
+    whole, held, names = file_locks.fcntl.flock, [], []
+
+    def late(file: Any, how: int) -> None:
+        if not held:
+            held.append(os.open(file.name, os.O_RDONLY))
+            names.append(Path(file.name).name)
+            whole(held[0], how)
+        whole(file, how)
+
+    monkeypatch.setattr(file_locks.fcntl, "flock", late)
+    sign = SignOfLife(tmp_path)
+    assert not sign.name.startswith(names[0])
+    os.close(held[0])
+    assert len(list(ended(tmp_path))) == 1
+    assert len(signs(tmp_path)) == 1
+    sign.end()
+
+
+def test_a_worker_starts_where_no_sign_can_be_given(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FOLDER).write_text("as on a full disk: no file can be made here")
+    with caplog.at_level(logging.WARNING):
+        first, second = SignOfLife(tmp_path), SignOfLife(tmp_path)
+    assert first.name != second.name
+    assert "leases" in caplog.text
+    assert list(ended(tmp_path)) == []
+    first.end()
+
+
+def test_a_file_that_cannot_be_opened_tells_nothing(tmp_path: Path, worker: Process) -> None:
+    worker.kill()
+    (tmp_path / FOLDER / "a-folder").mkdir()
+    assert list(ended(tmp_path)) == [worker.name]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/canale", "ext4"),
+        ("/srv/the data/canale", "nfs4"),
+        ("/srv/the data", "nfs4"),
+        ("/srv/the databases", "ext4"),
+        ("/srv/upon/canale", "fuse.sshfs"),
+    ],
+)
+def test_a_folder_is_on_the_innermost_file_system(path: str, kind: str) -> None:
+    assert file_system(Path(path), MOUNTS.strip()) == kind
+
+
+def test_over_a_network_nobody_is_taken_for_dead(
+    tmp_path: Path, worker: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not LOCAL & {"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs", ""}
+    worker.kill()
+    monkeypatch.setattr(sign_of_life, "file_system", lambda path, mounts: "nfs4")
+    assert list(ended(tmp_path)) == []
+    before = signs(tmp_path)
+    assert SignOfLife(tmp_path).name
+    assert signs(tmp_path) == before
