@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -17,6 +18,8 @@ PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
+
+HIDDEN = "…"
 
 
 def parse_database_url(url: str) -> dict[str, Any]:
@@ -38,6 +41,21 @@ def parse_database_url(url: str) -> dict[str, Any]:
             "OPTIONS": {**PATIENCE, **asked},
         }
     raise ValueError("not a database URL")
+
+
+def shown(url: str) -> str:
+    """A database URL, or what was meant to be one, as it may be shown: without any password."""
+    scheme, there, rest = url.partition("://")
+    if not there or not scheme.isalnum():
+        return HIDDEN  # The password itself, perhaps: of two files, one is taken for the other.
+    rest = re.sub(r"(?i)(password=).*", rf"\1{HIDDEN}", rest)
+    # To the last @: a password whose signs were not encoded may hold one, and / and # too.
+    login, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _ = login.partition(":")
+        return f"{scheme}://{user}{colon and f':{HIDDEN}'}@{place}"
+    # A host and its port, or somebody's name and password whose host was forgotten.
+    return f"{scheme}://" + re.sub(r"^([^/:]*):(?!\d{1,5}(?:[/?]|$)).*", rf"\1:{HIDDEN}", rest)
 
 
 def _sqlite(path: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
-from canale.database_url import parse_database_url
+from canale.data_folder import FolderError, make_data_folder
+from canale.database_url import parse_database_url, shown
 from canale.secret_key import kept_or_made, read_key
 from canale.setting_values import (
     Network,
@@ -51,6 +52,11 @@ class Option:
     allowed: str
     default_text: str
     secret: bool
+    shown: Callable[[str], str]
+
+
+def _hidden(_: str) -> str:
+    return "(hidden)"
 
 
 def option(
@@ -61,9 +67,10 @@ def option(
     allowed: str,
     default_text: str,
     secret: bool = False,
+    shown: Callable[[str], str] = _hidden,
 ) -> T:
     """Declare a field; typed as its value, so that mypy holds parser and annotation together."""
-    row = Option(parse, default, doc, allowed, default_text, secret)
+    row = Option(parse, default, doc, allowed, default_text, secret, shown)
     declared: T = field(repr=not secret, metadata={"option": row})
     return declared
 
@@ -197,9 +204,11 @@ class Settings:
         lambda known: f"sqlite:///{known['data'] / 'canale.sqlite3'}",
         doc="Where posts and followers are stored.",
         allowed="sqlite:///path (an absolute path makes it four slashes) or "
-        "postgresql://user:password@host:port/name (libpq options after `?`)",
+        "postgresql://user:password@host:port/name (libpq options after `?`); `@`, `:`, `/`, "
+        "`?`, `#` and `%` in a password percent-encoded",
         default_text="`canale.sqlite3` in the data folder",
         secret=True,
+        shown=shown,
     )
     nats_url: tuple[str, ...] = option(
         nats_servers,
@@ -325,9 +334,9 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 def _make_data_folder(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{PREFIX}DATA={folder}: cannot be made ({error})") from error
+        make_data_folder(folder)
+    except FolderError as error:
+        raise SettingsError(f"{PREFIX}DATA={folder}: {error}") from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
@@ -355,8 +364,8 @@ def _parsed(name: str, text: str, row: Option) -> object:
     try:
         return row.parse(text)
     except (ValueError, KeyError):
-        shown = f"{name} (value hidden)" if row.secret else f"{name}={text}"
-        raise SettingsError(f"{shown} is not usable; allowed: {row.allowed}") from None
+        value = row.shown(text) if row.secret else text
+        raise SettingsError(f"{name}={value} is not usable; allowed: {row.allowed}") from None
 
 
 def database_settings(current: Settings) -> dict[str, dict[str, Any]]:

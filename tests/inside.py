@@ -227,6 +227,15 @@ def second_factor_kept(_: object) -> str:
     return secret
 
 
+def lose_table(name: str) -> None:
+    """As after a restore that was not finished, or a hand that slipped."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.execute(f"DROP TABLE {connection.ops.quote_name(name)}")
+
+
 ACTS = {
     act.__name__: act
     for act in (
@@ -247,6 +256,7 @@ ACTS = {
         break_a_seal,
         second_factor,
         second_factor_kept,
+        lose_table,
     )
 }
 

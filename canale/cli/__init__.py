@@ -27,25 +27,32 @@ class CommandError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 only when done, 1 when it could not be, 2 when it was asked wrongly."""
-    parser = _parser()
-    asked = parser.parse_args(arguments)
     # Database, write-ahead log and sockets are nobody else's on this machine.
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     try:
-        from canale.settings import settings
-
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Commands read the settings when they are imported.
+        asked = _parser().parse_args(arguments)
         import django
 
         django.setup()
-        status = _run(asked)
+        return _run(asked)
     except (SettingsError, CommandError) as error:
-        sys.stderr.write(f"canale: {error}\n")
-        return 1
+        return _ended(error)
     except KeyboardInterrupt:
         return 130
-    return status
+    except Exception as error:
+        from canale.cli.trouble import trouble_of
+
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        return _ended(trouble)
+
+
+def _ended(why: object) -> int:
+    sys.stderr.write(f"canale: {why}\n")
+    return 1
 
 
 def _run(asked: argparse.Namespace) -> int:

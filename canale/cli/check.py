@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.client
-import os
 import secrets
 import shutil
 import socket
@@ -22,6 +21,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from canale.bus import Bus, bus_for
+from canale.cli.trouble import standing_trouble
+from canale.data_folder import user_name
 from canale.net.open_files import most_open_files
 from canale.settings import settings
 
@@ -92,10 +93,15 @@ def clock() -> Iterator[Finding]:
 
 def folder() -> Iterator[Finding]:
     data = settings.data
+    owner = data.stat().st_uid
+    foreign = [path for path in data.rglob("*") if path.lstat().st_uid != owner]
     yield Finding(
-        os.access(data, os.W_OK | os.X_OK),
-        f"the data folder {data} can be written",
-        "let the user that runs canale own it, or choose another by CANALE_DATA",
+        not foreign,
+        f"all in the data folder {data} belongs to {user_name(owner)}"
+        if not foreign
+        else f"{foreign[0]} belongs to {user_name(foreign[0].lstat().st_uid)}: canale, who is "
+        f"{user_name(owner)}, may be kept from it",
+        f"chown -R {user_name(owner)}: {data}",
     )
     free = shutil.disk_usage(data).free
     yield Finding(
@@ -153,21 +159,13 @@ def address() -> Iterator[Finding]:
 
 
 def database() -> Iterator[Finding]:
-    from django.db import Error as DatabaseError
     from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
 
-    try:
-        executor = MigrationExecutor(connection)
-        behind = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
-        yield Finding(False, f"the database does not answer ({error})", "see CANALE_DATABASE_URL")
+    trouble = standing_trouble()
+    if trouble is not None:
+        yield Finding(False, trouble.what, trouble.mend)
         return
-    yield Finding(
-        not behind,
-        f"the database is {'older than' if behind else 'of'} this version",
-        "run `canale migrate`",
-    )
+    yield Finding(True, "the database is of this version")
     if connection.vendor == "sqlite":
         yield from _sqlite()
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from canale.cli import CommandError
-
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
@@ -30,15 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def migrate() -> None:
-    """Apply what is missing; one process at a time. Raises CommandError."""
+    """Apply what is missing; one process at a time. Raises django.db.Error."""
     from django.core.management import call_command
-    from django.db import OperationalError
 
-    try:
-        with _alone():
-            call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
-        raise CommandError(f"the database cannot be used ({error}); see `canale check`") from error
+    with _alone():
+        call_command("migrate", verbosity=0, interactive=False)
 
 
 @contextmanager

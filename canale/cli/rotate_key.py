@@ -11,6 +11,7 @@ import os
 import sys
 
 from canale.cli import CommandError
+from canale.cli.trouble import standing_trouble
 from canale.secret_key import folder_to_disk, new_key, read_key, write_key
 from canale.settings import settings
 
@@ -30,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # A new key for a folder or a database that is not the channel's would be taken for a change.
+    trouble = standing_trouble()
+    if trouble is not None:
+        raise CommandError(str(trouble))
     if arguments.new_push_identity:
         return _new_push_identity()
     if not settings.old_secret_key:

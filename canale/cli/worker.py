@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from canale.cli import CommandError
+from canale.cli.trouble import standing_trouble
 from canale.garbage import search_less_for_garbage
 from canale.processes import when_stdin_ends
 from canale.settings import settings
@@ -29,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # One of `canale serve` starts after the database was brought up to date, and outlives its being
+    # away; any other is started again until it is there.
+    trouble = None if arguments.until_stdin_ends else standing_trouble()
+    if trouble is not None:
+        raise CommandError(str(trouble))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
     return 0

@@ -67,6 +67,14 @@ def test_what_serves_is_locked_in(units: Path, name: str) -> None:
     assert float(found[1]) <= EXPOSURE
 
 
+@pytest.mark.parametrize("name", SERVING)
+def test_what_serves_is_started_again_without_end(name: str) -> None:
+    """By itself systemd gives up after five starts in ten seconds."""
+    said = text(Path("deploy/systemd") / name)
+    assert "\nStartLimitIntervalSec=0\n" in said.split("[Service]")[0]
+    assert "\nRestart=always\n" in said
+
+
 def test_units_start_commands_that_exist() -> None:
     from canale.cli import COMMANDS
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from canale.database_url import PATIENCE, parse_database_url
+from canale.data_folder import FolderError, make_data_folder
+from canale.database_url import PATIENCE, parse_database_url, shown
 from canale.settings import (
     Settings,
     SettingsError,
@@ -23,6 +24,7 @@ from canale.settings import (
 )
 
 KEY = "k" * 40
+NOBODY = 65534
 Read = Callable[..., Settings]
 
 
@@ -152,7 +154,7 @@ def test_bad_value_is_named(read: Read, name: str, value: str, allowed: str) -> 
     ],
 )
 def test_bad_secret_is_named_and_not_shown(read: Read, name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} ") as refused:
+    with pytest.raises(SettingsError, match=f"^{name}=") as refused:
         read(**{name: value})
     assert value not in str(refused.value)
     assert "hunter2" not in str(refused.value)
@@ -246,6 +248,56 @@ def test_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="CANALE_DATA=.*cannot be made"):
         load({"CANALE_DATA": str(tmp_path / "file" / "data")})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act for somebody else")
+def test_root_leaves_nothing_in_the_services_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    os.chown(folder, NOBODY, NOBODY)
+    with pytest.raises(SettingsError, match="belongs to nobody.*run canale as nobody"):
+        load({"CANALE_DATA": str(folder)})
+    assert list(folder.iterdir()) == []
+
+
+def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o500)
+    tmp_path.chmod(0o755)
+    child = os.fork()
+    if not child:
+        os.chdir(tmp_path)
+        if os.geteuid() == 0:
+            os.setuid(NOBODY)
+        try:
+            make_data_folder(Path("data"))
+        except FolderError as error:
+            os._exit(0 if "may not write there" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "postgresql://u:hunter2@db:5433/canale?sslmode=require",
+            "postgresql://u:…@db:5433/canale?sslmode=require",
+        ),
+        ("postgresql://u@db/canale", "postgresql://u@db/canale"),
+        ("postgresql://db:5432/canale", "postgresql://db:5432/canale"),
+        ("postgresql:///canale?user=u&password=hunter2", "postgresql:///canale?user=u&password=…"),
+        ("postgresql:///canale?password=hunt@er2", "postgresql:///canale?password=…"),
+        ("postgresql://u:hun@t/er#2@db/canale", "postgresql://u:…@db/canale"),
+        ("postgresql://u:hunter2", "postgresql://u:…"),
+        ("sqlite:////srv/a:b.sqlite3", "sqlite:////srv/a:b.sqlite3"),
+        ("hunter2", "…"),
+        ("host=db password=hunter2", "…"),
+        ("", "…"),
+    ],
+)
+def test_a_database_url_is_shown_without_its_password(url: str, said: str) -> None:
+    assert shown(url) == said
 
 
 def test_database_urls() -> None:

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What keeps a command from its database or its files, in one line instead of a traceback."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import dataclass
+
+from canale.database_url import HIDDEN, shown
+from canale.settings import settings
+
+# What PostgreSQL (libpq) and SQLite say, and what to do about it.
+MENDS = (
+    (r"invalid .*(?:value|option)", "correct the options in CANALE_DATABASE_URL"),
+    (r"password authentication failed", "correct the password in CANALE_DATABASE_URL"),
+    (
+        r'(?:database|role) ".*" does not exist',
+        "make it (docs/operate.md, From SQLite to PostgreSQL), or correct CANALE_DATABASE_URL",
+    ),
+    (r"resolve host|translate host name", "correct the host in CANALE_DATABASE_URL"),
+    (
+        r"refused|No such file|timeout expired|unreachable|connection is bad",
+        "start PostgreSQL, or correct host and port in CANALE_DATABASE_URL",
+    ),
+    (r"too many (?:clients|connections)", "raise max_connections (deploy/postgresql.conf)"),
+    (
+        r"unable to open database file|readonly database",
+        "let the user that runs canale own this file and its folder",
+    ),
+    (r"database is locked", "another program holds it: end that, and try again"),
+    (r"is full", "make room (old backups, the journal)"),
+    (
+        r"malformed|not a database|no such (?:table|column)|(?:relation|column) .* does not exist",
+        "it is not whole: stop canale and restore the last backup (canale restore --replace FILE)",
+    ),
+)
+FILES = {
+    errno.EACCES: "let the user that runs canale own it",
+    errno.EPERM: "let the user that runs canale own it",
+    errno.EROFS: "it must be writable; or choose another folder by CANALE_DATA",
+    errno.ENOSPC: "make room (old backups, the journal)",
+    errno.EDQUOT: "make room (old backups, the journal)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.mend}"
+
+
+def trouble_of(error: Exception) -> Trouble | None:
+    """None for what is a fault of ours: that needs its traceback."""
+    from django.db import Error as DatabaseError
+
+    if isinstance(error, DatabaseError):
+        return _database_trouble(error)
+    if isinstance(error, OSError) and error.filename and error.errno in FILES:
+        return Trouble(f"{error.filename}: {error.strerror}", FILES[error.errno])
+    return None
+
+
+def standing_trouble() -> Trouble | None:
+    """Why nothing can be done with the database now; None if it is there, and new enough."""
+    from django.db import Error as DatabaseError
+
+    try:
+        steps = _missing_steps()
+    except DatabaseError as error:
+        return _told(error)
+    return _older(steps) if steps else None
+
+
+def _missing_steps() -> list[str]:
+    """Migrations that the database has not seen. Raises django.db.Error."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def _database_trouble(error: Exception) -> Trouble | None:
+    from django.db import connection
+
+    # Another look, by a line of its own: this one may be what is ill.
+    connection.close()
+    standing = standing_trouble()
+    if standing is not None:
+        return standing
+    return _told(error) if _mend(_said(error)) else None
+
+
+def _older(steps: list[str]) -> Trouble:
+    number = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
+    return Trouble(
+        f"the database {shown(settings.database_url)} is older than this version: it lacks "
+        f"{number}, from {steps[0]} on",
+        "run `canale migrate` (`canale serve` does it too)",
+    )
+
+
+def _told(error: Exception) -> Trouble:
+    said = _said(error)
+    return Trouble(
+        f"the database {shown(settings.database_url)} does not answer ({said})",
+        _mend(said) or "correct CANALE_DATABASE_URL",
+    )
+
+
+def _said(error: Exception) -> str:
+    """Its first line, without the password, whatever the driver repeats of it."""
+    from django.db import connection
+
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    password = str(connection.settings_dict["PASSWORD"])
+    return said.replace(password, HIDDEN) if password else said
+
+
+def _mend(said: str) -> str:
+    return next((mend for words, mend in MENDS if re.search(words, said)), "")

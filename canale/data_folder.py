@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The folder of everything that must be kept, and whose it is."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+
+class FolderError(Exception):
+    """The folder cannot be used; the message says why and what to do."""
+
+
+def make_data_folder(folder: Path) -> None:
+    """Made if it is missing. Raises FolderError unless this process may write there.
+
+    Root may write everywhere, but its files would be closed to the service, which then stands
+    still: a log of the database is enough, and any command makes one.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+    except OSError as error:
+        raise FolderError(f"cannot be made ({error.strerror}); choose another folder") from error
+    me = os.geteuid()
+    if me == 0 != owner:
+        raise FolderError(
+            f"belongs to {user_name(owner)}, who could not use what root writes there; "
+            f"{as_user(owner)}"
+        )
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise FolderError(
+            f"{user_name(me)} may not write there, it belongs to {user_name(owner)}; "
+            f"{as_user(owner)}, or choose another folder"
+        )
+
+
+def as_user(owner: int) -> str:
+    return f"run canale as {user_name(owner)} (docs/operate.md, To run a command)"
+
+
+def user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

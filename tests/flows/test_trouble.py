@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What keeps a command from its work is said in one line: what, with which value, what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canale.cli import COMMANDS
+from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
+from tests.site import Site
+
+SECRET = "geheim"
+# Each with what it needs to come as far as the database; {folder} is the test's own.
+CALLS = {
+    "serve": "",
+    "worker": "",
+    "init": "--handle h --name n --admin a@b.it --password-file {folder}/password",
+    "demo": "",
+    "publish": "--channel h --kind news --headline x",
+    "token": "--channel h",
+    "check": "--offline",
+    "audit": "verify",
+    "migrate": "",
+    "password": "a@b.it --password-file {folder}/password",
+    "resume": "",
+    "backup": "{folder}/backup.tar",
+    "restore": "{folder}/none.tar",
+    "migrate-database": "-",
+    "rotate-key": "",
+}
+
+
+# All of them in one process: each by itself would spend a second on its imports.
+ONE_PROCESS = """
+import contextlib, io, json, sys
+from canale.cli import main
+said = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(arguments)
+    said.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(said))
+"""
+
+
+def one_line(site: Site, *commands: str) -> dict[str, str]:
+    """What each says of its trouble; checks that it says nothing else, and no secret."""
+    calls = [[name, *CALLS[name].format(folder=site.folder).split()] for name in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_PROCESS, json.dumps(calls)],
+        env=site.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = json.loads(done.stdout)
+    return {name: _line(name, *answer) for name, answer in zip(commands, answers, strict=True)}
+
+
+def _line(command: str, status: int, out: str, err: str) -> str:
+    assert status == 1, (command, out, err)
+    assert SECRET not in out + err
+    lines = err.splitlines()
+    if command == "check":
+        lines = [line for line in out.splitlines() if line.startswith("WRONG")]
+    assert len(lines) == 1, (command, out, err)
+    return lines[0]
+
+
+def new_machine(folder: Path, **environment: str) -> Site:
+    (folder / "password").write_text("acqua alta sul fiume Po\n")
+    return Site(folder, environment)
+
+
+def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> None:
+    assert set(CALLS) == set(COMMANDS)
+    site = new_machine(
+        tmp_path, CANALE_DATABASE_URL=f"postgresql://canale:{SECRET}@127.0.0.1:1/canale"
+    )
+    said = one_line(site, *CALLS)
+    # These say what they cannot do before they need the database, or by PostgreSQL's own programs.
+    others = {"backup", "restore", "migrate-database"}
+    assert "Connection refused" in said["backup"]
+    for name in CALLS.keys() - others:
+        assert "postgresql://canale:…@127.0.0.1:1/canale does not answer" in said[name], name
+    assert "start PostgreSQL, or correct host and port" in said["token"]
+
+
+@pytest.mark.skipif("CANALE_DATABASE_URL" in os.environ, reason="of the file of SQLite")
+def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) -> None:
+    site = new_machine(tmp_path)
+    asking = ("worker", "publish", "token", "check", "audit", "password", "resume", "rotate-key")
+    for line in one_line(site, *asking).values():
+        assert f"sqlite:///{tmp_path}/data/canale.sqlite3 is older than this version" in line
+    # What is half there, and what is none.
+    site.run("migrate")
+    site.inside("lose_table", "channel_channel")
+    assert "not whole: stop canale and restore" in one_line(site, "token")["token"]
+    (tmp_path / "data/canale.sqlite3").write_bytes(b"no database" * 1000)
+    assert "file is not a database" in one_line(site, "token")["token"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CANALE_PORT", "abc", "CANALE_PORT=abc is not usable; allowed: a number"),
+        ("CANALE_DATABASE_URL", SECRET, "CANALE_DATABASE_URL=… is not usable"),
+        ("CANALE_DATA", "/dev/null/data", "CANALE_DATA=/dev/null/data: cannot be made"),
+        ("CANALE_DATABASE_URL", "sqlite:////dev/null/x", "own this file and its folder"),
+    ],
+)
+def test_a_bad_setting_is_said_with_its_value(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    assert said in one_line(new_machine(tmp_path, **{name: value}), "token")["token"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgresql_server() as made:
+        (made.folder / "data/pg_hba.conf").write_text("local all all scram-sha-256\n")
+        made.stop("fast")
+        made.start()
+        yield made
+
+
+def test_a_wrong_password_is_said_and_not_shown(server: PostgresqlServer, tmp_path: Path) -> None:
+    url = server.url.replace("canale@", f"canale:{SECRET}@")
+    said = one_line(new_machine(tmp_path, CANALE_DATABASE_URL=url), "token")["token"]
+    assert "password authentication failed" in said
+    assert "correct the password in CANALE_DATABASE_URL" in said
