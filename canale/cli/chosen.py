@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import getpass
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +34,17 @@ def file(path: str) -> bytes:
         raise CommandError(f"{path} cannot be read ({error.strerror})") from error
 
 
-def password(path: str) -> str:
-    """The first line of a file; a command's arguments would show in the list of processes."""
-    text = file(path).decode("utf-8", "replace").split("\n", 1)[0]
+def password(path: str | None, whose: str) -> str:
+    """The first line of a file, or of standard input for ``-``; without a file it is asked for.
+
+    A command's arguments would show in the list of processes. Raises CommandError.
+    """
+    if path is None:
+        if not sys.stdin.isatty():
+            raise CommandError("give --password-file (- reads standard input)")
+        return getpass.getpass(f"Password of {whose}: ")
+    said = sys.stdin.readline() if path == "-" else file(path).decode("utf-8", "replace")
+    text = said.split("\n", 1)[0]
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
     return text

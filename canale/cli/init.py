@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import sys
 
 from canale.cli import CommandError, chosen
@@ -20,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--description", default="", help="one or two sentences")
     parser.add_argument("--admin", metavar="EMAIL", help="of the administrator")
     parser.add_argument(
-        "--password-file", metavar="FILE", help="whose first line is the administrator's password"
+        "--password-file",
+        metavar="FILE",
+        help="whose first line is the administrator's password; - for standard input",
     )
 
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     handle = arguments.handle or _ask("Handle of the channel (a-z, 0-9, -)")
     name = arguments.name or _ask("Name of the channel")
     email = arguments.admin or _ask("E-mail of the administrator")
-    password = _password(arguments.password_file)
+    password = chosen.password(arguments.password_file, email)
     _make(handle, name, arguments.description, email, password)
     sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")
     return 0
@@ -39,14 +40,6 @@ def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise CommandError("give --handle, --name, --admin and --password-file")
     return input(f"{question}: ").strip()
-
-
-def _password(path: str | None) -> str:
-    if path:
-        return chosen.password(path)
-    if not sys.stdin.isatty():
-        raise CommandError("give --password-file")
-    return getpass.getpass("Password of the administrator: ")
 
 
 def _make(handle: str, name: str, description: str, email: str, password: str) -> None:

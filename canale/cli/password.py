@@ -13,7 +13,11 @@ HELP = "set the password of an account; its second factors and passkeys are remo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("email")
-    parser.add_argument("--password-file", metavar="FILE", required=True)
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="whose first line is the password; - for standard input. Without it, it is asked for",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     staff = Staff.objects.filter(email=arguments.email.lower()).first()
     if staff is None:
         raise CommandError(f"there is no account {arguments.email}")
-    password = chosen.checked_password(chosen.password(arguments.password_file), staff.email)
+    given = chosen.password(arguments.password_file, staff.email)
+    password = chosen.checked_password(given, staff.email)
     with transaction.atomic():
         staff.set_password(password)
         staff.save(update_fields=["password"])
