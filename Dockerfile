@@ -13,12 +13,14 @@ FROM python:3.13-slim-bookworm
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends postgresql-client-15 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /var/lib/canale canale \
-    && install --directory --owner canale --group canale --mode 0700 /var/lib/canale
+    && groupadd --system --gid 10001 canale \
+    && useradd --system --uid 10001 --gid canale --home-dir /var/lib/canale canale \
+    && install --directory --owner canale --group canale --mode 0700 /var/lib/canale /var/backups/canale
 COPY --from=build /opt/canale /opt/canale
 WORKDIR /opt/canale
 USER canale
-ENV CANALE_DATA=/var/lib/canale CANALE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV CANALE_DATA=/var/lib/canale CANALE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    PATH=/opt/canale/.venv/bin:$PATH
 VOLUME /var/lib/canale
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \

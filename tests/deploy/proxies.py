@@ -69,7 +69,7 @@ def nginx(folder: Path, canale: tuple[int, int], plain: int, tls: int) -> Iterat
         "    listen [::]:443 ssl http2;\n": "",
         f"/etc/letsencrypt/live/{NAME}/fullchain.pem": str(cert),
         f"/etc/letsencrypt/live/{NAME}/privkey.pem": str(folder / "key.pem"),
-        "/var/cache/nginx/canale": f"{folder}/cache",
+        "proxy_cache_path /var/lib/nginx/canale": f"proxy_cache_path {folder}/cache",
         "/var/log/nginx/": f"{folder}/",
     }
     own = replaced((ROOT / "deploy/nginx.conf").read_text(), changes)

@@ -4,17 +4,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from canale.database_url import parse_database_url
+from canale.settings import load
 from tests.structure.repository import ROOT, text
 
 UNITS = sorted((ROOT / "deploy/systemd").iterdir())
+COMPOSED = ("compose.yaml", "compose-worker.yaml")
 SERVING = ("canale@.service", "canale-worker@.service")
 # systemd's own figure for what a unit leaves open: 0 nothing, 10 everything.
 EXPOSURE = 2.0
@@ -107,24 +113,87 @@ def test_each_setting_has_its_reason(name: str) -> None:
     assert bare == [], "say why, in the line above"
 
 
-def test_compose_names_what_is_there() -> None:
-    compose = yaml.safe_load(text(Path("deploy/compose.yaml")))
-    services = compose["services"]
-    assert set(services) == {"canale", "database", "proxy"}
-    for service in services.values():
-        assert set(service.get("secrets", [])) <= set(compose["secrets"])
-        assert set(service.get("networks", [])) <= set(compose["networks"])
+def compose(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(text(Path("deploy") / name))
+    return read
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_compose_names_what_is_there(name: str) -> None:
+    said = compose(name)
+    for service in said["services"].values():
+        assert set(service.get("secrets", [])) <= set(said["secrets"])
+        assert set(service.get("networks", [])) <= set(said.get("networks", {}))
         named = {mount.split(":")[0] for mount in service.get("volumes", [])}
-        own = {name for name in named if not name.startswith(".")}
-        assert own <= set(compose["volumes"])
+        own = {mount for mount in named if not mount.startswith(".")}
+        assert own <= set(said.get("volumes", {}))
         for mount in named - own:
             assert (ROOT / "deploy" / mount).exists(), mount
-    assert (ROOT / "deploy" / services["canale"]["build"] / "Dockerfile").exists()
-    # What holds people's data is reached by nobody from outside.
+        if "build" in service:
+            assert (ROOT / "deploy" / service["build"] / "Dockerfile").exists()
+        assert service["restart"] == "unless-stopped"
+
+
+def test_what_holds_data_is_reached_by_nobody_from_outside() -> None:
+    said = compose("compose.yaml")
+    services = said["services"]
+    assert set(services) == {"canale", "database", "proxy"}
     assert "ports" not in services["database"]
     assert "ports" not in services["canale"]
-    subnet = compose["networks"]["outside"]["ipam"]["config"][0]["subnet"]
+    subnet = said["networks"]["outside"]["ipam"]["config"][0]["subnet"]
     assert services["canale"]["environment"]["CANALE_TRUSTED_PROXIES"] == subnet
+
+
+def test_containers_start_in_order() -> None:
+    services = compose("compose.yaml")["services"]
+    healthy = {"condition": "service_healthy"}
+    assert services["canale"]["depends_on"] == {"database": healthy}
+    assert services["proxy"]["depends_on"] == {"canale": healthy}
+    assert "healthcheck" in services["database"]
+    assert "HEALTHCHECK" in text(Path("Dockerfile"))
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_secrets_go_neither_into_git_nor_into_an_image(name: str) -> None:
+    files = [f"deploy/{secret['file']}" for secret in compose(name)["secrets"].values()]
+    for file in ["deploy/.env", *map(os.path.normpath, files)]:
+        ignored = subprocess.run(["git", "check-ignore", "-q", file], cwd=ROOT, check=False)
+        assert ignored.returncode == 0, file
+        # Docker's patterns are anchored at the root, and hold for all below what they name.
+        patterns = text(Path(".dockerignore")).splitlines()
+        above = [str(path) for path in [Path(file), *Path(file).parents]]
+        assert any(fnmatch(path, p) for p in patterns for path in above if "#" not in p), file
+
+
+def test_the_guides_lines_make_the_secrets(tmp_path: Path) -> None:
+    """As they stand there; only who may give a file away is root."""
+    said = text(Path("docs/operate.md")).split("## With containers")[1]
+    lines = re.findall(r"```\n(.*?)```", said, re.DOTALL)[0]
+    free = "" if os.geteuid() == 0 else "chown() { :; }\n"
+    subprocess.run(["bash", "-euc", free + lines], cwd=tmp_path, check=True)
+    secrets = {path.name: path for path in (tmp_path / "secrets").iterdir()}
+    assert set(secrets) == set(compose("compose.yaml")["secrets"])
+    assert {path.stat().st_mode & 0o777 for path in secrets.values()} == {0o600}
+    if os.geteuid() == 0:
+        assert [secrets[name].stat().st_uid for name in sorted(secrets)] == [999, 10001, 10001]
+    url = parse_database_url(secrets["database-url"].read_text().strip())
+    assert (url["USER"], url["HOST"]) == ("canale", "database")
+    assert url["PASSWORD"] == secrets["database-password"].read_text().strip()
+    load({"CANALE_DATA": str(tmp_path), "CANALE_SECRET_KEY_FILE": str(secrets["secret-key"])})
+    assert (tmp_path / ".env").read_text().startswith("CANALE_SITE=")
+
+
+def test_nginx_writes_where_debians_package_does() -> None:
+    needs("dpkg")
+    listed = subprocess.run(
+        ["dpkg", "-L", "nginx-common"], capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("Debian's nginx is not installed")
+    written = re.findall(r"(?:proxy_cache_path|error_log) (/\S+)", text(Path("deploy/nginx.conf")))
+    assert len(written) == 2
+    folders = {str(Path(path).parent) for path in written}
+    assert folders - set(listed.stdout.splitlines()) == set()
 
 
 def test_deployed_settings_exist() -> None:
