@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: CC0-1.0
-.PHONY: setup serve demo test lint ci bench soak
+.PHONY: help setup serve demo test lint ci bench soak
 
+help:  ; bin/help
 setup: ; bin/setup
 serve: ; bin/serve
 demo:  ; bin/demo

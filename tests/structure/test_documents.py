@@ -14,6 +14,7 @@ from tests.structure.repository import ROOT, files, text
 
 # At the start of a line or after a path: elsewhere it is the name of a user or a database.
 _CALLED = re.compile(r"(?:^|[`/])canale ([a-z][a-z-]+)((?: [^|;&#)\n]*)?)", re.MULTILINE)
+_TYPED = re.compile(r"(?:(?:^|`)(make )|(?:^|[`\s])(bin/))([a-z][a-z-]*)", re.MULTILINE)
 DEPLOYED = ("deploy/", "Dockerfile")
 
 
@@ -51,6 +52,19 @@ def test_every_command_named_in_documents_exists() -> None:
 def test_every_command_is_described() -> None:
     page = text(Path("docs/commands.md"))
     assert [name for name in COMMANDS if f"| `{name}" not in page] == []
+
+
+def test_every_script_and_target_named_in_documents_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", text(Path("Makefile")), re.MULTILINE))
+    named = [
+        (str(path), make or script, name)
+        for path in files(".md")
+        for code in re.findall(r"```.*?```|`[^`\n]+`", text(path), re.DOTALL)
+        for make, script, name in _TYPED.findall(code)
+    ]
+    assert len(named) > 20
+    there = {"make ": targets, "bin/": {path.name for path in (ROOT / "bin").iterdir()}}
+    assert [(path, name) for path, kind, name in named if name not in there[kind]] == []
 
 
 def test_every_file_named_in_the_operating_guide_exists() -> None:

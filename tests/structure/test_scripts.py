@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def test_makefile_only_names_scripts() -> None:
     recipes = re.findall(r"^(\w+):\s*;\s*(.+)$", text(Path("Makefile")), re.MULTILINE)
     assert {"serve", "test", "demo", "lint"} <= {target for target, _ in recipes}
     assert [command for _, command in recipes if not os.access(ROOT / command, os.X_OK)] == []
+
+
+def test_make_help_says_what_each_target_is_for() -> None:
+    done = subprocess.run([ROOT / "bin/help"], capture_output=True, text=True, check=True)
+    said = dict(re.findall(r"^make (\w+) +(\S.*)$", done.stdout, re.MULTILINE))
+    assert list(said) == re.findall(r"^(\w+):", text(Path("Makefile")), re.MULTILINE)
+    assert "invented city" in said["demo"]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=str)
