@@ -48,7 +48,7 @@ def installed() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def wrapper(folder: Path, user: str) -> Path:
+def link_wrapper(folder: Path, user: str) -> Path:
     """Ours, of which only names and places are changed, linked as in docs/operate.md."""
     script = folder / "release/deploy/canale"
     changes = {
@@ -79,7 +79,7 @@ def call(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the service's user")
 def test_root_becomes_the_service_with_its_settings(installed: Path) -> None:
-    script = wrapper(installed, "nobody")
+    script = link_wrapper(installed, "nobody")
     done = call(script, "token", "--name", "a b", CANALE_PORT="9", CANALE_DATA="/elsewhere")
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
@@ -110,7 +110,7 @@ def test_what_it_cannot_read_is_said_and_not_shown(
         (installed / "env").unlink()
     else:
         (installed / "env").write_text(settings)
-    done = call(wrapper(installed, getpass.getuser()), "check")
+    done = call(link_wrapper(installed, getpass.getuser()), "check")
     assert done.returncode == 1
     assert said in done.stderr
     assert "geheim" not in done.stderr
@@ -118,7 +118,7 @@ def test_what_it_cannot_read_is_said_and_not_shown(
 
 
 def test_a_user_who_is_not_there_is_named(installed: Path) -> None:
-    done = call(wrapper(installed, "nobody_at_all"), "check", "--offline")
+    done = call(link_wrapper(installed, "nobody_at_all"), "check", "--offline")
     assert done.returncode == 1
     assert "there is no user nobody_at_all" in done.stderr
 
@@ -129,7 +129,7 @@ def test_the_first_hour(installed: Path) -> None:
     program = installed / "release/.venv/bin/canale"
     program.unlink()
     program.symlink_to(ROOT / ".venv/bin/canale")
-    script = wrapper(installed, getpass.getuser())
+    script = link_wrapper(installed, getpass.getuser())
     new = ("--handle", HANDLE, "--name", "Comune", "--admin", "a@b.it", "--password-file", "-")
     assert "is ready" in call(script, "init", *new, stdin=f"{PASSWORD}\n").stdout
     assert call(script, "token", "--channel", HANDLE).stdout.startswith("canale_")
