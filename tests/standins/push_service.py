@@ -35,7 +35,8 @@ import http_ece
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
+from tests.standins.http2 import Http2Server, Line, Manners
+from tests.standins.http11 import Handler, Http11Server, LoopThread, Reply, Request
 from tests.standins.webpush_rules import RefusedError, base64url, check_request
 
 Subscription = dict[str, Any]
@@ -94,13 +95,16 @@ class PushService:
         vapid_key: str | None = None,
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
+        http2: Manners | None = None,
     ) -> None:
-        """``vapid_key``: the only application server key it accepts (base64url)."""
+        """``vapid_key``: the only application server key it accepts (base64url).
+
+        ``http2``: it speaks HTTP/2, which takes TLS, and with these manners."""
         self._host, self._port = host, port
         self._scheme = "https" if tls else "http"
         self._vapid_key = vapid_key
         self._thread = LoopThread()
-        self._server = Http11Server(self._handle, tls)
+        self._server = _front(self._handle, tls, http2)
         self._changed = threading.Condition()
         self._receivers: dict[str, _Receiver] = {}
         self._behaviours: dict[str | None, Behaviour] = {}
@@ -133,6 +137,11 @@ class PushService:
     def port(self) -> int:
         """Where it listens."""
         return self._port
+
+    @property
+    def lines(self) -> list[Line]:
+        """Of HTTP/2: every connection there was, and what it was used for."""
+        return self._server.lines if isinstance(self._server, Http2Server) else []
 
     def subscribe(self, count: int = 1, vapid_key: str | None = None) -> list[Subscription]:
         """Make subscriptions, each with its own keys; bound to a key if one is given."""
@@ -255,6 +264,15 @@ class PushService:
             case "GET", "/counts":
                 return _json(self.counts())
         return Reply(404)
+
+
+def _front(
+    handler: Handler, tls: ssl.SSLContext | None, http2: Manners | None
+) -> Http11Server | Http2Server:
+    if http2 is None:
+        return Http11Server(handler, tls)
+    assert tls is not None
+    return Http2Server(handler, tls, http2)
 
 
 def _json(value: object) -> Reply:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import http_ece
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.standins.certificate import certified
+from tests.standins.http2 import Manners
 from tests.standins.push_service import Behaviour, PushService, Subscription
 from tests.standins.webpush_rules import base64url, unbase64url
 
@@ -125,6 +129,25 @@ def test_bodies_that_cannot_be_read_or_are_too_large(service: PushService) -> No
     assert post(endpoint, headers, body_for(subscription, b"no JSON"))[0] == 400
     assert post(endpoint, headers, bytes(4097))[0] == 413
     assert post(service.origin + "/push/unknown", headers, body)[0] == 404
+
+
+def test_over_http_2_its_rules_are_the_same(tmp_path: Path) -> None:
+    pem, tls = certified(tmp_path)
+    trust = ssl.create_default_context(cadata=pem.decode())
+    with (
+        PushService(host="localhost", tls=tls, http2=Manners()) as service,
+        httpx.Client(http1=False, http2=True, verify=trust) as client,
+    ):
+        subscription, headers, body = good(service)
+        endpoint = subscription["endpoint"]
+        taken = client.post(endpoint, headers=headers, content=body)
+        other = {**headers, "Authorization": vapid("https://fcm.googleapis.com")}
+        refused = client.post(endpoint, headers=other, content=body)
+        changed = client.post(endpoint, headers=headers, content=body[:-1] + b"x")
+    assert [answer.status_code for answer in (taken, refused, changed)] == [201, 401, 400]
+    assert [message.payload for message in service.received] == [{"a": 1}]
+    assert [refusal.status for refusal in service.refused] == [401, 400]
+    assert [line.requests for line in service.lines] == [3]
 
 
 def test_another_senders_key_is_refused(service: PushService) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,15 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
 from canale.delivery.transports.webpush.transport import WebPushTransport, topic_of
 from canale.delivery.transports.webpush.vapid import VapidKey
+from tests.standins.certificate import certified
 from tests.standins.push_service import Behaviour, PushService
 
 KEY = VapidKey.from_secret(b"k" * 32)
@@ -178,31 +173,6 @@ def test_a_certificate_nobody_vouches_for_is_not_talked_to(tmp_path: Path) -> No
     assert refused == Result(Outcome.LATER, None, "no connection")
     assert accepted.outcome is Outcome.ACCEPTED
     assert len(service.received) == 1
-
-
-def certified(folder: Path) -> tuple[bytes, ssl.SSLContext]:
-    """A certificate for localhost that vouches for itself, and a server's context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    chain = folder / "localhost.pem"
-    chain.write_bytes(secret + pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    return pem, context
 
 
 def test_an_origin_no_longer_allowed_is_not_called(service: PushService) -> None:
