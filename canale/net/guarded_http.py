@@ -5,12 +5,18 @@
 A host's name is resolved, its addresses are checked, and the client is *pinned* to a checked one:
 it never resolves by itself, so a name that changes its address between check and call (DNS
 rebinding) leads nowhere. No redirects, no proxies, fixed time-outs.
+
+HTTP/2 is spoken first, and over one connection: reqwest shares one only if it knows beforehand that
+HTTP/2 will be spoken, else each waiting call opens its own to find out. Who does not answer to that
+is asked what it speaks (ALPN), until it answers over HTTP/2 again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +24,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import ConnectError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import RequestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap
+from pyreqwest.response import Response
 
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
 
@@ -35,9 +42,6 @@ PIN_LIFE = 300.0
 # Strangers choose the hosts, within what is known: they must not make us keep a client for each.
 MAX_PINS = 64
 
-# Tries per call when no connection comes about; nothing was sent yet, so nothing is sent twice.
-CONNECT_TRIES = 2
-
 
 class NoAnswer(Exception):  # noqa: N818
     """The far end gave no answer; the message says at which step, never the address."""
@@ -45,6 +49,36 @@ class NoAnswer(Exception):  # noqa: N818
 
 class Unresolved(NoAnswer):
     """The resolver gave no address for the host: it is ill, or there is no such name."""
+
+
+class Failure(NamedTuple):
+    """What a call came to, and how often in all it is made then; ``pause``: seconds, at most,
+    before the second time, and so many more before each further one."""
+
+    said: str
+    tries: int = 1
+    pause: float = 0.0
+
+
+TIMED_OUT = Failure("no answer in time")
+BROKEN = Failure("the connection broke")
+# No connection comes about: nothing was sent yet, so nothing is sent twice. At another address if
+# there is one, then asking what is spoken.
+UNCONNECTED = Failure("no connection", tries=3)
+# The far end did nothing with it (RFC 9113, section 8.7); reqwest has tried three times by then.
+UNPROCESSED = Failure("refused unread", tries=6, pause=0.05)
+
+# In reqwest's words, found in the chain of causes: pyreqwest's own names do not tell these apart
+# from a line that drops after the request.
+FAILURES = {
+    "client error (Connect)": UNCONNECTED,
+    # REFUSED_STREAM
+    "stream error received: refused stream before processing any application logic": UNPROCESSED,
+    # Above the last stream that GOAWAY names, which had no complaint.
+    "connection error received: not a result of an error": UNPROCESSED,
+    # Still waiting for its stream when the line ended.
+    "runtime dropped the dispatch task": UNPROCESSED,
+}
 
 
 Headers = HeaderMap
@@ -61,7 +95,11 @@ class Reply(NamedTuple):
 @dataclass(slots=True)
 class _Pin:
     client: Client
+    http2: bool
+    """Speaks nothing else."""
     made_at: float
+    silent_since: float | None
+    """When it was made, or when a call failed, if no answer came since."""
 
 
 class GuardedHTTP:
@@ -85,29 +123,31 @@ class GuardedHTTP:
         self._root_certificate = root_certificate
         self._pins: dict[str, _Pin] = {}
         self._turns: dict[str, int] = {}
+        self._http2: dict[str, bool] = {}
+        """Which origins have answered over HTTP/2, and which are asked what they speak."""
         self._opening: dict[str, asyncio.Task[_Pin]] = {}
         self._retired: list[_Pin] = []
 
     async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
         """POST to a URL of a checked origin. Raises NoAnswer, EndpointRefused."""
-        for remaining in reversed(range(CONNECT_TRIES)):
+        failures: Counter[Failure] | None = None
+        while True:
             pin = self._held(origin) or await self._pin(origin)
+            begun = time.monotonic()
             try:
                 request = pin.client.post(url).headers(headers).body_bytes(body).build()
                 answer = await request.send()
+            except RequestError as error:
+                failure = self._failed(origin, pin, begun, _failure(error))
+                failures = failures or Counter()
+                failures[failure] += 1
+                if failures[failure] == failure.tries:
+                    # The cause is dropped on purpose: its text holds the whole URL.
+                    raise NoAnswer(failure.said) from None
+                await asyncio.sleep(failure.pause * failures[failure] * random.random())
+            else:
+                self._answered(origin, pin, answer)
                 return Reply(answer.status, answer.get_header("retry-after"))
-            except ConnectError as error:
-                if not _nothing_was_sent(error):
-                    raise NoAnswer("the connection broke") from None
-                self._turn_away_from(origin, pin)
-                if not remaining:
-                    raise NoAnswer("no connection") from None
-            # The cause is dropped on purpose: its text holds the whole URL.
-            except RequestTimeoutError:
-                raise NoAnswer("no answer in time") from None
-            except RequestError:
-                raise NoAnswer("the connection broke") from None
-        raise AssertionError("unreachable: the last try returns or raises")
 
     async def close(self) -> None:
         """Close every connection."""
@@ -143,7 +183,10 @@ class GuardedHTTP:
 
     async def _renewed(self, origin: str) -> _Pin:
         await self._close_retired()
-        fresh = _Pin(await self._client(origin), time.monotonic())
+        http2 = origin.startswith("https:") and self._http2.get(origin, True)
+        client = await self._client(origin, http2=http2)
+        now = time.monotonic()
+        fresh = _Pin(client, http2, made_at=now, silent_since=now)
         self._drop(origin)
         self._pins[origin] = fresh
         if len(self._pins) > MAX_PINS:
@@ -155,9 +198,10 @@ class GuardedHTTP:
         if pin is not None:
             self._retire(pin)
 
-    async def _client(self, origin: str) -> Client:
+    async def _client(self, origin: str, *, http2: bool) -> Client:
+        builder = self._builder().http2_prior_knowledge() if http2 else self._builder()
         if origin in self._trusted:
-            return self._builder().build()
+            return builder.build()
         parts = urlsplit(origin)
         host, port = parts.hostname or "", parts.port or 443
         try:
@@ -166,7 +210,7 @@ class GuardedHTTP:
         except OSError:  # TimeoutError is one.
             raise Unresolved("the host's name cannot be resolved") from None
         address = addresses[self._turns.get(origin, 0) % len(addresses)]
-        return self._builder().https_only(True).resolve(host, address, port).build()
+        return builder.https_only(True).resolve(host, address, port).build()
 
     def _builder(self) -> ClientBuilder:
         builder = (
@@ -192,6 +236,37 @@ class GuardedHTTP:
             builder = builder.add_root_certificate_pem(self._root_certificate)
         return builder
 
+    def _answered(self, origin: str, pin: _Pin, answer: Response) -> None:
+        if pin.http2:
+            if pin.silent_since is not None:
+                pin.silent_since = None
+                self._speaks(origin, http2=True)
+        elif answer.version == "HTTP/2.0" and self._pins.get(origin) is pin:
+            self._speaks(origin, http2=True)
+            self._drop(origin)
+
+    def _failed(self, origin: str, pin: _Pin, begun: float, failure: Failure) -> Failure:
+        """What it was, seen with what is known of the origin."""
+        if failure is BROKEN and pin.http2 and origin not in self._http2:
+            # As when HTTP/1.1 is sent HTTP/2: it is made so that nothing can be done with it.
+            failure = UNCONNECTED
+        if failure is UNPROCESSED or self._pins.get(origin) is not pin:
+            return failure
+        if failure is UNCONNECTED:
+            self._turn_away_from(origin, pin)
+        if pin.silent_since is None:
+            pin.silent_since = time.monotonic()
+        elif pin.http2 and begun >= pin.silent_since:
+            # Two calls that followed each other: perhaps it speaks HTTP/2 no more.
+            self._speaks(origin, http2=False)
+            self._drop(origin)
+        return failure
+
+    def _speaks(self, origin: str, *, http2: bool) -> None:
+        if len(self._http2) > MAX_PINS:
+            self._http2.clear()
+        self._http2[origin] = http2
+
     def _turn_away_from(self, origin: str, pin: _Pin) -> None:
         """Take the host's next address for the next call, once however many calls failed."""
         if self._pins.get(origin) is pin:
@@ -213,8 +288,8 @@ class GuardedHTTP:
             await pin.client.close()
 
 
-def _nothing_was_sent(error: ConnectError) -> bool:
-    """pyreqwest names a line that drops after the request a ConnectError too; reqwest tells them
-    apart in the chain of causes."""
-    causes = error.details["causes"] or []
-    return any(cause["message"] == "client error (Connect)" for cause in causes)
+def _failure(error: RequestError) -> Failure:
+    if isinstance(error, RequestTimeoutError):
+        return TIMED_OUT
+    said = (cause["message"] for cause in error.details["causes"] or [])
+    return next((FAILURES[each] for each in said if each in FAILURES), BROKEN)

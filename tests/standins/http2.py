@@ -135,12 +135,12 @@ class Http2Protocol(asyncio.Protocol):
         self.line.most_open = max(self.line.most_open, self.line.open)
 
     def _go_away(self) -> None:
-        """What was taken is answered still: h2's own close_connection() would forbid that."""
+        """What was taken is answered still, which h2's own close_connection() would forbid; then
+        it is the client's turn to close."""
         assert self.transport is not None
         self._going_away = True
         self._flush()
         self.transport.write(GoAwayFrame(0, last_stream_id=self._last_taken).serialize())
-        self._close_when_answered()
 
     async def _answer(self, stream: int) -> None:
         request, body = self._taken[stream]
@@ -153,7 +153,6 @@ class Http2Protocol(asyncio.Protocol):
         self._say(stream, reply)
         self._end(stream)
         self._flush()
-        self._close_when_answered()
 
     def _say(self, stream: int, reply: Reply) -> None:
         headers = [(":status", str(reply.status))]
@@ -168,10 +167,6 @@ class Http2Protocol(asyncio.Protocol):
             answer.cancel()
         if self._taken.pop(stream, None) is not None:
             self.line.open -= 1
-
-    def _close_when_answered(self) -> None:
-        if self._going_away and not self._taken and self.transport is not None:
-            self.transport.close()
 
     def _flush(self) -> None:
         if self.transport is not None and not self.transport.is_closing():

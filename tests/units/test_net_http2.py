@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Over HTTP/2 a far end sees one line at a time, and nothing is lost when it ends the line."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from canale.net.guarded_http import GuardedHTTP, Headers, NoAnswer
+from tests.standins.certificate import certified
+from tests.standins.http2 import Http2Server, Manners
+from tests.standins.http11 import Http11Server, Reply, Request
+
+AT_ONCE = 64
+MESSAGES = 300
+# RFC 8446, sections 4 and 6.2
+CLIENT_HELLO = 1
+NO_APPLICATION_PROTOCOL = 120
+
+
+class Service:
+    """What each path was sent, and how the server of the moment behaves."""
+
+    def __init__(self, folder: Path, manners: Manners) -> None:
+        self._folder = folder
+        self.authority, self.tls = certified(folder)
+        self.taken: Counter[str] = Counter()
+        self.server = Http2Server(self.take, self.tls, manners)
+        self.origin = ""
+
+    async def take(self, request: Request) -> Reply:
+        self.taken[request.path] += 1
+        await asyncio.sleep(0.01)
+        return Reply(201)
+
+    async def listen(self) -> None:
+        self.origin = f"https://localhost:{await self.server.listen('localhost', 0)}"
+
+    def http_1(self, *, refusing: bool) -> ssl.SSLContext:
+        """Without HTTP/2; `refusing`: and who offers nothing else is told so (RFC 7301, 3.2)."""
+        offered: dict[object, bool] = {}
+
+        def read(line: object, way: str, _version: int, _kind: int, name: int, said: bytes) -> None:
+            if way == "read" and name == CLIENT_HELLO:
+                offered[line] = b"http/1.1" in said
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._folder / "localhost.pem")
+        if refusing:
+            context._msg_callback = read  # type: ignore[attr-defined]
+            context.sni_callback = lambda line, _name, _context: (
+                None if offered.pop(line) else NO_APPLICATION_PROTOCOL
+            )
+        return context
+
+    @property
+    def port(self) -> int:
+        return int(self.origin.rpartition(":")[2])
+
+
+def run(service: Service, work: Callable[[GuardedHTTP], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        await service.listen()
+        http = GuardedHTTP([service.origin], root_certificate=service.authority)
+        try:
+            await work(http)
+        finally:
+            await http.close()
+            await service.server.close()
+
+    asyncio.run(whole())
+
+
+async def post(http: GuardedHTTP, service: Service, number: int) -> bool:
+    """Whether it was answered."""
+    url = f"{service.origin}/{number}"
+    try:
+        return (await http.post(service.origin, url, Headers({}), b"x" * 600)).status == 201
+    except NoAnswer:
+        return False
+
+
+async def broadcast(http: GuardedHTTP, service: Service) -> int:
+    """How many of MESSAGES were answered, with AT_ONCE under way."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> bool:
+        async with room:
+            return await post(http, service, number)
+
+    return sum(await asyncio.gather(*map(one, range(MESSAGES))))
+
+
+def test_a_burst_goes_over_one_line(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners())
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await broadcast(http, service) == MESSAGES
+
+    run(service, work)
+    assert [line.requests for line in service.server.lines] == [MESSAGES]
+    assert service.server.lines[0].most_open > AT_ONCE // 2
+
+
+@pytest.mark.parametrize("streams", [10, 100])
+def test_who_goes_away_is_called_again_over_one_line_at_a_time(
+    tmp_path: Path, streams: int
+) -> None:
+    each = 80
+    service = Service(tmp_path, Manners(streams=streams, go_away_after=each))
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, MESSAGES)
+        answered = await broadcast(http, service)
+        assert len(service.taken) == 1 + answered
+        # Of those whom every line refuses, some are left for later.
+        assert answered > MESSAGES * 0.95
+
+    run(service, work)
+    assert set(service.taken.values()) == {1}
+    # Each line takes less than it might: what is refused counts as well.
+    assert len(service.server.lines) <= 3 * MESSAGES // each
+    assert any(line.unprocessed for line in service.server.lines)
+
+
+def test_what_is_refused_unread_is_sent_again_at_once(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners(refuse=2 * AT_ONCE))
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await broadcast(http, service) == MESSAGES
+
+    run(service, work)
+    assert service.taken == Counter(f"/{number}" for number in range(MESSAGES))
+    assert [line.unprocessed for line in service.server.lines] == [2 * AT_ONCE]
+
+
+def test_who_refuses_everything_is_left_in_peace(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners(refuse=1_000))
+
+    async def work(http: GuardedHTTP) -> None:
+        with pytest.raises(NoAnswer, match="refused unread"):
+            await http.post(service.origin, f"{service.origin}/1", Headers({}), b"x")
+
+    run(service, work)
+    assert not service.taken
+    assert service.server.lines[0].unprocessed == 18
+
+
+def test_what_was_on_a_broken_line_is_not_sent_again_and_the_next_is_one_line(
+    tmp_path: Path,
+) -> None:
+    manners = Manners(break_after=MESSAGES // 2)
+    service = Service(tmp_path, manners)
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, MESSAGES)
+        answered = await broadcast(http, service)
+        assert MESSAGES - 3 * AT_ONCE <= answered < MESSAGES
+
+    run(service, work)
+    assert set(service.taken.values()) == {1}
+    assert len(service.server.lines) <= 3
+
+
+def test_who_falls_back_to_http_1_and_returns_is_followed(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners())
+    old = Http11Server(service.take, service.http_1(refusing=False))
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, 0)
+        await service.server.close()
+        await old.listen("localhost", service.port)
+        answered = [await post(http, service, number) for number in range(1, 6)]
+        # Nobody says why a line broke: the second failure makes us ask.
+        assert answered == [False, False, True, True, True]
+        await old.close()
+        await service.server.listen("localhost", service.port)
+        back = [await post(http, service, number) for number in range(6, 11)]
+        assert back[-4:] == [True] * 4
+
+    run(service, work)
+    # One line on which it said that it speaks HTTP/2 again, then the one that is kept.
+    assert [line.requests for line in service.server.lines] == [1, 1, 4]
+
+
+def test_who_falls_back_to_http_1_and_says_so_loses_nothing(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners())
+    old = Http11Server(service.take, service.http_1(refusing=True))
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, MESSAGES)
+        await service.server.close()
+        await old.listen("localhost", service.port)
+        assert await post(http, service, MESSAGES + 1)
+        assert await broadcast(http, service) == MESSAGES
+        await old.close()
+
+    run(service, work)
+    assert set(service.taken.values()) == {1}
+
+
+def test_who_never_spoke_http_2_loses_nothing(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners())
+    service.server = Http11Server(service.take, service.tls)  # type: ignore[assignment]
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await broadcast(http, service) > MESSAGES - AT_ONCE
+
+    run(service, work)
