@@ -194,11 +194,10 @@ class Hub:
         None, or a number that was not given yet, means from now on. `server` is the set of
         connections that the HTTP server closes when it stops.
         """
-        connection.transport = transport
+        connection.take_over(transport)
         connection.server = server
         if server is not None:
             server.add(connection)
-        transport.set_protocol(connection)
         self._start_beating()
         channel = connection.channel
         after = channel.last_id if last_event_id is None else last_event_id
@@ -320,8 +319,7 @@ class Hub:
 
     def _drop(self, reader: Connection) -> None:
         self._dropped_slow += 1
-        if reader.transport is not None:
-            reader.transport.abort()
+        reader.cut_off()
         self.detach(reader)
 
     def _start_beating(self) -> None:
@@ -345,7 +343,7 @@ class Hub:
         connection.socket = NOT_DIRECT
         transport.write(encode_goodbye())
         transport.close()
-        asyncio.get_running_loop().call_later(GRACE, transport.abort)
+        asyncio.get_running_loop().call_later(GRACE, connection.cut_off)
         connection.channel.remove(connection)
 
     def detach(self, connection: Connection) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from canale.live import connection as lines
 from canale.live.connection import NOT_DIRECT, Connection, write_to_all
 from canale.live.hub import Hub
 
@@ -32,17 +33,16 @@ def hub() -> Hub:
     return made
 
 
-async def attached(mine: Hub, room: int | None = None) -> tuple[Connection, socket.socket]:
-    """A reader that has had its head, and the far end of its line."""
+async def attached(mine: Hub, room: int = 2**20) -> tuple[Connection, socket.socket]:
+    """A reader that has had its head, and the far end of its line, which takes about `room`."""
     ours, theirs = socket.socketpair()
-    if room is not None:
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     theirs.settimeout(5)
     connection = mine.reserve("cremona", None)
     assert connection is not None
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
     mine.attach(connection, transport, b"", None)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
     assert await asyncio.to_thread(read, theirs, 13) == b"retry: 3000\n\n"
     return connection, theirs
 
@@ -73,10 +73,13 @@ def test_the_first_bytes_are_not_overtaken(run: Run) -> None:
     run(flow)
 
 
-def test_what_a_full_line_does_not_take_comes_later_and_in_order(run: Run) -> None:
+def test_what_a_full_line_does_not_take_comes_later_and_in_order(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "UNREAD_LIMIT", 2**30)
+
     async def flow() -> None:
         connection, far = await attached(hub(), room=4096)
-        connection.unread_limit = 2**30
         events = [b"%05d" % number + b"x" * 995 for number in range(500)]
         for event in events:
             assert write_to_all([connection], event, never) == 1
@@ -95,7 +98,7 @@ def test_what_a_full_line_does_not_take_comes_later_and_in_order(run: Run) -> No
 def test_one_full_line_delays_nobody(run: Run) -> None:
     async def flow() -> None:
         mine = hub()
-        readers = [await attached(mine, room=4096 if number == 1 else None) for number in range(3)]
+        readers = [await attached(mine, room=4096 if number == 1 else 2**20) for number in range(3)]
         dropped: list[Connection] = []
         connections = [connection for connection, _ in readers]
         for _ in range(100):
