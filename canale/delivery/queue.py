@@ -87,8 +87,8 @@ def is_unfinished(batch_id: int) -> bool:
     return unfinished().filter(pk=batch_id).exists()
 
 
-def count_unfinished() -> int:
-    return unfinished().count()
+def unfinished_ids() -> set[int]:
+    return set(unfinished().values_list("pk", flat=True))
 
 
 def unfinished() -> QuerySet[Batch]:
@@ -103,9 +103,9 @@ class Waiting(NamedTuple):
     transport: str
 
 
-def waiting_after(batch_id: int) -> list[Waiting]:
-    """Unfinished batches with a greater number, alerts first."""
-    rows = unfinished().filter(pk__gt=batch_id).order_by("-urgent", "pk")
+def waiting_from(batch_id: int) -> list[Waiting]:
+    """Unfinished batches from that number on, alerts first."""
+    rows = unfinished().filter(pk__gte=batch_id).order_by("-urgent", "pk")
     return [Waiting(*row) for row in rows.values_list("pk", "urgent", "broadcast__transport")]
 
 

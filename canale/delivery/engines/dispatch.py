@@ -16,12 +16,16 @@ from nats.js import JetStreamContext
 
 from canale.bus.nats_line import FAILURES, Line
 from canale.delivery.engines.stream import BatchStream
-from canale.delivery.queue import Waiting, count_unfinished, waiting_after
+from canale.delivery.queue import Waiting, unfinished_ids, waiting_from
 
 logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
 # Batches under way to the server at once.
 TOGETHER = 100
+# Hints come with each follower too: looking for what is new takes a tenth of the time at most
+# (numbers of 5,000 unfinished batches: 3 ms, of 30,000: 19 ms), and puts nothing off for longer.
+PAUSE_FACTOR = 9.0
+LONGEST_PAUSE_SECONDS = 0.2
 MEANWHILE = "no batch is handed out: workers look for them"
 
 
@@ -33,8 +37,9 @@ class Dispatcher:
         self._line = Line(urls, "canale dispatcher", self._opened, meanwhile=MEANWHILE)
         self._context: JetStreamContext | None = None
         self._hinted = asyncio.Event()
-        self._handed_out = 0
-        """Up to this batch, all were handed out once."""
+        self.handed_out: set[int] = set()
+        """Unfinished batches that the stream was given. No greatest number: a transaction that took
+        its numbers early may commit late, and `canale resume` brings old ones back."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -47,7 +52,7 @@ class Dispatcher:
 
     async def _opened(self, client: Client) -> None:
         self._context = await self._stream.prepare(client)
-        self._handed_out = 0
+        self.handed_out.clear()
         self.hint()
 
     async def _dispatch(self) -> None:
@@ -81,33 +86,47 @@ class Dispatcher:
         return hinted
 
     async def _hand_out_new(self, context: JetStreamContext) -> None:
-        batches = await asyncio.to_thread(_read, self._handed_out)
-        await self._hand_out(context, batches)
-        self._handed_out = max((batch.pk for batch in batches), default=self._handed_out)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        new = await self._unfinished() - self.handed_out
+        pause = min(PAUSE_FACTOR * (clock() - begun), LONGEST_PAUSE_SECONDS)
+        if new:
+            await self._hand_out(context, await asyncio.to_thread(_read_from, min(new)))
+        await asyncio.sleep(pause)
 
     async def _repair(self, context: JetStreamContext) -> None:
         info = await context.stream_info(self._stream.name)
-        if info.state.messages < await asyncio.to_thread(_count):
-            await self._hand_out(context, await asyncio.to_thread(_read, 0))
+        if info.state.messages < len(await self._unfinished()):
+            self.handed_out.clear()
+            await self._hand_out(context, await asyncio.to_thread(_read_from, 0))
 
-    async def _hand_out(self, context: JetStreamContext, batches: Sequence[Waiting]) -> None:
+    async def _unfinished(self) -> set[int]:
+        """All that the table holds; what is not among them is forgotten."""
+        unfinished = await asyncio.to_thread(_read_ids)
+        self.handed_out &= unfinished
+        return unfinished
+
+    async def _hand_out(self, context: JetStreamContext, found: Sequence[Waiting]) -> None:
+        batches = [batch for batch in found if batch.pk not in self.handed_out]
         for start in range(0, len(batches), TOGETHER):
+            together = batches[start : start + TOGETHER]
             await asyncio.gather(
                 *(
                     self._stream.hand_out(
                         context,
                         self._stream.subject(batch.pk, batch.transport, urgent=batch.urgent),
                     )
-                    for batch in batches[start : start + TOGETHER]
+                    for batch in together
                 )
             )
+            self.handed_out.update(batch.pk for batch in together)
 
 
-def _read(after: int) -> list[Waiting]:
+def _read_ids() -> set[int]:
     close_old_connections()
-    return waiting_after(after)
+    return unfinished_ids()
 
 
-def _count() -> int:
+def _read_from(batch_id: int) -> list[Waiting]:
     close_old_connections()
-    return count_unfinished()
+    return waiting_from(batch_id)

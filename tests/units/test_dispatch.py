@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which batches the dispatcher hands out, to a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import pytest
+from django.utils import timezone
+from nats.js import JetStreamContext
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel
+from canale.cli import main
+from canale.delivery.engines.dispatch import Dispatcher
+from canale.delivery.engines.jetstream import JetStreamBatches
+from canale.delivery.models import Batch
+from canale.followers.follow import follow
+from canale.followers.readers import new_token
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from tests.nats_server import NatsServer, needs_nats, run, until
+
+pytestmark = [needs_nats, pytest.mark.django_db(transaction=True)]
+
+CITY = "city"
+WORKER = "a:1:1"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}') as server:
+        yield server
+
+
+@pytest.fixture
+def channel(transactional_db: None) -> Channel:
+    made = create_channel("cremona", "Comune di Cremona")
+    endpoint = {"endpoint": "https://push.example/1"}
+    follow(made, new_token(), address=("push", endpoint), topics=[], language="it")
+    return made
+
+
+@pytest.fixture
+def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is handed out was handed out after a hint."""
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 3600.0)
+
+
+def planned(channel: Channel) -> Batch:
+    """The one batch of one more post."""
+    publish(save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    return Batch.objects.latest("pk")
+
+
+@asynccontextmanager
+async def dispatching(broker: NatsServer) -> AsyncIterator[tuple[Dispatcher, JetStreamContext]]:
+    dispatcher = Dispatcher((broker.url,), CITY)
+    running = asyncio.create_task(dispatcher.run())
+    client = await nats.connect(broker.url)
+    try:
+        yield dispatcher, client.jetstream()
+    finally:
+        running.cancel()
+        await client.close()
+
+
+async def until_there_are(context: JetStreamContext, batches: int) -> None:
+    """So many in the stream."""
+
+    async def there() -> int:
+        with_stream = await context.streams_info()
+        return sum(each.state.messages for each in with_stream)
+
+    await until_async(lambda: _is(there, batches))
+
+
+async def _is(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
+    return await count() == wanted
+
+
+async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():
+            await asyncio.sleep(0.01)
+
+
+def test_a_batch_that_is_committed_after_later_ones_is_handed_out_at_once(
+    broker: NatsServer, channel: Channel, unswept: None
+) -> None:
+    early, _ = planned(channel), planned(channel)
+    # As if its transaction, which took its number first, had not been committed yet.
+    Batch.objects.filter(pk=early.pk).delete()
+
+    async def flow() -> None:
+        async with dispatching(broker) as (dispatcher, context):
+            await until_there_are(context, 1)
+            early.save(force_insert=True)
+            dispatcher.hint()
+            await until_there_are(context, 2)
+
+    run(flow)
+
+
+def test_what_is_finished_is_forgotten(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+    batch = planned(channel)
+
+    async def flow() -> None:
+        async with dispatching(broker) as (dispatcher, _):
+            await until(lambda: dispatcher.handed_out == {batch.pk})
+            Batch.objects.update(state=Batch.State.DONE)
+            await until(lambda: not dispatcher.handed_out)
+
+    run(flow)
+
+
+def test_what_is_resumed_is_handed_out_at_once(
+    broker: NatsServer, channel: Channel, unswept: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing, later = planned(channel), planned(channel)
+    worker = JetStreamBatches((broker.url,), CITY, WORKER)
+
+    async def next_batch() -> Batch:
+        taken: list[Batch] = []
+
+        def take() -> bool:
+            batch = worker.take(WORKER, timezone.now(), urgent=False)
+            taken.extend([batch] if batch is not None else [])
+            return bool(taken)
+
+        await until(take)
+        return taken[0]
+
+    async def flow() -> None:
+        async with dispatching(broker) as (dispatcher, context):
+            monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Hints(dispatcher))
+            working = asyncio.create_task(worker.run(lambda: None))
+            assert await next_batch() == failing
+            Batch.objects.filter(pk=failing.pk).update(state=Batch.State.FAILED, claimed_by="")
+            # As whoever is offered it next does.
+            worker.finished(failing.pk)
+            assert await next_batch() == later
+            # As after each follower and post, and as the sweep does by itself.
+            dispatcher.hint()
+            await until(lambda: dispatcher.handed_out == {later.pk})
+            await until_there_are(context, 1)
+            assert main(["resume"]) == 0
+            assert await next_batch() == failing
+            working.cancel()
+            await worker.close()
+
+    run(flow)
+
+
+class Hints:
+    """The bus, as far as hints to workers go."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+
+    def publish(self, subject: str, data: bytes = b"") -> None:
+        self._dispatcher.hint()
