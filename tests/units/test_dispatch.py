@@ -1,25 +1,29 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which batches the dispatcher hands out, to a real nats-server."""
+"""Which batches are handed out through a real nats-server, when, and how many at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import nats
 import pytest
 from django.utils import timezone
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.cli import main
 from canale.delivery.engines.dispatch import Dispatcher
 from canale.delivery.engines.jetstream import JetStreamBatches
+from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.models import Batch
+from canale.delivery.transports.registry import TRANSPORTS
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
 from canale.publishing.drafts import save_draft
@@ -30,7 +34,6 @@ from tests.nats_server import NatsServer, needs_nats, run, until
 pytestmark = [needs_nats, pytest.mark.django_db(transaction=True)]
 
 CITY = "city"
-WORKER = "a:1:1"
 
 
 @pytest.fixture
@@ -69,6 +72,35 @@ async def dispatching(broker: NatsServer) -> AsyncIterator[tuple[Dispatcher, Jet
     finally:
         running.cancel()
         await client.close()
+
+
+class Worker:
+    """One that takes batches and keeps them."""
+
+    def __init__(self, broker: NatsServer, name: str) -> None:
+        self._name = name
+        self.batches = JetStreamBatches((broker.url,), CITY, name)
+        self.taken: list[Batch] = []
+
+    def take(self) -> Batch | None:
+        batch = self.batches.take(self._name, timezone.now(), urgent=False)
+        self.taken.extend([batch] if batch is not None else [])
+        return batch
+
+    async def next(self) -> Batch:
+        await until(self.take)
+        return self.taken[-1]
+
+
+@asynccontextmanager
+async def working(broker: NatsServer, name: str) -> AsyncIterator[Worker]:
+    worker = Worker(broker, name)
+    running = asyncio.create_task(worker.batches.run(lambda: None))
+    try:
+        yield worker
+    finally:
+        await worker.batches.close()
+        running.cancel()
 
 
 async def until_there_are(context: JetStreamContext, batches: int) -> None:
@@ -127,36 +159,86 @@ def test_what_is_resumed_is_handed_out_at_once(
     broker: NatsServer, channel: Channel, unswept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, later = planned(channel), planned(channel)
-    worker = JetStreamBatches((broker.url,), CITY, WORKER)
-
-    async def next_batch() -> Batch:
-        taken: list[Batch] = []
-
-        def take() -> bool:
-            batch = worker.take(WORKER, timezone.now(), urgent=False)
-            taken.extend([batch] if batch is not None else [])
-            return bool(taken)
-
-        await until(take)
-        return taken[0]
 
     async def flow() -> None:
-        async with dispatching(broker) as (dispatcher, context):
+        async with AsyncExitStack() as stack:
+            dispatcher, context = await stack.enter_async_context(dispatching(broker))
             monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Hints(dispatcher))
-            working = asyncio.create_task(worker.run(lambda: None))
-            assert await next_batch() == failing
+            worker = await stack.enter_async_context(working(broker, "a:1:1"))
+            assert await worker.next() == failing
             Batch.objects.filter(pk=failing.pk).update(state=Batch.State.FAILED, claimed_by="")
             # As whoever is offered it next does.
-            worker.finished(failing.pk)
-            assert await next_batch() == later
+            worker.batches.finished(failing.pk)
+            assert await worker.next() == later
             # As after each follower and post, and as the sweep does by itself.
             dispatcher.hint()
             await until(lambda: dispatcher.handed_out == {later.pk})
             await until_there_are(context, 1)
             assert main(["resume"]) == 0
-            assert await next_batch() == failing
-            working.cancel()
-            await worker.close()
+            assert await worker.next() == failing
+
+    run(flow)
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """Each transport to so many."""
+    entries = tuple(replace(entry, batches_at_once=batches) for entry in TRANSPORTS)
+    monkeypatch.setattr("canale.delivery.engines.stream.TRANSPORTS", entries)
+
+
+async def usual(context: JetStreamContext) -> ConsumerInfo:
+    """Those of ordinary posts."""
+    return await context.consumer_info(BatchStream(CITY).name, consumer("webpush", urgent=False))
+
+
+def test_all_workers_together_have_no_more_than_a_transport_takes(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(monkeypatch, 2)
+    first, second, third = (planned(channel) for _ in range(3))
+
+    async def flow() -> None:
+        async with AsyncExitStack() as stack:
+            _, context = await stack.enter_async_context(dispatching(broker))
+            one = await stack.enter_async_context(working(broker, "a:1:1"))
+            two = await stack.enter_async_context(working(broker, "a:2:2"))
+            await until_there_are(context, 3)
+            assert {await one.next(), await two.next()} == {first, second}
+
+            async def asks_in_vain() -> bool:
+                assert one.take() is None
+                seen = await usual(context)
+                # One batch waits, and a request for one, which the server does not answer.
+                return (seen.num_pending, seen.num_ack_pending, seen.num_waiting) == (1, 2, 1)
+
+            await until_async(asks_in_vain)
+            finished = two.taken[0]
+            Batch.objects.filter(pk=finished.pk).update(state=Batch.State.DONE)
+            two.batches.finished(finished.pk)
+            assert await one.next() == third
+
+    run(flow)
+
+
+def test_a_limit_that_was_changed_holds_from_the_next_start(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(monkeypatch, 1)
+    for _ in range(3):
+        planned(channel)
+
+    async def flow() -> None:
+        async with AsyncExitStack() as stack:
+            _, context = await stack.enter_async_context(dispatching(broker))
+            one = await stack.enter_async_context(working(broker, "a:1:1"))
+            await one.next()
+            assert (await usual(context)).config.max_ack_pending == 1
+            # As it is: push services have no limit in common.
+            monkeypatch.setattr("canale.delivery.engines.stream.TRANSPORTS", TRANSPORTS)
+            two = await stack.enter_async_context(working(broker, "a:2:2"))
+            await two.next()
+            await two.next()
+            assert (await usual(context)).config.max_ack_pending == -1
 
     run(flow)
 

@@ -35,6 +35,8 @@ ACK_SECONDS = 12.0
 # The server's answer to a batch that the stream already holds.
 ALREADY_THERE = 10077
 REQUEST_SECONDS = 5.0
+# As the server writes it; without a number it would set one of its own.
+NO_LIMIT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class BatchStream:
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_SECONDS,
             max_deliver=-1,
-            max_ack_pending=entry.batches_at_once,
+            max_ack_pending=NO_LIMIT if entry.batches_at_once is None else entry.batches_at_once,
             filter_subject=f"{self._subjects}.{lane(urgent)}.{entry.name}.*",
         )
 

@@ -26,14 +26,14 @@ class Entry:
     """One transport: its name in tables and logs, its name for people, what it sends to.
 
     ``concurrency`` is how many messages a worker may have under way, ``batches_at_once`` how many
-    batches all workers of all machines together.
+    batches of each lane all workers of all machines together; None: as many as there are workers.
     """
 
     name: str
     label: str | Promise
     address_kind: str
     concurrency: int
-    batches_at_once: int
+    batches_at_once: int | None
     open: Callable[[], FanOutTransport]
     check_address: AddressCheck
     follow_parameters: Callable[[], dict[str, str]]
@@ -47,7 +47,8 @@ TRANSPORTS: tuple[Entry, ...] = (
         label=_("Notifications"),
         address_kind="push",
         concurrency=webpush.CONCURRENCY,
-        batches_at_once=webpush.BATCHES_AT_ONCE,
+        # Each worker's gates hold it to what each push service takes.
+        batches_at_once=None,
         open=webpush.open_transport,
         check_address=webpush.check_address,
         follow_parameters=webpush.follow_parameters,

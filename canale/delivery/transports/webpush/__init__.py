@@ -14,7 +14,6 @@ from canale.delivery.transports.webpush.vapid import VapidKey
 from canale.settings import settings
 
 __all__ = [
-    "BATCHES_AT_ONCE",
     "CONCURRENCY",
     "REFUSALS",
     "check_address",
@@ -22,10 +21,6 @@ __all__ = [
     "open_transport",
     "vapid_key",
 ]
-
-# In the whole cluster. Push services bear as many senders as a city has; what they ask for, each
-# worker's gates give. This only keeps one lane's batches from lying in too many hands.
-BATCHES_AT_ONCE = 1_000
 
 
 def open_transport() -> FanOutTransport:
