@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -12,11 +13,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
 import yaml
+from nats.errors import Error
 
 from canale.database_url import parse_database_url
+from canale.delivery.engines.stream import BatchStream
 from canale.settings import load
+from tests.nats_server import PROGRAM, NatsServer, needs_nats
 from tests.structure.repository import ROOT, text
 
 UNITS = sorted((ROOT / "deploy/systemd").iterdir())
@@ -24,6 +29,7 @@ COMPOSED = ("compose.yaml", "compose-worker.yaml")
 SERVING = ("canale@.service", "canale-worker@.service")
 # systemd's own figure for what a unit leaves open: 0 nothing, 10 everything.
 EXPOSURE = 2.0
+TOKEN = "0123456789abcdef" * 4
 
 
 def programs(path: Path) -> list[str]:
@@ -91,14 +97,62 @@ def test_units_start_commands_that_exist() -> None:
     assert "backup" in COMMANDS
 
 
-def test_nats_takes_its_settings(tmp_path: Path) -> None:
-    needs("nats-server")
+@pytest.fixture
+def nats_settings(tmp_path: Path) -> str:
+    """With a folder, a token and a port for monitoring that this machine has."""
     own = text(Path("deploy/nats-server.conf"))
     assert "/var/lib/nats/canale" in own
-    (tmp_path / "nats.conf").write_text(own.replace("/var/lib/nats/canale", str(tmp_path)))
-    command = ["nats-server", "-t", "-c", str(tmp_path / "nats.conf")]
+    (tmp_path / "nats-server.token").write_text(f'token: "{TOKEN}"\n')
+    own = own.replace("/var/lib/nats/canale", str(tmp_path / "jetstream"))
+    return own.replace("127.0.0.1:8222", "127.0.0.1:-1")
+
+
+def what_nats_says(folder: Path, settings: str) -> str:
+    """Nothing, if it takes them."""
+    (folder / "nats.conf").write_text(settings)
+    command = [PROGRAM, "-t", "-c", str(folder / "nats.conf")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    return done.stderr if done.returncode else ""
+
+
+@needs_nats
+def test_nats_takes_its_settings(tmp_path: Path, nats_settings: str) -> None:
+    assert what_nats_says(tmp_path, nats_settings) == ""
+    version = subprocess.run([PROGRAM, "-v"], capture_output=True, text=True, check=True).stdout
+    newer = [int(part) for part in re.findall(r"\d+", version)] >= [2, 10]
+    assert "# sync_interval: always" in nats_settings
+    said = what_nats_says(tmp_path, nats_settings.replace("# sync_interval", "sync_interval"))
+    assert (said == "") is newer, said
+
+
+@needs_nats
+def test_nats_does_not_start_without_a_token_of_its_own(tmp_path: Path, nats_settings: str) -> None:
+    (tmp_path / "nats-server.token").unlink()
+    assert "nats-server.token" in what_nats_says(tmp_path, nats_settings)
+
+
+@needs_nats
+def test_nats_serves_other_machines_and_only_who_has_the_token(
+    tmp_path: Path, nats_settings: str
+) -> None:
+    # A test listens on this machine alone.
+    assert re.search(r'^listen: "0.0.0.0:4222"$', nats_settings, re.MULTILINE)
+
+    async def flow(place: str) -> None:
+        for unknown in ("", "wrong@"):
+            with pytest.raises(Error, match=r"(?i)authorization violation|no servers"):
+                await nats.connect(f"nats://{unknown}{place}", allow_reconnect=False)
+        client = await nats.connect(f"nats://{TOKEN}@{place}")
+        try:
+            context = await BatchStream("city").prepare(client)
+            subject = BatchStream("city").subject(1, "webpush", urgent=True)
+            await BatchStream("city").hand_out(context, subject)
+            assert (await context.stream_info(BatchStream("city").name)).state.messages == 1
+        finally:
+            await client.close()
+
+    with NatsServer(tmp_path, nats_settings) as server:
+        asyncio.run(flow(f"127.0.0.1:{server.port}"))
 
 
 @pytest.mark.parametrize("name", ["postgresql.conf", "nats-server.conf"])
