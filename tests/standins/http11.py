@@ -34,9 +34,13 @@ class Reply:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    raw: bytes = b""
+    """If not empty, goes over the line instead, and ends it."""
 
     def encoded(self) -> bytes:
         """The answer as it goes over the line."""
+        if self.raw:
+            return self.raw
         try:
             phrase = HTTPStatus(self.status).phrase
         except ValueError:
@@ -134,6 +138,8 @@ class Http11Protocol(asyncio.Protocol):
             self.transport.abort()
         elif not self.transport.is_closing():
             self.transport.write(reply.encoded())
+            if reply.raw:
+                self.transport.close()
 
 
 class Http11Server:

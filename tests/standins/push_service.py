@@ -45,17 +45,30 @@ Subscription = dict[str, Any]
 
 @dataclass(slots=True)
 class Behaviour:
-    """How to answer a good request: a status, never (``hang``), or by dropping the line.
+    """How to answer a good request: a status, never (``hang``), by dropping the line (``drop``), or
+    by bytes that are no HTTP (``raw``).
 
-    ``times`` limits it to the next so many requests; ``delay`` is in seconds.
+    ``taken``: whether the message was taken over before that; None: as the answer says.
+    ``longest``: bytes of body; to more the answer is 413. ``times`` limits it to the next so many
+    requests; ``delay`` is in seconds.
     """
 
     status: int = 201
     retry_after: str | None = None
     hang: bool = False
     drop: bool = False
+    raw: bytes = b""
+    taken: bool | None = None
+    longest: int | None = None
     delay: float = 0.0
     times: int | None = None
+
+    @property
+    def takes(self) -> bool:
+        """Whether a message is taken over, whatever its sender is told."""
+        if self.taken is not None:
+            return self.taken
+        return 200 <= self.status < 300 and not (self.hang or self.drop or self.raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,18 +206,20 @@ class PushService:
             self._note_refusal(Refusal(endpoint, refusal.status, refusal.reason))
             return Reply(refusal.status, body=refusal.reason.encode())
         behaviour = self._behaviour(endpoint)
+        if behaviour.longest is not None and message.size > behaviour.longest:
+            return Reply(413)
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
+        if behaviour.takes:
+            self._note(message)
         if behaviour.hang:
             await asyncio.Event().wait()
         if behaviour.drop:
             return None
-        if 200 <= behaviour.status < 300:
-            self._note(message)
         headers = {"Location": f"{self.origin}/message/{self.requests}"}
         if behaviour.retry_after is not None:
             headers = {"Retry-After": behaviour.retry_after}
-        return Reply(behaviour.status, headers)
+        return Reply(behaviour.status, headers, raw=behaviour.raw)
 
     def _opened(self, endpoint: str, request: Request) -> Received:
         receiver = self._receivers.get(request.path.removeprefix("/push/"))

@@ -13,6 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +58,10 @@ def body_for(subscription: Subscription, plain: bytes = b'{"a":1}') -> bytes:
     return body
 
 
-def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
+def post(url: str, headers: dict[str, str], body: bytes, timeout: float = 10) -> tuple[int, Any]:
     request = urllib.request.Request(url, body, headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.status, answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
@@ -162,6 +164,28 @@ def test_a_behaviour_lasts_as_often_as_told(service: PushService) -> None:
     answers = [post(subscription["endpoint"], headers, body) for _ in range(3)]
     assert [status for status, _ in answers] == [429, 429, 201]
     assert answers[0][1]["Retry-After"] == "3"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(hang=True), Behaviour(drop=True), Behaviour(raw=b"SSH-2.0-x\r\n")]
+)
+def test_a_message_is_taken_or_not_whatever_its_sender_is_told(
+    service: PushService, behaviour: Behaviour, taken: bool
+) -> None:
+    subscription, headers, body = good(service)
+    service.behave(replace(behaviour, taken=taken))
+    with pytest.raises((OSError, HTTPException)):
+        post(subscription["endpoint"], headers, body, timeout=1)
+    assert len(service.received) == taken
+
+
+def test_what_is_longer_than_it_takes_is_refused(service: PushService) -> None:
+    subscription, headers, body = good(service)
+    for longest, status in ((len(body) - 1, 413), (len(body), 201)):
+        service.behave(Behaviour(longest=longest))
+        assert post(subscription["endpoint"], headers, body)[0] == status
+    assert len(service.received) == 1
 
 
 def test_it_runs_alone_and_is_steered_over_http() -> None:

@@ -125,6 +125,14 @@ def test_a_message_too_large_goes_once_more_and_shorter(service: PushService) ->
     assert service.received[0].payload["notification"]["body"].endswith("…")
 
 
+def test_who_takes_much_less_than_the_usual_length_is_reached_too(service: PushService) -> None:
+    (subscription,) = service.subscribe()
+    service.behave(Behaviour(longest=1000))
+    message = replace(MESSAGE, title="洪水" * 20, body="請不要靠近河岸。" * 30)
+    (result,) = sent(service.origin, subscription, message=message)
+    assert (result.outcome, service.requests) == (Outcome.ACCEPTED, 2)
+
+
 def test_a_service_that_always_says_too_large_is_asked_twice_only(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(status=413))
