@@ -12,9 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import httpx
+
 from canale.delivery.window import WINDOW_ADDRESSES
+from tests.faults.table import saw
 from tests.nats_server import NatsServer
 from tests.site import Site, new_site, wait_until
 from tests.standins.push_service import PushService
@@ -37,22 +41,29 @@ class City:
     broker: NatsServer | None
     followers: int
 
+    @cached_property
+    def token(self) -> str:
+        return self.site.token()
+
     def publish(self, headline: str = "Piena del Po", kind: str = "news") -> Broadcast:
-        post = self.site.post(self.site.token(), headline=headline, kind=kind)
+        since = len(self.push.received)
+        post = self.site.post(self.token, headline=headline, kind=kind)
         title = f"Allerta: {headline}" if kind == "alert" else headline
-        return Broadcast(self, int(str(post["id"])), title, time.monotonic())
+        return Broadcast(self, int(str(post["id"])), title, time.monotonic(), since)
+
+    def serves(self) -> bool:
+        return httpx.get(f"{self.site.url}/readyz", timeout=10).status_code == 200
+
+    # Each says how many windows may be sent twice afterwards.
 
     def kill_server(self) -> int:
+        """Its workers end politely, but do not wait for a push service that is slow to answer."""
+        workers = self.site.workers()
         self.site.kill()
-        self.site.start()
-        return 0
+        return len(workers)
 
     def kill_worker(self) -> int:
-        """How many windows may be sent twice afterwards."""
-        workers = self.site.workers()
-        if not workers:
-            return 0
-        os.kill(random.choice(workers), signal.SIGKILL)
+        os.kill(random.choice(wait_until(self.site.workers)), signal.SIGKILL)
         return 1
 
     def kill_everything(self) -> int:
@@ -60,14 +71,19 @@ class City:
         self.site.kill()
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
-        self.site.start()
         return len(workers)
 
     def kill_broker(self) -> int:
         assert self.broker is not None
         self.broker.stop()
-        self.broker.start()
         return 0
+
+    def start_what_is_down(self) -> None:
+        """As systemd does; workers are started again by the server."""
+        if self.site.server is None:
+            self.site.start()
+        if self.broker is not None and not self.broker.runs:
+            self.broker.start()
 
 
 @dataclass
@@ -78,12 +94,16 @@ class Broadcast:
     post: int
     title: str
     begun: float
+    since: int
+    """Messages that the push service had taken before."""
     sent_twice: int = 0
+    told_in_time: int = 0
+    """Before it was withdrawn."""
 
     def told(self) -> Counter[str]:
         return Counter(
             message.endpoint
-            for message in list(self.city.push.received)
+            for message in self.city.push.received[self.since :]
             if message.payload["notification"]["title"] == self.title
         )
 
@@ -91,11 +111,23 @@ class Broadcast:
         """Wait until it is under way."""
         sixth = self.city.followers // 6
         wait_until(lambda: len(self.told()) > sixth, seconds=60)
-        assert len(self.told()) < self.city.followers
+        assert self.is_under_way()
+
+    def at_a_random_moment(self) -> bool:
+        """Wait until anything from one to nine tenths are told; False: it was over too soon."""
+        first, last = len(self.told()) + 1, self.city.followers * 9 // 10
+        if first > last:
+            return False
+        moment = random.randint(first, last)
+        wait_until(lambda: len(self.told()) >= moment, seconds=60)
+        return self.is_under_way()
+
+    def is_under_way(self) -> bool:
+        return 0 < len(self.told()) < self.city.followers
 
     def all_are_told(self, *, killed: int = 0, seconds: float = 120) -> None:
-        """Nobody was left out, no more than a window was told twice for each that was killed, and
-        what the newsroom shows is what the push service saw."""
+        """Nobody was left out, no more than a window was told twice for each that was killed,
+        what the newsroom shows is what the push service saw, and the site serves."""
         followers = self.city.followers
         wait_until(lambda: len(self.told()) == followers, seconds=seconds)
         wait_until(lambda: self._counts()["finished"], seconds=60)
@@ -105,9 +137,27 @@ class Broadcast:
         assert (counts["accepted"], counts["retrying"]) == (followers, 0)
         assert (counts["gone"], counts["rejected"], counts["expired"]) == (0, 0, 0)
         assert not self.city.push.refused
+        wait_until(self.city.serves)
+        saw(reached=followers, twice=self.sent_twice)
+
+    def withdraw(self) -> None:
+        self.city.site.withdraw(self.city.token, self.post)
+        self.told_in_time = sum(self.told().values())
+
+    def nobody_is_told_any_more(self, *, killed: int = 0) -> None:
+        """Since it was withdrawn, but for what was on its way then; the others are counted as not
+        sent to."""
+        wait_until(lambda: self._counts()["finished"], seconds=60)
+        told, counts = self.told(), self._counts()
+        assert sum(told.values()) - self.told_in_time <= WORKERS * WINDOW_ADDRESSES
+        assert counts["accepted"] <= len(told) <= counts["accepted"] + killed * WINDOW_ADDRESSES
+        assert counts["accepted"] + counts["skipped"] == self.city.followers
+        assert (counts["retrying"], counts["rejected"], counts["expired"]) == (0, 0, 0)
+        saw(not_told=self.city.followers - len(told))
 
     def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = self.city.site.inside("counts", self.post)[0]
+        """Of the post itself; its withdrawal is a broadcast too."""
+        counts: dict[str, int] = self.city.site.inside("counts", self.post)[-1]
         return counts
 
 
@@ -122,7 +172,7 @@ def new_city(
 ) -> Iterator[City]:
     """With the engine, a push service and so many followers of its own; `host`: where these two
     listen."""
-    with PushService(host=host) as push, _broker(folder, engine, host) as broker:
+    with PushService(host=host) as push, broker_for(folder, engine, host) as broker:
         given = {
             "CANALE_SECRET_KEY": KEY,
             "CANALE_PUSH_ORIGINS": push.origin,
@@ -137,7 +187,7 @@ def new_city(
 
 
 @contextmanager
-def _broker(folder: Path, engine: str, host: str) -> Iterator[NatsServer | None]:
+def broker_for(folder: Path, engine: str, host: str = "127.0.0.1") -> Iterator[NatsServer | None]:
     if engine == "local":
         yield None
         return

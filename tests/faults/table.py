@@ -8,19 +8,38 @@ and no conftest.py beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 ROW = "survived"
 
+_seen: Counter[str] = Counter()
+
+
+def saw(*, reached: int = 0, twice: int = 0, not_told: int = 0) -> None:
+    """What is to stand beside the test's name, summed up: how many were told, how many of them
+    twice, and how many were not, of a post that was withdrawn."""
+    for word, number in (("reached", reached), ("twice", twice), ("withdrawn in time", not_told)):
+        _seen[word] += number
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    _seen.clear()
+
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if call.when == "call" and report.passed and Path(item.path).parent == Path(__file__).parent:
-        report.user_properties.append((ROW, f"{item.name} ({call.duration:.0f} s)"))
+        seen = [f"{number:,} {word}" for word, number in _seen.items() if number or word == "twice"]
+        said = ", ".join([*seen, f"{call.duration:.0f} s"])
+        report.user_properties.append((ROW, f"{item.name}: {said}"))
     return report
 
 
@@ -34,4 +53,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if survived:
         terminalreporter.section("faults survived")
         for said in sorted(survived):
-            terminalreporter.write_line(said.removeprefix("test_").replace("_", " "))
+            fault, _, outcome = said.removeprefix("test_").rpartition(": ")
+            terminalreporter.write_line(f"{fault.replace('_', ' '):<72} {outcome}")

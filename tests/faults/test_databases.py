@@ -4,20 +4,25 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import io
 import os
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 import canale  # noqa: F401  (its SQLite, not the system's)
 from tests.faults.broadcast import City, new_city
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.site import HANDLE, wait_until
+from tests.standins.push_service import Behaviour
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +45,8 @@ def test_sqlite_is_locked_for_long(city: City) -> None:
 
     broadcast = city.publish()
     broadcast.midway()
+    withdrawn = city.publish("Ritirato")
+    withdrawn.withdraw()
     path = Path(city.site.environment["CANALE_DATA"]) / "canale.sqlite3"
     lock = sqlite3.connect(path, isolation_level=None)
     try:
@@ -50,16 +57,47 @@ def test_sqlite_is_locked_for_long(city: City) -> None:
     finally:
         lock.close()
     broadcast.all_are_told()
+    withdrawn.nobody_is_told_any_more()
+
+
+@pytest.mark.parametrize("engine", ["local"], indirect=True)
+def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
+    import sqlite3
+
+    # So that a backup begins and ends while it is sent.
+    city.push.behave(Behaviour(delay=0.5))
+    broadcast = city.publish()
+    wait_until(broadcast.told)
+    city.site.run("backup", str(tmp_path / "copy.tar"))
+    assert broadcast.is_under_way()
+    withdrawn = city.publish("Ritirato")
+    withdrawn.withdraw()
+    broadcast.all_are_told()
+    withdrawn.nobody_is_told_any_more()
+    with tarfile.open(tmp_path / "copy.tar") as tar:
+        tar.extract("database.sqlite3", tmp_path, filter="data")
+    with contextlib.closing(sqlite3.connect(tmp_path / "database.sqlite3")) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        # Of a moment in the midst of it.
+        ((accepted, batches),) = copy.execute(
+            "SELECT accepted, (SELECT count(*) FROM delivery_batch WHERE state != 'done')"
+            " FROM delivery_broadcast"
+        )
+    assert accepted < city.followers
+    assert batches
 
 
 def test_postgresql_falls_over(tmp_path: Path, engine: str, server: PostgresqlServer) -> None:
     with new_city(tmp_path, engine, CANALE_DATABASE_URL=server.url) as city:
         broadcast = city.publish()
         broadcast.midway()
+        withdrawn = city.publish("Ritirato")
+        withdrawn.withdraw()
         server.stop()
         time.sleep(AWAY_SECONDS)
         server.start()
         broadcast.all_are_told()
+        withdrawn.nobody_is_told_any_more()
 
 
 @contextlib.contextmanager
@@ -72,28 +110,68 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", folder], check=True)
 
 
+def cut_log(database: Path) -> None:
+    """What was written goes into the database: in the log's place there is room for more."""
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def filled(folder: Path) -> Path:
+    """A file that takes all the room there is."""
+    filler = folder / "filler"
+    for size in (65536, 4096):
+        with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(size))
+    assert not os.statvfs(folder).f_bavail
+    return filler
+
+
+def with_a_photo(city: City, headline: str) -> httpx.Response:
+    """The answer to a post that takes more room than a log may have left."""
+    out = io.BytesIO()
+    Image.effect_noise((2600, 1900), 90).save(out, "JPEG", quality=90)
+    photo = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Il Po"}
+    return httpx.post(
+        f"{city.site.api}/channels/{HANDLE}/posts",
+        json={"kind": "news", "headline": headline, "text": "Testo", "images": [photo]},
+        headers={"Authorization": f"Bearer {city.token}"},
+        timeout=60,
+    )
+
+
+def written(city: City) -> dict[str, int]:
+    """Rows of what a post is made of."""
+    tables = ("channel", "publishing", "live", "accounts")
+    rows = city.site.inside("rows")
+    kept = {table: number for table, number in rows.items() if table.startswith(tables)}
+    return {**kept, "broadcasts": rows["delivery_broadcast"], "batches": rows["delivery_batch"]}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_the_disk_is_full(tmp_path: Path) -> None:
-    with (
-        small_disk(tmp_path / "data", "40m"),
-        new_city(tmp_path, "local") as city,
-    ):
+    data = tmp_path / "data"
+    with small_disk(data, "24m"), new_city(tmp_path, "local") as city:
         broadcast = city.publish()
         broadcast.midway()
-        filler = tmp_path / "data" / "filler"
-        with filler.open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(65536))
-                file.flush()
-        refused = httpx.post(
-            f"{city.site.api}/channels/{HANDLE}/posts",
-            json={"kind": "news", "headline": "Nel mezzo", "text": "Testo " * 150},
-            headers={"Authorization": f"Bearer {'x' * 40}"},
-            timeout=60,
-        )
-        assert refused.status_code in {401, 503}
+        before = written(city)
+        cut_log(data / "canale.sqlite3")
+        filler = filled(data)
+        assert broadcast.is_under_way()
+        refused = with_a_photo(city, "Troppo grande")
+        assert refused.status_code == 503, refused.text
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["status"] == 503
+        assert refused.headers["retry-after"]
+        assert httpx.get(city.site.channel).status_code == 200
+        # One that dies is replaced, whatever it finds.
+        windows = city.kill_worker()
         time.sleep(AWAY_SECONDS)
+        assert broadcast.is_under_way()
         filler.unlink()
-        broadcast.all_are_told()
-        wait_until(lambda: httpx.get(f"{city.site.url}/readyz").status_code == 200)
-        city.publish("Dopo").all_are_told()
+        broadcast.all_are_told(killed=windows)
+        assert written(city) == before
+        assert with_a_photo(city, "Dopo").status_code == 201
+        city.publish("Dopo ancora").all_are_told()

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from itertools import count
 
@@ -15,25 +14,31 @@ from tests.faults.broadcast import KILLS, City
 
 pytestmark = pytest.mark.slow
 
-# A kill falls within so many seconds of the post, or of the kill before it: all of a broadcast.
-WITHIN_SECONDS = 2.5
-
 
 def kill_them(city: City, kill: Callable[[], int]) -> None:
-    """As many kills as asked for, over as many posts as that takes."""
-    left = KILLS
+    """As many kills as asked for, each amid a broadcast, over as many posts as that takes; and one
+    more when a post has been withdrawn."""
+    done = 0
     for number in count(1):
         broadcast = city.publish(f"Avviso {number}")
         windows = 0
-        while left and len(broadcast.told()) < city.followers:
-            time.sleep(random.uniform(0.0, WITHIN_SECONDS))
+        while done < KILLS and broadcast.at_a_random_moment():
             windows += kill()
-            left -= 1
+            # Else it was over when the kill came, and that does not count.
+            done += broadcast.is_under_way()
+            city.start_what_is_down()
             if random.random() < 0.5:
                 break
         broadcast.all_are_told(killed=windows)
-        if not left:
-            return
+        if done == KILLS:
+            break
+        assert number < 3 * KILLS
+    withdrawn = city.publish("Ritirato")
+    withdrawn.midway()
+    withdrawn.withdraw()
+    windows = kill()
+    city.start_what_is_down()
+    withdrawn.nobody_is_told_any_more(killed=windows)
 
 
 def test_the_server_is_killed(city: City) -> None:
