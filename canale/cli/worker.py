@@ -45,6 +45,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
 
     share(settings.data)
     from canale.bus import bus_for
+    from canale.delivery.clock import DatabaseClock
     from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
 
@@ -57,7 +58,15 @@ async def _work(*, until_stdin_ends: bool) -> None:
         when_stdin_ends(stop.set)
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
-        await work(Deliverer(), bus_for(settings), stop)
+        clock = DatabaseClock()
+        deliverer = Deliverer(clock=clock)
+        # Before anything is claimed.
+        await clock.try_to_read(deliverer.call)
+        keeping = asyncio.create_task(clock.keep(deliverer.call))
+        try:
+            await work(deliverer, bus_for(settings), stop)
+        finally:
+            keeping.cancel()
 
 
 @contextlib.asynccontextmanager

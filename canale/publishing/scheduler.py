@@ -15,6 +15,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from canale.accounts.models import IdempotencyKey
+from canale.delivery.clock import READ_SECONDS, DatabaseClock
 from canale.delivery.queue import clock_went_back, hand_back_of_the_dead
 from canale.followers import invites
 from canale.live.announce import announce_reactions
@@ -23,6 +24,8 @@ from canale.publishing.expire import expire_due, prune_past
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 CLOCK_STEP_SECONDS = 10.0
+# Until then everybody has read the database's clock, and puts nothing off by the one before.
+NOTICED_TICKS = int(2 * READ_SECONDS)
 ANSWERS_KEPT = timedelta(days=1)
 
 Chore = Callable[[datetime], object]
@@ -49,15 +52,20 @@ class Scheduler(threading.Thread):
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(name="scheduler", daemon=True)
+        self._clock = DatabaseClock(monotonic)
         self._ended = threading.Event()
         self._ticks = 0
         self._monotonic = monotonic
         self._ahead = float("-inf")
         """Of the monotonic clock, the wall clock."""
+        self._bring_forward_until = 0
+        """As a number of ticks."""
 
     def run(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
-            self.tick(timezone.now())
+            if self._ticks % int(READ_SECONDS) == 0:
+                self._do(lambda _: self._clock.read(), timezone.now())
+            self.tick(self._clock())
         connection.close()
 
     def tick(self, now: datetime) -> None:
@@ -65,6 +73,8 @@ class Scheduler(threading.Thread):
         close_old_connections()
         if self._clock_went_back(now):
             logger.warning("The clock was put back; what it had put off comes sooner")
+            self._bring_forward_until = self._ticks + NOTICED_TICKS
+        if self._ticks < self._bring_forward_until:
             self._do(clock_went_back, now)
         for every, chore in CHORES:
             if self._ticks % int(every.total_seconds()) == 0:

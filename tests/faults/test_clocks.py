@@ -1,16 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The wall clock of a machine is put forward or back by an hour in the middle of a broadcast."""
+"""The wall clock of a machine is put forward or back by an hour in the middle of a broadcast, or is
+an hour ahead of another machine's all the time."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.faults.broadcast import ENGINES, SOAK, City, new_city
+from tests.postgresql_server import postgresql_server, programs
+from tests.site import wait_until
 from tests.standins.push_service import Behaviour
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
@@ -23,36 +31,117 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def clock(tmp_path: Path) -> Path:
-    """What it says, everybody's wall clock is ahead by: libfaketime reads it every time."""
-    path = tmp_path / "clock"
-    path.write_text("+0\n")
-    return path
+class Clock:
+    """The wall clock of whoever is started in its environment: libfaketime reads the file every
+    time."""
+
+    def __init__(self, path: Path, step: str = "+0") -> None:
+        self._path = path
+        self.put(step)
+
+    def put(self, step: str) -> None:
+        self._path.write_text(f"{step}\n")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "LD_PRELOAD": str(LIBRARIES[0]),
+            "FAKETIME_TIMESTAMP_FILE": str(self._path),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
 
 
 @pytest.fixture
-def city(tmp_path: Path, engine: str, clock: Path) -> Iterator[City]:
-    with new_city(
-        tmp_path,
-        engine,
-        LD_PRELOAD=str(LIBRARIES[0]),
-        FAKETIME_TIMESTAMP_FILE=str(clock),
-        FAKETIME_NO_CACHE="1",
-        FAKETIME_DONT_FAKE_MONOTONIC="1",
-    ) as made:
+def clock(tmp_path: Path) -> Clock:
+    return Clock(tmp_path / "clock")
+
+
+@pytest.fixture
+def city(tmp_path: Path, engine: str, clock: Clock) -> Iterator[City]:
+    with new_city(tmp_path, engine, **clock.environment) as made:
         yield made
 
 
-@pytest.mark.parametrize("engine", ENGINES if SOAK else ["local"], indirect=True)
-@pytest.mark.parametrize("step", ["-3600", "+3600"] if SOAK else ["-3600"])
-def test_the_clock_is_put(city: City, clock: Path, step: str) -> None:
+# In the short form each engine sees one of the two.
+@pytest.mark.parametrize(
+    ("engine", "step"),
+    [(engine, step) for step in ("-3600", "+3600") for engine in ENGINES]
+    if SOAK
+    else [("local", "-3600"), ("jetstream", "+3600")],
+    indirect=["engine"],
+)
+def test_the_clock_is_put(city: City, clock: Clock, step: str) -> None:
     # Some are put off before the step, and are due after it.
     city.push.behave(Behaviour(status=503, times=5))
     broadcast = city.publish()
     broadcast.midway()
-    clock.write_text(f"{step}\n")
+    withdrawn = city.publish("Ritirato")
+    withdrawn.withdraw()
+    clock.put(step)
     # Both are workers that take each other for dead: the lease is over, or never ends.
     broadcast.all_are_told(killed=2, seconds=240)
+    withdrawn.nobody_is_told_any_more(killed=2)
     page = httpx.get(city.site.channel).text
     assert broadcast.title in page
+
+
+@contextmanager
+def worker(city: City, name: str, clock: Clock) -> Iterator[subprocess.Popen[bytes]]:
+    """`canale worker` on a machine that has a name and a clock of its own."""
+    with (city.site.folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [
+                *("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name),
+                *(sys.executable, "-m", "canale", "worker"),
+            ],
+            env={**city.site.environment, **clock.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def wide_city(tmp_path: Path, engine: str) -> Iterator[City]:
+    """Without workers of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a process a host name of its own")
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgresql_server() as database:
+        settings = {"CANALE_DATABASE_URL": database.url, "CANALE_WORKERS": "0"}
+        with new_city(tmp_path, engine, **settings) as made:
+            yield made
+
+
+def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting(
+    wide_city: City, clock: Clock, tmp_path: Path
+) -> None:
+    city, right = wide_city, Clock(tmp_path / "right")
+    clock.put("+3600")
+    # Slow enough for two workers to meet: the second may take what the first has not.
+    city.push.behave(Behaviour(delay=0.2))
+    with worker(city, "right", right):
+        first = city.publish()
+        wait_until(first.told)
+        with worker(city, "ahead", clock):
+            first.all_are_told()
+    assert not first.sent_twice
+    # Now it has everything in hand, and is lost. The other waits for its lease and its retries.
+    city.push.behave(Behaviour(status=503, times=5))
+    with worker(city, "ahead", clock) as lost:
+        second = city.publish("Alla guida da sola", kind="alert")
+        second.midway()
+        withdrawn = city.publish("Ritirato")
+        withdrawn.withdraw()
+        lost.kill()
+    with worker(city, "right", right):
+        second.all_are_told(killed=1, seconds=120)
+        withdrawn.nobody_is_told_any_more(killed=1)

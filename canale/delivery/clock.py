@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The clock by which leases and retries are counted: one for all machines, the database's.
+
+By its own clock, a machine that is an hour ahead takes every batch from those that work on it, and
+what it claims or puts off waits for an hour when it is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
+
+READ_SECONDS = 10.0
+# An answer that took longer says too little about what time it is.
+SLOW_SECONDS = 1.0
+
+
+class DatabaseClock:
+    """The time, by the database's clock as it was last read, and by the monotonic one since. SQLite
+    has no other clock than the machine's; nor have we until the database was read."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._ahead: float | None = None
+        """Of the monotonic clock, the database's."""
+
+    def __call__(self) -> datetime:
+        if self._ahead is None:
+            return timezone.now()
+        return datetime.fromtimestamp(self._ahead + self._monotonic(), UTC)
+
+    def read(self) -> None:
+        """Ask the database. Raises django.db.Error."""
+        if connection.vendor != "postgresql":
+            return
+        begun = self._monotonic()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            moment: datetime = cursor.fetchone()[0]
+        took = self._monotonic() - begun
+        if took < SLOW_SECONDS or self._ahead is None:
+            self._ahead = moment.timestamp() - begun - took / 2
+
+    async def keep(self, call: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+        """Read it now and then, until cancelled; ``call`` runs what asks the database."""
+        while True:
+            await self.try_to_read(call)
+            await asyncio.sleep(READ_SECONDS)
+
+    async def try_to_read(self, call: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
+        try:
+            await call(self.read)
+        except DatabaseError as error:
+            logger.warning("The database did not say what time it is: %s", error)
