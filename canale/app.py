@@ -25,6 +25,7 @@ from django.urls import get_resolver
 
 from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
+from canale.database_away import Since, Why, outage, why_away
 from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
 from canale.delivery.figures import QueueCollector
@@ -107,32 +108,40 @@ class Site:
 
         A bus that is away does not count: everybody finds the news by looking, a little later.
         """
-        database = await self._database_answers()
-        said: dict[str, object] = {"database": "ok" if database else "no answer"}
-        ready = database
+        away = await self._missed()
+        said: dict[str, object] = {"database": away.why if away else "ok"}
+        since = {"database": away.since} if away else {}
+        # Who can read answers most requests.
+        ready = away is None or away.why is not Why.AWAY
         # Without workers of its own, a process answers for itself alone.
         if self._pool is not None and self._pool.size:
             said["workers"] = self._pool.alive
             ready = ready and self._pool.alive > 0
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         said["bus"] = "no answer" if self._bus.trouble else "ok"
+        if self._bus.trouble_since is not None:
+            since["bus"] = self._bus.trouble_since
+        if since:
+            said["since"] = {part: at.isoformat(timespec="seconds") for part, at in since.items()}
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})
 
-    async def _database_answers(self) -> bool:
+    async def _missed(self) -> Since | None:
+        """What is the matter with the database, and since when."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._database, _ask_database)
-        except Exception:
-            logger.exception("The database does not answer")
-            return False
+                await loop.run_in_executor(self._database, _ask_database)
+        except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
+            return outage.failed(why_away(error) or Why.AWAY, error)
+        known = outage.now
+        # It was read: what was away is back. What is locked or full can still be read.
+        return known if known is not None and known.why is not Why.AWAY else None
 
 
-def _ask_database() -> bool:
+def _ask_database() -> None:
     close_old_connections()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return cursor.fetchone() is not None
 
 
 async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, object]) -> None:

@@ -152,7 +152,10 @@ LOGGING = {
         "text": {"()": "canale.logs.TextLines"},
         "json": {"()": "canale.logs.JsonLines"},
     },
-    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": settings.log}},
+    "filters": {"once": {"()": "canale.database_away.OncePerOutage"}},
+    "handlers": {
+        "out": {"class": "logging.StreamHandler", "formatter": settings.log, "filters": ["once"]}
+    },
     "root": {"handlers": ["out"], "level": "INFO"},
     "loggers": {
         # Django logs the path of every 4xx; under attack that is noise, and a path may

@@ -19,12 +19,10 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.publishing.wording import PostRefused
 
 logger = logging.getLogger(__name__)
-
-
-DatabaseFailure = InterfaceError | IntegrityError | OperationalError
 
 
 class Problem(Exception):  # noqa: N818
@@ -97,14 +95,21 @@ def _suspicious(error: SuspiciousOperation) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
-def busy(error: DatabaseFailure) -> Problem:
+def busy(error: Exception) -> Problem:
     """Of a call that the database did not take; whoever made it may try again."""
-    logger.error("The database did not answer", exc_info=error)
+    why = why_away(error)
+    if why is None:
+        logger.error("The database did not do it", exc_info=error)
+    else:
+        outage.failed(why, error)
     detail = _("The service is busy. Try again in a moment.")
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
 
 
 def _unforeseen(error: Exception) -> Problem:
+    if why_away(error) is not None:
+        return busy(error)
     logger.error("A call failed", exc_info=error)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
 
@@ -130,6 +135,7 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     RequestDataTooBig: _too_big,
     SuspiciousOperation: _suspicious,
     OperationalError: busy,
+    InterfaceError: busy,
     # Two calls wrote the same at the same moment; the second may try again.
     IntegrityError: busy,
     Exception: _unforeseen,

@@ -8,6 +8,7 @@ the publisher.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 Callback = Callable[[str, bytes], None]
@@ -39,3 +40,7 @@ class Bus(Protocol):
     @property
     def trouble(self) -> str:
         """Why no hints flow now; empty while they do."""
+
+    @property
+    def trouble_since(self) -> datetime | None:
+        """Since when; None while they flow."""

@@ -14,6 +14,7 @@ import secrets
 import socket
 import stat
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from canale.bus.base import Callback
@@ -56,6 +57,10 @@ class LocalBus:
     def trouble(self) -> str:
         """None: there is nothing that could be away."""
         return ""
+
+    @property
+    def trouble_since(self) -> datetime | None:
+        return None
 
 
 def _send(sender: socket.socket, message: bytes, path: Path) -> None:

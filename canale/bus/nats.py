@@ -15,6 +15,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
+from datetime import datetime
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -68,6 +69,10 @@ class NatsBus:
     @property
     def trouble(self) -> str:
         return self._talking().line.trouble
+
+    @property
+    def trouble_since(self) -> datetime | None:
+        return self._talking().line.trouble_since
 
     def _talking(self) -> Talk:
         with self._lock:

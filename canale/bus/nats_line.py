@@ -17,6 +17,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit
@@ -136,6 +137,7 @@ class Line:
         """The open connection."""
         self.trouble = "not connected yet"
         """Why there is none; empty while there is."""
+        self.trouble_since: datetime | None = datetime.now(UTC)
         self.settled = asyncio.Event()
         """Once a connection was made, or every server was tried."""
 
@@ -185,7 +187,8 @@ class Line:
         self._down(server, _reason(said))
 
     def _up(self, client: Client, server: Server) -> None:
-        self.client, self.trouble, self._failures = client, self._refusal, 0
+        self.client, self._failures = client, 0
+        self._in_trouble(self._refusal)
         self.settled.set()
         if self._lost:
             logger.info("NATS answers again, at %s", server.url)
@@ -196,10 +199,15 @@ class Line:
         if not self._refusal:
             logger.warning("NATS refuses hints, at %s: %s", server.url, error)
         self._refusal = f"{server.url}: {error}"
-        self.trouble = self._refusal
+        self._in_trouble(self._refusal)
+
+    def _in_trouble(self, trouble: str) -> None:
+        """Empty: out of it."""
+        began = self.trouble_since or datetime.now(UTC)
+        self.trouble, self.trouble_since = trouble, began if trouble else None
 
     def _down(self, server: Server, reason: str) -> None:
-        self.trouble = f"{server.url}: {reason}"
+        self._in_trouble(f"{server.url}: {reason}")
         self._failures += 1
         if self._failures >= len(self._servers):
             self.settled.set()

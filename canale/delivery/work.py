@@ -10,6 +10,7 @@ import logging
 from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
+from canale.database_away import outage
 from canale.delivery.deliver import Deliverer
 from canale.delivery.figures import about_batch
 from canale.delivery.hints import SUBJECT
@@ -64,7 +65,9 @@ async def _wake_at_stop(stop: asyncio.Event, hinted: asyncio.Event) -> None:
 async def _take(deliverer: Deliverer) -> bool:
     """A database that is locked or away is waited for."""
     try:
-        return await deliverer.take()
+        found = await deliverer.take()
+        outage.answered()
+        return found
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
     except BatchFailed as failure:

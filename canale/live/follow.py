@@ -17,6 +17,7 @@ from typing import cast
 from django.db import close_old_connections, connection
 
 from canale.channel.models import Channel
+from canale.database_away import outage
 from canale.live.encoding import EncodedEvent, EventKind, encode_sse
 from canale.live.hub import Hub
 from canale.live.models import LiveEvent
@@ -72,6 +73,7 @@ class StreamFollower:
         while True:
             try:
                 await self._catch_up()
+                outage.answered()
             except Exception:
                 logger.exception("The stream cannot read its lines; trying again")
                 await asyncio.sleep(POLL_SECONDS)

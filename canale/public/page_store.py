@@ -17,7 +17,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
@@ -43,6 +43,7 @@ P = ParamSpec("P")
 Headers = list[tuple[bytes, bytes]]
 CHANNEL_HEADER = b"x-canale-channel"
 UNTIL_HEADER = b"x-canale-until"
+AT_MOST_HEADER = b"x-canale-at-most"
 # Not ours to answer from memory: they know the reader, or are files.
 PERSONAL = ("/newsroom", "/api/", "/static/")
 # Nothing of the channel is told, or made, by writing to one of its pages.
@@ -51,6 +52,8 @@ PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
 # An address whose path is written one way only, and that has no query.
 PLAIN_URL = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
+# So long a page stands in for the next one, which could not be made.
+STAND_IN_SECONDS = 5.0
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
 COMPRESSED_FROM = 500
@@ -64,7 +67,8 @@ def stored(
 
     The view sets `canale_channel` (a handle) on its response, and `canale_until` (an aware
     datetime, or None) when the answer changes at a moment by itself. Without `canale_channel`
-    the answer is not kept.
+    the answer is not kept. Until `canale_at_most` it may stand in for the next, if that cannot be
+    made.
     """
 
     @wraps(view)
@@ -76,6 +80,9 @@ def stored(
             until = getattr(response, "canale_until", None)
             if until is not None:
                 response.headers[UNTIL_HEADER.decode()] = str(until.timestamp())
+            at_most = getattr(response, "canale_at_most", None)
+            if at_most is not None:
+                response.headers[AT_MOST_HEADER.decode()] = str(at_most.timestamp())
         return response
 
     return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", marked)
@@ -94,6 +101,8 @@ class Page:
     """Of the channel; None: not to be stored."""
     until: float
     """Seconds since the epoch."""
+    at_most: float
+    """As `until`, when the next one cannot be made."""
     heads: dict[tuple[HTTPStatus, str], bytes] = field(default_factory=dict)
     """Status line and headers as sent, by status and encoding; made when first asked for."""
 
@@ -190,8 +199,19 @@ class PageStore:
         begun = self._time
         status, headers, body = await _rendered(self._render, _impersonal(scope, key))
         page = await asyncio.get_running_loop().run_in_executor(None, _page, status, headers, body)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return self._stand_in(key) or page
         if page.handle is not None and self._forgotten.get(page.handle, 0) <= begun:
             self._keep(key, page)
+        return page
+
+    def _stand_in(self, key: Key) -> Page | None:
+        """While the database is away, the page before is better than none."""
+        page, now = self._pages.get(key), self._clock()
+        if page is None or now >= page.at_most:
+            return None
+        page = replace(page, until=min(now + STAND_IN_SECONDS, page.at_most))
+        self._pages[key] = page
         return page
 
     def _keep(self, key: Key, page: Page) -> None:
@@ -259,7 +279,7 @@ def _page(status: int, headers: Headers, body: bytes) -> Page:
     said = {name.lower(): value for name, value in headers}
     handle = said.get(CHANNEL_HEADER)
     keep = handle is not None and status in STORED_STATUSES
-    own = {CHANNEL_HEADER, UNTIL_HEADER, b"content-length", b"etag"}
+    own = {CHANNEL_HEADER, UNTIL_HEADER, AT_MOST_HEADER, b"content-length", b"etag"}
     left = [(name.lower(), value) for name, value in headers if name.lower() not in own]
     if b"cache-control" not in said:
         left.append((b"cache-control", b"no-cache"))
@@ -277,6 +297,7 @@ def _page(status: int, headers: Headers, body: bytes) -> Page:
         etag=b'W/"' + hashlib.sha256(body).hexdigest()[:24].encode() + b'"',
         handle=handle.decode() if handle is not None and keep else None,
         until=float(said[UNTIL_HEADER]) if UNTIL_HEADER in said else float("inf"),
+        at_most=float(said[AT_MOST_HEADER]) if AT_MOST_HEADER in said else 0.0,
     )
 
 

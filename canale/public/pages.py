@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 from canale.channel.channels import default_channel
-from canale.channel.models import Channel
+from canale.channel.models import Channel, Post
 from canale.public.page_store import stored
 from canale.settings import settings
 
@@ -26,6 +26,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 # How long a page may say an old number of followers, or an old description: neither is told on
 # the stream.
 FRESH = timedelta(minutes=1)
+# How long a page may be shown whose successor the database does not give.
+STALE = timedelta(days=1)
 A_YEAR = 365 * 24 * 3600
 
 
@@ -73,10 +75,17 @@ def _house() -> dict[str, object]:
     }
 
 
-def belongs_to(response: HttpResponse, channel: Channel, until: datetime | None) -> HttpResponse:
-    """Let the page store keep an answer until a moment, or until the channel's next line."""
+def belongs_to(
+    response: HttpResponse,
+    channel: Channel,
+    until: datetime | None,
+    at_most: datetime | None = None,
+) -> HttpResponse:
+    """Let the page store keep an answer until a moment, or until the channel's next line; while
+    the database is away also longer, until the moment `at_most`."""
     response.canale_channel = channel.handle  # type: ignore[attr-defined]
     response.canale_until = until  # type: ignore[attr-defined]
+    response.canale_at_most = at_most  # type: ignore[attr-defined]
     return response
 
 
@@ -88,6 +97,13 @@ def fresh_until(now: datetime, *moments: datetime | None) -> datetime:
     )
     ahead = [moment for moment in moments if moment is not None and moment > now]
     return min([now + FRESH, midnight, *ahead])
+
+
+def stale_until(now: datetime, posts: Iterable[Post] = ()) -> datetime:
+    """How long a page with these posts may be shown while the database is away: it may say an old
+    number of followers, or *Today* after midnight, but no post longer than it is visible."""
+    ends = [post.visible_until for post in posts if post.visible_until is not None]
+    return min([now + STALE, *ends])
 
 
 def channel_or_404(handle: str) -> Channel:

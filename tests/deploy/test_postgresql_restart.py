@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from tests.newsroom import Newsroom
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site, wait_until
@@ -50,12 +52,20 @@ def test_it_serves_again_without_help(
         assert "Prima" in httpx.get(city.channel, timeout=30).text
         assert connections(city, database) <= SERVER_CONNECTIONS + 2 * WORKER_CONNECTIONS
 
+        press = Newsroom(city)
+        assert ready(city).get("since") is None
         with Reader(f"{city.url}/live/{HANDLE}") as page:
             database.stop()
             # Pages are served from memory, and who watches over us is told.
             assert "Prima" in httpx.get(city.channel, timeout=10).text
             assert status(city) == 503
-            assert refused(city, token) >= 500
+            assert ready(city)["database"] == "no answer"
+            since = ready(city)["since"]["database"]
+            for number in range(10):
+                _is_away(post(city, token, f"Nel mezzo {number}"))
+                _is_away(press.browser.get(press.home))
+                _is_away(httpx.get(f"{city.url}/i/nobody", timeout=30))
+            assert ready(city)["since"]["database"] == since
             database.start()
             wait_until(lambda: status(city) == 200, seconds=30)
             # Each of the threads that answer has its own dead connection to find out about.
@@ -67,6 +77,16 @@ def test_it_serves_again_without_help(
         assert not push.refused
         assert city.server is not None
         assert city.server.poll() is None
+        # Whoever signed in still is.
+        assert "Prima" in press.browser.get(press.home).text
+        processes = 1 + len(city.workers())
+        wait_until(lambda: city.log().count("The database answers again") == processes)
+        log = city.log()
+        assert log.count("What needs it waits") == processes
+        assert "Traceback" not in log
+        assert len(log.splitlines()) < 20, log
+        assert ready(city)["database"] == "ok"
+        assert "since" not in ready(city)
 
 
 def connections(site: Site, database: PostgresqlServer) -> int:
@@ -89,6 +109,20 @@ def status(site: Site) -> int:
     return httpx.get(f"{site.url}/readyz", timeout=30).status_code
 
 
+def ready(site: Site) -> dict[str, Any]:
+    said: dict[str, Any] = httpx.get(f"{site.url}/readyz", timeout=30).json()
+    return said
+
+
+def _is_away(answer: httpx.Response) -> None:
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["Retry-After"] == "10"
+    if answer.url.path.startswith("/api/"):
+        assert answer.headers["Content-Type"] == "application/problem+json"
+    else:
+        assert "Torniamo subito" in answer.text
+
+
 def post(site: Site, token: str, headline: str) -> httpx.Response:
     return httpx.post(
         f"{site.api}/channels/{HANDLE}/posts",
@@ -96,7 +130,3 @@ def post(site: Site, token: str, headline: str) -> httpx.Response:
         headers={"Authorization": f"Bearer {token}"},
         timeout=30,
     )
-
-
-def refused(site: Site, token: str) -> int:
-    return post(site, token, "Nel mezzo").status_code

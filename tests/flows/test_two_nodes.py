@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
         for node in nodes:
             wait_until(lambda node=node: ready(node)["bus"] == "no answer")  # type: ignore[misc]
         assert ready(one)["status"] == "ready"
+        assert datetime.fromisoformat(ready(one)["since"]["bus"]) <= datetime.now(UTC)
         assert seconds_until_told(reader, one, token, "Senza NATS") < POLLED_SECONDS
         begun = time.time()
         one.post(token, headline="Senza aspettare")
@@ -115,6 +117,7 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
         headlines = [told.data["headline"] for told in reader.told if told.kind == "post"]
         assert headlines[:2] == ["Senza NATS", "Senza aspettare"]
         assert len(headlines) == len(set(headlines)) == 7, "nothing is missing, nothing came twice"
+    assert "since" not in ready(one)
     said = check(one).stdout
     assert "hints go through NATS" in said
     assert "ok       NATS has JetStream" in said
@@ -144,7 +147,9 @@ def check(node: Site) -> subprocess.CompletedProcess[str]:
 def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
     nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}')
     with new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
-        assert ready(site) == {
+        said = ready(site)
+        assert list(said.pop("since")) == ["bus"]
+        assert said == {
             "status": "ready",
             "database": "ok",
             "bus": "no answer",

@@ -29,6 +29,7 @@ class Renderer:
     def __init__(self, handle: str | None = "cremona", until: float | None = None) -> None:
         self.body, self.status = TEXT, 200
         self.handle, self.until = handle, until
+        self.at_most: float | None = None
         self.seen: list[dict[str, Any]] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -42,6 +43,8 @@ class Renderer:
             headers.append((b"X-Canale-Channel", self.handle.encode()))
         if self.until:
             headers.append((b"X-Canale-Until", str(self.until).encode()))
+        if self.at_most:
+            headers.append((b"X-Canale-At-Most", str(self.at_most).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body.encode(), "more_body": False})
 

@@ -118,7 +118,7 @@ def test_a_database_that_is_away_is_said_at_once(monkeypatch: pytest.MonkeyPatch
     django, (start, body) = call(monkeypatch, OperationalError("away"))
     assert not django.scopes
     assert start["status"] == 503
-    assert (b"retry-after", b"5") in start["headers"]
+    assert (b"retry-after", b"10") in start["headers"]
     assert (b"x-whole", b"house") in start["headers"]
     assert json.loads(body["body"])["status"] == 503
 

@@ -23,7 +23,14 @@ from canale.live.record import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards, readable
 from canale.public.page_keys import is_place
 from canale.public.page_store import stored
-from canale.public.pages import belongs_to, channel_or_404, fresh_until, page, show
+from canale.public.pages import (
+    belongs_to,
+    channel_or_404,
+    fresh_until,
+    page,
+    show,
+    stale_until,
+)
 from canale.public.strings import strings
 from canale.settings import settings
 
@@ -62,16 +69,20 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
     posts = list(readable(_visible(channel, now)).newest_first()[: PAGE_SIZE + 1])
     further = posts[PAGE_SIZE:]
     shown = cards(channel, posts[:PAGE_SIZE], active, now)
+    pinned = _pinned(channel, shown, active, now)
     context |= {
         "days": list(by_day(shown)),
-        "pinned": _pinned(channel, shown, active, now),
+        "pinned": pinned,
         "older_than": posts[PAGE_SIZE - 1].pk if further else None,
         "invite": invite,
         "summary": channel.description,
         "canonical": channel_url(channel),
     }
     return belongs_to(
-        show("public/channel.html", context), channel, fresh_until(now, *_changes(posts))
+        show("public/channel.html", context),
+        channel,
+        fresh_until(now, *_changes(posts)),
+        stale_until(now, [*posts, *(card.post for card in pinned)]),
     )
 
 
@@ -138,7 +149,7 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
         "canonical": channel_url(found),
     }
     until = fresh_until(now, *_changes(posts))
-    return belongs_to(show("public/older.html", context), found, until)
+    return belongs_to(show("public/older.html", context), found, until, stale_until(now, posts))
 
 
 def _last_seen(channel: Channel, before: str) -> Post | None:
@@ -168,7 +179,9 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
         context["share_image"] = image_url(card.pictures[0].image, "share")
         context["large_image"] = True
     until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
-    return belongs_to(show("public/post.html", context), found.channel, until)
+    return belongs_to(
+        show("public/post.html", context), found.channel, until, stale_until(now, [found])
+    )
 
 
 def published_or_404(handle: str, post_id: int, now: datetime) -> Post:

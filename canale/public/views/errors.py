@@ -5,12 +5,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.public.pages import show
+
+# Whose forms hold secrets, and are short.
+SIGN_IN = "/newsroom/accounts/"
+# Fields in which people write.
+WORDS = {"headline", "text", "place", "note", "reason", "name", "description", "label"}
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -41,12 +48,54 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called by Django while it handles the exception."""
+    error = sys.exception()
+    why = why_away(error)
+    if error is not None and why is not None:
+        outage.failed(why, error)
+        return _away(request)
     return _error(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         _("Something went wrong"),
         _("It is our fault, not yours. Try again in a few minutes."),
     )
+
+
+def _away(request: HttpRequest) -> HttpResponse:
+    """The database is away: it passes, and nothing that was sent is lost."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    if request.path.startswith("/api/"):
+        response = _problem(status, _("The service is busy. Try again in a moment."))
+    else:
+        response = show("public/away.html", _what_was_sent(request), status=status)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _what_was_sent(request: HttpRequest) -> dict[str, object]:
+    """What somebody wrote in a form, to be sent again from the page that says it was not saved.
+
+    The form's own token goes along, no new one: who was led here from another site sends nothing.
+    """
+    if request.method != "POST":
+        return {}
+    if request.path.startswith(SIGN_IN):
+        return {"was_sent": True}
+    fields = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if "password" not in name
+        for value in values
+    ]
+    words = [value for name, value in fields if value.strip() and name in WORDS]
+    return {
+        "was_sent": True,
+        "fields": fields,
+        "words": words,
+        "files": any(request.FILES.values()),
+    }
 
 
 def _error(request: HttpRequest, status: HTTPStatus, title: str, said: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from canale.channel.channels import default_channel
 from canale.channel.links import avatar_url
-from canale.public.pages import FRESH, belongs_to, page, show
+from canale.public.pages import FRESH, belongs_to, page, show, stale_until
 
 
 def _standing(template: str) -> HttpResponse:
@@ -17,7 +17,8 @@ def _standing(template: str) -> HttpResponse:
     if channel is None:
         return show(template, {})
     context = {"channel": channel, "avatar": avatar_url(channel, "64")}
-    return belongs_to(show(template, context), channel, timezone.now() + FRESH)
+    now = timezone.now()
+    return belongs_to(show(template, context), channel, now + FRESH, stale_until(now))
 
 
 @page

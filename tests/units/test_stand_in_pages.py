@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The page store while the database is away: the page before is better than none."""
+
+from __future__ import annotations
+
+import pytest
+
+from canale.public.page_store import PageStore
+from tests.units.test_page_store import TEXT, Renderer, ask, run
+
+
+@pytest.mark.parametrize(("at_most", "shown"), [(200.0, 200), (130.0, 503), (None, 503)])
+def test_a_page_stands_in_for_one_that_cannot_be_made(at_most: float | None, shown: int) -> None:
+    async def flow() -> None:
+        now = [100.0]
+        app = Renderer(until=120.0)
+        app.at_most = at_most
+        store = PageStore(app, clock=lambda: now[0])
+        await ask(store)
+        app.status, app.body, app.handle = 503, "Torniamo subito", None
+        now[0] = 140.0
+        status, headers, body = await ask(store)
+        assert status == shown
+        assert b"x-canale-at-most" not in headers
+        if shown == 200:
+            assert body.decode() == TEXT
+            # For some seconds nobody asks in vain.
+            await ask(store)
+            assert len(app.seen) == 2
+            now[0] = 201.0
+            assert (await ask(store))[0] == 503
+        app.status, app.body, app.handle, app.until = 200, "Di nuovo", "cremona", None
+        assert (await ask(store))[2] == b"Di nuovo"
+
+    run(flow)
+
+
+def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
+    async def flow() -> None:
+        app = Renderer()
+        app.at_most = 1e12
+        store = PageStore(app)
+        await ask(store)
+        store.forget("cremona")
+        app.status, app.handle = 503, None
+        assert (await ask(store))[0] == 503
+
+    run(flow)
