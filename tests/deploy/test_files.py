@@ -234,7 +234,7 @@ def test_the_guides_lines_make_the_secrets(tmp_path: Path) -> None:
     assert (url["USER"], url["HOST"]) == ("canale", "database")
     assert url["PASSWORD"] == secrets["database-password"].read_text().strip()
     load({"CANALE_DATA": str(tmp_path), "CANALE_SECRET_KEY_FILE": str(secrets["secret-key"])})
-    assert (tmp_path / ".env").read_text().startswith("CANALE_SITE=")
+    assert (tmp_path / ".env").read_text().startswith("SITE=")
 
 
 def test_nginx_writes_where_debians_package_does() -> None:
@@ -256,7 +256,7 @@ def test_deployed_settings_exist() -> None:
     known = {name + ending for name in options() for ending in ("", "_FILE")}
     coming = {"CANALE_NATS_URL"}
     # Ours, that compose itself replaces.
-    coming |= {"CANALE_SITE"}
+    coming |= {"SITE"}
     named = {
         name
         for path in [*sorted((ROOT / "deploy").rglob("*")), ROOT / "Dockerfile"]
