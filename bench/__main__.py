@@ -10,13 +10,25 @@ import resource
 import signal
 import sys
 import time
+import traceback
 
 from bench import machine, report
 from bench.part import Part
-from bench.rounds import progress
+from bench.rounds import CannotRunError, progress, reason
 
 # In the order of docs/benchmarks.md. See bench/__init__.py for what a part is.
-PARTS = ("live", "push", "publish", "page", "react", "follow", "growth", "cluster", "scale")
+PARTS = (
+    "live",
+    "never_read",
+    "push",
+    "publish",
+    "page",
+    "react",
+    "follow",
+    "growth",
+    "cluster",
+    "scale",
+)
 ROUNDS = 5
 # Quick: to see that all works; its numbers mean little and are printed only.
 QUICK_ROUNDS = 2
@@ -34,8 +46,9 @@ def main() -> None:
     _allow_many_connections()
     # Servers, folders and network namespaces go, also when the run is stopped from outside.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    for name in [part for part in PARTS if part in asked.parts or not asked.parts]:
-        _run(name, rounds, asked.quick)
+    names = [part for part in PARTS if part in asked.parts or not asked.parts]
+    done = [_run(name, rounds, asked.quick) for name in names]
+    sys.exit(0 if all(done) else 1)
 
 
 def _allow_many_connections() -> None:
@@ -43,15 +56,34 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _run(name: str, rounds: int, quick: bool) -> None:
+def _run(name: str, rounds: int, quick: bool) -> bool:
+    """Whether the part came to its end; if not, the page says why, and the others go on."""
     started = time.monotonic()
     before = machine.description()
-    part: Part = importlib.import_module(f"bench.{name}").run(rounds, quick)
+    title = name
+    try:
+        module = importlib.import_module(f"bench.{name}")
+        title = module.TITLE
+        part: Part = module.run(rounds, quick)
+    except CannotRunError as why:
+        return _failed(name, title, "cannot run", reason(why), quick)
+    except Exception as why:
+        traceback.print_exc()
+        return _failed(name, title, "failed", reason(why), quick)
     progress(f"{name} took {time.monotonic() - started:.0f} s")
     print(f"\n## {part.title}\n", *report.blocks(part), sep="\n", flush=True)
     if not quick:
         report.keep(part, before, rounds)
         report.write_page(PARTS)
+    return True
+
+
+def _failed(name: str, title: str, status: report.Status, why: str, quick: bool) -> bool:
+    print(f"\n## {title}\n\n{status}: {why}", flush=True)
+    if not quick:
+        report.keep_failure(name, title, status, why)
+        report.write_page(PARTS)
+    return False
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from bench import machine, peers
 from bench.cluster_nodes import Cluster, new_cluster
 from bench.part import Column, Figure, Part, Row, Table
 from bench.push_send import wait_until_quiet
-from bench.rounds import Measured, Measurement, interleaved, progress, ratios
+from bench.rounds import CannotRunError, Measured, Measurement, interleaved, progress, ratios
 from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.broadcast import City
 from tests.faults.far_workers import FarWorker, city_with_far_workers
@@ -61,8 +62,7 @@ NOTES = (
 
 
 def run(rounds: int, quick: bool) -> Part:
-    if os.geteuid() != 0:
-        raise SystemExit("bench: only root may make the namespaces of part cluster")
+    _check_namespaces()
     peers.debian("postgresql", "nats-server", "iproute2")
     followers = QUICK_FOLLOWERS if quick else FOLLOWERS
     sent = _throughput(followers, rounds)
@@ -99,6 +99,16 @@ def run(rounds: int, quick: bool) -> Part:
     )
 
 
+def _check_namespaces() -> None:
+    if os.geteuid() != 0:
+        raise CannotRunError("only root may make network namespaces")
+    tried = subprocess.run(
+        ["unshare", "--net", "true"], capture_output=True, text=True, check=False
+    )
+    if tried.returncode:
+        raise CannotRunError(f"no network namespaces here: {tried.stderr.strip()}")
+
+
 def _named(workers: int) -> str:
     return f"{workers} worker{'' if workers == 1 else 's'}"
 
@@ -129,7 +139,7 @@ def _send(cluster: Cluster, workers: int, followers: int) -> Measurement:
         used = {name: now - before[name] for name, now in cluster.used(pids).items()}
     counted = cluster.sink.counts()
     if counted["requests"] != followers:
-        raise SystemExit(f"bench: {counted['requests']} messages to {followers} followers")
+        raise CannotRunError(f"{counted['requests']} messages to {followers} followers")
     return {
         "rate": followers / (counted["last"] - counted["first"]),
         **{name: seconds / followers * 1e6 for name, seconds in used.items()},

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench import process
-from bench.rounds import Measurement
+from bench.rounds import CannotRunError, Measurement
 
 SCRIPT = Path(__file__).parent / "wrk" / "load.lua"
 
@@ -31,7 +31,7 @@ def load(
     """Requests a second, latencies in ms, and CPU of the server's processes in µs a request.
 
     `%d` in `body` becomes digits that no other request has, in this run or another. Raises
-    SystemExit if an answer is not `status`.
+    CannotRunError if an answer is not `status`.
     """
     said = [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
     duration = f"{max(1, round(seconds))}s"
@@ -51,7 +51,7 @@ def load(
     used = process.cpu(*pids) - before
     found = json.loads(done.stdout.splitlines()[-1])
     if found["wrong"] or found["broken"] or not found["requests"]:
-        raise SystemExit(f"bench: {method} {url} did not answer {status} each time: {found}")
+        raise CannotRunError(f"{method} {url} did not answer {status} each time: {found}")
     return {
         "rate": found["requests"] / found["seconds"],
         "cpu": used / found["requests"] * 1e6,

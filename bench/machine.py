@@ -47,10 +47,12 @@ def python_versions(*names: str) -> dict[str, str]:
 
 
 def debian_versions(*names: str) -> dict[str, str]:
+    """Of those that are installed."""
     said = subprocess.run(
         ["dpkg-query", "--show", "--showformat", "${Package}\t${Version}\n", *names],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return dict(line.split("\t") for line in said.stdout.splitlines())
+    lines = [line.split("\t") for line in said.stdout.splitlines()]
+    return {name: version for name, version in lines if version}

@@ -9,7 +9,7 @@ import gzip
 import re
 import tempfile
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,12 @@ from bench import machine, peers, process, servers
 from bench.city import HANDLE, new_city
 from bench.http_load import load
 from bench.part import Column, Figure, Part, Row, Table
-from bench.rounds import Measured, interleaved, progress, ratios
+from bench.rounds import CannotRunError, Measured, Measurement, interleaved, progress, ratios
 
 NAME = "page"
 TITLE = "Public pages"
 
+NGINX_NAME = "nginx, files on disk"
 POSTS = 20
 CONNECTIONS = 256
 SECONDS, QUICK_SECONDS = 4, 1
@@ -91,14 +92,14 @@ class Server:
 
 
 def run(rounds: int, quick: bool) -> Part:
-    peers.debian("nginx", "wrk")
+    peers.debian("wrk")
     with new_city() as city, contextlib.ExitStack() as stack:
         stack.enter_context(city.serving())
         newest = city.fill(POSTS)[-1]
         cases = _cases(newest)
         process.wait_until_idle(*city.pids)
         ours = Server(city.site.url.replace("localhost", "127.0.0.1"), city.pids)
-        theirs = stack.enter_context(_nginx(ours, cases))
+        theirs = _peer(stack, ours, cases)
         seconds = QUICK_SECONDS if quick else SECONDS
         found = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
         weight = _first_visit(ours.url)
@@ -113,7 +114,23 @@ def run(rounds: int, quick: bool) -> Part:
         + [Figure("first visit, all files, gzip", [weight], at_most=FIRST_VISIT, unit="KB")],
         notes=NOTES,
         versions=machine.debian_versions("nginx", "wrk") | machine.python_versions("uvicorn"),
+        absent={name: why for each in found.values() for name, why in each.absent.items()},
     )
+
+
+def _peer(stack: contextlib.ExitStack, ours: Server, cases: list[Case]) -> Callable[[], Server]:
+    """nginx; whoever asks for it hears why there is none."""
+    try:
+        peers.debian("nginx")
+        running = stack.enter_context(_nginx(ours, cases))
+    except CannotRunError as why:
+        said = str(why)
+
+        def none() -> Server:
+            raise CannotRunError(said)
+
+        return none
+    return lambda: running
 
 
 def _cases(post: int) -> list[Case]:
@@ -151,13 +168,15 @@ def _asked(url: str, encoding: str) -> tuple[bytes, dict[str, str]]:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
-def _measured(case: Case, ours: Server, theirs: Server, seconds: float, rounds: int) -> Measured:
+def _measured(
+    case: Case, ours: Server, theirs: Callable[[], Server], seconds: float, rounds: int
+) -> Measured:
     progress(f"page: {case.title}")
-    contenders = {
+    contenders: dict[str, Callable[[], Measurement]] = {
         "canale": partial(_load, ours, case.path, case.known, seconds),
-        "nginx, files on disk": partial(_load, theirs, case.file, case.known, seconds),
+        NGINX_NAME: lambda: _load(theirs(), case.file, case.known, seconds),
     }
-    return interleaved(contenders, rounds)
+    return interleaved(contenders, rounds, peers=[NGINX_NAME])
 
 
 def _load(server: Server, path: str, known: bool, seconds: float) -> Mapping[str, float]:
@@ -176,7 +195,7 @@ def _load(server: Server, path: str, known: bool, seconds: float) -> Mapping[str
 
 
 def _figures(case: Case, measured: Measured) -> list[Figure]:
-    ours, theirs = measured["canale"], measured["nginx, files on disk"]
+    ours, theirs = measured["canale"], measured[NGINX_NAME]
     return [
         Figure(f"{case.title}: requests/s", ours["rate"], at_least=5_000, digits=0),
         Figure(f"{case.title}: p99", ours["p99"], at_most=50, digits=1, unit="ms"),

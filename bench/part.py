@@ -48,9 +48,13 @@ class Figure:
     unit: str = ""
 
     @property
+    def promised(self) -> bool:
+        return self.at_least is not None or self.at_most is not None
+
+    @property
     def met(self) -> bool | None:
-        """None: nothing was promised."""
-        if self.at_least is None and self.at_most is None:
+        """None: nothing was promised, or it was not measured."""
+        if not self.promised or not self.values:
             return None
         middle = median(self.values)
         return (self.at_least is None or middle >= self.at_least) and (
@@ -60,7 +64,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Part:
-    """`notes` are sentences (Markdown) on how it was measured and what bounds it."""
+    """`notes` are sentences (Markdown) on how it was measured and what bounds it; `absent` are the
+    contenders that did not run, and why."""
 
     name: str
     title: str
@@ -68,6 +73,7 @@ class Part:
     figures: Sequence[Figure] = ()
     notes: Sequence[str] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -8,6 +8,7 @@ they bring. Python's and npm's below `CACHE`, which git ignores, once for each l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,31 +17,45 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.rounds import progress
+from bench.rounds import CannotRunError, progress
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "bench"
+# Asked for once in a run, and not to be had.
+_absent: set[str] = set()
 
 
 def debian(*packages: str) -> None:
-    """Raises SystemExit, with what to install, where it may not."""
+    """Raises CannotRunError, with what to install, where it may not."""
     missing = [package for package in packages if not _installed(package)]
     if not missing:
         return
+    if not _absent.isdisjoint(missing):
+        raise CannotRunError(_advice(missing))
     progress(f"installing {' '.join(missing)}")
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     # As in single-user mode: what is installed here starts no service (invoke-rc.d(8)).
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
-    subprocess.run([*root, *quiet, "update"], check=False, stdout=subprocess.DEVNULL)
     install = [*root, *quiet, "install", "--yes", "--no-install-recommends", *missing]
-    subprocess.run(install, check=False, stdout=subprocess.DEVNULL)
+    for command in ([*root, *quiet, "update"], install):
+        # Without apt-get or sudo.
+        with contextlib.suppress(FileNotFoundError):
+            subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if absent := [package for package in missing if not _installed(package)]:
-        raise SystemExit(f"bench: not installed; do so first: apt-get install {' '.join(absent)}")
+        _absent.update(absent)
+        raise CannotRunError(_advice(absent))
+
+
+def _advice(packages: Sequence[str]) -> str:
+    return f"not installed; do so first: apt-get install {' '.join(packages)}"
 
 
 def _installed(package: str) -> bool:
     asked = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise CannotRunError(f"not a Debian: install what {package} holds, and dpkg") from None
     return said.stdout == "installed"
 
 
@@ -53,7 +68,7 @@ def python(*requirements: str) -> Path:
         shutil.rmtree(home, ignore_errors=True)
         venv.create(home, with_pip=True)
         pip = [str(program), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*pip, *requirements], check=True)
+        _install([*pip, *requirements])
         (home / "ready").touch()
     return program
 
@@ -67,9 +82,14 @@ def npm(*packages: str) -> Path:
         home.mkdir(parents=True)
         (home / "package.json").write_text('{"private": true}\n')
         options = ["--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run([_program("npm"), "install", *options, *packages], check=True)
+        _install([_program("npm"), "install", *options, *packages])
         (home / "ready").touch()
     return home
+
+
+def _install(command: Sequence[str]) -> None:
+    if subprocess.run(command, check=False).returncode:
+        raise CannotRunError(f"not installed: `{' '.join(command)}` failed")
 
 
 def node() -> str:
@@ -81,7 +101,7 @@ def _program(name: str) -> str:
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", os.defpath)])
     found = shutil.which(name, path=path)
     if found is None:
-        raise SystemExit(f"bench: {name} is not installed; bin/setup --dev does that")
+        raise CannotRunError(f"{name} is not installed; bin/setup --dev does that")
     return found
 
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.rounds import CannotRunError
+
 SERVER_CORE, CLIENT_CORE = 0, 1
 
 
@@ -69,7 +71,19 @@ def wait_until_idle(*pids: int, seconds: float = 20) -> None:
         time.sleep(0.5)
         if cpu(*pids) - before < 0.05:
             return
-    raise SystemExit(f"bench: processes {pids} do not come to rest within {seconds} s")
+    raise CannotRunError(f"processes {pids} do not come to rest within {seconds} s")
+
+
+def queued(port: int) -> list[int]:
+    """Bytes of kernel memory that wait in each TCP connection at this port of ours to be taken,
+    also where the server has closed it (ss(8), skmem: w)."""
+    said = subprocess.run(
+        ["ss", "--tcp", "--all", "--memory", "--numeric", "--no-header", f"sport = :{port}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [int(size) for size in re.findall(r"\bskmem:\(.*?\bw(\d+)", said.stdout)]
 
 
 def memory(*pids: int) -> int:

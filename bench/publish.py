@@ -17,7 +17,15 @@ from bench.push_job import new_job
 from bench.push_send import wait_for
 from bench.push_sink import Sink, sink
 from bench.readers import readers_of
-from bench.rounds import Measured, Measurement, interleaved, median, percentile, progress
+from bench.rounds import (
+    CannotRunError,
+    Measured,
+    Measurement,
+    interleaved,
+    median,
+    percentile,
+    progress,
+)
 
 NAME = "publish"
 TITLE = "Publish: from the commit to pages and phones"
@@ -96,7 +104,7 @@ def _to_pages(city: City, readers: int, posts: int) -> Measurement:
             time.sleep(PAUSE + readers / 20_000)
         told = pages.hear()
     if any(one["read"] != readers for one in told):
-        raise SystemExit(f"bench: not every page was told of every post: {told}")
+        raise CannotRunError(f"not every page was told of every post: {told}")
     return _summary(
         [one["first"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
         [one["last"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
@@ -137,7 +145,7 @@ def _to_phones(city: City, push: Sink, phones: int, posts: int) -> Measurement:
             time.sleep(PAUSE)
             counted = push.counts()
             if counted["requests"] != phones:
-                raise SystemExit(f"bench: {phones} phones were told {counted['requests']} times")
+                raise CannotRunError(f"{phones} phones were told {counted['requests']} times")
             # The first opens connections that the others find.
             if number:
                 first.append(_since_epoch(counted["first"]) - committed)

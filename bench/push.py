@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from bench.machine import debian_versions, python_versions
 from bench.part import Column, Figure, Part, Row, Table
 from bench.push_job import KEY_PAIRS, Job, new_job
 from bench.push_sink import sink
-from bench.rounds import Measured, interleaved, ratios
+from bench.rounds import CannotRunError, Measured, interleaved, ratios
 
 NAME = "push"
 TITLE = "Web Push: encrypting and posting"
@@ -57,6 +58,7 @@ def run(rounds: int, quick: bool) -> Part:
         figures=(*_encryption_figures(encryption), *_sending_figures(sending)),
         notes=_notes(FEW_FOLLOWERS if quick else FOLLOWERS),
         versions=_versions(),
+        absent=encryption.absent | sending.absent,
     )
 
 
@@ -64,7 +66,8 @@ def _encryption(folder: Path, rounds: int, *, quick: bool) -> Measured:
     job, path = _job(folder, "https://push.example", KEY_PAIRS)
     count = FEW_MESSAGES if quick else MESSAGES
     seconds = FEW_SECONDS if quick else SPEED_SECONDS
-    return interleaved(push_encrypt.contenders(job, path, count, seconds), rounds)
+    contenders = push_encrypt.contenders(job, path, count, seconds)
+    return interleaved(contenders, rounds, peers=[*push_encrypt.PEERS, push_encrypt.LIMIT])
 
 
 def _sending(folder: Path, rounds: int, *, quick: bool) -> Measured:
@@ -73,7 +76,7 @@ def _sending(folder: Path, rounds: int, *, quick: bool) -> Measured:
         with push_send.seeded(job, running, folder) as site:
             counts = FEW if quick else COUNTS
             contenders = push_send.contenders(job, path, running, site, counts)
-            return interleaved(contenders, rounds)
+            return interleaved(contenders, rounds, peers=push_send.PEERS)
 
 
 def _job(folder: Path, origin: str, subscriptions: int) -> tuple[Job, Path]:
@@ -154,17 +157,21 @@ def _notes(followers: int) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
-    web_push = peers.npm("web-push") / "node_modules" / "web-push" / "package.json"
-    return {
-        **python_versions("cryptography", "pyreqwest"),
-        **_python_versions(peers.python(*push_encrypt.PYTHON_PEERS)),
-        "web-push": json.loads(web_push.read_text())["version"],
-        **debian_versions("openssl", "libnghttp2-14"),
-    }
+    found = python_versions("cryptography", "pyreqwest")
+    for asked in (_python_versions, _npm_version):
+        with contextlib.suppress(CannotRunError):
+            found |= asked()
+    return found | debian_versions("openssl", "libnghttp2-14")
 
 
-def _python_versions(python: Path) -> dict[str, str]:
+def _npm_version() -> dict[str, str]:
+    package = peers.npm("web-push") / "node_modules" / "web-push" / "package.json"
+    return {"web-push": json.loads(package.read_text())["version"]}
+
+
+def _python_versions() -> dict[str, str]:
     """Of the peers' packages, in their own environment."""
+    python = peers.python(*push_encrypt.PYTHON_PEERS)
     names = ("pywebpush", "http_ece", "aiohttp", "requests")
     asked = f"from importlib.metadata import version as v; print(*map(v, {names!r}))"
     said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -40,26 +39,24 @@ def contenders(
     job: Job, path: Path, count: int, seconds: int
 ) -> dict[str, Callable[[], Measurement]]:
     """Each gives messages a second of CPU; a message that does not open raises."""
-    python, packages = peers.python(*PYTHON_PEERS), peers.npm("web-push")
-    peer: list[str | Path] = [python, HERE / "push_peer.py", path]
-    node: list[str | Path] = [
-        peers.node(),
-        HERE / "js" / "push_peer.mjs",
-        packages,
-        path,
-        "encrypt",
-    ]
     ours: list[str | Path] = [sys.executable, "-m", "bench.push_encrypt", path]
-    commands = ([*peer, "http_ece"], [*peer, "pywebpush"], node)
     return {
         LIMIT: lambda: limit(seconds),
         OURS: lambda: run([*ours, "whole"], count, job),
         OURS_READ: lambda: run([*ours, "encrypt"], count, job),
-        **{
-            name: partial(run, command, count, job)
-            for name, command in zip(PEERS, commands, strict=True)
-        },
+        "http_ece": lambda: run(python_peer(path, "http_ece"), count, job),
+        "pywebpush": lambda: run(python_peer(path, "pywebpush"), count, job),
+        "npm web-push": lambda: run(node_peer(path, "encrypt"), count, job),
     }
+
+
+def python_peer(path: Path, what: str) -> list[str | Path]:
+    """Raises CannotRunError if its packages are not to be had; so does the next."""
+    return [peers.python(*PYTHON_PEERS), HERE / "push_peer.py", path, what]
+
+
+def node_peer(path: Path, what: str) -> list[str | Path]:
+    return [peers.node(), HERE / "js" / "push_peer.mjs", peers.npm("web-push"), path, what]
 
 
 def limit(seconds: int) -> Measurement:

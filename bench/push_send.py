@@ -15,9 +15,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import peers
 from bench.process import CLIENT_CORE, SERVER_CORE, cpu, end, on_core
-from bench.push_encrypt import HERE, PYTHON_PEERS, check
+from bench.push_encrypt import check, node_peer, python_peer
 from bench.push_job import HEADLINE, TEXT, Job
 from bench.push_sink import Sink
 from bench.rounds import Measurement
@@ -28,6 +27,7 @@ OURS_TWICE = "2 canale workers on both cores, with the sink"
 ONE_CALL, SESSION, ASYNC = "pywebpush, one call", "pywebpush, session", "pywebpush, aiohttp"
 NODE = "npm web-push"
 LIMIT = "h2load, ready-made bodies"
+PEERS = (ONE_CALL, SESSION, ASYNC, NODE, LIMIT)
 
 # A worker that starts imports for about a second; then it sleeps between looks at the database.
 QUIET = 0.4
@@ -48,16 +48,17 @@ def seeded(job: Job, sink: Sink, folder: Path) -> Iterator[Site]:
 
 def contenders(job: Job, path: Path, sink: Sink, site: Site, counts: dict[str, int]) -> Contenders:
     """`counts`: messages of each peer; canale sends to all followers."""
-    python, packages = peers.python(*PYTHON_PEERS), peers.npm("web-push")
-    peer: list[str | Path] = [python, HERE / "push_peer.py", path]
-    node: list[str | Path] = [peers.node(), HERE / "js" / "push_peer.mjs", packages, path, "send"]
+
+    def peer(name: str, way: str) -> Measurement:
+        return by_peer(python_peer(path, way), counts[name], job, sink)
+
     return {
         LIMIT: lambda: by_h2load(job, path, sink, counts[LIMIT]),
         OURS: lambda: by_canale(job, site, sink, [SERVER_CORE]),
-        ONE_CALL: lambda: by_peer([*peer, "one_call"], counts[ONE_CALL], job, sink),
-        SESSION: lambda: by_peer([*peer, "requests"], counts[SESSION], job, sink),
-        ASYNC: lambda: by_peer([*peer, "aiohttp"], counts[ASYNC], job, sink),
-        NODE: lambda: by_peer(node, counts[NODE], job, sink),
+        ONE_CALL: lambda: peer(ONE_CALL, "one_call"),
+        SESSION: lambda: peer(SESSION, "requests"),
+        ASYNC: lambda: peer(ASYNC, "aiohttp"),
+        NODE: lambda: by_peer(node_peer(path, "send"), counts[NODE], job, sink),
         OURS_TWICE: lambda: by_canale(job, site, sink, [SERVER_CORE, CLIENT_CORE]),
     }
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import native, process
+from bench.rounds import CannotRunError
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class Readers:
         self._program = program
 
     def connect(self, readers: int, stalled: int = 0) -> int:
-        """How many were cut off at first and came again. Raises SystemExit unless all are
+        """How many were cut off at first and came again. Raises CannotRunError unless all are
         connected."""
         said = self.tell(f"connect {readers} {stalled}")
         if said["connected"] != readers + stalled or said["refused"]:
-            raise SystemExit(f"bench: of {readers + stalled} readers: {said}")
+            raise CannotRunError(f"of {readers + stalled} readers: {said}")
         return int(said["again"])
 
     def tell(self, command: str) -> Any:
@@ -62,7 +63,7 @@ class Readers:
         assert self._program.stdout is not None
         line = self._program.stdout.readline()
         if not line:
-            raise SystemExit("bench: the readers' program ended")
+            raise CannotRunError("the readers' program ended")
         return json.loads(line)
 
 

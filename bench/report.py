@@ -8,11 +8,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.part import Figure, Part, Row, Table
 from bench.rounds import median
 
+Status = Literal["measured", "cannot run", "failed"]
+VERDICTS = {True: "reached", False: "**missed**", None: "not measured"}
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """\
 <!-- Written by bin/bench; edit bench/, not this page. -->
@@ -28,19 +30,41 @@ in [benchmarks.json](benchmarks.json).
 
 def keep(part: Part, machine: Mapping[str, str], rounds: int, folder: Path = DOCS) -> None:
     """Replace this part's results, and leave those of the others."""
-    path = folder / "benchmarks.json"
-    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    kept = _kept(folder)
     kept[part.name] = {
-        "measured": datetime.now(UTC).date().isoformat(),
+        "status": "measured",
+        "measured": _today(),
         "rounds": rounds,
         "machine": dict(machine),
         "part": part.as_json(),
     }
-    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    _write(kept, folder)
+
+
+def keep_failure(name: str, title: str, status: Status, why: str, folder: Path = DOCS) -> None:
+    """A part that did not come to its end. What it found earlier stays, with its date."""
+    kept = _kept(folder)
+    earlier = kept.get(name, {"part": Part(name, title).as_json()})
+    kept[name] = {**earlier, "status": status, "why": why, "tried": _today()}
+    _write(kept, folder)
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    path = folder / "benchmarks.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write(kept: Mapping[str, Any], folder: Path) -> None:
+    text = json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True)
+    (folder / "benchmarks.json").write_text(text + "\n")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def write_page(order: Sequence[str], folder: Path = DOCS) -> None:
-    kept: dict[str, Any] = json.loads((folder / "benchmarks.json").read_text())
+    kept = _kept(folder)
     known = [kept[name] for name in order if name in kept]
     text = HEAD + _promises(known) + "".join(_section(run) for run in known)
     (folder / "benchmarks.md").write_text(text)
@@ -51,7 +75,7 @@ def _promises(runs: Sequence[Mapping[str, Any]]) -> str:
         (run["part"]["name"], figure)
         for run in runs
         for figure in Part.from_json(run["part"]).figures
-        if figure.met is not None
+        if figure.promised
     ]
     lines = [
         "\n## What was promised\n",
@@ -59,7 +83,7 @@ def _promises(runs: Sequence[Mapping[str, Any]]) -> str:
         "|---|---|--:|--:|---|",
     ]
     for name, figure in figures:
-        verdict = "reached" if figure.met else "**missed**"
+        verdict = VERDICTS[figure.met]
         lines.append(
             f"| {name} | {figure.what} | {_promise(figure)} | {_measured(figure)} | {verdict} |"
         )
@@ -68,10 +92,24 @@ def _promises(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def _section(run: Mapping[str, Any]) -> str:
     part = Part.from_json(run["part"])
+    return f"\n## {part.title}\n\n{_failure(run)}{_about(run, part)}{_body(part)}"
+
+
+def _failure(run: Mapping[str, Any]) -> str:
+    # Runs kept before there was a status came to their end.
+    if run.get("status", "measured") == "measured":
+        return ""
+    earlier = " What follows is of an earlier run." if "measured" in run else ""
+    return f"**{run['tried']}: {run['status']}**: {run['why']}.{earlier}\n\n"
+
+
+def _about(run: Mapping[str, Any], part: Part) -> str:
+    if "measured" not in run:
+        return ""
     machine = "; ".join(f"{name}: {value}" for name, value in run["machine"].items())
     versions = ", ".join(f"{name} {version}" for name, version in part.versions.items())
     about = f"{run['measured']}, {run['rounds']} rounds. {machine}."
-    return f"\n## {part.title}\n\n{about}{f' {versions}.' if versions else ''}\n{_body(part)}"
+    return f"{about}{f' {versions}.' if versions else ''}\n"
 
 
 def _body(part: Part) -> str:
@@ -80,6 +118,8 @@ def _body(part: Part) -> str:
 
 def blocks(part: Part) -> Iterator[str]:
     """What a part found, in Markdown: for the page, and for the terminal."""
+    if part.absent:
+        yield "\n".join(f"- **{name} did not run**: {why}" for name, why in part.absent.items())
     for table in part.tables:
         yield _table(table)
     if part.figures:

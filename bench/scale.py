@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import machine, peers
 from bench.growth import KEY, Installation
 from bench.part import Column, Figure, Part, Row, Table
-from bench.rounds import Measured, Measurement, interleaved, progress
+from bench.rounds import CannotRunError, Measured, Measurement, interleaved, progress
 from tests.postgresql_server import postgresql_server
 
 NAME = "scale"
@@ -87,7 +87,7 @@ def _check_room(followers: int) -> None:
     room = shutil.disk_usage(Path(tempfile.gettempdir())).free
     if room < followers * BYTES_A_FOLLOWER:
         needed = followers * BYTES_A_FOLLOWER // 2**30
-        raise SystemExit(f"bench: part scale needs {needed} GiB in {tempfile.gettempdir()}")
+        raise CannotRunError(f"part scale needs {needed} GiB in {tempfile.gettempdir()}")
 
 
 def _round(made: Installation, sample: int) -> Measurement:

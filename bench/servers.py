@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 
 from bench import process
+from bench.rounds import CannotRunError
 
 
 @contextlib.contextmanager
@@ -33,7 +34,7 @@ def wait_for(port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise SystemExit(f"bench: nothing answers at port {port}")
+    raise CannotRunError(f"nothing answers at port {port}")
 
 
 def free_port() -> int:

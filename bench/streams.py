@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import native, process, servers
+from bench import native, peers, process, servers
 from bench.city import HANDLE, City
 from bench.readers import Stream
+from tests.site import wait_until
 
 NGINX = """
 worker_processes 1;
@@ -112,6 +113,7 @@ def of_city(city: City, publish_port: int = 0) -> Stream:
 
 @contextlib.contextmanager
 def nchan() -> Iterator[Stream]:
+    peers.debian("nginx", "libnginx-mod-nchan")
     with tempfile.TemporaryDirectory(prefix="canale-bench-") as folder:
         port = servers.free_port()
         # Its worker is another user, and needs the folder.
@@ -120,11 +122,14 @@ def nchan() -> Iterator[Stream]:
         configuration.write_text(NGINX.format(folder=folder, port=port))
         around = len("id: 1700000000:0\ndata: \n\n")
         with servers.running(["nginx", "-p", folder, "-c", str(configuration)], port) as pid:
+            # The port is open before there is a worker.
+            wait_until(lambda: len(process.family(pid)) > 1)
             yield Stream(process.family(pid), port, "/sub", port, "/pub", overhead=around)
 
 
 @contextlib.contextmanager
 def pushpin() -> Iterator[Stream]:
+    peers.debian("pushpin")
     with tempfile.TemporaryDirectory(prefix="canale-bench-") as folder:
         port, publish_port = servers.free_port(), servers.free_port()
         configuration = Path(folder, "pushpin.conf")

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The benchmark's own arithmetic: turns, medians, promises, the page that is written."""
 
+import contextlib
 import importlib
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as main
-from bench import report
+from bench import process, report
 from bench.part import Column, Figure, Part, Row, Table
-from bench.rounds import interleaved, percentile, ratios
+from bench.rounds import CannotRunError, interleaved, percentile, ratios
 
 PART = Part(
     "live",
@@ -38,6 +40,89 @@ def test_contenders_take_turns_and_swap_places() -> None:
     measured = interleaved(contenders, 3)
     assert "".join(turns) == "abccbaabc"
     assert measured["a"] == {"place": [1, 6, 7]}
+
+
+def test_a_peer_that_cannot_run_is_taken_out_and_the_others_go_on() -> None:
+    rounds = {"canale": 0, "peer": 0}
+
+    def contender(name: str) -> dict[str, float]:
+        rounds[name] += 1
+        if name == "peer" and rounds[name] == 2:
+            raise CannotRunError("not installed; do so first: apt-get install peer")
+        return {"rate": 1.0}
+
+    contenders = {name: (lambda name=name: contender(name)) for name in rounds}
+    measured = interleaved(contenders, 4, peers=["peer"])
+    assert rounds == {"canale": 4, "peer": 2}
+    assert measured.absent == {"peer": "not installed; do so first: apt-get install peer"}
+    assert len(measured["canale"]["rate"]) == 4
+    assert measured["peer"]["rate"] == []
+    assert ratios(measured["canale"]["rate"], measured["peer"]["rate"]) == []
+
+
+def test_canale_itself_must_run() -> None:
+    def broken() -> dict[str, float]:
+        raise CannotRunError("no database")
+
+    with pytest.raises(CannotRunError):
+        interleaved({"canale": broken}, 1, peers=["peer"])
+
+
+def test_what_was_promised_beside_an_absent_peer_is_not_measured(tmp_path: Path) -> None:
+    figures = [Figure("canale / peer", [], at_least=1.15)]
+    tables = [Table("All", [Column("rate", "per s")], [Row("peer", {})])]
+    part = Part("live", "Live", tables, figures, absent={"peer": "ImportError: no peer"})
+    report.keep(part, {"cores": "2"}, 1, tmp_path)
+    report.write_page(["live"], tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "| live | canale / peer | ≥ 1.15 | – | not measured |" in page
+    assert "| peer | – |" in page
+    assert "- **peer did not run**: ImportError: no peer" in page
+    assert json.loads((tmp_path / "benchmarks.json").read_text())["live"]["part"]["absent"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "why"),
+    [
+        (CannotRunError("only root may make network namespaces"), "cannot run", "only root"),
+        (AssertionError("a message\nsays something else"), "failed", "AssertionError: a message"),
+    ],
+)
+def test_a_part_that_cannot_run_says_why_and_the_others_run(
+    error: Exception, status: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(rounds: int, quick: bool) -> Part:
+        raise error
+
+    monkeypatch.setattr("bench.cluster.run", broken)
+    monkeypatch.setattr("bench.live.run", lambda rounds, quick: PART)
+    monkeypatch.setattr(report.keep, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(report.keep_failure, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(report.write_page, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(main, "PARTS", ("cluster", "live"))
+    monkeypatch.setattr("sys.argv", ["bench"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 1
+    kept = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert (kept["cluster"]["status"], kept["live"]["status"]) == (status, "measured")
+    assert kept["cluster"]["why"].startswith(why)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert f"{status}**: {why}" in page
+    assert "| canale | 2 (1–3) |" in page
+
+
+def test_a_part_that_fails_keeps_what_it_found_earlier(tmp_path: Path) -> None:
+    report.keep(PART, {"cores": "2"}, 3, tmp_path)
+    report.keep_failure("live", "Live", "cannot run", "no compiler", tmp_path)
+    report.write_page(["live"], tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "cannot run**: no compiler. What follows is of an earlier run." in page
+    assert "| canale | 2 (1–3) |" in page
+    report.keep(PART, {"cores": "2"}, 3, tmp_path)
+    report.write_page(["live"], tmp_path)
+    assert "no compiler" not in (tmp_path / "benchmarks.md").read_text()
 
 
 def test_a_promise_is_judged_by_the_median() -> None:
@@ -79,3 +164,19 @@ def test_every_part_can_be_plugged_in(name: str) -> None:
     assert name == part.NAME
     assert part.TITLE
     assert callable(part.run)
+
+
+def test_what_the_kernel_keeps_for_who_never_reads_is_seen_also_after_the_close() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(server.getsockname())
+        port: int = server.getsockname()[1]
+        line, _ = server.accept()
+        line.setblocking(False)
+        assert sum(process.queued(port)) == 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                line.send(b"x" * 65536)
+        assert sum(process.queued(port)) > 65536
+        line.close()
+        assert sum(process.queued(port)) > 65536
