@@ -20,6 +20,7 @@ from bench.rounds import CannotRunError, progress, reason
 PARTS = (
     "live",
     "never_read",
+    "storm",
     "push",
     "publish",
     "page",

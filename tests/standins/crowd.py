@@ -17,7 +17,7 @@ EVENT = re.compile(rb"^id: ([0-9]+)$", re.MULTILINE)
 class Page:
     """One reader: its line, what it was told, whether it was refused or sent away."""
 
-    __slots__ = ("ids", "line", "refused", "request", "rest", "retry")
+    __slots__ = ("came", "ids", "line", "refused", "request", "rest", "retry", "told_at")
 
     def __init__(self, request: bytes) -> None:
         self.request = request
@@ -27,6 +27,9 @@ class Page:
         self.refused = False
         self.retry = 0
         """Milliseconds, as the stream last said."""
+        self.came = time.monotonic()
+        self.told_at = 0.0
+        """When its latest event came; as `came`, on the monotonic clock."""
 
     @property
     def opened(self) -> bool:
@@ -39,6 +42,7 @@ class Page:
             found = EVENT.search(block)
             if found:
                 self.ids.append(int(found[1]))
+                self.told_at = time.monotonic()
             elif b"retry: " in block:
                 self.retry = int(block.rpartition(b"retry: ")[2])
         self.refused |= not self.opened and b" 503 " in self.rest
@@ -73,7 +77,16 @@ class Crowd:
             page = Page(request)
             self.pages.append(page)
             self._dial(page)
-            self._turn(max(0.0, start + within * number / count - time.monotonic()))
+            self._turn(0)
+            while (early := start + within * number / count - time.monotonic()) > 0:
+                self._turn(early)
+
+    def come_again(self, wanting: Callable[[Page], bool]) -> None:
+        """Dial once more for those who want to and have no line."""
+        for page in self.pages:
+            if page.line is None and wanting(page):
+                page.rest = b""
+                self._dial(page)
 
     def until(self, true: Callable[[], bool], *, seconds: float) -> None:
         end = time.monotonic() + seconds
