@@ -10,14 +10,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine, peers
 from bench.part import Column, Figure, Part, Row, Table
+from bench.peak import Peak, peak_of
 from bench.process import SERVER_CORE, on_core
-from bench.rounds import Measured, Measurement, interleaved, progress, ratios
+from bench.rounds import CannotRunError, Measured, Measurement, interleaved, progress, ratios
 from tests.postgresql_server import postgresql_server
 
 NAME = "growth"
@@ -30,6 +31,12 @@ ADDRESSES_A_ROUND = 100_000
 # A round of a million takes minutes, and its values hardly differ.
 MOST_ROUNDS = 3
 DATABASES = ("SQLite", "PostgreSQL")
+MEMORIES = (
+    ("plan_peak", "memory of planning"),
+    ("peak", "memory of the worker"),
+    ("plan_backends", "memory of PostgreSQL's backends, planning"),
+    ("backends", "memory of PostgreSQL's backends, sending"),
+)
 KEY = "a key for the growth, long enough for it"
 
 COLUMNS = (
@@ -40,6 +47,12 @@ COLUMNS = (
     Column("peak", "its peak memory, MB"),
     Column("megabytes", "database, MB"),
 )
+POSTGRESQL_COLUMNS = (
+    *COLUMNS,
+    Column("plan_backends", "its backends' peak while publishing, MB", 1),
+    Column("backends", "while sending, MB", 1),
+    Column("server", "PostgreSQL's peak in all, MB"),
+)
 
 NOTES = (
     "The far end takes each message at once, without encryption and network: what those cost does "
@@ -48,6 +61,9 @@ NOTES = (
     "core; publishing and worker have the whole core but for PostgreSQL, which has both.",
     f"With fewer followers more posts are sent, {ADDRESSES_A_ROUND:,} messages a round at least. "
     f"{MOST_ROUNDS} rounds at most.",
+    "PostgreSQL's memory is looked at ten times a second: what its backends (the processes that "
+    "answer canale) share with nobody, and all its processes together with `shared_buffers`, "
+    "64 MB here, which fill with what is read (PSS).",
     "The database's size is that after the first round, with one address of 420 bytes a follower.",
 )
 
@@ -58,6 +74,8 @@ class Installation:
 
     followers: int
     environment: Mapping[str, str]
+    postmaster: int | None = None
+    """PostgreSQL's first process."""
 
     def step(self, act: str, *numbers: int) -> Measurement:
         command = [sys.executable, "-m", "bench.growth_job", act, *map(str, numbers)]
@@ -78,10 +96,12 @@ class Installation:
 
     def measure(self) -> Measurement:
         posts = max(1, ADDRESSES_A_ROUND // self.followers)
-        planned = self.step("plan", posts)
-        delivered = self.step("deliver")
+        with self._watched() as planning:
+            planned = self.step("plan", posts)
+        with self._watched() as delivering:
+            delivered = self.step("deliver")
         if delivered["sent"] != posts * self.followers:
-            raise SystemExit(f"bench: {delivered['sent']} of {posts} × {self.followers} were sent")
+            raise CannotRunError(f"{delivered['sent']} of {posts} × {self.followers} were sent")
         return {
             "planning": planned["seconds"],
             "plan_peak": planned["peak"],
@@ -89,18 +109,39 @@ class Installation:
             "cpu": delivered["cpu"] / delivered["sent"] * 1e6,
             "peak": delivered["peak"],
             **self.step("size"),
+            **_of_postgresql(planning, delivering),
         }
+
+    def _watched(self) -> AbstractContextManager[Peak | None]:
+        return nullcontext() if self.postmaster is None else peak_of(self.postmaster)
+
+
+def _of_postgresql(planning: Peak | None, delivering: Peak | None) -> Measurement:
+    if planning is None or delivering is None:
+        return {}
+    return {
+        "plan_backends": planning.backends,
+        "backends": delivering.backends,
+        "server": max(planning.server, delivering.server),
+    }
 
 
 def run(rounds: int, quick: bool) -> Part:
     sizes = QUICK_SIZES if quick else SIZES
     rounds = min(rounds, MOST_ROUNDS)
-    measured = {name: _grown(name, sizes, rounds) for name in DATABASES}
+    measured: dict[str, Measured] = {}
+    absent = {}
+    for name in DATABASES:
+        try:
+            measured[name] = _grown(name, sizes, rounds)
+        except CannotRunError as why:
+            absent[name] = str(why)
+            progress(f"growth: {name} does not run: {why}")
     return Part(
         NAME,
         TITLE,
         tables=[
-            Table(name, COLUMNS, [Row(size, values) for size, values in of_sizes.items()])
+            Table(name, _columns(name), [Row(size, values) for size, values in of_sizes.items()])
             for name, of_sizes in measured.items()
         ],
         figures=[
@@ -109,6 +150,7 @@ def run(rounds: int, quick: bool) -> Part:
             for figure in _figures(name, list(of_sizes.values()), sizes)
         ],
         notes=NOTES,
+        absent=absent,
         versions={
             **machine.debian_versions("postgresql"),
             **machine.python_versions("pysqlite3", "psycopg"),
@@ -116,15 +158,20 @@ def run(rounds: int, quick: bool) -> Part:
     )
 
 
+def _columns(database: str) -> Sequence[Column]:
+    return COLUMNS if database == "SQLite" else POSTGRESQL_COLUMNS
+
+
 def _grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="canale-growth-")))
         contenders: dict[str, Callable[[], Measurement]] = {}
         for size in sizes:
-            address = stack.enter_context(_database(database))
+            address, postmaster = stack.enter_context(_database(database))
             made = Installation(
                 size,
                 {"CANALE_DATA": str(folder / str(size)), "CANALE_SECRET_KEY": KEY, **address},
+                postmaster,
             )
             made.seed()
             contenders[f"{size:,} followers"] = made.measure
@@ -132,13 +179,14 @@ def _grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
 
 
 @contextmanager
-def _database(name: str) -> Iterator[dict[str, str]]:
+def _database(name: str) -> Iterator[tuple[dict[str, str], int | None]]:
+    """Its setting, and PostgreSQL's first process."""
     if name == "SQLite":
-        yield {}
+        yield {}, None
         return
     peers.debian("postgresql")
     with postgresql_server() as server:
-        yield {"CANALE_DATABASE_URL": server.url}
+        yield {"CANALE_DATABASE_URL": server.url}, server.pid
 
 
 def _figures(
@@ -162,6 +210,7 @@ def _figures(
                 digits=1,
                 unit="MB",
             )
-            for key, what in (("plan_peak", "memory of planning"), ("peak", "memory of the worker"))
+            for key, what in MEMORIES
+            if many[key]
         ),
     ]

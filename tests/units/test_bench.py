@@ -6,14 +6,15 @@ import contextlib
 import importlib
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as main
-from bench import process, report
+from bench import growth, process, report
 from bench.part import Column, Figure, Part, Row, Table
-from bench.rounds import CannotRunError, interleaved, percentile, ratios
+from bench.rounds import CannotRunError, Measured, interleaved, percentile, ratios
 
 PART = Part(
     "live",
@@ -66,6 +67,22 @@ def test_canale_itself_must_run() -> None:
 
     with pytest.raises(CannotRunError):
         interleaved({"canale": broken}, 1, peers=["peer"])
+
+
+def test_growth_without_postgresql_is_that_on_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    def grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
+        if database == "PostgreSQL":
+            raise CannotRunError("not installed; do so first: apt-get install postgresql")
+        measured = Measured(["few", "many"])
+        for values in measured.values():
+            values |= {key: [1.0] for key in ("planning", "plan_peak", "wall", "cpu", "peak")}
+        return measured
+
+    monkeypatch.setattr(growth, "_grown", grown)
+    part = growth.run(1, quick=True)
+    assert [table.title for table in part.tables] == ["SQLite"]
+    assert part.absent == {"PostgreSQL": "not installed; do so first: apt-get install postgresql"}
+    assert all(figure.met for figure in part.figures)
 
 
 def test_what_was_promised_beside_an_absent_peer_is_not_measured(tmp_path: Path) -> None:
