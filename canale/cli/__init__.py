@@ -15,7 +15,7 @@ from canale.settings import SettingsError
 
 COMMANDS = (
     "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
-    "resume", "backup", "restore", "migrate-database", "rotate-key",
+    "staff", "resume", "backup", "restore", "migrate-database", "rotate-key",
 )  # fmt: skip
 # While one of these runs, others may not take the data away under it (running.py).
 STAYING = ("serve", "worker")

@@ -22,11 +22,14 @@ ACTS: dict[str, Promise] = {
     "post.withdrawn": _("withdrew a post"),
     "push_identity.changed": _("gave the installation a new identity towards the push services"),
     "staff.added": _("gave somebody an account"),
+    "staff.email_changed": _("changed the e-mail of an account"),
     "staff.factor_added": _("added a passkey or codes to the account"),
     "staff.factor_removed": _("removed a passkey or codes from the account"),
     "staff.factor_reset": _("made new recovery codes"),
     "staff.password_changed": _("changed the password"),
     "staff.password_set": _("gave somebody a new password"),
+    "staff.removed": _("took somebody's access away"),
+    "staff.role_changed": _("gave somebody another role"),
     "staff.signed_in": _("signed in"),
     "token.made": _("made a token for a program"),
     "token.revoked": _("revoked a program's token"),
@@ -34,6 +37,7 @@ ACTS: dict[str, Promise] = {
     "topic.removed": _("removed a topic"),
 }
 DETAILS: dict[str, Promise] = {
+    "before": _("before"),
     "email": _("whose"),
     "fields": _("what"),
     "headline": _("headline"),

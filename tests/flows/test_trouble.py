@@ -30,6 +30,7 @@ CALLS = {
     "audit": "verify",
     "migrate": "",
     "password": "a@b.it --password-file {folder}/password",
+    "staff": "--channel h",
     "resume": "",
     "backup": "{folder}/backup.tar",
     "restore": "{folder}/none.tar",
@@ -101,7 +102,7 @@ def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> Non
 @pytest.mark.skipif("CANALE_DATABASE_URL" in os.environ, reason="of the file of SQLite")
 def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) -> None:
     site = new_machine(tmp_path)
-    asking = ("worker", "publish", "token", "check", "audit", "password", "resume", "rotate-key")
+    asking = ("worker", "publish", "token", "check", "audit", "password", "staff", "rotate-key")
     for line in one_line(site, *asking).values():
         assert f"sqlite:///{tmp_path}/data/canale.sqlite3 is older than this version" in line
     # What is half there, and what is none.

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale staff: who works in a channel's newsroom."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from canale.cli import CommandError, chosen
+
+if TYPE_CHECKING:
+    from canale.accounts.models import Staff
+    from canale.channel.models import Channel
+
+HELP = "list who works in a channel's newsroom; or --add, --remove, --new-email"
+ROLES = ("editor", "approver", "publisher", "admin")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--channel", required=True, metavar="HANDLE")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument("--add", metavar="EMAIL", help="gives --role; makes the account if needed")
+    act.add_argument("--remove", metavar="EMAIL", help="ends somebody's work in this channel")
+    act.add_argument("--new-email", nargs=2, metavar=("OLD", "NEW"), help="of one account")
+    parser.add_argument("--role", choices=ROLES, help="with --add")
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="with --add of a new account: as in `canale password`",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from canale.accounts import team
+
+    channel = chosen.channel(arguments.channel)
+    try:
+        if arguments.add:
+            _add(channel, arguments)
+        elif arguments.remove:
+            team.remove(channel, _member(channel, arguments.remove), by="cli")
+        elif arguments.new_email:
+            old, new = arguments.new_email
+            team.change_email(_member(channel, old), _free(new), by="cli")
+        else:
+            _list(channel)
+    except team.TeamRefused as refused:
+        raise CommandError(str(refused)) from refused
+    return 0
+
+
+def _list(channel: Channel) -> None:
+    rows = channel.memberships.order_by("staff__email").values_list("staff__email", "role")
+    for email, role in rows:
+        sys.stdout.write(f"{email}\t{role}\n")
+
+
+def _add(channel: Channel, arguments: argparse.Namespace) -> None:
+    from canale.accounts import team
+    from canale.accounts.models import Role
+
+    if not arguments.role:
+        raise CommandError(f"give --role: {', '.join(ROLES)}")
+    role = Role(arguments.role)
+    staff = _found(arguments.add)
+    if staff is not None:
+        team.give_role(channel, staff, role, by="cli")
+        return
+    email = _free(arguments.add)
+    password = chosen.password(arguments.password_file, email)
+    team.add(channel, email, role, chosen.checked_password(password, email), by="cli")
+
+
+def _found(email: str) -> Staff | None:
+    from canale.accounts.models import Staff
+
+    return Staff.objects.filter(email=email.lower()).first()
+
+
+def _member(channel: Channel, email: str) -> Staff:
+    found = _found(email)
+    if found is None or not found.memberships.filter(channel=channel).exists():
+        raise CommandError(
+            f"{email} does not work in {channel.handle}; canale staff --channel "
+            f"{channel.handle} lists who does"
+        )
+    return found
+
+
+def _free(email: str) -> str:
+    """An address that may become an account's. Raises CommandError."""
+    from django.core.exceptions import ValidationError
+    from django.core.validators import validate_email
+
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise CommandError(f"{email} is not an e-mail address") from error
+    if _found(email) is not None:
+        raise CommandError(f"there is already an account {email}")
+    return email

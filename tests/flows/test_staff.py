@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who works in the newsroom: a second person, another role or address, somebody who leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.flows.test_commands import run
+from tests.newsroom import Newsroom
+from tests.site import ADMIN, HANDLE, PASSWORD, Site
+
+MARIA = "maria@comune.test"
+Staff = Callable[..., str]
+
+
+@pytest.fixture
+def staff(module_site: Site) -> Staff:
+    def call(*arguments: str, stdin: str | None = None) -> str:
+        return module_site.run("staff", "--channel", HANDLE, *arguments, stdin=stdin)
+
+    return call
+
+
+def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff) -> None:
+    new = ("--add", MARIA, "--role", "editor", "--password-file", "-")
+    staff(*new, stdin=f"{PASSWORD}\n")
+    maria = Newsroom(module_site, MARIA)
+    post = maria.write()
+    assert maria.browser.get(f"{maria.home}posts/{post}/publish/").status_code == 403
+    staff("--add", MARIA.upper(), "--role", "publisher")
+    assert staff().splitlines() == [f"{ADMIN}\tadmin", f"{MARIA}\tpublisher"]
+    assert maria.publish(post).status_code == 200
+    # With her new address she is who she was, in the browser that knew the old one too.
+    staff("--new-email", MARIA, "m.rossi@comune.test")
+    assert maria.browser.get(maria.home).status_code == 200
+    again = Newsroom(module_site, "m.rossi@comune.test")
+    with pytest.raises(AssertionError):
+        Newsroom(module_site, MARIA)
+    staff("--remove", "m.rossi@comune.test")
+    assert again.browser.get(again.home).url.path == "/newsroom/accounts/login/"
+    assert staff() == f"{ADMIN}\tadmin"
+    log = Newsroom(module_site).browser.get(f"/newsroom/c/{HANDLE}/log/").text
+    for words in ("ha dato un altro ruolo", "ha tolto l’accesso"):
+        assert words in log
+    assert "whole" in module_site.run("audit", "verify")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--remove", ADMIN), "the only administrator of cremona; make another first"),
+        (("--add", ADMIN, "--role", "editor"), "the only administrator"),
+        (("--add", "n@comune.test"), "give --role: editor"),
+        (("--add", "niente", "--role", "editor"), "niente is not an e-mail address"),
+        (("--add", "n@comune.test", "--role", "editor"), "give --password-file"),
+        (("--new-email", ADMIN, ADMIN), "there is already an account"),
+        (("--remove", "n@comune.test"), "does not work in cremona"),
+    ],
+)
+def test_what_would_leave_nobody_is_refused(
+    module_site: Site, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(module_site, "staff", "--channel", HANDLE, *arguments, stdin="")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
