@@ -16,8 +16,8 @@ class FolderError(Exception):
 def make_data_folder(folder: Path) -> None:
     """Made if it is missing. Raises FolderError unless this process may write there.
 
-    Root may write everywhere, but its files would be closed to the service, which then stands
-    still: a log of the database is enough, and any command makes one.
+    Root may write everywhere, but its files would be closed to the service, which then does not
+    start: a lock is enough, and many a command makes one.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -87,6 +87,14 @@ def test_what_serves_is_started_again_without_end(name: str) -> None:
     assert "\nRestart=always\n" in said
 
 
+def test_no_unit_opens_the_data_folder_to_others() -> None:
+    """systemd gives the folder its mode at each start, 0755 where none is said."""
+    having = [unit for unit in UNITS if "\nStateDirectory=" in unit.read_text()]
+    assert len(having) == 3
+    for unit in having:
+        assert "\nStateDirectoryMode=0700\n" in unit.read_text(), unit.name
+
+
 def test_units_start_commands_that_exist() -> None:
     from canale.cli import COMMANDS
 

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import ast
 import socket
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from canale.cli import check
 from canale.cli.check import MOST_SKEW, shown, skew, their_time
 
 
@@ -48,3 +51,17 @@ def test_a_wrong_clock_is_told_with_the_way_to_mend_it() -> None:
     said = shown(skew(-7200.0))
     assert said.startswith("WRONG    the clock is 7200 s behind")
     assert "NTP" in said
+
+
+def test_whatever_may_be_wrong_says_what_to_do() -> None:
+    tree = ast.parse(Path(check.__file__).read_text(encoding="utf-8"))
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding"
+    ]
+    assert len(found) > 15
+    bare = [
+        node.lineno for node in found if len(node.args) < 3 and ast.unparse(node.args[0]) != "True"
+    ]
+    assert bare == []
