@@ -43,6 +43,7 @@ FILES = {
     errno.ENOSPC: "make room (old backups, the journal)",
     errno.EDQUOT: "make room (old backups, the journal)",
 }
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,11 @@ def trouble_of(error: Exception) -> Trouble | None:
 
     if isinstance(error, DatabaseError):
         return _database_trouble(error)
-    if isinstance(error, OSError) and error.filename and error.errno in FILES:
-        return Trouble(f"{error.filename}: {error.strerror}", FILES[error.errno])
+    # Who writes into a full file is not told its name.
+    if isinstance(error, OSError) and (error.filename or error.errno in FULL):
+        mend = FILES.get(error.errno or 0)
+        what = f"{error.filename or settings.data}: {error.strerror}"
+        return Trouble(what, mend) if mend else None
     return None
 
 

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which errors are said in one line, and which are ours and keep their traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, OperationalError, ProgrammingError
+
+from canale.cli.trouble import trouble_of
+
+
+def test_a_full_disk_is_said() -> None:
+    with pytest.raises(OSError, match="No space") as full:
+        Path("/dev/full").write_text("x")
+    assert "No space left on device; make room" in str(trouble_of(full.value))
+
+
+def test_a_file_of_somebody_else_is_named() -> None:
+    said = str(trouble_of(PermissionError(13, "Permission denied", "/srv/running/everybody")))
+    assert said == (
+        "/srv/running/everybody: Permission denied; let the user that runs canale own it"
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        KeyError("x"),
+        FileNotFoundError(2, "No such file", "/x"),
+        IntegrityError("UNIQUE constraint failed"),
+        ProgrammingError("syntax error"),
+        OperationalError("near FROM: syntax error"),
+    ],
+)
+def test_a_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
+    assert trouble_of(error) is None
