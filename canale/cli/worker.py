@@ -32,12 +32,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     # One of `canale serve` starts after the database was brought up to date, and outlives its being
     # away; any other is started again until it is there.
-    trouble = None if arguments.until_stdin_ends else standing_trouble()
-    if trouble is not None:
-        raise CommandError(str(trouble))
+    if not arguments.until_stdin_ends:
+        _require_database()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
     return 0
+
+
+def _require_database() -> None:
+    from django.db import connection
+
+    trouble = standing_trouble()
+    # Those who work have lines of their own.
+    connection.close()
+    if trouble is not None:
+        raise CommandError(str(trouble))
 
 
 async def _work(*, until_stdin_ends: bool) -> None:
