@@ -31,7 +31,7 @@ class Manners:
     refuse: int = 0
     """The next so many requests are refused before anything is done (REFUSED_STREAM)."""
     go_away_after: int | None = None
-    """A line's requests beyond so many are not taken: GOAWAY names the last that was."""
+    """What comes when a line has taken so many requests is not: GOAWAY names the last that was."""
     break_after: int | None = None
     """When a line's so many-th request comes, the line ends without a word."""
 
@@ -41,6 +41,7 @@ class Line:
     """What one connection was used for."""
 
     requests: int = 0
+    taken: int = 0
     open: int = 0
     most_open: int = 0
     """The most streams that were open at once."""
@@ -115,7 +116,7 @@ class Http2Protocol(asyncio.Protocol):
             self.transport.abort()
         elif self._going_away:
             line.unprocessed += 1
-        elif manners.go_away_after is not None and line.requests > manners.go_away_after:
+        elif manners.go_away_after is not None and line.taken >= manners.go_away_after:
             line.unprocessed += 1
             self._go_away()
         elif manners.refuse or line.open >= manners.streams:
@@ -131,6 +132,7 @@ class Http2Protocol(asyncio.Protocol):
         request = Request(headers[":method"], headers[":path"], headers)
         self._taken[event.stream_id] = request, []
         self._last_taken = event.stream_id
+        self.line.taken += 1
         self.line.open += 1
         self.line.most_open = max(self.line.most_open, self.line.open)
 
