@@ -39,6 +39,10 @@ PING_INTERVAL = timedelta(seconds=15)
 # A push service moves its addresses; ask again this often (seconds).
 PIN_LIFE = 300.0
 
+# A connection on which nothing was answered for so long is left to those who wait there: their
+# streams may be all that it has (seconds).
+STALL = 3.0
+
 # Strangers choose the hosts, within what is known: they must not make us keep a client for each.
 MAX_PINS = 64
 
@@ -100,6 +104,20 @@ class _Pin:
     made_at: float
     silent_since: float | None
     """When it was made, or when a call failed, if no answer came since."""
+    under_way: int = 0
+    answered_at: float = 0.0
+    """Or when a call began that found no other under way."""
+
+    def begin(self) -> float:
+        now = time.monotonic()
+        if not self.under_way:
+            self.answered_at = now
+        self.under_way += 1
+        return now
+
+    @property
+    def stalled(self) -> bool:
+        return self.http2 and self.under_way > 0 and time.monotonic() - self.answered_at > STALL
 
 
 class GuardedHTTP:
@@ -133,7 +151,7 @@ class GuardedHTTP:
         failures: Counter[Failure] | None = None
         while True:
             pin = self._held(origin) or await self._pin(origin)
-            begun = time.monotonic()
+            begun = pin.begin()
             try:
                 request = pin.client.post(url).headers(headers).body_bytes(body).build()
                 answer = await request.send()
@@ -148,6 +166,8 @@ class GuardedHTTP:
             else:
                 self._answered(origin, pin, answer)
                 return Reply(answer.status, answer.get_header("retry-after"))
+            finally:
+                pin.under_way -= 1
 
     async def close(self) -> None:
         """Close every connection."""
@@ -161,7 +181,7 @@ class GuardedHTTP:
 
     def _held(self, origin: str) -> _Pin | None:
         pin = self._pins.get(origin)
-        if pin is None or not self._holds(origin, pin):
+        if pin is None or pin.stalled or not self._holds(origin, pin):
             return None
         # To the young end: of too many, the one goes that was not used for longest.
         self._pins[origin] = self._pins.pop(origin)
@@ -237,6 +257,7 @@ class GuardedHTTP:
         return builder
 
     def _answered(self, origin: str, pin: _Pin, answer: Response) -> None:
+        pin.answered_at = time.monotonic()
         if pin.http2:
             if pin.silent_since is not None:
                 pin.silent_since = None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from canale.net import guarded_http
 from canale.net.guarded_http import GuardedHTTP, Headers, NoAnswer
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
@@ -31,12 +32,13 @@ class Service:
         self._folder = folder
         self.authority, self.tls = certified(folder)
         self.taken: Counter[str] = Counter()
+        self.hangs = False
         self.server = Http2Server(self.take, self.tls, manners)
         self.origin = ""
 
     async def take(self, request: Request) -> Reply:
         self.taken[request.path] += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(3600 if self.hangs else 0.01)
         return Reply(201)
 
     async def listen(self) -> None:
@@ -106,6 +108,31 @@ def test_a_burst_goes_over_one_line(tmp_path: Path) -> None:
     run(service, work)
     assert [line.requests for line in service.server.lines] == [MESSAGES]
     assert service.server.lines[0].most_open > AT_ONCE // 2
+
+
+def test_streams_that_hang_hold_nobody_else_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = 4
+    service = Service(tmp_path, Manners(streams=streams))
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, 0)
+        service.hangs = True
+        waiting = [asyncio.create_task(post(http, service, n)) for n in range(1, 1 + streams)]
+        (line,) = service.server.lines
+        while line.open < streams:
+            await asyncio.sleep(0.01)
+        service.hangs = False
+        monkeypatch.setattr(guarded_http, "STALL", 0.05)
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            assert await post(http, service, 1 + streams)
+        for each in waiting:
+            each.cancel()
+
+    run(service, work)
+    assert [line.requests for line in service.server.lines] == [1 + streams, 1]
 
 
 @pytest.mark.parametrize("streams", [10, 100])
