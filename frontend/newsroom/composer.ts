@@ -55,6 +55,8 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
     const answer = await fetch(form.action || location.href, { method: "POST", body: data, headers });
     if (new URL(answer.url).pathname.startsWith("/newsroom/accounts/")) {
       alert(form.dataset["signedOut"]);
+    } else if (answer.status === 503) {
+      alert(form.dataset["away"]);
     } else if (answer.headers.get("Content-Type") === "application/json") {
       const { location: next } = (await answer.json()) as { location: string };
       unsaved = false;

@@ -8,7 +8,7 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.pages import PHONE, City, needs_chromium, picture
 from tests.browser.test_accessibility import LOOKS, violations
@@ -81,6 +81,37 @@ def test_words_outlive_the_session(city: City, desk: Page) -> None:
     sign_in(desk.context, city).close()
     desk.locator("button[name=save]").click()
     expect(desk.get_by_role("heading", name="Scritto con pazienza")).to_be_visible()
+
+
+def test_words_outlive_a_database_that_is_away(city: City, desk: Page) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.fill("#id_headline", "Scritto nel mezzo")
+    said: list[str] = []
+    desk.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+    desk.route("**/posts/new/", lambda route: route.fulfill(status=503, body="Torniamo subito"))
+    with desk.expect_event("dialog"):
+        desk.locator("button[name=save]").click()
+    expect(desk.locator("button[name=save]")).to_be_enabled()
+    assert "quello che hai scritto è ancora qui" in said[0]
+    desk.unroute("**/posts/new/")
+    desk.locator("button[name=save]").click()
+    expect(desk.get_by_role("heading", name="Scritto nel mezzo")).to_be_visible()
+
+
+def test_what_arrived_is_asked_again_after_a_failure(city: City, desk: Page) -> None:
+    post = city.publish("Da seguire")
+    failures = [503, 503]
+
+    def answer(route: Route) -> None:
+        if failures:
+            route.fulfill(status=failures.pop(), body="Torniamo subito")
+        else:
+            route.continue_()
+
+    desk.route("**/progress/", answer)
+    desk.goto(f"{city.site.url}{HOME}posts/{post}/")
+    expect(desk.locator(".progress")).to_be_visible()
+    assert not failures
 
 
 def test_what_cannot_be_an_image_is_said(city: City, desk: Page) -> None:
@@ -169,7 +200,9 @@ def test_axe_finds_nothing_in_the_newsroom(city: City, look: BrowserContext) -> 
 def test_the_newsroom_fits_a_small_phone(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport={**PHONE, "width": 320}, locale="it-IT")
     page = sign_in(context, city)
-    for path in ("", "posts/new/", "channel/", "log/"):
+    long = "https://www.comune.example.it/servizi/" + "acquedotto-e-fognature-" * 8
+    post = city.publish("Precipitevolissimevolmente", text=long)
+    for path in ("", "posts/new/", "channel/", "log/", f"posts/{post}/"):
         page.goto(city.site.url + HOME + path)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 320, path
