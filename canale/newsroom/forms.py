@@ -29,6 +29,7 @@ else:
     ChannelForm = forms.ModelForm
 
 MOMENT_FORMAT = "%Y-%m-%dT%H:%M"
+HANDLE_RULE = gettext_lazy("Use letters without accents, digits and hyphens.")
 _IMAGE_FIELD = re.compile(r"image-(\d{1,3})-(file|alt|kept)")
 
 
@@ -148,7 +149,11 @@ class SetupForm(forms.Form):
     """The channel and its first administrator."""
 
     name = forms.CharField(label=gettext_lazy("Name of the channel"), max_length=80)
-    handle = forms.SlugField(label=gettext_lazy("Address of the channel"), max_length=40)
+    handle = forms.SlugField(
+        label=gettext_lazy("Address of the channel"),
+        max_length=40,
+        error_messages={"invalid": HANDLE_RULE},
+    )
     description = forms.CharField(
         label=gettext_lazy("Description"), max_length=300, required=False, widget=forms.Textarea
     )
@@ -161,7 +166,7 @@ class SetupForm(forms.Form):
     def clean_handle(self) -> str:
         handle: str = self.cleaned_data["handle"].lower()
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", handle):
-            raise ValidationError(_("Use letters without accents, digits and hyphens."))
+            raise ValidationError(HANDLE_RULE)
         if Channel.objects.filter(handle=handle).exists():
             raise ValidationError(_("There is already a channel at this address."))
         return handle
