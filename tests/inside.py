@@ -47,6 +47,22 @@ def follow(subscriptions: list[dict[str, Any]]) -> int:
     return len(followers)
 
 
+def publish(said: list[Any]) -> int:
+    """A post, planned in batches of so many addresses; its number."""
+    from canale.channel.channels import default_channel
+    from canale.delivery import plan
+    from canale.publishing import publish as publishing
+    from canale.publishing.drafts import save_draft
+    from canale.publishing.wording import Wording
+
+    kind, headline, plan.BATCH_ADDRESSES = said
+    channel = default_channel()
+    assert channel is not None
+    post = save_draft(channel, Wording(kind, headline, "Testo"), by="cli")
+    publishing.publish(post, by="cli")
+    return post.pk
+
+
 def rows(_: object) -> dict[str, int]:
     """How many rows each table has."""
     from django.apps import apps
@@ -240,6 +256,7 @@ ACTS = {
     act.__name__: act
     for act in (
         follow,
+        publish,
         rows,
         dump,
         counts,

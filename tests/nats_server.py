@@ -70,7 +70,12 @@ class NatsServer:
         return self._process.pid
 
     def stop(self) -> None:
+        """kill -9."""
         self._end(signal.SIGKILL)
+
+    def quit(self) -> None:
+        """As systemd stops it."""
+        self._end(signal.SIGINT)
 
     def freeze(self) -> None:
         """It keeps its connections and says nothing, as behind a network that swallows packets."""

@@ -18,12 +18,16 @@ from pathlib import Path
 import httpx
 
 from canale.delivery.window import WINDOW_ADDRESSES
+from tests.faults.amid import Fault, FaultyPushService
 from tests.faults.table import saw
 from tests.nats_server import NatsServer
 from tests.site import Site, new_site, wait_until
-from tests.standins.push_service import PushService
 
 FOLLOWERS = 3_000
+# Of a broadcast into which the push service puts a fault. Workers have a third of it in hand:
+# whenever the fault comes, there are batches that nobody was given yet.
+BATCH_ADDRESSES = 100
+FEWER = 15 * BATCH_ADDRESSES
 WORKERS = 2
 KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
@@ -37,7 +41,7 @@ class City:
     """A site whose followers a stand-in push service stands for, and what carries its batches."""
 
     site: Site
-    push: PushService
+    push: FaultyPushService
     broker: NatsServer | None
     followers: int
 
@@ -48,8 +52,20 @@ class City:
     def publish(self, headline: str = "Piena del Po", kind: str = "news") -> Broadcast:
         since = len(self.push.received)
         post = self.site.post(self.token, headline=headline, kind=kind)
-        title = f"Allerta: {headline}" if kind == "alert" else headline
+        title = _title(headline, kind)
         return Broadcast(self, int(str(post["id"])), title, time.monotonic(), since)
+
+    def publish_in_batches(
+        self, headline: str = "Piena del Po", kind: str = "news", fault: Fault | None = None
+    ) -> Broadcast:
+        """Of BATCH_ADDRESSES each; returns when the fault has happened, in its middle."""
+        title, since = _title(headline, kind), len(self.push.received)
+        if fault is not None:
+            self.push.put(fault, title)
+        post: int = self.site.inside("publish", [kind, headline, BATCH_ADDRESSES])
+        if fault is not None:
+            assert 0 < fault.happened() < self.followers
+        return Broadcast(self, post, title, time.monotonic(), since)
 
     def serves(self) -> bool:
         return httpx.get(f"{self.site.url}/readyz", timeout=10).status_code == 200
@@ -161,6 +177,10 @@ class Broadcast:
         return counts
 
 
+def _title(headline: str, kind: str) -> str:
+    return f"Allerta: {headline}" if kind == "alert" else headline
+
+
 @contextmanager
 def new_city(
     folder: Path,
@@ -172,7 +192,8 @@ def new_city(
 ) -> Iterator[City]:
     """With the engine, a push service and so many followers of its own; `host`: where these two
     listen."""
-    with PushService(host=host) as push, broker_for(folder, engine, host) as broker:
+    push = FaultyPushService(host)
+    with push, broker_for(folder, engine, host) as broker:
         given = {
             "CANALE_SECRET_KEY": KEY,
             "CANALE_PUSH_ORIGINS": push.origin,

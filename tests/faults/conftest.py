@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.broadcast import ENGINES, City, new_city
+from tests.faults.broadcast import ENGINES, FEWER, City, new_city
 from tests.nats_server import PROGRAM
 
 
@@ -24,4 +24,10 @@ def engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def city(tmp_path: Path, engine: str) -> Iterator[City]:
     with new_city(tmp_path, engine) as made:
+        yield made
+
+
+@pytest.fixture
+def small_city(tmp_path: Path, engine: str) -> Iterator[City]:
+    with new_city(tmp_path, engine, followers=FEWER) as made:
         yield made

@@ -8,8 +8,8 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+import time
+from collections.abc import Iterator
 
 import nats
 import pytest
@@ -19,20 +19,40 @@ from canale.bus.nats_line import installation
 from canale.delivery.engines.dispatch import SWEEP_SECONDS
 from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.hints import SUBJECT
-from canale.delivery.plan import BATCH_ADDRESSES
-from tests.faults.broadcast import KEY, City, new_city
-from tests.nats_server import NatsServer, needs_nats, tell_from_a_process
+from tests.faults.amid import Fault
+from tests.faults.broadcast import (
+    BATCH_ADDRESSES,
+    FEWER,
+    KEY,
+    SOAK,
+    WORKERS,
+    City,
+    new_city,
+)
+from tests.nats_server import needs_nats, tell_from_a_process
 from tests.site import wait_until
 
-FOLLOWERS = 2 * BATCH_ADDRESSES
+BATCHES = FEWER // BATCH_ADDRESSES
+# So long NATS is away; after three seconds workers take batches from the table.
+AWAY_SECONDS = 20.0 if SOAK else 5.0
 
 pytestmark = [pytest.mark.slow, needs_nats]
 
 
-@pytest.fixture
-def city(tmp_path: Path) -> Iterator[City]:
-    with new_city(tmp_path, "jetstream", followers=FOLLOWERS) as made:
+@pytest.fixture(scope="module")
+def one_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    folder = tmp_path_factory.mktemp("jetstream")
+    with new_city(folder, "jetstream", followers=FEWER) as made:
         yield made
+
+
+@pytest.fixture
+def city(one_city: City) -> Iterator[City]:
+    """Well again after each test; they publish under headlines of their own."""
+    yield one_city
+    assert one_city.broker is not None
+    one_city.start_what_is_down()
+    one_city.broker.thaw()
 
 
 def seen_at(city: City) -> tuple[StreamInfo, ConsumerInfo]:
@@ -52,37 +72,74 @@ def seen_at(city: City) -> tuple[StreamInfo, ConsumerInfo]:
     return asyncio.run(ask(city.broker.url))
 
 
-def test_each_batch_goes_through_the_stream_once(city: City) -> None:
-    city.publish().all_are_told()
+def goes_through_the_stream(city: City, headline: str) -> None:
+    """Each batch of one more post, once; that is, server, workers and stream are well."""
+
+    def all_ask() -> bool:
+        stream, usual = seen_at(city)
+        return (stream.state.messages, usual.num_waiting) == (0, WORKERS)
+
+    # A request for a batch ends after twenty seconds, also one of a worker that is gone.
+    wait_until(all_ask, seconds=60)
+    delivered = seen_at(city)[1].delivered
+    before = delivered.consumer_seq if delivered is not None else 0
+    city.publish_in_batches(headline).all_are_told()
     wait_until(lambda: seen_at(city)[0].state.messages == 0)
     _, usual = seen_at(city)
     assert usual.delivered is not None
-    assert usual.delivered.consumer_seq == FOLLOWERS // BATCH_ADDRESSES
+    assert usual.delivered.consumer_seq - before == BATCHES
     assert usual.num_redelivered == 0
 
 
-def stopped_for_good(broker: NatsServer) -> None:
-    broker.stop()
+def test_each_batch_goes_through_the_stream_once(city: City) -> None:
+    goes_through_the_stream(city, "Piena del Po")
 
 
-def frozen(broker: NatsServer) -> None:
-    """As behind a network that swallows packets."""
-    broker.freeze()
-
-
-def back_with_nothing(broker: NatsServer) -> None:
-    broker.stop()
-    shutil.rmtree(broker.folder / "jetstream")
-    broker.start()
-
-
-@pytest.mark.parametrize("fault", [stopped_for_good, frozen, back_with_nothing])
-def test_the_broker_is(city: City, fault: Callable[[NatsServer], None]) -> None:
+def test_the_broker_is_away_for_a_while(city: City) -> None:
     assert city.broker is not None
-    broadcast = city.publish()
-    broadcast.midway()
-    fault(city.broker)
+    began = time.monotonic()
+    first = city.publish_in_batches("Prima", fault=Fault(city.broker.quit))
+    # From the table.
+    first.all_are_told()
+    time.sleep(max(0.0, began + AWAY_SECONDS - time.monotonic()))
+    second = city.publish_in_batches("Mentre torna", fault=Fault(city.broker.start))
+    second.all_are_told()
+    goes_through_the_stream(city, "Dopo l'assenza")
+
+
+def test_the_broker_is_frozen(city: City) -> None:
+    """As behind a network that swallows packets."""
+    assert city.broker is not None
+    broadcast = city.publish_in_batches("Gelo", fault=Fault(city.broker.freeze))
     broadcast.all_are_told()
+    city.broker.thaw()
+    goes_through_the_stream(city, "Dopo il gelo")
+
+
+def test_the_broker_is_killed_and_back(city: City) -> None:
+    assert city.broker is not None
+    broadcast = city.publish_in_batches("Caduta", fault=Fault(city.broker.stop))
+    city.broker.start()
+    broadcast.all_are_told()
+    goes_through_the_stream(city, "Dopo la caduta")
+
+
+def test_the_broker_is_back_with_nothing(city: City) -> None:
+    """Stream and consumers are made anew, and the rest of the broadcast goes through them."""
+    assert city.broker is not None
+    broker = city.broker
+
+    def fault() -> None:
+        broker.stop()
+        shutil.rmtree(broker.folder / "jetstream")
+        broker.start()
+
+    broadcast = city.publish_in_batches("Vuoto", fault=Fault(fault))
+    broadcast.all_are_told()
+    _, usual = seen_at(city)
+    assert usual.delivered is not None
+    assert usual.delivered.consumer_seq > 0
+    goes_through_the_stream(city, "Dopo il vuoto")
 
 
 def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back(
@@ -92,10 +149,9 @@ def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back
     for worker in city.site.workers():
         os.kill(worker, signal.SIGSTOP)
     city.broker.stop()
-    broadcast = city.publish()
+    broadcast = city.publish_in_batches("Pronti")
     city.broker.start()
-    batches = FOLLOWERS // BATCH_ADDRESSES
-    wait_until(lambda: seen_at(city)[0].state.messages == batches, seconds=30)
+    wait_until(lambda: seen_at(city)[0].state.messages == BATCHES, seconds=30)
     for worker in city.site.workers():
         os.kill(worker, signal.SIGCONT)
     broadcast.all_are_told()
@@ -105,16 +161,15 @@ def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City)
     assert city.broker is not None
     for worker in city.site.workers():
         os.kill(worker, signal.SIGSTOP)
-    broadcast = city.publish()
-    batches = FOLLOWERS // BATCH_ADDRESSES
-    wait_until(lambda: seen_at(city)[0].state.messages == batches)
+    broadcast = city.publish_in_batches("Persi")
+    wait_until(lambda: seen_at(city)[0].state.messages == BATCHES)
     asyncio.run(emptied(city.broker.url))
     url = city.broker.url
 
     def handed_out_again() -> bool:
         # As each new follower does.
         assert tell_from_a_process(url, installation(KEY), SUBJECT) == ""
-        return seen_at(city)[0].state.messages == batches
+        return seen_at(city)[0].state.messages == BATCHES
 
     wait_until(handed_out_again, seconds=3 * SWEEP_SECONDS)
     for worker in city.site.workers():
