@@ -6,22 +6,135 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.faults.broadcast import City
+from tests.faults.amid import Fault
+from tests.faults.broadcast import FEWER, City, new_city
+from tests.nats_server import needs_nats
+from tests.postgresql_server import postgresql_server, programs
+from tests.reader import ReturningReader
+from tests.site import HANDLE, Site
 
 pytestmark = pytest.mark.slow
 
+# What nodes of one city have in common.
+COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "BASE_URL")
 
-def test_server_and_workers_are_restarted(city: City) -> None:
-    broadcast = city.publish()
-    broadcast.midway()
-    city.site.stop()
-    reached = len(broadcast.told())
-    city.site.start()
-    # A worker that is told to stop finishes what is on its way, and hands back the rest.
-    for worker in city.site.workers():
-        os.kill(worker, signal.SIGTERM)
-    broadcast.all_are_told(killed=0)
-    assert reached < city.followers
+
+def test_server_and_workers_are_restarted(small_city: City) -> None:
+    web = WebNode(small_city.site)
+    first = small_city.publish_in_batches("Riavvio", fault=Fault(web.tell_to_stop))
+    web.restart()
+
+    def stop_workers() -> None:
+        """They finish what is on its way, and hand back the rest."""
+        for worker in web.site.workers():
+            os.kill(worker, signal.SIGTERM)
+
+    second = small_city.publish_in_batches("Altri", fault=Fault(stop_workers))
+    first.all_are_told(killed=0)
+    second.all_are_told(killed=0)
+
+
+class Node(Protocol):
+    def tell_to_stop(self) -> None:
+        """As systemd does."""
+
+    def restart(self) -> None:
+        """Once it has ended, which it was told."""
+
+
+class WebNode:
+    """`canale serve` alone, or with workers of its own."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def tell_to_stop(self) -> None:
+        assert self.site.server is not None
+        self.site.server.send_signal(signal.SIGTERM)
+
+    def restart(self) -> None:
+        assert self.site.server is not None
+        assert self.site.server.wait(30) == 0
+        self.site.stop()
+        self.site.start()
+
+
+class WorkerNode:
+    """`canale worker`."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        self._log = folder / f"{name}.log"
+        self._environment = {**environment, "CANALE_DATA": str(folder / name)}
+        self._start()
+
+    def _start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "canale", "worker"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def tell_to_stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def restart(self) -> None:
+        assert self._process.wait(30) == 0, self._log.read_text()
+        self._start()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@contextmanager
+def several_nodes(folder: Path) -> Iterator[tuple[City, list[WebNode], list[WorkerNode]]]:
+    """Two web nodes, two workers, PostgreSQL and NATS."""
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql_server())
+        settings = {"CANALE_DATABASE_URL": database.url, "CANALE_WORKERS": "0"}
+        made = new_city(folder, "jetstream", followers=FEWER, **settings)
+        city = stack.enter_context(made)
+        names = [f"CANALE_{name}" for name in COMMON]
+        common = {name: city.site.environment[name] for name in names}
+        (folder / "two").mkdir()
+        two = Site(folder / "two", common)
+        two.start()
+        stack.callback(two.stop)
+        workers = []
+        for name in ("worker-1", "worker-2"):
+            workers.append(WorkerNode(name, folder, {**os.environ, **common}))
+            stack.callback(workers[-1].end)
+        yield city, [WebNode(city.site), WebNode(two)], workers
+
+
+@needs_nats
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+def test_every_node_is_restarted_one_after_the_other(tmp_path: Path) -> None:
+    with several_nodes(tmp_path) as (city, webs, workers):
+        streams = [f"{web.site.url}/live/{HANDLE}" for web in webs]
+        nodes: list[Node] = [*workers, *webs]
+        with ReturningReader(*streams) as reader, ReturningReader(*streams[::-1]) as other:
+            broadcasts = []
+            for number, node in enumerate(nodes):
+                fault = Fault(node.tell_to_stop)
+                broadcasts.append(city.publish_in_batches(f"Avviso {number}", fault=fault))
+                node.restart()
+            for broadcast in broadcasts:
+                broadcast.all_are_told(killed=0)
+            posts = [broadcast.post for broadcast in broadcasts]
+            for each in (reader, other):
+                # One of them was thrown out once, the other too, and both came back elsewhere.
+                assert each.openings >= 2
+                assert each.posts == posts, "nothing is missing, nothing came twice"
