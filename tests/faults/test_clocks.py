@@ -21,6 +21,8 @@ from tests.postgresql_server import postgresql_server, programs
 from tests.site import wait_until
 from tests.standins.push_service import Behaviour
 
+# Who takes it has everything.
+ONE_BATCH = 1_500
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 pytestmark = [
@@ -117,7 +119,7 @@ def wide_city(tmp_path: Path, engine: str) -> Iterator[City]:
         pytest.skip("PostgreSQL is not installed")
     with postgresql_server() as database:
         settings = {"CANALE_DATABASE_URL": database.url, "CANALE_WORKERS": "0"}
-        with new_city(tmp_path, engine, **settings) as made:
+        with new_city(tmp_path, engine, followers=ONE_BATCH, **settings) as made:
             yield made
 
 
@@ -126,15 +128,15 @@ def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_n
 ) -> None:
     city, right = wide_city, Clock(tmp_path / "right")
     clock.put("+3600")
-    # Slow enough for two workers to meet: the second may take what the first has not.
-    city.push.behave(Behaviour(delay=0.2))
+    # Slow enough for two workers to meet.
+    city.push.behave(Behaviour(delay=0.5))
     with worker(city, "right", right):
         first = city.publish()
         wait_until(first.told)
         with worker(city, "ahead", clock):
-            first.all_are_told()
+            first.all_are_told(seconds=240)
     assert not first.sent_twice
-    # Now it has everything in hand, and is lost. The other waits for its lease and its retries.
+    # Now it holds everything, and is lost. The other waits for its lease and its retries.
     city.push.behave(Behaviour(status=503, times=5))
     with worker(city, "ahead", clock) as lost:
         second = city.publish("Alla guida da sola", kind="alert")
@@ -143,5 +145,5 @@ def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_n
         withdrawn.withdraw()
         lost.kill()
     with worker(city, "right", right):
-        second.all_are_told(killed=1, seconds=120)
+        second.all_are_told(killed=1, seconds=240)
         withdrawn.nobody_is_told_any_more(killed=1)

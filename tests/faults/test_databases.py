@@ -175,3 +175,6 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         assert written(city) == before
         assert with_a_photo(city, "Dopo").status_code == 201
         city.publish("Dopo ancora").all_are_told()
+        # A line or two of each process, not one of each failure.
+        assert "Traceback" not in city.site.log()
+        assert "The database: full" in city.site.log()

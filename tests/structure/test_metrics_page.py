@@ -96,7 +96,9 @@ def test_the_alarms_ask_for_what_is_exposed() -> None:
 
 def test_the_guide_says_what_to_do_at_each_alarm() -> None:
     rules = [rule for group in yaml.safe_load(text(RULES))["groups"] for rule in group["rules"]]
-    told = re.findall(r"^\| `(Canale\w+)` \| \w.* \| .+ \|$", text(Path("docs/operate.md")), re.M)
+    told = re.findall(
+        r"^\| `(Canale\w+)` \| \w.* \| .+ \|$", text(Path("docs/operate.md")), re.MULTILINE
+    )
     assert sorted(told) == sorted(rule["alert"] for rule in rules)
 
 

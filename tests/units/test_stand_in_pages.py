@@ -4,9 +4,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
 from canale.public.page_store import PageStore
+from canale.publishing import drafts, publish
+from canale.publishing.wording import Wording
 from tests.units.test_page_store import TEXT, Renderer, ask, run
 
 
@@ -47,3 +54,23 @@ def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
         assert (await ask(store))[0] == 503
 
     run(flow)
+
+
+@pytest.mark.django_db
+def test_no_post_is_shown_longer_than_it_is_visible() -> None:
+    city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
+    posts = []
+    for hours_left in (1, 100):
+        draft = drafts.save_draft(city, Wording("news", "Notizia", "Testo"), by="cli")
+        ago = timedelta(days=city.retention_days) - timedelta(hours=hours_left)
+        posts.append(publish.publish(draft, by="cli", now=now - ago))
+    first, second = posts
+    shown = {
+        "/": timedelta(hours=1),
+        f"/c/cremona/p/{first.pk}": timedelta(hours=1),
+        f"/c/cremona/p/{second.pk}": timedelta(days=1),
+        "/privacy": timedelta(days=1),
+    }
+    for path, longest in shown.items():
+        at_most = float(Client().get(path).headers["X-Canale-At-Most"])
+        assert at_most == pytest.approx((now + longest).timestamp(), abs=60), path
