@@ -102,10 +102,11 @@ def record_retries(
         if row is None:
             continue
         if result.outcome is Outcome.LATER:
-            row.attempts -= not result.tried
-            row.not_before = now + timedelta(seconds=next_attempt(row.attempts, result))
-            if row.not_before < broadcast.expires_at:
-                put_off.append(row)
+            attempts = row.attempts - (not result.tried)
+            due = now + timedelta(seconds=next_attempt(attempts, result))
+            if due < broadcast.expires_at:
+                # The row stays as it was read: when the database fails, all is recorded again.
+                put_off.append(Retry(pk=row.pk, attempts=attempts, not_before=due))
                 continue
             expired += 1
         settled.append(row.pk)
