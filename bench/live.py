@@ -95,8 +95,10 @@ def in_turns(cases: Sequence[Case], rounds: int) -> dict[Case, Measured]:
 
 
 def absent(found: Mapping[Case, Measured]) -> dict[str, str]:
+    """By name who ran in no case, with the case who ran in another."""
+    never = set.intersection(*(set(measured.absent) for measured in found.values()))
     return {
-        f"{name}, {case.title}": why
+        name if name in never else f"{name}, {case.title}": why
         for case, measured in found.items()
         for name, why in measured.absent.items()
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as main
-from bench import growth, process, report
+from bench import growth, live, process, report
 from bench.part import Column, Figure, Part, Row, Table
 from bench.rounds import CannotRunError, Measured, interleaved, percentile, ratios
 
@@ -59,6 +59,17 @@ def test_a_peer_that_cannot_run_is_taken_out_and_the_others_go_on() -> None:
     assert len(measured["canale"]["rate"]) == 4
     assert measured["peer"]["rate"] == []
     assert ratios(measured["canale"]["rate"], measured["peer"]["rate"]) == []
+
+
+def test_a_peer_that_ran_in_another_case_is_named_with_the_case() -> None:
+    small, large = (live.Case(readers, events=1, paced=0) for readers in (10, 20))
+    found = {small: Measured(live.PEERS), large: Measured(live.PEERS)}
+    found[small].absent = {live.NCHAN: "not installed"}
+    found[large].absent = {live.NCHAN: "not installed", live.PUSHPIN: "it fell over"}
+    assert live.absent(found) == {
+        live.NCHAN: "not installed",
+        f"{live.PUSHPIN}, 20 connections": "it fell over",
+    }
 
 
 def test_canale_itself_must_run() -> None:
