@@ -124,12 +124,13 @@ class Deliverer:
     async def finish(self) -> None:
         """Wait for what is on its way, hand back the rest, close the connections."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS), self._room:
-                await self._room.wait_for(lambda: not self._shipments)
-        if self._tasks:
-            # What is late, and was recorded as such.
-            await asyncio.wait(self._tasks, timeout=PATIENCE_SECONDS)
-            await self._record_late()
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                async with self._room:
+                    await self._room.wait_for(lambda: not self._shipments)
+                if self._tasks:
+                    # What is late, and was recorded as such.
+                    await asyncio.wait(self._tasks)
+        await self._record_late()
         for task in self._tasks:
             task.cancel()
         try:
@@ -174,7 +175,11 @@ class Deliverer:
                 shipment.settle(sending, UNOPENED, now)
                 continue
             sending.gate = gates.at(transport.origin(sending.parcel.opened))
-            sending.gate.offer(sending)
+            gate, urgent = sending.gate, sending.urgent
+            if gates.hold_up(gate, urgent=urgent) and not gate.has_place(urgent=urgent):
+                shipment.defer(sending, gate.turn(urgent=urgent))
+            else:
+                gate.offer(sending)
         self._go_on_without_the_late(shipment)
 
     def _transport(self, name: str) -> tuple[FanOutTransport, Gates]:
@@ -236,14 +241,16 @@ class Deliverer:
                 self._go_on_without_the_late(shipment, all_are=shipment.read_at < due)
 
     def _go_on_without_the_late(self, shipment: Shipment, *, all_are: bool = False) -> None:
-        late = {gate for gate in shipment.gates if all_are or gate.late}
+        _, gates = self._transport(shipment.chunk.transport)
+        urgent = shipment.chunk.urgent
+        late = {gate for gate in shipment.gates if all_are or gates.hold_up(gate, urgent=urgent)}
         for sending in list(shipment.open.values()) if late else ():
             if sending.gate not in late:
                 continue
             if sending.started:
                 shipment.park(sending)
             else:
-                shipment.defer(sending, sending.gate.turn(urgent=sending.urgent))
+                shipment.defer(sending, sending.gate.turn(urgent=urgent))
         self._look_at(shipment)
 
     async def _look_after_the_stopped(self) -> None:

@@ -98,9 +98,13 @@ class Gate:
 
     @property
     def late(self) -> bool:
-        """Answers are long in coming, or do not come: nobody's chunk waits for them."""
+        """Answers are long in coming, or do not come."""
         silence = self._clock() - self._answered_at if self._under_way else 0.0
         return self._ill or max(self._usual, silence) > LATE_SECONDS
+
+    @property
+    def in_use(self) -> bool:
+        return not self.idle or self._clock() - self._answered_at < IDLE_SECONDS
 
     @property
     def idle(self) -> bool:
@@ -116,9 +120,6 @@ class Gate:
         if self._refuses(now):
             self._defer(sending, self._comes_back_in(now))
             return
-        if self.late and not self._has_place(sending, now):
-            self._defer(sending, self.turn(urgent=sending.urgent))
-            return
         self._waiting[0 if sending.urgent else 1].append(sending)
         self._pump()
 
@@ -133,9 +134,9 @@ class Gate:
         # One probe is enough.
         return self._ill and (self._under_way >= self.limit or any(self._waiting))
 
-    def _has_place(self, sending: Sending, now: float) -> bool:
-        """Alerts that come back have the next places."""
-        if not sending.urgent and self._alerts_until > now:
+    def has_place(self, *, urgent: bool) -> bool:
+        """Whether one more would be begun at once. Alerts that come back have the next places."""
+        if not urgent and self._alerts_until > self._clock():
             return False
         return self._under_way < self.limit
 
@@ -255,7 +256,9 @@ class Gate:
             self._ill, self._pause = False, FIRST_PAUSE_SECONDS
             self._limit = self._learned
         elif self._usual > max(LATE_SECONDS, self._quickest * SLOW_FACTOR):
-            self._cut(0.8)
+            # So few make no queue: what is slow with them is slow by itself.
+            if self._limit > FIRST_LIMIT:
+                self._cut(0.8)
         elif saturated:
             # Doubles in a round trip until the first cut, then grows by one in a round trip.
             never_cut = self._cut_at == float("-inf")
@@ -292,6 +295,13 @@ class Gates:
                 self._drop_idle()
             gate = self._gates[origin] = self._make(self._tally(origin))
         return gate
+
+    def hold_up(self, gate: Gate, *, urgent: bool) -> bool:
+        """Whether waiting for this far end, which is late, holds up an alert or other far ends.
+
+        On a machine that is slow itself all are late, and nothing is gained by writing them down.
+        """
+        return gate.late and (urgent or any(other.in_use and not other.late for other in self))
 
     def _drop_idle(self) -> None:
         for origin in [origin for origin, gate in self._gates.items() if gate.idle]:
