@@ -22,7 +22,7 @@ from tests.site import wait_until
 from tests.standins.push_service import Behaviour
 
 # Who takes it has everything.
-ONE_BATCH = 1_500
+ONE_BATCH = 1_000
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 pytestmark = [
@@ -129,7 +129,7 @@ def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_n
     city, right = wide_city, Clock(tmp_path / "right")
     clock.put("+3600")
     # Slow enough for two workers to meet.
-    city.push.behave(Behaviour(delay=0.5))
+    city.push.behave(Behaviour(delay=0.3))
     with worker(city, "right", right):
         first = city.publish()
         wait_until(first.told)
@@ -141,9 +141,10 @@ def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_n
     with worker(city, "ahead", clock) as lost:
         second = city.publish("Alla guida da sola", kind="alert")
         second.midway()
+        lost.kill()
+        assert second.is_under_way()
         withdrawn = city.publish("Ritirato")
         withdrawn.withdraw()
-        lost.kill()
     with worker(city, "right", right):
         second.all_are_told(killed=1, seconds=240)
         withdrawn.nobody_is_told_any_more(killed=1)
