@@ -58,9 +58,11 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     unsent = Batch.objects.filter(broadcast__in=older).exclude(state=Batch.State.DONE).exists()
     waiting = 0
     for broadcast in older:
+        # First the retries, then the broadcast, as workers do: else each would wait for the other.
+        # What comes between is dropped by whoever would send it.
+        dropped = Retry.objects.filter(broadcast=broadcast).delete()[0]
         broadcast.stopped_at = now
         broadcast.save(update_fields=["stopped_at"])
-        dropped = Retry.objects.filter(broadcast=broadcast).delete()[0]
         Broadcast.objects.filter(pk=broadcast.pk).update(skipped=F("skipped") + dropped)
         waiting += dropped
     return bool(older) and not unsent and not waiting

@@ -21,6 +21,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.delivery.models import Broadcast, Retry
+from canale.delivery.plan import stop_broadcasts
 from canale.delivery.repeat import parcels, record_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
@@ -119,4 +120,26 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
         lambda: record_retries(row.broadcast, [row], [(parcels([row])[0], gone)], now),
         Retry.objects.filter(pk=row.pk),
     )
+    assert not Retry.objects.exists()
+
+
+def test_who_stops_a_broadcast_does_not_hold_it_while_its_retries_are_busy(
+    city: Channel, elsewhere: ThreadPoolExecutor
+) -> None:
+    address = followed(city, 1)
+    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    broadcast, now = Broadcast.objects.get(post=post), timezone.now()
+    row = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
+
+    def stop() -> None:
+        with transaction.atomic():
+            stop_broadcasts(post.pk, now)
+
+    with transaction.atomic():
+        # As who records them: then it counts, in the broadcast.
+        Retry.objects.select_for_update().get(pk=row.pk)
+        stopping = elsewhere.submit(stop)
+        wait_until(somebody_waits, seconds=30)
+        assert Broadcast.objects.select_for_update(nowait=True).get(pk=broadcast.pk)
+    stopping.result(30)
     assert not Retry.objects.exists()
