@@ -134,4 +134,5 @@ def test_where_no_site_runs_the_next_worker_looks_for_the_dead(city: City) -> No
     city.push.behave(Behaviour())
     with hidden_worker(city):
         wait_until(lambda: not left & set(signs.iterdir()), seconds=60)
+        city.site.start()
         broadcast.all_are_told(killed=1)
