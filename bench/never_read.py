@@ -20,16 +20,7 @@ CASES = (
 )
 QUICK_CASES = (Case(200, events=300, paced=5, churn=50, stalled=10, event_bytes=8_000),)
 
-COLUMNS = (
-    Column("rate", "deliveries/s"),
-    Column("cpu", "server CPU µs a delivery", 2),
-    Column("p50", "p50 ms", 1),
-    Column("p99", "p99 ms", 1),
-    Column("memory", "KB a connection", 1),
-    Column("anew", "came anew/s"),
-    Column("ended", "connections ended"),
-    Column("lost", "deliveries lost"),
-)
+COLUMNS = (*live.COSTS, Column("anew", "came anew/s"), *live.LOSSES)
 KEPT = (
     Column("kernel", "kernel keeps, KB each"),
     Column("open", "still kept for"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from tests.faults.broadcast import FOLLOWERS, City, new_city
 from tests.network import Machine, Network, network
 from tests.postgresql_server import postgresql_server
+from tests.worker_node import worker_node
 
 
 @dataclass
@@ -44,20 +44,9 @@ def far_worker(
     net: Network, name: str, folder: Path, environment: dict[str, str]
 ) -> Iterator[FarWorker]:
     machine = net.machine(name)
-    with (folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            machine.inside([sys.executable, "-m", "canale", "worker"]),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    worker = FarWorker(machine, process)
-    try:
-        yield worker
-    finally:
-        if process.poll() is None:
-            worker.kill()
+    log = folder / f"{name}.log"
+    with worker_node(environment, log, inside=machine.inside([])) as process:
+        yield FarWorker(machine, process)
 
 
 @contextmanager

@@ -6,11 +6,9 @@ an hour ahead of another machine's all the time."""
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -20,6 +18,7 @@ from tests.faults.broadcast import ENGINES, SOAK, City, new_city
 from tests.postgresql_server import postgresql_server, programs
 from tests.site import wait_until
 from tests.standins.push_service import Behaviour
+from tests.worker_node import worker_node
 
 # Who takes it has everything.
 ONE_BATCH = 1_000
@@ -88,26 +87,11 @@ def test_the_clock_is_put(city: City, clock: Clock, step: str) -> None:
     assert broadcast.title in page
 
 
-@contextmanager
-def worker(city: City, name: str, clock: Clock) -> Iterator[subprocess.Popen[bytes]]:
-    """`canale worker` on a machine that has a name and a clock of its own."""
-    with (city.site.folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [
-                *("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name),
-                *(sys.executable, "-m", "canale", "worker"),
-            ],
-            env={**city.site.environment, **clock.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        process.wait(30)
+def worker(city: City, name: str, clock: Clock) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """On a machine that has a name and a clock of its own."""
+    named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', name]
+    log = city.site.folder / f"{name}.log"
+    return worker_node({**city.site.environment, **clock.environment}, log, inside=named)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tests.faults.broadcast import Broadcast, City, new_city
 from tests.postgresql_server import postgresql_server, programs
 from tests.site import wait_until
 from tests.standins.push_service import Behaviour
+from tests.worker_node import worker_node
 
 # Root needs no namespace of users, in which it could not open the database of another user.
 USERS = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
@@ -60,21 +60,15 @@ class HiddenWorker:
 def hidden_worker(city: City) -> Iterator[HiddenWorker]:
     signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
     before = set(signs.glob("*"))
-    with (city.site.folder / "hidden.log").open("ab") as log:
-        outer = subprocess.Popen(
-            [*APART, sys.executable, "-m", "canale", "worker"],
-            env=city.site.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-    worker = HiddenWorker(int(wait_until(children.read_text)), outer)
-    try:
-        wait_until(lambda: set(signs.glob("*")) - before)
-        yield worker
-    finally:
-        worker.kill()
+    log = city.site.folder / "hidden.log"
+    with worker_node(city.site.environment, log, inside=APART) as outer:
+        children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+        worker = HiddenWorker(int(wait_until(children.read_text)), outer)
+        try:
+            wait_until(lambda: set(signs.glob("*")) - before)
+            yield worker
+        finally:
+            worker.kill()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.nats_server import needs_nats
 from tests.postgresql_server import postgresql_server, programs
 from tests.reader import ReturningReader
 from tests.site import HANDLE, Site
+from tests.worker_node import start_worker
 
 pytestmark = pytest.mark.slow
 
@@ -77,14 +76,7 @@ class WorkerNode:
         self._start()
 
     def _start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "canale", "worker"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process = start_worker(self._environment, self._log)
 
     def tell_to_stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)

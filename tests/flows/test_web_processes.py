@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,6 +19,7 @@ import pytest
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site, wait_until
 from tests.standins.push_service import PushService
+from tests.worker_node import worker_node
 
 pytestmark = pytest.mark.slow
 
@@ -105,23 +105,6 @@ def answered(line: socket.socket) -> bytes:
     return said.lower()
 
 
-@contextlib.contextmanager
-def worker(site: Site) -> Iterator[subprocess.Popen[bytes]]:
-    with (site.folder / "worker-log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "canale", "worker"],
-            env=site.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
 def test_workers_may_be_elsewhere_and_hand_back_when_they_stop(tmp_path: Path) -> None:
     followers = 4_000
     with (
@@ -132,13 +115,13 @@ def test_workers_may_be_elsewhere_and_hand_back_when_they_stop(tmp_path: Path) -
         assert site.workers() == []
         site.inside("follow", push.subscribe(followers))
         number = int(str(site.post(site.token())["id"]))
-        with worker(site) as first:
+        with worker_node(site.environment, site.folder / "worker-log") as first:
             wait_until(lambda: len(push.received) > 500, seconds=60)
             first.send_signal(signal.SIGTERM)
             assert first.wait(30) == 0
         assert len(push.received) < followers
         begun = time.monotonic()
-        with worker(site) as second:
+        with worker_node(site.environment, site.folder / "worker-log") as second:
             wait_until(lambda: len(push.received) >= followers, seconds=60)
             wait_until(lambda: site.inside("counts", number)[0]["finished"])
             second.send_signal(signal.SIGTERM)
