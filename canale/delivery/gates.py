@@ -69,6 +69,9 @@ class Gate:
         self._limit = 1.0
         self._learned = float(min(FIRST_LIMIT, most))
         self._under_way = 0
+        # Of those, what was begun before the far end fell ill: it may never be answered, and takes
+        # no place.
+        self._written_off = 0
         self._failures = 0
         self._ill = False
         self._fell_ill_at = float("-inf")
@@ -92,6 +95,10 @@ class Gate:
         return self._under_way
 
     @property
+    def _taken(self) -> int:
+        return self._under_way - self._written_off
+
+    @property
     def shut(self) -> bool:
         """Nothing is sent now, or one message at a time to see whether it is well again."""
         return self._ill or self._clock() < self._shut_until
@@ -99,7 +106,7 @@ class Gate:
     @property
     def late(self) -> bool:
         """Answers are long in coming, or do not come."""
-        silence = self._clock() - self._answered_at if self._under_way else 0.0
+        silence = self._clock() - self._answered_at if self._taken else 0.0
         return self._ill or max(self._usual, silence) > LATE_SECONDS
 
     @property
@@ -115,30 +122,26 @@ class Gate:
         now = self._clock()
         if self.idle and now - self._answered_at > IDLE_SECONDS:
             self._learned, self._limit = max(self._learned, self._limit), 1.0
-        if self._under_way and now - self._answered_at > SILENCE_SECONDS:
-            self.silent()
+        if self._taken and now - self._answered_at > SILENCE_SECONDS:
+            # What is under way may never be answered, a probe included.
+            self._fall_ill()
         if self._refuses(now):
             self._defer(sending, self._comes_back_in(now))
             return
         self._waiting[0 if sending.urgent else 1].append(sending)
         self._pump()
 
-    def silent(self) -> None:
-        """Nothing came back for too long: what is under way may never be answered."""
-        if not self._ill:
-            self._fall_ill()
-
     def _refuses(self, now: float) -> bool:
         if self._shut_until - now > SHORT_PAUSE_SECONDS:
             return True
         # One probe is enough.
-        return self._ill and (self._under_way >= self.limit or any(self._waiting))
+        return self._ill and (self._taken >= self.limit or any(self._waiting))
 
     def has_place(self, *, urgent: bool) -> bool:
         """Whether one more would be begun at once. Alerts that come back have the next places."""
         if not urgent and self._alerts_until > self._clock():
             return False
-        return self._under_way < self.limit
+        return self._taken < self.limit
 
     def turn(self, *, urgent: bool) -> float:
         """Seconds until there is a place for one more, as far as can be foreseen."""
@@ -161,8 +164,8 @@ class Gate:
             if any(self._waiting):
                 self._wake_at(self._shut_until)
             return
-        while self._under_way < self.limit and (sending := self._first()) is not None:
-            if not self._under_way:
+        while self._taken < self.limit and (sending := self._first()) is not None:
+            if not self._taken:
                 self._answered_at = now
             self._under_way += 1
             self._start(sending)
@@ -191,9 +194,12 @@ class Gate:
     def done(self, result: Result, seconds: float) -> None:
         """An answer, or none, to what `start` began ``seconds`` ago."""
         self.tally.add(result.outcome, result.code, seconds)
-        saturated = self._under_way >= self.limit
-        self._under_way -= 1
+        saturated = self._taken >= self.limit
         now = self._clock()
+        self._under_way -= 1
+        if now - seconds <= self._fell_ill_at:
+            self._written_off -= 1
+        self._written_off = max(0, min(self._written_off, self._under_way))
         self._answered_at = now
         if result.code is None and result.outcome is Outcome.LATER:
             self._failed(begun=now - seconds)
@@ -204,7 +210,7 @@ class Gate:
         self._pump()
 
     def _failed(self, begun: float) -> None:
-        if self._ill and begun <= self._fell_ill_at:
+        if begun <= self._fell_ill_at:
             # Of the same illness: a lost connection takes all that was under way with it.
             return
         self._failures += 1
@@ -216,6 +222,7 @@ class Gate:
         """Shut for a while, then try with one message at a time."""
         now = self._clock()
         self._ill, self._fell_ill_at = True, now
+        self._written_off = self._under_way
         self._shut_until = max(self._shut_until, now + self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
         self._send_away(now)

@@ -6,6 +6,7 @@ over one line at a time.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from canale.delivery.window import CHUNK_ADDRESSES
+from canale.net.guarded_http import TOTAL_TIMEOUT
 from tests.site import Site, new_site, wait_until
 from tests.standins.certificate import certified
 from tests.standins.http2 import Line, Manners
@@ -55,6 +57,13 @@ class City:
             for message in list(self._push.received)
             if message.payload["notification"]["title"] == headline
         )
+
+    def hangs_for(self, messages: int, headline: str) -> None:
+        """The next so many are never answered, and others wait on their line; publish, and wait
+        until half of all are told."""
+        self._push.behave(Behaviour(hang=True, times=messages))
+        self._site.post(self._token, headline=headline)
+        wait_until(lambda: len(self._told(headline)) > FOLLOWERS // 2, seconds=60)
 
     @property
     def line(self) -> Line:
@@ -129,3 +138,10 @@ def test_a_lost_line_loses_nobody(city: City, manners: Manners) -> None:
     assert len(told) == FOLLOWERS
     assert sum(told.values()) - FOLLOWERS <= CHUNK_ADDRESSES
     assert 1 <= len(city.new_lines()) <= 1 + STALLS
+
+
+@pytest.mark.slow
+def test_who_is_told_after_a_hang_does_not_wait_until_what_hung_is_given_up(city: City) -> None:
+    begun = time.monotonic()
+    city.hangs_for(STREAMS, "Si incanta")
+    assert time.monotonic() - begun < TOTAL_TIMEOUT.total_seconds()
