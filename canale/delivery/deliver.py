@@ -3,8 +3,8 @@
 """Sends batches, retries and welcomes: reading, sending and recording overlap.
 
 One thread reads the next chunk and records those that are complete, while the event loop sends.
-At most WINDOW_ADDRESSES of a lane are read and not yet recorded: so many are sent twice, at most,
-when the worker is killed. A far end that is late, or does not answer, keeps no chunk open: what it
+At most WINDOW_ADDRESSES of a lane are read and not yet recorded (window.py says what that means
+when the worker is killed). A far end that is late, or does not answer, keeps no chunk open: what it
 was given is recorded as a retry, and what it would be given is deferred.
 """
 
@@ -92,6 +92,8 @@ class Deliverer:
         self._figures = WorkerFigures()
         self._changed = asyncio.Event()
         self._hinted = asyncio.Event()
+        self._heard = 0
+        """Hints."""
         self._room = asyncio.Condition()
 
     async def run(self, wake: Callable[[], None] = lambda: None) -> None:
@@ -108,6 +110,7 @@ class Deliverer:
 
     def hint(self) -> None:
         """Something was published, corrected or withdrawn. Called on the event loop."""
+        self._heard += 1
         self._hinted.set()
 
     async def take(self) -> bool:
@@ -115,10 +118,14 @@ class Deliverer:
         room = self._lanes()
         if not room.alerts.takes_batches:
             return False
+        heard = self._heard
         chunk = await self.call(lambda: self._reader.next(room), READING)
         if chunk is None:
             return False
         self._ship(chunk)
+        if heard != self._heard:
+            # What was read meanwhile may have been stopped since.
+            self._hinted.set()
         return True
 
     async def finish(self) -> None:
@@ -257,9 +264,11 @@ class Deliverer:
         while True:
             await self._hinted.wait()
             self._hinted.clear()
-            # Whoever reads the next chunk sees it too.
-            with suppress(DatabaseError):
+            try:
                 await self._stop_what_ended()
+            except DatabaseError:
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+                self._hinted.set()
 
     async def _stop_what_ended(self) -> None:
         """Nothing more of a broadcast that a newer wording or a withdrawal has stopped."""

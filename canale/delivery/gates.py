@@ -14,6 +14,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from canale.delivery.transports.base import Outcome, Result
@@ -41,6 +42,8 @@ CUT_SECONDS = 1.0
 SLOW_FACTOR = 4.0
 # Answers that take longer are not waited for.
 LATE_SECONDS = 0.5
+# After a 429 it is tried again at the latest then, however long it asks for.
+LONGEST_TOO_MANY_SECONDS = 60.0
 # Who finds no place at a late far end comes back when it is their turn, or after so long.
 LONGEST_TURN_SECONDS = 8.0
 
@@ -77,7 +80,9 @@ class Gate:
         self._fell_ill_at = float("-inf")
         self._pause = FIRST_PAUSE_SECONDS
         self._shut_until = 0.0
+        # The last answer or failure, or when the first was begun after a rest.
         self._answered_at = clock()
+        self._heard_at = float("-inf")
         self._cut_at = float("-inf")
         self._quickest = float("inf")
         self._usual = 0.0
@@ -110,8 +115,10 @@ class Gate:
         return self._ill or max(self._usual, silence) > LATE_SECONDS
 
     @property
-    def in_use(self) -> bool:
-        return not self.idle or self._clock() - self._answered_at < IDLE_SECONDS
+    def quick(self) -> bool:
+        """It answered not long ago, and soon."""
+        answered = self._usual > 0 and self._clock() - self._heard_at < IDLE_SECONDS
+        return answered and not self.late
 
     @property
     def idle(self) -> bool:
@@ -147,11 +154,14 @@ class Gate:
         """Seconds until there is a place for one more, as far as can be foreseen."""
         now = self._clock()
         each = max(self._usual, LATE_SECONDS) / max(self._limit, FIRST_LIMIT)
+        # Who is told to come back later than that will ask again: no turn is kept for them.
+        last = now + LONGEST_TURN_SECONDS
         if urgent:
-            self._alerts_until = end = max(self._alerts_until, now) + each
+            self._alerts_until = end = min(max(self._alerts_until, now) + each, last)
         else:
-            self._all_until = end = max(self._all_until, self._alerts_until, now) + each
-        return min(end - now, LONGEST_TURN_SECONDS) * random.uniform(0.8, 1.0)
+            self._all_until = max(self._all_until, self._alerts_until, now)
+            self._all_until = end = min(self._all_until + each, last)
+        return (end - now) * random.uniform(0.8, 1.0)
 
     def _comes_back_in(self, now: float) -> float:
         """Spread, so that what was deferred together does not come back together."""
@@ -228,10 +238,15 @@ class Gate:
         self._send_away(now)
 
     def _asked_for_less(self, result: Result, now: float) -> None:
-        """429, 503 and their like: half as much, and nothing before the time that it names."""
+        """429, 503 and their like: half as much, and nothing before the time that it names, or a
+        minute after a 429."""
         self._cut()
         if result.retry_after:
-            self._shut_until = max(self._shut_until, now + result.retry_after)
+            asked = result.retry_after
+            if result.code == HTTPStatus.TOO_MANY_REQUESTS:
+                # It may be about one device: its message waits for so long, the others do not.
+                asked = min(asked, LONGEST_TOO_MANY_SECONDS)
+            self._shut_until = max(self._shut_until, now + asked)
             if self._shut_until - now > SHORT_PAUSE_SECONDS:
                 self._send_away(now)
             return
@@ -256,7 +271,7 @@ class Gate:
         self._learned = self._limit
 
     def _answered(self, seconds: float, now: float, *, saturated: bool) -> None:
-        self._failures = 0
+        self._failures, self._heard_at = 0, now
         self._quickest = min(self._quickest * 1.001, seconds)
         self._usual = seconds if not self._usual else self._usual * 0.95 + seconds * 0.05
         if self._ill or self._limit < self._learned:
@@ -308,7 +323,7 @@ class Gates:
 
         On a machine that is slow itself all are late, and nothing is gained by writing them down.
         """
-        return gate.late and (urgent or any(other.in_use and not other.late for other in self))
+        return gate.late and (urgent or any(other.quick for other in self))
 
     def _drop_idle(self) -> None:
         for origin in [origin for origin, gate in self._gates.items() if gate.idle]:

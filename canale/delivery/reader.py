@@ -32,11 +32,13 @@ from canale.delivery.repeat import (
 )
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.registry import for_address_kind
-from canale.delivery.window import Lanes
+from canale.delivery.window import Lane, Lanes
 from canale.metrics.names import BATCHES
 
 # How long a message may live says the message itself: compose it anew now and then.
 COMPOSED = timedelta(seconds=30)
+
+URGENT_REPEATS_IN_A_ROW = 4
 
 CLAIMED = BATCHES.labels("claimed")
 
@@ -60,6 +62,8 @@ class Reader:
         self._batches = batches
         self._clock = clock
         self._claims: dict[bool, Claim] = {}
+        self._urgent_repeats = 0
+        """In a row."""
 
     def next(self, lanes: Lanes) -> Chunk | None:
         """The most urgent for which there is room. Without room for alerts nothing is read: they
@@ -67,13 +71,28 @@ class Reader:
         alerts, others = lanes
         if not alerts.takes_batches:
             return None
-        return (
-            self._batch(urgent=True)
-            or (alerts.takes_repeats and (self._retries(urgent=True) or self._welcomes()))
-            or (others.takes_batches and self._batch(urgent=False))
-            or (others.takes_repeats and self._retries(urgent=False))
-            or None
-        )
+        return self._batch(urgent=True) or self._after_alerts(alerts, others)
+
+    def _after_alerts(self, alerts: Lane, others: Lane) -> Chunk | None:
+        """Repeats of alerts first, but not for ever: at an ill far end all of a large city's come
+        back again and again, while others wait for what is sent elsewhere."""
+        if self._urgent_repeats < URGENT_REPEATS_IN_A_ROW:
+            chunk = self._urgent_repeat(alerts) or self._ordinary(others)
+        else:
+            chunk = self._ordinary(others) or self._urgent_repeat(alerts)
+        repeats = chunk is not None and chunk.urgent
+        self._urgent_repeats = self._urgent_repeats % URGENT_REPEATS_IN_A_ROW + 1 if repeats else 0
+        return chunk
+
+    def _urgent_repeat(self, alerts: Lane) -> Chunk | None:
+        if not alerts.takes_repeats:
+            return None
+        return self._retries(urgent=True) or self._welcomes()
+
+    def _ordinary(self, others: Lane) -> Chunk | None:
+        if others.takes_batches and (chunk := self._batch(urgent=False)) is not None:
+            return chunk
+        return self._retries(urgent=False) if others.takes_repeats else None
 
     def forget(self, claim: Claim) -> None:
         """Another worker has the batch, or will have it when the lease ends."""

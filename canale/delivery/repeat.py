@@ -166,9 +166,11 @@ def record_welcomes(rows: Iterable[Welcome], results: Results, now: datetime) ->
             continue
         if result.outcome is Outcome.GONE:
             delete_gone([sent.address_id])
-        elif result.outcome is Outcome.LATER and row.attempts < WELCOME_ATTEMPTS:
-            pause = timedelta(seconds=next_attempt(row.attempts, result))
-            Welcome.objects.filter(pk=row.pk).update(not_before=now + pause)
+        elif result.outcome is Outcome.LATER and (
+            (attempts := row.attempts - (not result.tried)) < WELCOME_ATTEMPTS
+        ):
+            pause = timedelta(seconds=next_attempt(attempts, result))
+            Welcome.objects.filter(pk=row.pk).update(attempts=attempts, not_before=now + pause)
         else:
             Welcome.objects.filter(pk=row.pk).delete()
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 # Read at once: half a window, so that the next are read while these are sent.
 CHUNK_ADDRESSES = 250
-# Read and not yet recorded of one lane, in one worker: what is sent twice, at most, when it is
-# killed.
+# Read and not yet recorded of one lane, in one worker. When it is killed so many of a broadcast are
+# sent twice, at most, and beside them what late far ends had not answered (decision 0032).
 WINDOW_ADDRESSES = 500
 # Of the window, for retries and welcomes, read so many at once: nothing holds them up but their
 # far end.

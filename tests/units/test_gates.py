@@ -15,6 +15,7 @@ from canale.delivery.gates import (
     FIRST_LIMIT,
     FIRST_PAUSE_SECONDS,
     LATE_SECONDS,
+    LONGEST_TOO_MANY_SECONDS,
     LONGEST_TURN_SECONDS,
     SILENCE_SECONDS,
     Gate,
@@ -126,6 +127,22 @@ def test_a_named_time_is_kept_and_who_waits_is_deferred_beyond_it() -> None:
     on_loop(flow())
 
 
+def test_too_many_for_one_device_do_not_shut_out_the_others_for_long() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.warm()
+        desk.offer(1)
+        desk.answer(1, Result(Outcome.LATER, 429, "", 86_400.0))
+        desk.offer(1)
+        assert len(desk.deferred) == 1
+        desk.now += LONGEST_TOO_MANY_SECONDS + 1
+        started = len(desk.started)
+        desk.offer(1)
+        assert len(desk.started) == started + 1
+
+    on_loop(flow())
+
+
 def test_a_short_pause_is_waited_for() -> None:
     async def flow() -> None:
         desk = Desk()
@@ -202,6 +219,17 @@ def test_who_finds_no_place_at_a_late_far_end_is_given_a_turn() -> None:
     assert max(desk.gate.turn(urgent=False) for _ in range(10_000)) <= LONGEST_TURN_SECONDS
 
 
+def test_many_alerts_at_a_late_far_end_keep_their_places_no_longer_than_they_need() -> None:
+    desk = Desk()
+    desk.offer(1)
+    desk.answer(1, seconds=2.0)
+    for _ in range(10_000):
+        assert desk.gate.turn(urgent=True) <= LONGEST_TURN_SECONDS
+    assert not desk.gate.has_place(urgent=False)
+    desk.now += LONGEST_TURN_SECONDS + 0.1
+    assert desk.gate.has_place(urgent=False)
+
+
 def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
     desk = Desk()
     desk.offer(1)
@@ -231,6 +259,10 @@ def test_a_late_far_end_holds_up_only_those_who_are_not() -> None:
     assert not gates.hold_up(well, urgent=False)
     # An alert waits for nobody.
     assert gates.hold_up(late, urgent=True)
+    # One that was never answered is no sign that this machine is quick.
+    gates.at("https://nobody.example").offer(Sending(chunk, cast("Any", None)))
+    gates.at("https://nobody.example").done(NO_ANSWER, 0.01)
+    assert not gates.hold_up(late, urgent=False)
 
 
 def test_one_that_does_not_answer_is_late_at_once_and_no_longer_when_it_is_quick_again() -> None:
