@@ -134,7 +134,7 @@ class Site:
         except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
             return outage.failed(why_away(error) or Why.AWAY, error)
         known = outage.now
-        # It was read: what was away is back. What is locked or full can still be read.
+        # It was read: what was away is back. What is locked, full or read-only can still be read.
         return known if known is not None and known.why is not Why.AWAY else None
 
 

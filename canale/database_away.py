@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The database is away, locked or full: no fault of the request, and it passes.
+"""The database is away, locked, full or read-only: no fault of the request, and it passes.
 
 Everybody who meets it hears the same word for it. The log has one line when it begins and one when
 it is over, and no traceback in between: thousands of requests fail in the same way.
@@ -33,6 +33,7 @@ class Why(StrEnum):
     AWAY = "no answer"
     LOCKED = "locked"
     FULL = "full"
+    READ_ONLY = "read-only"
 
 
 # https://www.sqlite.org/rescode.html, by primary code. A table that is missing is SQLITE_ERROR: a
@@ -44,22 +45,34 @@ _SQLITE = {
     "FULL": Why.FULL,
     "CANTOPEN": Why.AWAY,
     "IOERR": Why.AWAY,
-    "READONLY": Why.AWAY,
+    "READONLY": Why.READ_ONLY,
+}
+# Of a disk that fails, by what was tried: a disk that can be read is often one that takes nothing
+# more, as a file system does that was mounted read-only after a fault.
+_SQLITE_WRITES = {
+    "SQLITE_IOERR_WRITE": Why.READ_ONLY,
+    "SQLITE_IOERR_FSYNC": Why.READ_ONLY,
+    "SQLITE_IOERR_DIR_FSYNC": Why.READ_ONLY,
+    "SQLITE_IOERR_TRUNCATE": Why.READ_ONLY,
+    "SQLITE_IOERR_DELETE": Why.READ_ONLY,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html, by code or class.
 _POSTGRESQL = {
     "53100": Why.FULL,
     "55P03": Why.LOCKED,
-    "25006": Why.AWAY,  # What was the primary takes no more writes.
+    "25006": Why.READ_ONLY,  # What was the primary takes no more writes.
+    # Two that waited for each other: who was sent away may come again.
+    "40001": Why.LOCKED,
+    "40P01": Why.LOCKED,
     "08": Why.AWAY,
     "53": Why.AWAY,
     "57": Why.AWAY,
     "58": Why.AWAY,
 }
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-# So long nothing must fail before it is over. Who only reads has no trouble while it is locked or
-# full: that others read says little.
-_QUIET_SECONDS = {Why.AWAY: 5.0, Why.LOCKED: 60.0, Why.FULL: 60.0}
+_BESIDE = {errno.ENOSPC: Why.FULL, errno.EDQUOT: Why.FULL, errno.EROFS: Why.READ_ONLY}
+# So long nothing must fail before it is over. Who only reads has no trouble while it is locked,
+# full or read-only: that others read says little.
+_QUIET_SECONDS = {Why.AWAY: 5.0, Why.LOCKED: 60.0, Why.FULL: 60.0, Why.READ_ONLY: 60.0}
 
 
 def why_away(error: BaseException | None) -> Why | None:
@@ -67,9 +80,9 @@ def why_away(error: BaseException | None) -> Why | None:
     while error is not None:
         if isinstance(error, DatabaseError):
             return _why(error)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in _BESIDE:
             # Uploads are laid down beside it.
-            return Why.FULL
+            return _BESIDE[error.errno]
         error = error.__cause__
     return None
 
@@ -78,7 +91,7 @@ def _why(error: DatabaseError) -> Why | None:
     cause = error.__cause__
     name = getattr(cause, "sqlite_errorname", None)
     if name is not None:
-        return _SQLITE.get(name.split("_")[1])
+        return _SQLITE_WRITES.get(name) or _SQLITE.get(name.split("_")[1])
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])

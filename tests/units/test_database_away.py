@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A database that is locked, full or away: what people, programs and the log are told."""
+"""A database that is locked, full, read-only or away: what people and the log are told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import errno
 import html
 import logging
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -196,6 +197,10 @@ def test_sqlite_says_what_is_the_matter(two: tuple[Any, Any], tmp_path: Path) ->
         cursor.execute("BEGIN IMMEDIATE")
     assert why_away(_error(other, "INSERT INTO a VALUES (1)")) is Why.LOCKED
     assert why_away(_error(other, "SELECT * FROM nothing")) is None
+    with one.cursor() as cursor:
+        cursor.execute("ROLLBACK")
+        cursor.execute("PRAGMA query_only = ON")
+    assert why_away(_error(one, "INSERT INTO a VALUES (1)")) is Why.READ_ONLY
     away = parse_database_url(f"sqlite:///{tmp_path}/not/there.sqlite3")
     assert why_away(_error(ConnectionHandler({"default": away})["default"], "SELECT 1")) is Why.AWAY
 
@@ -207,9 +212,10 @@ def test_sqlite_says_what_is_the_matter(two: tuple[Any, Any], tmp_path: Path) ->
         (psycopg.errors.AdminShutdown("bye"), Why.AWAY),
         (psycopg.errors.CannotConnectNow("starting up"), Why.AWAY),
         (psycopg.errors.TooManyConnections("many"), Why.AWAY),
-        (psycopg.errors.ReadOnlySqlTransaction("standby"), Why.AWAY),
+        (psycopg.errors.ReadOnlySqlTransaction("standby"), Why.READ_ONLY),
         (psycopg.OperationalError("connection refused"), Why.AWAY),
-        (psycopg.errors.DeadlockDetected("deadlock"), None),
+        (psycopg.errors.DeadlockDetected("deadlock"), Why.LOCKED),
+        (psycopg.errors.SerializationFailure("again"), Why.LOCKED),
         (psycopg.errors.UndefinedTable("no table"), None),
         (psycopg.errors.UniqueViolation("twice"), None),
     ],
@@ -223,7 +229,25 @@ def test_postgresql_says_what_is_the_matter(cause: psycopg.Error, why: Why | Non
     assert why_away(wrapped) is why
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("SQLITE_READONLY_DBMOVED", Why.READ_ONLY),
+        ("SQLITE_IOERR_FSYNC", Why.READ_ONLY),
+        ("SQLITE_IOERR_READ", Why.AWAY),
+        ("SQLITE_IOERR", Why.AWAY),
+    ],
+)
+def test_a_disk_that_fails_is_away_only_if_it_cannot_be_read(name: str, why: Why) -> None:
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorname = name
+    error = OperationalError(str(cause))
+    error.__cause__ = cause
+    assert why_away(error) is why
+
+
 def test_no_room_for_an_upload_is_no_room() -> None:
+    assert why_away(OSError(errno.EROFS, "Read-only file system")) is Why.READ_ONLY
     assert why_away(OSError(errno.ENOSPC, "No space left on device")) is Why.FULL
     assert why_away(OSError(errno.EPIPE, "gone")) is None
     assert why_away(None) is None
@@ -250,6 +274,20 @@ def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
     assert "501 things failed" in over
     outage.failed(Why.FULL, OperationalError("full"))
     assert len(caplog.records) == 3
+
+
+@pytest.mark.parametrize("why", [Why.LOCKED, Why.FULL, Why.READ_ONLY])
+def test_that_it_is_read_does_not_end_what_only_writers_meet(why: Why) -> None:
+    now = [100.0]
+    outage = Outage(clock=lambda: now[0])
+    outage.failed(why, OperationalError("no"))
+    for _ in range(50):
+        now[0] += 1
+        outage.answered()
+    assert outage.now is not None
+    now[0] += 20
+    outage.answered()
+    assert outage.now is None
 
 
 def test_others_say_it_once_without_a_traceback() -> None:

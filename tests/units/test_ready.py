@@ -43,7 +43,7 @@ def _fail() -> None:
     raise OperationalError("refused")
 
 
-@pytest.mark.parametrize("why", [Why.FULL, Why.LOCKED])
+@pytest.mark.parametrize("why", [Why.FULL, Why.LOCKED, Why.READ_ONLY])
 def test_what_can_be_read_is_ready_and_says_what_is_the_matter(
     outage: Outage, why: Why, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
