@@ -139,7 +139,7 @@ class Outage:
         return now
 
     def answered(self) -> None:
-        """The database was read. Called by who reads it every second."""
+        """The database was read or written. Called by who does so every second."""
         now = self._now
         if now is None or self._clock() - self._last < _QUIET_SECONDS[now.why]:
             return

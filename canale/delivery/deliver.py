@@ -24,6 +24,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 from prometheus_client import Histogram
 
+from canale.database_away import outage
 from canale.delivery.chunk import (
     BatchChunk,
     Claim,
@@ -155,7 +156,9 @@ class Deliverer:
         def run() -> T:
             close_old_connections()
             with seconds.time() if seconds is not None else nullcontext():
-                return work()
+                done = work()
+            outage.answered()
+            return done
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
 

@@ -10,7 +10,6 @@ import logging
 from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
-from canale.database_away import outage
 from canale.delivery.deliver import Deliverer
 from canale.delivery.figures import about_batch
 from canale.delivery.hints import SUBJECT
@@ -65,9 +64,7 @@ async def _wake_at_stop(stop: asyncio.Event, hinted: asyncio.Event) -> None:
 async def _take(deliverer: Deliverer) -> bool:
     """A database that is locked or away is waited for."""
     try:
-        found = await deliverer.take()
-        outage.answered()
-        return found
+        return await deliverer.take()
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
     except BatchFailed as failure:

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a worker takes as a sign that the database answers again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.db import OperationalError, connection
+
+from canale.channel.channels import create_channel
+from canale.database_away import Outage, Why
+from canale.delivery.chunk import Parcel
+from canale.delivery.deliver import Deliverer
+from canale.delivery.models import Broadcast
+from canale.delivery.repeat import RetryChunk
+from canale.delivery.shipment import Shipment
+from canale.delivery.window import WINDOW_ADDRESSES
+from canale.delivery.work import _take
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    city = create_channel("cremona", "Cremona")
+    publish(save_draft(city, Wording("alert", "Titolo", "Testo"), by="cli"), by="cli")
+    alert = Broadcast.objects.get()
+    now = [100.0]
+    outage = Outage(clock=lambda: now[0])
+    for module in ("canale.delivery.deliver", "canale.delivery.work"):
+        monkeypatch.setattr(f"{module}.outage", outage, raising=False)
+    outage.failed(Why.AWAY, OperationalError("refused"))
+    now[0] += 60
+
+    async def flow() -> None:
+        deliverer = Deliverer()
+        parcels = [Parcel(number, "it", None) for number in range(WINDOW_ADDRESSES)]
+        deliverer._shipments.append(Shipment(RetryChunk([], parcels, {}, alert), 0.0))
+        over = []
+        for shipments in (1, 0):
+            del deliverer._shipments[shipments:]
+            assert not await _take(deliverer)
+            over.append(outage.now is None)
+        assert over == [False, True]
+        await deliverer.call(lambda: connection.close())
+
+    asyncio.run(flow())
