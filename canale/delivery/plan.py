@@ -60,7 +60,9 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     for broadcast in older:
         # First the retries, then the broadcast, as workers do: else each would wait for the other.
         # What comes between is dropped by whoever would send it.
-        dropped = Retry.objects.filter(broadcast=broadcast).delete()[0]
+        retries = Retry.objects.filter(broadcast=broadcast)
+        Retry.hold(retries)
+        dropped = retries.delete()[0]
         broadcast.stopped_at = now
         broadcast.save(update_fields=["stopped_at"])
         Broadcast.objects.filter(pk=broadcast.pk).update(skipped=F("skipped") + dropped)

@@ -87,11 +87,7 @@ def record_retries(
     """Count what is settled, put off the rest, give up what comes too late."""
     results = judged(results, now)
     # A withdrawal deletes rows, and counts what it deleted.
-    there = set(
-        Retry.objects.filter(pk__in=[row.pk for row in rows])
-        .select_for_update()
-        .values_list("pk", flat=True)
-    )
+    there = set(Retry.hold(Retry.objects.filter(pk__in=[row.pk for row in rows])))
     by_address = {row.address_id: row for row in rows if row.pk in there}
     put_off, settled, gone = [], [], []
     counted: Counter[Outcome] = Counter()
@@ -133,7 +129,8 @@ def record_late(broadcast: Broadcast, results: Results, now: datetime, in_time: 
 @transaction.atomic
 def drop_retries(broadcast: Broadcast, rows: Sequence[Retry]) -> None:
     """The broadcast was stopped, and its retries are skipped, or its time is over."""
-    dropped = Retry.objects.filter(pk__in=[row.pk for row in rows]).delete()[0]
+    there = Retry.hold(Retry.objects.filter(pk__in=[row.pk for row in rows]))
+    dropped = Retry.objects.filter(pk__in=there).delete()[0]
     planned = Broadcast.objects.filter(pk=broadcast.pk)
     if not planned.exclude(stopped_at=None).update(skipped=F("skipped") + dropped):
         planned.update(expired=F("expired") + dropped)

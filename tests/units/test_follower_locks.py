@@ -22,7 +22,7 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.plan import stop_broadcasts
-from canale.delivery.repeat import parcels, record_retries
+from canale.delivery.repeat import drop_retries, parcels, record_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
 from canale.followers.follow import follow
@@ -142,4 +142,47 @@ def test_who_stops_a_broadcast_does_not_hold_it_while_its_retries_are_busy(
         wait_until(somebody_waits, seconds=30)
         assert Broadcast.objects.select_for_update(nowait=True).get(pk=broadcast.pk)
     stopping.result(30)
+    assert not Retry.objects.exists()
+
+
+def _stop(broadcast: Broadcast, rows: list[Retry]) -> None:
+    stop_broadcasts(broadcast.post_id, timezone.now())
+
+
+def _drop(broadcast: Broadcast, rows: list[Retry]) -> None:
+    drop_retries(broadcast, rows)
+
+
+def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
+    accepted = Result(Outcome.ACCEPTED, 201, "")
+    record_retries(broadcast, rows, [(each, accepted) for each in parcels(rows)], timezone.now())
+
+
+@pytest.mark.parametrize("act", [_stop, _drop, _record])
+def test_retries_are_held_in_the_order_of_their_numbers(
+    city: Channel, elsewhere: ThreadPoolExecutor, act: Callable[[Broadcast, list[Retry]], None]
+) -> None:
+    addresses = [followed(city, number) for number in range(3)]
+    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    broadcast, now = Broadcast.objects.get(post=post), timezone.now()
+    rows = [
+        Retry.objects.create(broadcast=broadcast, address=each, not_before=now)
+        for each in reversed(addresses)
+    ]
+    first, *others = [row.pk for row in rows]
+    # On the disk, and in the indexes of broadcasts, it comes after the others now, and so it does
+    # for who takes them as they lie.
+    Retry.objects.filter(pk=first).update(not_before=now - timedelta(hours=1))
+
+    def acting() -> None:
+        with transaction.atomic():
+            act(broadcast, rows)
+
+    with transaction.atomic():
+        Retry.objects.select_for_update().get(pk=first)
+        done = elsewhere.submit(acting)
+        wait_until(somebody_waits, seconds=30)
+        free = Retry.objects.filter(pk__in=others)
+        assert len(free.select_for_update(nowait=True)) == len(others)
+    done.result(30)
     assert not Retry.objects.exists()
