@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import brotli
 from django.http import HttpRequest, HttpResponse
 
+from canale.database_away import Why, outage
 from canale.public.page_keys import Key, key_of, query_of
 from canale.settings import settings
 
@@ -120,6 +121,8 @@ class PageStore:
         self._pages: OrderedDict[Key, Page] = OrderedDict()
         self._bytes = 0
         self._flights: dict[Key, asyncio.Task[Page]] = {}
+        # While the database is away, one page at a time is tried.
+        self._look: asyncio.Task[Page] | None = None
         self._forgotten: dict[str, int] = {}
         self._time = 0
         self.hits = 0
@@ -178,18 +181,28 @@ class PageStore:
         if page is not None:
             return page
         self.misses += 1
-        if exact:
-            scope = {**scope, "query_string": query_of(key)}
+        away = outage.now is not None and outage.now.why is Why.AWAY
+        page = self._stand_in(key) if away else None
+        if page is not None:
+            # Each that asked a database that swallows what is sent would hold a thread for seconds.
+            if exact and (self._look is None or self._look.done()):
+                self._look = self._flight(key, scope)
+            return page
         if not exact:
             # A query of its own: nobody else waits for the same.
             return await self._fly(key, scope)
+        # A reader who leaves does not take the page from the others.
+        return await asyncio.shield(self._flight(key, scope))
+
+    def _flight(self, key: Key, scope: HTTPScope) -> asyncio.Task[Page]:
+        """The making of the page, one for all who wait for it."""
         flight = self._flights.get(key)
         if flight is None:
+            scope = {**scope, "query_string": query_of(key)}
             flight = asyncio.create_task(self._fly(key, scope))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
-        # A reader who leaves does not take the page from the others.
-        return await asyncio.shield(flight)
+        return flight
 
     def _landed(self, key: Key, flight: asyncio.Task[Page]) -> None:
         if self._flights.get(key) is flight:

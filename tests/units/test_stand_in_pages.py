@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
+from canale.database_away import Outage, Why
+from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
 from canale.publishing.wording import Wording
@@ -41,6 +45,47 @@ def test_a_page_stands_in_for_one_that_cannot_be_made(at_most: float | None, sho
         assert (await ask(store))[2] == b"Di nuovo"
 
     run(flow)
+
+
+def test_while_the_database_is_away_nobody_waits_for_what_one_request_tries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outage = Outage()
+    monkeypatch.setattr(page_store, "outage", outage)
+
+    async def flow() -> None:
+        now = [100.0]
+        app = Renderer(until=120.0)
+        app.at_most = 1e12
+        store = PageStore(app, clock=lambda: now[0])
+        paths = [f"/c/cremona/p/{number}" for number in range(1, 9)]
+        for path in paths:
+            await ask(store, path)
+        outage.failed(Why.AWAY, OperationalError("refused"))
+        app.status, app.body, app.handle = 503, "Torniamo subito", None
+        app.gate.clear()
+        for later in (140.0, 150.0):
+            now[0] = later
+            for path in paths:
+                for query in ("", "a=b"):
+                    assert (await ask(store, path, query=query))[0] == 200
+                await asyncio.sleep(0)
+        assert len(app.seen) == len(paths) + 1
+        app.status, app.body, app.handle, app.until = 200, "Di nuovo", "cremona", None
+        app.gate.set()
+        await _all_landed()
+        now[0] = 160.0
+        await ask(store, paths[0])
+        await _all_landed()
+        assert (await ask(store, paths[0]))[2] == b"Di nuovo"
+
+    run(flow)
+
+
+async def _all_landed() -> None:
+    """What was begun for a page that stands in goes on beside."""
+    beside = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*beside)
 
 
 def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
