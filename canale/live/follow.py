@@ -70,22 +70,34 @@ class StreamFollower:
         await self._open_channels()
 
     async def run(self) -> None:
+        hinted = False
         while True:
             try:
                 await self._catch_up()
                 outage.answered()
             except Exception:
                 logger.exception("The stream cannot read its lines; trying again")
+                if hinted or self._hinted.is_set():
+                    self._forget_what_may_have_changed()
                 await asyncio.sleep(POLL_SECONDS)
-            await self._wait()
+            hinted = await self._wait()
 
-    async def _wait(self) -> None:
+    async def _wait(self) -> bool:
+        """Until somebody says that there is more, or it is time to look anyway."""
         try:
             async with asyncio.timeout(POLL_SECONDS):
                 await self._hinted.wait()
         except TimeoutError:
             pass
+        hinted = self._hinted.is_set()
         self._hinted.clear()
+        return hinted
+
+    def _forget_what_may_have_changed(self) -> None:
+        """Another node wrote, and what it wrote cannot be read here: perhaps a withdrawal. No page
+        stands in for what it may have taken back (docs/decisions/0033)."""
+        for handle in self._handles:
+            self._forget_pages(handle)
 
     async def _catch_up(self) -> None:
         await self._open_channels()

@@ -26,8 +26,9 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 # How long a page may say an old number of followers, or an old description: neither is told on
 # the stream.
 FRESH = timedelta(minutes=1)
-# How long a page may be shown whose successor the database does not give.
-STALE = timedelta(days=1)
+# How long a page may be shown whose successor the database does not give: so long, at most, what
+# was withdrawn meanwhile is still read on a node that hears of nothing (docs/decisions/0033).
+STALE = timedelta(hours=1)
 A_YEAR = 365 * 24 * 3600
 
 

@@ -6,19 +6,33 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
+from canale.channel.models import Image, ImageFile
 from canale.database_away import Outage, Why
+from canale.live import follow
+from canale.live.follow import StreamFollower
+from canale.live.hub import Hub
 from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
 from canale.publishing.wording import Wording
 from tests.units.test_page_store import TEXT, Renderer, ask, run
+
+
+@pytest.fixture(autouse=True)
+def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
+    """Each test has a process of its own, whose database is well so far as it knows."""
+    new = Outage()
+    for module in (page_store, follow):
+        monkeypatch.setattr(module, "outage", new)
+    return new
 
 
 @pytest.mark.parametrize(("at_most", "shown"), [(200.0, 200), (130.0, 503), (None, 503)])
@@ -48,11 +62,8 @@ def test_a_page_stands_in_for_one_that_cannot_be_made(at_most: float | None, sho
 
 
 def test_while_the_database_is_away_nobody_waits_for_what_one_request_tries(
-    monkeypatch: pytest.MonkeyPatch,
+    outage: Outage,
 ) -> None:
-    outage = Outage()
-    monkeypatch.setattr(page_store, "outage", outage)
-
     async def flow() -> None:
         now = [100.0]
         app = Renderer(until=120.0)
@@ -101,21 +112,82 @@ def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
     run(flow)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_no_page_stands_in_for_what_another_node_may_have_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_channel("cremona", "Comune di Cremona")
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    failed: list[int] = []
+
+    def fail() -> Any:
+        failed.append(1)
+        raise OperationalError("cut off")
+
+    async def looks(times: int) -> None:
+        until = len(failed) + times
+        while len(failed) < until:
+            await asyncio.sleep(0.01)
+
+    async def flow() -> None:
+        app = Renderer(until=1.0)
+        app.at_most = 1e12
+        store = PageStore(app)
+        follower = StreamFollower(Hub(follow.backlog), store.forget)
+        await follower.start()
+        await asyncio.get_running_loop().run_in_executor(follower._thread, _close)
+        await ask(store)
+        monkeypatch.setattr(follower, "_read_new", fail)
+        monkeypatch.setattr(follower, "_read_handles", fail)
+        app.status, app.body, app.handle = 503, "Torniamo subito", None
+        following = asyncio.create_task(follower.run())
+        await looks(3)
+        assert (await ask(store))[2].decode() == TEXT
+        follower.hint()
+        await looks(3)
+        assert (await ask(store))[0] == 503
+        following.cancel()
+
+    run(flow)
+
+
+def _close() -> None:
+    connection.close()
+
+
 @pytest.mark.django_db
 def test_no_post_is_shown_longer_than_it_is_visible() -> None:
     city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
     posts = []
-    for hours_left in (1, 100):
+    for hours_left in (0.5, 100):
         draft = drafts.save_draft(city, Wording("news", "Notizia", "Testo"), by="cli")
         ago = timedelta(days=city.retention_days) - timedelta(hours=hours_left)
         posts.append(publish.publish(draft, by="cli", now=now - ago))
     first, second = posts
     shown = {
-        "/": timedelta(hours=1),
-        f"/c/cremona/p/{first.pk}": timedelta(hours=1),
-        f"/c/cremona/p/{second.pk}": timedelta(days=1),
-        "/privacy": timedelta(days=1),
+        "/": timedelta(minutes=30),
+        f"/c/cremona/p/{first.pk}": timedelta(minutes=30),
+        f"/c/cremona/p/{second.pk}": timedelta(hours=1),
+        "/privacy": timedelta(hours=1),
     }
     for path, longest in shown.items():
         at_most = float(Client().get(path).headers["X-Canale-At-Most"])
         assert at_most == pytest.approx((now + longest).timestamp(), abs=60), path
+
+
+@pytest.mark.django_db
+def test_an_image_is_read_again_each_hour() -> None:
+    draft = drafts.save_draft(
+        create_channel("cremona", "Comune di Cremona"),
+        Wording("news", "Notizia", "Testo"),
+        by="cli",
+    )
+    image = Image.objects.create(post=draft, alt="Il ponte", width=1, height=1, key="a-key")
+    ImageFile.objects.create(
+        image=image, name="small", mime="image/png", width=1, height=1, data=b"x"
+    )
+    publish.publish(draft, by="cli")
+    answer = Client().get("/c/cremona/image/a-key-small")
+    in_an_hour = timezone.now() + timedelta(hours=1)
+    until = float(answer.headers["X-Canale-Until"])
+    assert until == pytest.approx(in_an_hour.timestamp(), abs=60)

@@ -27,6 +27,7 @@ from canale.public.pages import (
     channel_or_404,
     default_or_404,
     fresh_until,
+    stale_until,
 )
 from canale.public.views.channel import published_or_404
 from canale.settings import settings
@@ -72,7 +73,7 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
         return belongs_to(HttpResponse(status=410), post.channel, None)
     response = HttpResponse(bytes(found.data), content_type=found.mime)
     response.headers["Cache-Control"] = "no-cache"
-    return belongs_to(response, post.channel, post.visible_until)
+    return belongs_to(response, post.channel, stale_until(now, [post]))
 
 
 @stored
