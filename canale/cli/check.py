@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.client
+import os
 import secrets
 import shutil
 import socket
@@ -15,9 +16,11 @@ import stat
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from pathlib import Path
 
 from canale.bus import Bus, bus_for
@@ -94,12 +97,14 @@ def clock() -> Iterator[Finding]:
 def folder() -> Iterator[Finding]:
     data = settings.data
     owner = data.stat().st_uid
-    foreign = [path for path in data.rglob("*") if path.lstat().st_uid != owner]
+    # os.walk, and not rglob: it passes over folders that go meanwhile.
+    inside = (Path(top, name) for top, *names in os.walk(data) for name in chain(*names))
+    foreign = [(path, of.st_uid) for path, of in _there(inside) if of.st_uid != owner]
     yield Finding(
         not foreign,
         f"all in the data folder {data} belongs to {user_name(owner)}"
         if not foreign
-        else f"{foreign[0]} belongs to {user_name(foreign[0].lstat().st_uid)}: canale, who is "
+        else f"{foreign[0][0]} belongs to {user_name(foreign[0][1])}: canale, who is "
         f"{user_name(owner)}, may be kept from it",
         f"chown -R {user_name(owner)}: {data}",
     )
@@ -111,11 +116,22 @@ def folder() -> Iterator[Finding]:
     )
 
 
+def _there(
+    paths: Iterable[Path], *, follow_symlinks: bool = False
+) -> Iterator[tuple[Path, os.stat_result]]:
+    """But for what goes while we look: the database's journals, the signs of workers."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path, path.stat(follow_symlinks=follow_symlinks)
+
+
 def others() -> Iterator[Finding]:
     """What an older version, or a copy, left readable to everybody on the machine."""
     data = settings.data
     open_to_others = [
-        path.name for path in data.iterdir() if stat.S_IMODE(path.stat().st_mode) & 0o077
+        path.name
+        for path, of in _there(data.iterdir(), follow_symlinks=True)
+        if stat.S_IMODE(of.st_mode) & 0o077
     ]
     closed = stat.S_IMODE(data.stat().st_mode) & 0o077 == 0
     yield Finding(

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import socket
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,6 +53,33 @@ def test_a_wrong_clock_is_told_with_the_way_to_mend_it() -> None:
     said = shown(skew(-7200.0))
     assert said.startswith("WRONG    the clock is 7200 s behind")
     assert "NTP" in said
+
+
+def test_what_goes_while_it_looks_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = tmp_path / "workers"
+    signs.mkdir()
+    for name in ("here", "gone"):
+        (signs / name).touch()
+        (tmp_path / name).touch()
+    real = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "gone":
+            path.unlink(missing_ok=True)
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(check, "settings", SimpleNamespace(data=tmp_path))
+    owned, _ = check.folder()
+    assert owned.ok
+    (tmp_path / "gone").touch()
+    tmp_path.chmod(0o755)
+    (closed,) = check.others()
+    # What stayed is open to all.
+    assert not closed.ok
+    assert not (tmp_path / "gone").exists()
 
 
 def test_whatever_may_be_wrong_says_what_to_do() -> None:
