@@ -28,8 +28,11 @@ def give_role(channel: Channel, staff: Staff, role: Role, *, by: str) -> None:
     """To an account that is there. Raises TeamRefused if nobody would be administrator."""
     if role != Role.ADMIN:
         _keep_an_administrator(channel, staff)
-    Membership.objects.update_or_create(staff=staff, channel=channel, defaults={"role": role})
-    audit.record(by, "staff.role_changed", channel.handle, email=staff.email, role=role.value)
+    _, is_new = Membership.objects.update_or_create(
+        staff=staff, channel=channel, defaults={"role": role}
+    )
+    act = "staff.added" if is_new else "staff.role_changed"
+    audit.record(by, act, channel.handle, email=staff.email, role=role.value)
 
 
 @transaction.atomic

@@ -66,6 +66,11 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
     role = Role(arguments.role)
     staff = _found(arguments.add)
     if staff is not None:
+        if arguments.password_file:
+            raise CommandError(
+                f"{arguments.add} has an account and keeps its password: leave --password-file "
+                "out, or give a new one by canale password"
+            )
         team.give_role(channel, staff, role, by="cli")
         return
     email = _free(arguments.add)

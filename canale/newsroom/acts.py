@@ -21,7 +21,7 @@ ACTS: dict[str, Promise] = {
     "post.redrafted": _("changed a draft"),
     "post.withdrawn": _("withdrew a post"),
     "push_identity.changed": _("gave the installation a new identity towards the push services"),
-    "staff.added": _("gave somebody an account"),
+    "staff.added": _("gave somebody access"),
     "staff.email_changed": _("changed the e-mail of an account"),
     "staff.factor_added": _("added a passkey or codes to the account"),
     "staff.factor_removed": _("removed a passkey or codes from the account"),

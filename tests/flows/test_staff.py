@@ -48,6 +48,18 @@ def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff)
     assert "whole" in module_site.run("audit", "verify")
 
 
+def test_who_works_elsewhere_is_added_and_not_given_another_role(
+    module_site: Site, staff: Staff
+) -> None:
+    person = "verdi@comune.test"
+    module_site.inside("staff", [person, PASSWORD, "soresina", "editor"])
+    staff("--add", person, "--role", "publisher")
+    shown = Newsroom(module_site).browser.get(f"/newsroom/c/{HANDLE}/log/").text
+    newest = shown.partition(person)[0]
+    assert newest.rpartition("<tr")[2].count("ha dato l’accesso a qualcuno") == 1
+    staff("--remove", person)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -56,6 +68,10 @@ def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff)
         (("--add", "n@comune.test"), "give --role: editor"),
         (("--add", "niente", "--role", "editor"), "niente is not an e-mail address"),
         (("--add", "n@comune.test", "--role", "editor"), "give --password-file"),
+        (
+            ("--add", ADMIN, "--role", "admin", "--password-file", "-"),
+            "keeps its password: leave --password-file out",
+        ),
         (("--new-email", ADMIN, ADMIN), "there is already an account"),
         (("--remove", "n@comune.test"), "does not work in cremona"),
     ],
