@@ -14,6 +14,7 @@ is asked what it speaks (ALPN), until it answers over HTTP/2 again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import Counter
@@ -29,6 +30,8 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response
 
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
+
+logger = logging.getLogger(__name__)
 
 RESOLVE_TIMEOUT = 10.0
 CONNECT_TIMEOUT = timedelta(seconds=10)
@@ -177,7 +180,7 @@ class GuardedHTTP:
         self._pins.clear()
         self._retired.clear()
         for pin in pins:
-            await pin.client.close()
+            await _close(pin)
 
     def _held(self, origin: str) -> _Pin | None:
         pin = self._pins.get(origin)
@@ -306,7 +309,15 @@ class GuardedHTTP:
         due = [pin for pin in self._retired if pin.made_at < ended]
         self._retired = [pin for pin in self._retired if pin.made_at >= ended]
         for pin in due:
-            await pin.client.close()
+            await _close(pin)
+
+
+async def _close(pin: _Pin) -> None:
+    """Whoever waits for a new one is not told of an old one's trouble."""
+    try:
+        await pin.client.close()
+    except Exception:
+        logger.warning("An old connection was not closed", exc_info=True)
 
 
 def _failure(error: RequestError) -> Failure:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pyreqwest.client import Client
 
 from canale.net import guarded_http
 from canale.net.endpoints import EndpointRefused
@@ -122,6 +123,34 @@ def test_strangers_cannot_make_us_keep_a_client_for_every_name() -> None:
         await http.close()
 
     run(work())
+
+
+class Stuck:
+    """A client that cannot be closed."""
+
+    async def close(self) -> None:
+        raise RuntimeError("it is closed already")
+
+
+def test_an_old_line_that_cannot_be_closed_is_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guarded_http, "PIN_LIFE", -1.0)
+
+    async def work() -> None:
+        http = GuardedHTTP(resolver=Answers(["8.8.8.8"]))
+        first = await http._pin("https://push.example")
+        first.client = cast("Client", Stuck())
+        second = await http._pin("https://push.example")
+        first.made_at = float("-inf")
+        # Retired, and due to be closed before this one is made.
+        third = await http._pin("https://push.example")
+        assert len({id(pin) for pin in (first, second, third)}) == 3
+        third.client = cast("Client", Stuck())
+        await http.close()
+
+    run(work())
+    assert caplog.text.count("An old connection was not closed") == 2
 
 
 def test_one_call_giving_up_does_not_end_the_resolution_for_the_others() -> None:
