@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nats
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo
@@ -19,6 +20,7 @@ from nats.js.api import ConsumerInfo
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.cli import main
+from canale.delivery.engines import dispatch
 from canale.delivery.engines.dispatch import Dispatcher
 from canale.delivery.engines.jetstream import JetStreamBatches
 from canale.delivery.engines.stream import BatchStream, consumer
@@ -151,6 +153,49 @@ def test_what_is_finished_is_forgotten(
             await until(lambda: dispatcher.handed_out == {batch.pk})
             Batch.objects.update(state=Batch.State.DONE)
             await until(lambda: not dispatcher.handed_out)
+
+    run(flow)
+
+
+def test_a_hint_that_meets_a_fallen_database_is_followed_again(
+    broker: NatsServer, channel: Channel, unswept: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = 2
+
+    def fail() -> set[int]:
+        nonlocal failures
+        failures -= 1
+        if failures == 0:
+            monkeypatch.setattr(dispatch, "_read_ids", read)
+        raise OperationalError("the database is away")
+
+    planned(channel)
+    read = dispatch._read_ids
+
+    async def flow() -> None:
+        async with dispatching(broker) as (dispatcher, context):
+            await until_there_are(context, 1)
+            planned(channel)
+            monkeypatch.setattr(dispatch, "_read_ids", fail)
+            dispatcher.hint()
+            await until_there_are(context, 2)
+
+    run(flow)
+
+
+def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+    planned(channel)
+
+    async def flow() -> None:
+        async with dispatching(broker) as (_, context):
+            await until_there_are(context, 1)
+            # Finished, while the stream never learns of it; the next one's hint is lost.
+            Batch.objects.update(state=Batch.State.DONE)
+            planned(channel)
+            await until_there_are(context, 2)
 
     run(flow)
 

@@ -20,6 +20,8 @@ from canale.delivery.queue import Waiting, unfinished_ids, waiting_from
 
 logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
+# After the database or the broker failed.
+AGAIN_SECONDS = 0.5
 # Batches under way to the server at once.
 TOGETHER = 100
 # Hints come with each follower too: looking for what is new takes a tenth of the time at most
@@ -74,8 +76,14 @@ class Dispatcher:
                     await self._repair(context)
             except DatabaseError:
                 logger.exception("Unfinished batches were not read; trying again")
+                self._hint_soon()
             except FAILURES as error:
                 logger.warning("Batches were not handed out, they will be: %s", error)
+                self._hint_soon()
+
+    def _hint_soon(self) -> None:
+        """The hint that was followed in vain is followed again."""
+        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.hint)
 
     async def _hint_until(self, end: float) -> bool:
         with suppress(TimeoutError):
@@ -96,9 +104,12 @@ class Dispatcher:
 
     async def _repair(self, context: JetStreamContext) -> None:
         info = await context.stream_info(self._stream.name)
-        if info.state.messages < len(await self._unfinished()):
+        unfinished = await self._unfinished()
+        if info.state.messages < len(unfinished):
             self.handed_out.clear()
-            await self._hand_out(context, await asyncio.to_thread(_read_from, 0))
+        # Hints get lost too, and finished batches whose acknowledgement was lost fill the stream.
+        if missing := unfinished - self.handed_out:
+            await self._hand_out(context, await asyncio.to_thread(_read_from, min(missing)))
 
     async def _unfinished(self) -> set[int]:
         """All that the table holds; what is not among them is forgotten."""
