@@ -12,8 +12,7 @@ from django.db.models import prefetch_related_objects
 
 from canale.api.readers import following_of
 from canale.api.schemas import FollowingOut
-from canale.delivery.hints import wake_workers
-from canale.delivery.models import Welcome
+from canale.delivery.welcome import plan_welcomes
 from canale.followers.follow import Followed
 from canale.followers.joining import Wish, follow_together
 
@@ -30,7 +29,7 @@ def follow_all(wishes: Sequence[Wish]) -> list[Joined | None]:
     """For each wish what became of it; None where channel or topics are unknown."""
     followed = follow_together(wishes)
     done = [one for one in followed if one is not None]
-    _welcome([one.new_address_id for one in done if one.new_address_id is not None])
+    plan_welcomes([one.new_address_id for one in done if one.new_address_id is not None])
     pairs = list(zip(wishes, followed, strict=True))
     known = [one.follower for wish, one in pairs if one and not _is_plain(wish, one)]
     prefetch_related_objects(known, "channel", "topics", "addresses")
@@ -53,11 +52,3 @@ def _joined(wish: Wish, followed: Followed) -> Joined:
         push=wish.address is not None and wish.address[0] == "push",
     )
     return Joined(True, said.dict())
-
-
-def _welcome(address_ids: Sequence[int]) -> None:
-    Welcome.objects.bulk_create(
-        [Welcome(address_id=address_id) for address_id in address_ids], ignore_conflicts=True
-    )
-    if address_ids:
-        wake_workers()

@@ -23,12 +23,13 @@ def run(arguments: argparse.Namespace) -> int:
     from canale.accounts import audit
     from canale.channel.links import post_url
     from canale.channel.models import Post
+    from canale.delivery.clock import by_the_databases_clock
     from canale.delivery.given_up import resume, too_late
 
     number: int | None = arguments.post
     if number is not None and not Post.objects.filter(pk=number).exists():
         raise CommandError(f"there is no post {number}: its number ends its address")
-    now = timezone.now()
+    now = by_the_databases_clock(timezone.now())
     with transaction.atomic():
         resumed = resume(now, number)
         for each in resumed:

@@ -25,6 +25,22 @@ READ_SECONDS = 10.0
 SLOW_SECONDS = 1.0
 
 
+def by_the_databases_clock(moment: datetime) -> datetime:
+    """What that clock showed when this machine's showed ``moment``. Raises django.db.Error."""
+    if connection.vendor != "postgresql":
+        return moment
+    before = timezone.now()
+    theirs = _read()
+    return moment + (theirs - before) - (timezone.now() - before) / 2
+
+
+def _read() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
 class DatabaseClock:
     """The time, by the database's clock as it was last read, and by the monotonic one since. SQLite
     has no other clock than the machine's; nor have we until the database was read."""
@@ -44,9 +60,7 @@ class DatabaseClock:
         if connection.vendor != "postgresql":
             return
         begun = self._monotonic()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT clock_timestamp()")
-            moment: datetime = cursor.fetchone()[0]
+        moment = _read()
         took = self._monotonic() - begun
         if took < SLOW_SECONDS or self._ahead is None:
             self._ahead = moment.timestamp() - begun - took / 2

@@ -20,6 +20,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from canale.delivery.chunk import BatchChunk
+from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.gates import Gates
 from canale.delivery.given_up import worth_sending
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
@@ -160,6 +161,7 @@ FAMILIES = (_BATCHES, _OLDEST, _RETRIES, _FAILED, _WELCOMES, _DATABASE)
 
 
 def _waiting(now: datetime) -> Iterator[Metric]:
+    now = by_the_databases_clock(now)
     batches, oldest, retries, failed = _BATCHES(), _OLDEST(), _RETRIES(), _FAILED()
     queue = unfinished().order_by().values_list("urgent", "broadcast__transport")
     counted = {

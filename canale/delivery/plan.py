@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.db.models import Count, F, Max, Min, QuerySet
 
 from canale.channel.models import Kind, Revision
+from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.hints import wake_workers
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.transports.registry import TRANSPORTS, Entry
@@ -42,7 +43,11 @@ class Run(NamedTuple):
 def plan_broadcasts(
     revision: Revision, purpose: Broadcast.Purpose, now: datetime
 ) -> list[Broadcast]:
-    """One broadcast per transport, with its batches, inside the caller's transaction."""
+    """One broadcast per transport, with its batches, inside the caller's transaction.
+
+    ``now`` is by this machine's clock; workers count by the database's.
+    """
+    now = by_the_databases_clock(now)
     silent = stop_broadcasts(revision.post_id, now)
     planned = [_plan(revision, purpose, entry, now, silent=silent) for entry in TRANSPORTS]
     wake_workers()

@@ -51,7 +51,7 @@ def _announce(post_id: int, now: datetime) -> bool:
         return False
     if post is None or not post.is_visible(now):
         return False
-    record_reactions(post, counts([post_id])[post_id])
+    record_reactions(post, counts([post_id])[post_id], now)
     return True
 
 

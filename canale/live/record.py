@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from django.db import connection
+from django.utils import timezone
 
 from canale.channel.links import post_url
 from canale.channel.models import Post
@@ -19,7 +21,9 @@ _NUMBERING_LOCK = 0x63616E616C65
 SKIPPED = 1_000_000
 
 
-def record_event(post: Post, kind: LiveEvent.Kind, **more: object) -> LiveEvent:
+def record_event(
+    post: Post, kind: LiveEvent.Kind, *, now: datetime | None = None, **more: object
+) -> LiveEvent:
     """Add a line to the stream of the post's channel, inside the caller's transaction.
 
     Call it last: on PostgreSQL it holds a lock until the commit, so that numbers become
@@ -29,7 +33,9 @@ def record_event(post: Post, kind: LiveEvent.Kind, **more: object) -> LiveEvent:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_NUMBERING_LOCK])
     data = json.dumps({"post": post.pk, **more}, ensure_ascii=False, separators=(",", ":"))
-    event = LiveEvent.objects.create(channel=post.channel, post=post, kind=kind, data=data)
+    event = LiveEvent.objects.create(
+        channel=post.channel, post=post, kind=kind, data=data, created_at=now or timezone.now()
+    )
     tell_pages()
     return event
 
@@ -41,10 +47,10 @@ def record_wording(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
     )
 
 
-def record_reactions(post: Post, counts: dict[str, int]) -> LiveEvent:
+def record_reactions(post: Post, counts: dict[str, int], now: datetime) -> LiveEvent:
     """The counts now. Replaces the post's former line, so that the backlog holds one a post."""
     post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
-    return record_event(post, LiveEvent.Kind.REACTIONS, counts=counts)
+    return record_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
 
 
 def skip_numbers() -> None:

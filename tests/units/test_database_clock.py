@@ -11,7 +11,18 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from canale.delivery.clock import SLOW_SECONDS, DatabaseClock
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel
+from canale.delivery.clock import SLOW_SECONDS, DatabaseClock, by_the_databases_clock
+from canale.delivery.models import Broadcast, Welcome
+from canale.delivery.objective import objective_seconds, seconds_left
+from canale.delivery.plan import TIME_TO_LIVE
+from canale.delivery.repeat import claim_welcomes
+from canale.delivery.welcome import plan_welcome
+from canale.followers.models import Address, Follower
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -60,3 +71,55 @@ def test_an_answer_that_took_long_does_not_count_unless_it_is_the_first() -> Non
     clock.read()
     # A hundred seconds later, which is what only the monotonic clock says.
     assert abs(clock() - first - timedelta(seconds=100)) < timedelta(milliseconds=1)
+
+
+# What a web machine plans is counted by workers, whose machine is another.
+
+
+@pytest.fixture
+def channel() -> Channel:
+    return create_channel("cremona", "Comune di Cremona")
+
+
+@pytest.fixture
+def address(channel: Channel) -> Address:
+    follower = Follower.objects.create(channel=channel, token_hash=b"1" * 32, language="it")
+    return Address.objects.create(
+        follower=follower, channel=channel, kind="push", sealed=b"", fingerprint=b"1" * 32
+    )
+
+
+def workers() -> datetime:
+    clock = DatabaseClock()
+    clock.read()
+    return clock()
+
+
+def test_a_moment_of_this_machine_is_told_by_the_databases_clock(
+    request: pytest.FixtureRequest,
+) -> None:
+    assert abs(by_the_databases_clock(timezone.now() - HOUR) - ours() + HOUR) < MINUTE
+    if connection.vendor == "postgresql":
+        request.getfixturevalue("wrong")
+        assert abs(by_the_databases_clock(timezone.now() - HOUR) - ours() + HOUR) < MINUTE
+
+
+def test_who_follows_is_welcomed_at_once(
+    address: Address, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor == "postgresql":
+        request.getfixturevalue("wrong")
+        # Models keep the function that they were made with.
+        field = Welcome._meta.get_field("not_before")
+        monkeypatch.setattr(field, "_get_default", timezone.now)
+    plan_welcome(address.pk)
+    assert [row.address_id for row in claim_welcomes(workers())] == [address.pk]
+
+
+@on_postgresql
+@pytest.mark.usefixtures("wrong", "address")
+def test_the_objective_and_the_end_of_a_post_are_the_workers(channel: Channel) -> None:
+    publish(save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    broadcast, now = Broadcast.objects.get(), workers()
+    assert 0 < objective_seconds(urgent=False) - seconds_left(broadcast, now) < 30
+    assert abs(broadcast.expires_at - now - TIME_TO_LIVE["news"]) < MINUTE
