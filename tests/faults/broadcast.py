@@ -165,6 +165,7 @@ class Broadcast:
         sent to."""
         wait_until(lambda: self._counts()["finished"], seconds=60)
         told, counts = self.told(), self._counts()
+        # What workers had read, if the word did not reach them; test_withdrawals.py: if it did.
         assert sum(told.values()) - self.told_in_time <= WORKERS * WINDOW_ADDRESSES
         assert counts["accepted"] <= len(told) <= counts["accepted"] + killed * WINDOW_ADDRESSES
         assert counts["accepted"] + counts["skipped"] == self.city.followers
