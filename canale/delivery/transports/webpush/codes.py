@@ -88,7 +88,7 @@ def seconds_of(retry_after: str | None, now: datetime) -> float | None:
         return min(float(text[:9]), LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = date if date.tzinfo else date.replace(tzinfo=UTC)
     return min(max(0.0, (aware - now).total_seconds()), LONGEST_WAIT)
