@@ -37,6 +37,7 @@ EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
 # With another like it more than a page of the file.
 TEXT = "Prima riga\n\n<b>Seconda</b> riga, perché «sì»" + "🚧" * 900
 WRITE = "/newsroom/c/cremona/posts/new/"
+CHANNEL = "/newsroom/c/cremona/channel/"
 SENT = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 
 
@@ -119,7 +120,7 @@ def test_with_files_the_page_asks_to_be_reloaded(editor: Client) -> None:
     picture = SimpleUploadedFile("a.png", b"no picture", "image/png")
     with full():
         sent = {"name": "Nome", "reactions": "👍", "avatar": picture, "retention_days": "30"}
-        page = _is_away(_fails_at_saving(editor, "/newsroom/c/cremona/channel/", sent))
+        page = _is_away(_fails_at_saving(editor, CHANNEL, sent))
     assert "ricarica questa pagina" in page
     assert not SENT.search(page)
 
@@ -133,6 +134,19 @@ def _fails_at_saving(editor: Client, path: str, sent: dict[str, Any]) -> HttpRes
 
 def _fail(*_: object, **__: object) -> None:
     raise OperationalError("away")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_longer_than_any_form_is_not_given_back(editor: Client) -> None:
+    """Each sign of it may become six, and who sends it needs no account."""
+    most = ["&" * (16 * 1024 - len("name"))] * 4
+    with full():
+        page = _is_away(_fails_at_saving(editor, CHANNEL, {"name": most}))
+        assert len(SENT.findall(page)) == len(most)
+        for more in ({"name": [*most, "&"]}, {"name": most, "e": "è"}):
+            page = _is_away(_fails_at_saving(editor, CHANNEL, more))
+            assert "&amp;" not in page
+            assert "poi invialo di nuovo" in page
 
 
 @pytest.mark.django_db(transaction=True)
