@@ -239,11 +239,16 @@ def test_the_guides_lines_make_the_secrets(tmp_path: Path) -> None:
     assert set(secrets) == set(compose("compose.yaml")["secrets"])
     assert {path.stat().st_mode & 0o777 for path in secrets.values()} == {0o600}
     if os.geteuid() == 0:
-        assert [secrets[name].stat().st_uid for name in sorted(secrets)] == [999, 10001, 10001]
+        owners = [secrets[name].stat().st_uid for name in sorted(secrets)]
+        assert owners == [999, 10001, 10001, 10001]
     url = parse_database_url(secrets["database-url"].read_text().strip())
     assert (url["USER"], url["HOST"]) == ("canale", "database")
     assert url["PASSWORD"] == secrets["database-password"].read_text().strip()
-    load({"CANALE_DATA": str(tmp_path), "CANALE_SECRET_KEY_FILE": str(secrets["secret-key"])})
+    given = {
+        "CANALE_SECRET_KEY_FILE": str(secrets["secret-key"]),
+        "CANALE_NATS_URL_FILE": str(secrets["nats-url"]),
+    }
+    assert load({"CANALE_DATA": str(tmp_path), **given}).nats_url == ()
     assert (tmp_path / ".env").read_text().startswith("SITE=")
 
 
@@ -258,6 +263,20 @@ def test_nginx_writes_where_debians_package_does() -> None:
     assert len(written) == 2
     folders = {str(Path(path).parent) for path in written}
     assert folders - set(listed.stdout.splitlines()) == set()
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_no_secret_is_a_variable(name: str) -> None:
+    """`docker inspect` shows variables to whoever may ask it."""
+    from canale.settings import options
+
+    secret = {option for option, (_, row) in options().items() if row.secret}
+    for service in compose(name)["services"].values():
+        given = set(service.get("environment", {}))
+        assert given & secret == set()
+        named = {each for each in given if each.removesuffix("_FILE") in secret}
+        files = {service["environment"][each] for each in named}
+        assert files <= {f"/run/secrets/{each}" for each in service.get("secrets", [])}
 
 
 def test_deployed_settings_exist() -> None:
