@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 # A network that swallows packets is noticed within so long, as libpq's options say it (seconds, but
 # milliseconds for what was sent and not acknowledged): a worker that waits longer has lost its
@@ -44,18 +43,22 @@ def parse_database_url(url: str) -> dict[str, Any]:
 
 
 def shown(url: str) -> str:
-    """A database URL, or what was meant to be one, as it may be shown: without any password."""
-    scheme, there, rest = url.partition("://")
+    """A database URL, or what was meant to be one, as it may be shown: no password, no options."""
+    scheme, there, _ = url.partition("://")
     if not there or not scheme.isalnum():
         return HIDDEN  # The password itself, perhaps: of two files, one is taken for the other.
-    rest = re.sub(r"(?i)(password=).*", rf"\1{HIDDEN}", rest)
-    # To the last @: a password whose signs were not encoded may hold one, and / and # too.
-    login, at, place = rest.rpartition("@")
-    if at:
-        user, colon, _ = login.partition(":")
-        return f"{scheme}://{user}{colon and f':{HIDDEN}'}@{place}"
-    # A host and its port, or somebody's name and password whose host was forgotten.
-    return f"{scheme}://" + re.sub(r"^([^/:]*):(?!\d{1,5}(?:[/?]|$)).*", rf"\1:{HIDDEN}", rest)
+    try:
+        user = quote(parse_database_url(url).get("USER", ""), safe="")
+    except ValueError:
+        return f"{scheme}://{HIDDEN}"
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    # Parts of a password whose signs were not encoded, or all of it, where the host was forgotten.
+    if place and (
+        not user or "/" in parts.path[1:] or "@" in parts.path + parts.query + parts.fragment
+    ):
+        return f"{scheme}://{HIDDEN}"
+    return f"{scheme}://{user}{user and '@'}{place}{parts.path}"
 
 
 def _sqlite(path: str) -> dict[str, Any]:

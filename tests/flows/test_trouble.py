@@ -95,7 +95,7 @@ def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> Non
     others = {"backup", "restore", "migrate-database"}
     assert "Connection refused" in said["backup"]
     for name in CALLS.keys() - others:
-        assert "postgresql://canale:…@127.0.0.1:1/canale does not answer" in said[name], name
+        assert "postgresql://canale@127.0.0.1:1/canale does not answer" in said[name], name
     assert "start PostgreSQL, or correct host and port" in said["token"]
 
 
