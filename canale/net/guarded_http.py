@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 RESOLVE_TIMEOUT = 10.0
 CONNECT_TIMEOUT = timedelta(seconds=10)
 TOTAL_TIMEOUT = timedelta(seconds=30)
+# All tries together, beyond one that takes its whole time: that one says of itself that it failed
+# (seconds).
+GRACE = 1.0
 IDLE_TIMEOUT = timedelta(seconds=60)
 PING_INTERVAL = timedelta(seconds=15)
 
@@ -150,7 +153,15 @@ class GuardedHTTP:
         self._retired: list[_Pin] = []
 
     async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
-        """POST to a URL of a checked origin. Raises NoAnswer, EndpointRefused."""
+        """POST to a URL of a checked origin, in all within one time-out. Raises NoAnswer,
+        EndpointRefused."""
+        try:
+            async with asyncio.timeout(self._total_timeout.total_seconds() + GRACE):
+                return await self._posted(origin, url, headers, body)
+        except TimeoutError:
+            raise NoAnswer(TIMED_OUT.said) from None
+
+    async def _posted(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
         failures: Counter[Failure] | None = None
         while True:
             pin = self._held(origin) or await self._pin(origin)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -182,6 +183,23 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
         http = GuardedHTTP(resolver=resolver)
         with pytest.raises(NoAnswer, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
+
+    run(work())
+
+
+def test_all_that_a_call_does_has_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that answers late, again and again: each time is allowed, all together are not."""
+
+    async def resolver(host: str, port: int) -> list[str]:
+        await asyncio.sleep(3600)
+        return []
+
+    async def work() -> None:
+        http = GuardedHTTP(resolver=resolver, total_timeout=timedelta(seconds=0.2))
+        async with asyncio.timeout(5):
+            with pytest.raises(NoAnswer, match="no answer in time"):
+                await http.post("https://push.example", "https://push.example/x", {}, b"")
+        await http.close()
 
     run(work())
 
