@@ -110,6 +110,7 @@ class _Pin:
     made_at: float
     silent_since: float | None
     """When it was made, or when a call failed, if no answer came since."""
+    has_answered: bool = False
     under_way: int = 0
     answered_at: float = 0.0
     """Or when a call began that found no other under way."""
@@ -272,6 +273,7 @@ class GuardedHTTP:
 
     def _answered(self, origin: str, pin: _Pin, answer: Response) -> None:
         pin.answered_at = time.monotonic()
+        pin.has_answered = True
         if pin.http2:
             if pin.silent_since is not None:
                 pin.silent_since = None
@@ -282,7 +284,8 @@ class GuardedHTTP:
 
     def _failed(self, origin: str, pin: _Pin, begun: float, failure: Failure) -> Failure:
         """What it was, seen with what is known of the origin."""
-        if failure is BROKEN and pin.http2 and origin not in self._http2:
+        known = pin.has_answered or origin in self._http2
+        if failure is BROKEN and pin.http2 and not known:
             # As when HTTP/1.1 is sent HTTP/2: it is made so that nothing can be done with it.
             failure = UNCONNECTED
         if failure is UNPROCESSED or self._pins.get(origin) is not pin:
@@ -298,16 +301,17 @@ class GuardedHTTP:
         return failure
 
     def _speaks(self, origin: str, *, http2: bool) -> None:
-        if len(self._http2) > MAX_PINS:
-            self._http2.clear()
+        self._http2.pop(origin, None)
         self._http2[origin] = http2
+        if len(self._http2) > MAX_PINS:
+            del self._http2[next(iter(self._http2))]
 
     def _turn_away_from(self, origin: str, pin: _Pin) -> None:
         """Take the host's next address for the next call, once however many calls failed."""
         if self._pins.get(origin) is pin:
+            self._turns[origin] = self._turns.pop(origin, 0) + 1
             if len(self._turns) > MAX_PINS:
-                self._turns.clear()
-            self._turns[origin] = self._turns.get(origin, 0) + 1
+                del self._turns[next(iter(self._turns))]
             self._drop(origin)
 
     def _retire(self, pin: _Pin) -> None:

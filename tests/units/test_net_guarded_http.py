@@ -187,8 +187,8 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
     run(work())
 
 
-def test_all_that_a_call_does_has_one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name server that answers late, again and again: each time is allowed, all together are not."""
+def test_all_that_a_call_does_has_one_time() -> None:
+    """Each step has its own time; together they must not outlast a batch that is held."""
 
     async def resolver(host: str, port: int) -> list[str]:
         await asyncio.sleep(3600)

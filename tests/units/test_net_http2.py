@@ -194,6 +194,20 @@ def test_what_was_on_a_broken_line_is_not_sent_again_and_the_next_is_one_line(
     assert len(service.server.lines) <= 3
 
 
+def test_strangers_do_not_make_a_healthy_lines_break_one_that_took_nothing(tmp_path: Path) -> None:
+    manners = Manners(break_after=MESSAGES // 2)
+    service = Service(tmp_path, manners)
+
+    async def work(http: GuardedHTTP) -> None:
+        assert await post(http, service, MESSAGES)
+        for number in range(2 * guarded_http.MAX_PINS):
+            http._speaks(f"https://a{number}.notify.windows.com", http2=True)
+        await broadcast(http, service)
+
+    run(service, work)
+    assert set(service.taken.values()) == {1}
+
+
 def test_who_falls_back_to_http_1_and_returns_is_followed(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     old = Http11Server(service.take, service.http_1(refusing=False))
