@@ -75,6 +75,8 @@ BROKEN = Failure("the connection broke")
 # No connection comes about: nothing was sent yet, so nothing is sent twice. At another address if
 # there is one, then asking what is spoken.
 UNCONNECTED = Failure("no connection", tries=3)
+# The same of a host that has one address and never answered: it may be invented.
+UNREACHED = Failure("no connection")
 # The far end did nothing with it (RFC 9113, section 8.7); reqwest has tried three times by then.
 UNPROCESSED = Failure("refused unread", tries=6, pause=0.05)
 
@@ -108,6 +110,8 @@ class _Pin:
     http2: bool
     """Speaks nothing else."""
     made_at: float
+    addresses: int
+    """The host's, as far as is known."""
     silent_since: float | None
     """When it was made, or when a call failed, if no answer came since."""
     has_answered: bool = False
@@ -150,6 +154,8 @@ class GuardedHTTP:
         self._turns: dict[str, int] = {}
         self._http2: dict[str, bool] = {}
         """Which origins have answered over HTTP/2, and which are asked what they speak."""
+        self._known: dict[str, None] = {}
+        """Origins that have answered, the latest last."""
         self._opening: dict[str, asyncio.Task[_Pin]] = {}
         self._retired: list[_Pin] = []
 
@@ -219,9 +225,9 @@ class GuardedHTTP:
     async def _renewed(self, origin: str) -> _Pin:
         await self._close_retired()
         http2 = origin.startswith("https:") and self._http2.get(origin, True)
-        client = await self._client(origin, http2=http2)
+        client, addresses = await self._client(origin, http2=http2)
         now = time.monotonic()
-        fresh = _Pin(client, http2, made_at=now, silent_since=now)
+        fresh = _Pin(client, http2, made_at=now, addresses=addresses, silent_since=now)
         self._drop(origin)
         self._pins[origin] = fresh
         if len(self._pins) > MAX_PINS:
@@ -233,10 +239,10 @@ class GuardedHTTP:
         if pin is not None:
             self._retire(pin)
 
-    async def _client(self, origin: str, *, http2: bool) -> Client:
-        builder = self._builder().http2_prior_knowledge() if http2 else self._builder()
+    async def _client(self, origin: str, *, http2: bool) -> tuple[Client, int]:
+        """And how many addresses the host has."""
         if origin in self._trusted:
-            return builder.build()
+            return await asyncio.to_thread(self._built, http2=http2), 1
         parts = urlsplit(origin)
         host, port = parts.hostname or "", parts.port or 443
         try:
@@ -245,7 +251,17 @@ class GuardedHTTP:
         except OSError:  # TimeoutError is one.
             raise Unresolved("the host's name cannot be resolved") from None
         address = addresses[self._turns.get(origin, 0) % len(addresses)]
-        return builder.https_only(True).resolve(host, address, port).build()
+        at = (host, address, port)
+        return await asyncio.to_thread(self._built, http2=http2, at=at), len(addresses)
+
+    def _built(self, *, http2: bool, at: tuple[str, str, int] | None = None) -> Client:
+        """In a thread: it reads all authorities, which takes milliseconds."""
+        builder = self._builder()
+        if http2:
+            builder = builder.http2_prior_knowledge()
+        if at is not None:
+            builder = builder.https_only(True).resolve(*at)
+        return builder.build()
 
     def _builder(self) -> ClientBuilder:
         builder = (
@@ -273,7 +289,12 @@ class GuardedHTTP:
 
     def _answered(self, origin: str, pin: _Pin, answer: Response) -> None:
         pin.answered_at = time.monotonic()
-        pin.has_answered = True
+        if not pin.has_answered:
+            pin.has_answered = True
+            self._known.pop(origin, None)
+            self._known[origin] = None
+            if len(self._known) > MAX_PINS:
+                del self._known[next(iter(self._known))]
         if pin.http2:
             if pin.silent_since is not None:
                 pin.silent_since = None
@@ -284,8 +305,10 @@ class GuardedHTTP:
 
     def _failed(self, origin: str, pin: _Pin, begun: float, failure: Failure) -> Failure:
         """What it was, seen with what is known of the origin."""
-        known = pin.has_answered or origin in self._http2
-        if failure is BROKEN and pin.http2 and not known:
+        known = pin.has_answered or origin in self._known
+        if failure is UNCONNECTED and not known and pin.addresses == 1:
+            failure = UNREACHED
+        if failure is BROKEN and pin.http2 and not known and origin not in self._http2:
             # As when HTTP/1.1 is sent HTTP/2: it is made so that nothing can be done with it.
             failure = UNCONNECTED
         if failure is UNPROCESSED or self._pins.get(origin) is not pin:

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from pyreqwest.client import Client
+from pyreqwest.client import Client, ClientBuilder
 
 from canale.net import guarded_http
 from canale.net.endpoints import EndpointRefused
@@ -185,6 +187,38 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
     run(work())
+
+
+def test_a_host_that_never_answered_is_tried_once_and_keeps_its_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client takes milliseconds to make: of invented hosts, who makes them asks us for many."""
+    made: list[int] = []
+    build = GuardedHTTP._builder
+
+    def counted(http: GuardedHTTP) -> ClientBuilder:
+        made.append(threading.get_ident())
+        return build(http)
+
+    monkeypatch.setattr(GuardedHTTP, "_builder", counted)
+    with socket.socket() as nobody:
+        # Bound, so that it is nobody else's, and not listening.
+        nobody.bind(("127.0.0.1", 0))
+        origin = f"https://127.0.0.1:{nobody.getsockname()[1]}"
+
+        async def work() -> None:
+            http = GuardedHTTP([origin])
+            counts = []
+            for _ in range(4):
+                with pytest.raises(NoAnswer, match="no connection"):
+                    await http.post(origin, f"{origin}/x", {}, b"")
+                counts.append(len(made))
+            # One for HTTP/2, then one that asks.
+            assert counts == [1, 2, 2, 2]
+            assert threading.get_ident() not in made
+            await http.close()
+
+        run(work())
 
 
 def test_all_that_a_call_does_has_one_time() -> None:
