@@ -137,3 +137,28 @@ def test_the_first_hour(installed: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "give --password-file" in call(script, "password", "a@b.it").stderr
     assert (installed / "data/canale.sqlite3").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the service's user")
+def test_the_services_user_gets_no_terminal_of_roots(installed: Path) -> None:
+    """Who holds it may type into it (TIOCSTI), and root's shell reads that."""
+    (installed / "release/.venv/bin/canale").write_text(
+        "#!/bin/sh\nid -un\necho $HOME\ntty\nexit 3\n"
+    )
+    script = link_wrapper(installed, "nobody")
+    root, service = os.openpty()
+    own = os.ttyname(service)
+    done = subprocess.Popen(
+        [str(script), "check"],
+        stdin=service,
+        stdout=service,
+        stderr=service,
+        start_new_session=True,
+    )
+    assert done.wait(timeout=60) == 3
+    os.close(service)
+    said = os.read(root, 10_000).decode().split()
+    os.close(root)
+    assert said[:2] == ["nobody", f"{installed}/data"]
+    assert said[2].startswith("/dev/pts/")
+    assert said[2] != own
