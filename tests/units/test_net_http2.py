@@ -253,3 +253,14 @@ def test_who_never_spoke_http_2_loses_nothing(tmp_path: Path) -> None:
         assert await broadcast(http, service) > MESSAGES - AT_ONCE
 
     run(service, work)
+
+
+def test_who_never_spoke_http_2_and_says_so_is_reached_by_the_call_after(tmp_path: Path) -> None:
+    service = Service(tmp_path, Manners())
+    tls = service.http_1(refusing=True)
+    service.server = Http11Server(service.take, tls)  # type: ignore[assignment]
+
+    async def work(http: GuardedHTTP) -> None:
+        assert [await post(http, service, number) for number in range(3)] == [False, True, True]
+
+    run(service, work)
