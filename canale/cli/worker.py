@@ -7,7 +7,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 
 import uvloop
@@ -17,6 +19,9 @@ from canale.cli.trouble import standing_trouble
 from canale.garbage import search_less_for_garbage
 from canale.processes import when_stdin_ends
 from canale.settings import settings
+
+# After it was told to stop: what is under way takes ten seconds at most, then the database is told.
+LAST_SECONDS = 40.0
 
 HELP = "encrypt and send what is waiting; `canale serve` starts its own"
 
@@ -61,10 +66,15 @@ async def _work(*, until_stdin_ends: bool) -> None:
     search_less_for_garbage()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+
+    def tell_to_stop() -> None:
+        stop.set()
+        _end_at_the_latest()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, tell_to_stop)
     if until_stdin_ends:
-        when_stdin_ends(stop.set)
+        when_stdin_ends(tell_to_stop)
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         clock = DatabaseClock()
@@ -76,6 +86,13 @@ async def _work(*, until_stdin_ends: bool) -> None:
             await work(deliverer, bus_for(settings), stop)
         finally:
             keeping.cancel()
+
+
+def _end_at_the_latest() -> None:
+    """A database that hangs holds no process for ever: what is lost is what a kill loses."""
+    timer = threading.Timer(LAST_SECONDS, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
 
 
 @contextlib.asynccontextmanager

@@ -142,13 +142,20 @@ class Deliverer:
         for task in self._tasks:
             task.cancel()
         try:
-            await self.call(lambda: hand_back(self.name))
-            self._sign.end()
+            await self._hand_back()
             await self._batches.close()
         finally:
             for transport, gates in self._transports.values():
                 gates.close()
                 await transport.close()
+
+    async def _hand_back(self) -> None:
+        try:
+            await self.call(lambda: hand_back(self.name))
+            self._sign.end()
+        except DatabaseError as error:
+            # The sign stays, and its lock is free: others see that this worker is gone.
+            logger.warning("What is left was not handed back: %s", error)
 
     async def call(self, work: Callable[[], T], seconds: Histogram | None = None) -> T:
         """Run database work in its thread; ``seconds`` measures it."""

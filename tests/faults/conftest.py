@@ -21,6 +21,7 @@ SHORT_FORM = {
     "test_the_broker_is_killed": None,
     "test_postgresql_falls_over": "jetstream",
     "test_sqlite_is_locked_for_long": None,
+    "test_a_worker_ends_though_the_database_hangs": None,
     "test_the_clock_is_put": "local",
     "test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting": (
         "jetstream"

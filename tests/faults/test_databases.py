@@ -8,6 +8,7 @@ import base64
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import tarfile
 import time
@@ -19,10 +20,13 @@ import pytest
 from PIL import Image
 
 import canale  # noqa: F401  (its SQLite, not the system's)
+from canale.cli.worker import LAST_SECONDS
+from canale.delivery.sign_of_life import FOLDER
 from tests.faults.broadcast import City, new_city
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
-from tests.site import HANDLE, wait_until
+from tests.site import HANDLE, new_site, wait_until
 from tests.standins.push_service import Behaviour
+from tests.worker_node import worker_node
 
 pytestmark = pytest.mark.slow
 
@@ -85,6 +89,35 @@ def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
         )
     assert accepted < city.followers
     assert batches
+
+
+@contextlib.contextmanager
+def frozen(server: PostgresqlServer) -> Iterator[None]:
+    """It takes what is sent, and answers nothing."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
+    processes = [server.pid, *map(int, children.split())]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: PostgresqlServer) -> None:
+    given = {"CANALE_DATABASE_URL": server.url, "CANALE_WORKERS": "0"}
+    with (
+        new_site(tmp_path, **given) as site,
+        worker_node(site.environment, tmp_path / "worker.log") as worker,
+    ):
+        signs = Path(site.environment["CANALE_DATA"]) / FOLDER
+        wait_until(lambda: list(signs.glob("*")))
+        time.sleep(1)
+        with frozen(server):
+            time.sleep(2)
+            worker.terminate()
+            worker.wait(LAST_SECONDS + 10)
 
 
 def test_postgresql_falls_over(tmp_path: Path, engine: str, server: PostgresqlServer) -> None:
