@@ -79,16 +79,18 @@ def goes_through_the_stream(city: City, headline: str) -> None:
         stream, usual = seen_at(city)
         return (stream.state.messages, usual.num_waiting) == (0, WORKERS)
 
-    # A request for a batch ends after twenty seconds, also one of a worker that is gone.
-    wait_until(all_ask, seconds=60)
-    delivered = seen_at(city)[1].delivered
-    before = delivered.consumer_seq if delivered is not None else 0
+    # A request for a batch ends after twenty seconds, also one of a worker that is gone; what was
+    # handed out and not acknowledged comes again after thirty.
+    wait_until(all_ask, seconds=120)
+    _, earlier = seen_at(city)
+    before = earlier.delivered.consumer_seq if earlier.delivered is not None else 0
     city.publish_in_batches(headline).all_are_told()
     wait_until(lambda: seen_at(city)[0].state.messages == 0)
     _, usual = seen_at(city)
     assert usual.delivered is not None
     assert usual.delivered.consumer_seq - before == BATCHES
-    assert usual.num_redelivered == 0
+    # A broker that was killed may count one for ever whose acknowledgement it lost.
+    assert usual.num_redelivered == earlier.num_redelivered
 
 
 def test_each_batch_goes_through_the_stream_once(city: City) -> None:
