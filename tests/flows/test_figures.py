@@ -34,7 +34,7 @@ def push() -> Iterator[PushService]:
 def city(tmp_path_factory: pytest.TempPathFactory, push: PushService) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("metrics")
     more = {"CANALE_WEB_PROCESSES": "2", "CANALE_LOG": "json"}
-    with new_site(folder, CANALE_PUSH_ORIGINS=push.origin, **more) as running:
+    with new_site(folder, CANALE_PUSH_ORIGINS=push.origin, CANALE_WORKERS="2", **more) as running:
         yield running
 
 

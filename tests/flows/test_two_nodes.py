@@ -146,7 +146,7 @@ def check(node: Site) -> subprocess.CompletedProcess[str]:
 
 def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
     nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}')
-    with new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
+    with new_site(tmp_path, CANALE_NATS_URL=nats.url, CANALE_WORKERS="2") as site:
         said = ready(site)
         assert list(said.pop("since")) == ["bus"]
         assert said == {
