@@ -16,20 +16,21 @@ from tests.nats_server import PROGRAM
 # none: it is left to the long form. `make soak` runs all.
 SHORT_FORM = {
     "test_the_server_is_killed": "jetstream",
-    "test_a_worker_is_killed": "jetstream",
+    "test_a_worker_is_killed": None,
     "test_all_processes_are_killed": "local",
     "test_the_broker_is_killed": None,
     "test_postgresql_falls_over": "jetstream",
     "test_sqlite_is_locked_for_long": None,
     "test_a_worker_ends_though_the_database_hangs": None,
-    "test_the_clock_is_put": "local",
+    "test_the_clock_is_put": None,
     "test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting": (
         "jetstream"
     ),
-    "test_server_and_workers_are_restarted": "local",
+    "test_server_and_workers_are_restarted": None,
     "test_the_broker_is_frozen": None,
+    "test_the_broker_is_killed_and_back": None,
     "test_each_batch_goes_through_the_stream_once": None,
-    "test_workers_hidden_from_each_other": "postgresql",
+    "test_workers_hidden_from_each_other": "sqlite",
     "test_what_is_read_and_not_begun_is_not_sent": "local",
 }
 ILL_SERVICES = "local"

@@ -60,9 +60,11 @@ def test_what_goes_while_it_looks_is_passed_over(
 ) -> None:
     signs = tmp_path / "workers"
     signs.mkdir()
-    for name in ("here", "gone"):
-        (signs / name).touch()
-        (tmp_path / name).touch()
+    signs.chmod(0o755)
+    for file in (folder / name for folder in (signs, tmp_path) for name in ("here", "gone")):
+        file.touch()
+        # Whatever umask a command has left in this process.
+        file.chmod(0o644)
     real = Path.stat
 
     def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
