@@ -36,9 +36,10 @@ printf '%s|' "$@"
 def installed() -> Iterator[Path]:
     """A folder that the service's user may enter, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="canale-installed-"))
-    folder.chmod(0o755)
-    (folder / "release/deploy").mkdir(parents=True)
-    (folder / "release/.venv/bin").mkdir(parents=True)
+    for entered in (".", "release", "release/deploy", "release/.venv", "release/.venv/bin"):
+        # Whatever the umask of who tests.
+        (folder / entered).mkdir(exist_ok=True)
+        (folder / entered).chmod(0o755)
     program = folder / "release/.venv/bin/canale"
     program.write_text(SEES)
     program.chmod(0o755)
