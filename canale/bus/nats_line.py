@@ -27,6 +27,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
+from canale.bus.cancelling import ends_when_cancelled
+
 logger = logging.getLogger(__name__)
 
 USUAL_PORT = 4222
@@ -146,7 +148,7 @@ class Line:
         pause = FIRST_PAUSE_SECONDS
         for server in itertools.cycle(random.sample(self._servers, len(self._servers))):
             begun = asyncio.get_running_loop().time()
-            await self._connection(server)
+            await ends_when_cancelled(self._connection(server))
             lasted = asyncio.get_running_loop().time() - begun > WELL_SECONDS
             pause = FIRST_PAUSE_SECONDS if lasted else min(2 * pause, LONGEST_PAUSE_SECONDS)
             # Not all nodes at the same moment.

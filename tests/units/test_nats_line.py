@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from nats.aio.client import Client
+from nats.errors import Error
 
 from canale.bus.nats import NatsBus
-from canale.bus.nats_line import server_of
+from canale.bus.nats_line import Line, server_of
 from tests.nats_server import NatsServer, listening, needs_nats, run, until
 
 pytestmark = needs_nats
@@ -164,3 +168,26 @@ def test_servers_are_read(
     assert server.url == plain
     assert (server.user, server.password, server.token) == (user, password, token)
     assert "p@," not in repr(server)
+
+
+def test_it_ends_when_it_is_cancelled_whatever_it_is_doing(nats: NatsServer) -> None:
+    """nats-py and Python's `wait_for` swallow cancellations now and then."""
+
+    async def opened(client: Client) -> None:
+        with suppress(Error):
+            await client.request("nobody.listens", timeout=1)
+
+    async def flow() -> None:
+        moments = random.Random(8030)
+        for _ in range(10):
+            lines = [Line([nats.url], "test", opened, meanwhile="nothing") for _ in range(20)]
+            kept = [asyncio.create_task(line.keep()) for line in lines]
+            for line, task in zip(lines, kept, strict=True):
+                await asyncio.sleep(moments.uniform(0, 0.004))
+                if line.client is not None:
+                    await line.client.close()
+                task.cancel()
+            _, going_on = await asyncio.wait(kept, timeout=5)
+            assert not going_on
+
+    run(flow)

@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from canale.bus.cancelling import ends_when_cancelled
 from canale.bus.nats_line import FAILURES, Line
 from canale.delivery.engines.stream import BatchStream
 from canale.delivery.queue import Waiting, unfinished_ids, waiting_from
@@ -46,7 +47,7 @@ class Dispatcher:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._line.keep())
-            tasks.create_task(self._dispatch())
+            tasks.create_task(ends_when_cancelled(self._dispatch()))
 
     def hint(self) -> None:
         """Something was planned. Called on the event loop."""

@@ -23,6 +23,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NoMessage
 from nats.js import JetStreamContext
 
+from canale.bus.cancelling import ends_when_cancelled
 from canale.bus.nats_line import FAILURES, Line
 from canale.delivery.engines.stream import ACK_SECONDS, BatchStream, batch_of, consumer
 from canale.delivery.models import Batch
@@ -63,7 +64,7 @@ class JetStreamBatches:
         self._loop, self._wake = asyncio.get_running_loop(), wake
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._line.keep())
-            tasks.create_task(self._hold())
+            tasks.create_task(ends_when_cancelled(self._hold()))
 
     async def _opened(self, client: Client) -> None:
         context = await self._stream.prepare(client)

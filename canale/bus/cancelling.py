@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Work that ends when it is cancelled, though what it calls swallows cancellations.
+
+`asyncio.wait_for` of Python 3.11 swallows one that comes in the moment in which what it waits for
+is done (https://github.com/python/cpython/issues/86296), and nats-py is full of it and swallows
+more of them itself. A loop around it would go on for ever, and its process would not end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+INSIST_SECONDS = 0.1
+
+
+async def ends_when_cancelled(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns or raises. When this is cancelled, ``work`` is, until it has ended.
+
+    What it raises then is left to asyncio's log.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=INSIST_SECONDS)
+        raise
