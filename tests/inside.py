@@ -1,16 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Acts in the database of a running site, by canale's own code: ``python -m tests.inside ACT``.
+"""Acts in the database of a running site, by canale's own code, in a process with its settings.
 
-A test talks to it through `Site.inside`; it runs in a process of its own, whose settings are the
-site's.
+A test talks to it through `Site.inside`. ``python -m tests.inside`` reads lines ``[act, argument]``
+and answers each by a line ``{"answer": …}`` or ``{"error": …}``. Each act has a process of its own,
+forked from one that has read and imported everything: that takes a fiftieth of the time.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
+import traceback
 from typing import Any
 
 import django
@@ -277,7 +280,46 @@ ACTS = {
     )
 }
 
+# What the acts import, or most of it.
+IMPORTED = (
+    "canale.accounts.models",
+    "canale.delivery.progress",
+    "canale.followers.vault",
+    "canale.publishing.drafts",
+    "canale.publishing.publish",
+    "canale.reactions.models",
+)
+
+
+def answer_each_line() -> None:
+    while line := sys.stdin.readline():
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            with os.fdopen(writing, "w") as out:
+                out.write(json.dumps(_done(*json.loads(line))))
+            # What is said to the bus is said when the process ends.
+            return
+        os.close(writing)
+        with os.fdopen(reading) as answered:
+            answer = answered.read()
+        _, status = os.waitpid(child, 0)
+        if status or not answer:
+            answer = json.dumps({"error": f"it ended with {os.waitstatus_to_exitcode(status)}"})
+        print(answer, flush=True)
+
+
+def _done(act: str, argument: Any) -> dict[str, Any]:
+    try:
+        return {"answer": ACTS[act](argument)}
+    except Exception:
+        return {"error": traceback.format_exc()}
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     django.setup()
-    print(json.dumps(ACTS[sys.argv[1]](json.load(sys.stdin))))
+    for name in IMPORTED:
+        importlib.import_module(name)
+    answer_each_line()

@@ -9,12 +9,14 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -49,6 +51,7 @@ class Site:
         }
         self.server: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._acting: Acting | None = None
 
     @property
     def channel(self) -> str:
@@ -100,6 +103,7 @@ class Site:
             return False
 
     def stop(self) -> None:
+        self._end_acting()
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -131,17 +135,20 @@ class Site:
 
     def inside(self, act: str, argument: object = None) -> Any:
         """One of the acts of tests/inside.py, in the site's database."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.inside", act],
-            env=self.environment,
-            input=json.dumps(argument),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        known = (dict(self.environment), self._secret_key())
+        if self._acting is None or self._acting.known != known:
+            self._end_acting()
+            self._acting = Acting(known, self.folder / "inside.log")
+        return self._acting.ask(act, argument)
+
+    def _secret_key(self) -> bytes:
+        path = Path(self.environment["CANALE_DATA"]) / "secret-key"
+        return path.read_bytes() if path.exists() else b""
+
+    def _end_acting(self) -> None:
+        if self._acting is not None:
+            self._acting.end()
+            self._acting = None
 
     def token(self) -> str:
         return self.run("token", "--channel", HANDLE)
@@ -169,6 +176,44 @@ class Site:
             timeout=30,
         )
         assert answer.status_code == 200, answer.text
+
+
+class Acting:
+    """tests/inside.py, kept; ``known`` are the settings that it has read."""
+
+    def __init__(self, known: tuple[dict[str, str], bytes], log: Path) -> None:
+        self.known = known
+        self._log = log
+        self._lock = threading.Lock()
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.inside"],
+                env=known[0],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def ask(self, act: str, argument: object) -> Any:
+        asked, told = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert told is not None
+        answer = ""
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            asked.write(f"{json.dumps([act, argument])}\n")
+            asked.flush()
+            assert select.select([told], [], [], 120)[0], f"no answer to {act}"
+            answer = told.readline()
+        assert answer, self._log.read_text()
+        said = json.loads(answer)
+        assert "error" not in said, said["error"]
+        return said["answer"]
+
+    def end(self) -> None:
+        self._process.kill()
+        with self._process:
+            pass
 
 
 @contextlib.contextmanager
@@ -247,9 +292,15 @@ def _free_port() -> int:
 
 
 def wait_until(true: Callable[[], T], *, seconds: float = 20) -> T:
-    """The first true answer. Fails after so many seconds."""
+    """The first true answer. Fails after so many seconds.
+
+    What takes long to find out is asked less often: others need the processor.
+    """
     end = time.monotonic() + seconds
-    while not (answer := true()):
-        assert time.monotonic() < end, f"not within {seconds} s: {true}"
-        time.sleep(0.02)
-    return answer
+    while True:
+        begun = time.monotonic()
+        if answer := true():
+            return answer
+        now = time.monotonic()
+        assert now < end, f"not within {seconds} s: {true}"
+        time.sleep(min(max(0.02, 4 * (now - begun)), 0.5))
