@@ -52,6 +52,7 @@ class Site:
         self.server: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._acting: Acting | None = None
+        self.made_token = ""
 
     @property
     def channel(self) -> str:
@@ -151,6 +152,10 @@ class Site:
             self._acting = None
 
     def token(self) -> str:
+        """A program's token for the channel: the one that it was made with, then new ones."""
+        if self.made_token:
+            made, self.made_token = self.made_token, ""
+            return made
         return self.run("token", "--channel", HANDLE)
 
     def post(self, token: str, **wording: object) -> dict[str, object]:
@@ -229,6 +234,7 @@ def new_site(
         site = Site(folder, {**database, **environment})
         if made is not None:
             shutil.copytree(made.data, site.environment["CANALE_DATA"], dirs_exist_ok=True)
+            site.made_token = made.token
         elif init:
             site.init()
         if start:
@@ -240,9 +246,10 @@ def new_site(
 
 
 class Made(NamedTuple):
-    """By `canale init`, once: to be copied, which takes a tenth of the time."""
+    """By `canale init` and `canale token`, once: to be copied, which takes a tenth of the time."""
 
     data: Path
+    token: str
     database: str | None
     """Of PostgreSQL."""
 
@@ -256,8 +263,9 @@ def _made(server: str | None, secret_key: str | None) -> Made:
     if server is not None and database is not None:
         _create(server, database)
         key["CANALE_DATABASE_URL"] = _url(server, database)
-    Site(folder, key).init()
-    return Made(folder / "data", database)
+    site = Site(folder, key)
+    site.init()
+    return Made(folder / "data", site.token(), database)
 
 
 @contextlib.contextmanager
