@@ -17,7 +17,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -162,33 +161,45 @@ class GuardedHTTP:
     async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
         """POST to a URL of a checked origin, in all within one time-out. Raises NoAnswer,
         EndpointRefused."""
+        failed: list[Failure] = []
+        end = time.monotonic() + self._total_timeout.total_seconds() + GRACE
+        pin = self._held(origin)
+        # A first try is over in time by itself; asyncio's time-out would cost a tenth of a message.
+        if pin is not None:
+            reply = await self._try(pin, origin, url, headers, body, failed)
+            if reply is not None:
+                return reply
         try:
-            async with asyncio.timeout(self._total_timeout.total_seconds() + GRACE):
-                return await self._posted(origin, url, headers, body)
+            async with asyncio.timeout(end - time.monotonic()):
+                while True:
+                    pin = self._held(origin) or await self._pin(origin)
+                    reply = await self._try(pin, origin, url, headers, body, failed)
+                    if reply is not None:
+                        return reply
         except TimeoutError:
             raise NoAnswer(TIMED_OUT.said) from None
 
-    async def _posted(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
-        failures: Counter[Failure] | None = None
-        while True:
-            pin = self._held(origin) or await self._pin(origin)
-            begun = pin.begin()
-            try:
-                request = pin.client.post(url).headers(headers).body_bytes(body).build()
-                answer = await request.send()
-            except RequestError as error:
-                failure = self._failed(origin, pin, begun, _failure(error))
-                failures = failures or Counter()
-                failures[failure] += 1
-                if failures[failure] == failure.tries:
-                    # The cause is dropped on purpose: its text holds the whole URL.
-                    raise NoAnswer(failure.said) from None
-                await asyncio.sleep(failure.pause * failures[failure] * random.random())
-            else:
-                self._answered(origin, pin, answer)
-                return Reply(answer.status, answer.get_header("retry-after"))
-            finally:
-                pin.under_way -= 1
+    async def _try(
+        self, pin: _Pin, origin: str, url: str, headers: Headers, body: bytes, failed: list[Failure]
+    ) -> Reply | None:
+        """None: it ``failed`` so that it may be tried again, now. Raises NoAnswer."""
+        begun = pin.begin()
+        try:
+            request = pin.client.post(url).headers(headers).body_bytes(body).build()
+            answer = await request.send()
+        except RequestError as error:
+            failure = self._failed(origin, pin, begun, _failure(error))
+            failed.append(failure)
+            times = failed.count(failure)
+            if times == failure.tries:
+                # The cause is dropped on purpose: its text holds the whole URL.
+                raise NoAnswer(failure.said) from None
+            await asyncio.sleep(failure.pause * times * random.random())
+            return None
+        finally:
+            pin.under_way -= 1
+        self._answered(origin, pin, answer)
+        return Reply(answer.status, answer.get_header("retry-after"))
 
     async def close(self) -> None:
         """Close every connection."""
