@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _be_scheduled_for_throughput()
     # One of `canale serve` starts after the database was brought up to date, and outlives its being
     # away; any other is started again until it is there.
     if not arguments.until_stdin_ends:
@@ -42,6 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
     return 0
+
+
+def _be_scheduled_for_throughput() -> None:
+    """SCHED_BATCH (sched(7)) for all threads to come: on a busy core the thread that posts lets the
+    one that encrypts finish its turn, and writes several messages at once: a fifth less CPU.
+
+    A sandbox may forbid it; then all works as before.
+    """
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _require_database() -> None:

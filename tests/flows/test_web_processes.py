@@ -117,6 +117,8 @@ def test_workers_may_be_elsewhere_and_hand_back_when_they_stop(tmp_path: Path) -
         number = int(str(site.post(site.token())["id"]))
         with worker_node(site.environment, site.folder / "worker-log") as first:
             wait_until(lambda: len(push.received) > 500, seconds=60)
+            threads = [int(task.name) for task in Path(f"/proc/{first.pid}/task").iterdir()]
+            assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_BATCH}
             first.send_signal(signal.SIGTERM)
             assert first.wait(30) == 0
         assert len(push.received) < followers
