@@ -317,6 +317,7 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
     finally:
         subscription.close()
         task.cancel()
+        await asyncio.wait({task})
 
 
 @asynccontextmanager

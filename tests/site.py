@@ -137,7 +137,7 @@ class Site:
     def inside(self, act: str, argument: object = None) -> Any:
         """One of the acts of tests/inside.py, in the site's database."""
         known = (dict(self.environment), self._secret_key())
-        if self._acting is None or self._acting.known != known:
+        if self._acting is None or self._acting.known != known or not self._acting.runs:
             self._end_acting()
             self._acting = Acting(known, self.folder / "inside.log")
         return self._acting.ask(act, argument)
@@ -200,6 +200,10 @@ class Acting:
                 text=True,
             )
 
+    @property
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, act: str, argument: object) -> Any:
         asked, told = self._process.stdin, self._process.stdout
         assert asked is not None
@@ -208,9 +212,14 @@ class Acting:
         with self._lock, contextlib.suppress(BrokenPipeError):
             asked.write(f"{json.dumps([act, argument])}\n")
             asked.flush()
-            assert select.select([told], [], [], 120)[0], f"no answer to {act}"
-            answer = told.readline()
-        assert answer, self._log.read_text()
+            waiting = select.poll()
+            waiting.register(told, select.POLLIN)
+            if waiting.poll(120_000):
+                answer = told.readline()
+        if not answer:
+            # What it would say later is no answer to what is asked then.
+            self.end()
+        assert answer, f"no answer to {act}: {self._log.read_text()}"
         said = json.loads(answer)
         assert "error" not in said, said["error"]
         return said["answer"]

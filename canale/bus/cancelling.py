@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-INSIST_SECONDS = 0.1
+# Longer than a connection may take to close.
+INSIST_SECONDS = 1.5
 
 
 async def ends_when_cancelled(work: Coroutine[Any, Any, T]) -> T:
@@ -28,5 +30,7 @@ async def ends_when_cancelled(work: Coroutine[Any, Any, T]) -> T:
     except asyncio.CancelledError:
         while not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=INSIST_SECONDS)
+            # Whoever cancels again is not quicker done.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task}, timeout=INSIST_SECONDS)
         raise

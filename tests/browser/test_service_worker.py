@@ -168,7 +168,8 @@ def test_an_unreadable_push_is_shown_too(city: City, phone: Phone) -> None:
     phone.open(city.site.channel)
     for data in ("", "no JSON", "[]", "{}", '{"web_push": 8030}', "null"):
         phone.push(data)
-        assert all(one["data"] == {"navigate": "/"} for one in phone.notifications()), data
+        shown = [one["data"] for one in phone.notifications()]
+        assert shown == [{"navigate": "/"}] * len(shown) != [], data
 
 
 def test_options_that_the_browser_refuses_do_not_cost_the_notification(

@@ -33,7 +33,7 @@ KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
 # The long form: `make soak`.
 SOAK = bool(os.environ.get("SOAK"))
-KILLS = int(os.environ.get("KILLS", 50 if SOAK else 2))
+KILLS = int(os.environ.get("KILLS") or (50 if SOAK else 2))
 
 
 @dataclass

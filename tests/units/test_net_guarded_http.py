@@ -7,16 +7,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import RequestError
 
 from canale.net import guarded_http
 from canale.net.endpoints import EndpointRefused
-from canale.net.guarded_http import GuardedHTTP, NoAnswer
+from canale.net.guarded_http import FAILURES, UNPROCESSED, GuardedHTTP, NoAnswer
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 
@@ -233,6 +236,51 @@ def test_all_that_a_call_does_has_one_time() -> None:
         async with asyncio.timeout(5):
             with pytest.raises(NoAnswer, match="no answer in time"):
                 await http.post("https://push.example", "https://push.example/x", {}, b"")
+        await http.close()
+
+    run(work())
+
+
+class Sends:
+    """A client, and the request that it builds; each call does what comes next."""
+
+    def __init__(self, *sends: Callable[[], Awaitable[object]]) -> None:
+        self._sends = list(sends)
+        self.post = self.headers = self.body_bytes = lambda _: self
+        self.build = lambda: self
+
+    async def send(self) -> object:
+        return await self._sends.pop(0)()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_http, "GRACE", 0.2)
+
+    async def answered() -> object:
+        return SimpleNamespace(status=201, version="HTTP/1.1", get_header=lambda _: None)
+
+    async def refused_late() -> object:
+        await asyncio.sleep(0.9)
+        said = next(text for text, what in FAILURES.items() if what is UNPROCESSED)
+        raise RequestError("no", {"causes": [{"message": said}]})
+
+    async def hangs() -> object:
+        await asyncio.Event().wait()
+        return None
+
+    async def work() -> None:
+        origin, client = "http://push.example", Sends(answered, refused_late, hangs)
+        monkeypatch.setattr(GuardedHTTP, "_built", lambda *_, **__: client)
+        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=1))
+        assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 201
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer, match="no answer in time"):
+            await http.post(origin, f"{origin}/x", {}, b"")
+        # With a whole time of its own it would be 2.1 s.
+        assert time.monotonic() - begun < 1.7
         await http.close()
 
     run(work())

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Work that swallows its cancellation ends all the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from canale.bus import cancelling
+from canale.bus.cancelling import ends_when_cancelled
+
+
+async def deaf(times: int) -> str:
+    """Swallows so many cancellations."""
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if not times:
+                raise
+            times -= 1
+
+
+def run(flow: Coroutine[Any, Any, None]) -> None:
+    async def in_time() -> None:
+        async with asyncio.timeout(10):
+            await flow
+
+    asyncio.run(in_time())
+
+
+@pytest.mark.parametrize("cancelled", [1, 2, 3])
+def test_it_insists(monkeypatch: pytest.MonkeyPatch, cancelled: int) -> None:
+    monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
+
+    async def flow() -> None:
+        work = asyncio.create_task(deaf(4))
+        waiting = asyncio.create_task(ends_when_cancelled(wait_for(work)))
+        await asyncio.sleep(0.01)
+        for _ in range(cancelled):
+            waiting.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert work.cancelled()
+
+    async def wait_for(work: asyncio.Task[str]) -> str:
+        return await work
+
+    run(flow())
+
+
+def test_what_it_returns_or_raises_passes() -> None:
+    async def returns() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    async def fails() -> str:
+        await asyncio.sleep(0)
+        raise LookupError("not there")
+
+    async def flow() -> None:
+        assert await ends_when_cancelled(returns()) == "done"
+        with pytest.raises(LookupError, match="not there"):
+            await ends_when_cancelled(fails())
+
+    run(flow())
