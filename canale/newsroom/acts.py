@@ -52,11 +52,12 @@ DETAILS: dict[str, Promise] = {
 ACTORS: dict[str, Promise] = {"cli": _("command line"), "demo": _("demonstration")}
 
 
-def actor(entry: AuditEntry) -> str:
-    kind, _colon, name = entry.actor.partition(":")
+def actor(acting: str) -> str:
+    """In plain words; somebody with an account is an e-mail address."""
+    kind, _colon, name = acting.partition(":")
     if kind == "token" and name:
         return str(_("program %(name)s") % {"name": name})
-    return str(ACTORS.get(entry.actor, entry.actor))
+    return str(ACTORS.get(acting, acting))
 
 
 def act(entry: AuditEntry) -> str:

@@ -201,7 +201,9 @@ def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: N
     made = newsroom.send(f"{newsroom.home}tokens/", name="sito")
     secret = re.search(r"canale_[\w-]{43}", made.text)
     assert secret
-    assert module_site.post(secret[0], headline="Dal sito")["state"] == "published"
+    post = module_site.post(secret[0], headline="Dal sito")
+    assert post["state"] == "published"
+    assert "programma sito" in newsroom.browser.get(f"{newsroom.home}posts/{post['id']}/").text
     assert secret[0] not in newsroom.browser.get(f"{newsroom.home}tokens/").text
     assert newsroom.send(f"{newsroom.home}tokens/", revoke="²").status_code == 200
     log = newsroom.browser.get(f"{newsroom.home}log/", params={"verify": "1"}).text
