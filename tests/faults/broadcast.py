@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from canale.delivery.shipment import PARKED_SECONDS
 from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.amid import Fault, FaultyPushService
 from tests.faults.table import saw
@@ -29,6 +30,8 @@ FOLLOWERS = 3_000
 BATCH_ADDRESSES = 100
 FEWER = 15 * BATCH_ADDRESSES
 WORKERS = 2
+# A worker that is killed leaves what was answered late to a retry, which is due a minute later.
+FINISHED_SECONDS = PARKED_SECONDS + 60
 KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
 # The long form: `make soak`.
@@ -146,7 +149,7 @@ class Broadcast:
         what the newsroom shows is what the push service saw, and the site serves."""
         followers = self.city.followers
         wait_until(lambda: len(self.told()) == followers, seconds=seconds)
-        wait_until(lambda: self._counts()["finished"], seconds=60)
+        wait_until(lambda: self._counts()["finished"], seconds=FINISHED_SECONDS)
         self.sent_twice = sum(self.told().values()) - followers
         assert self.sent_twice <= killed * WINDOW_ADDRESSES
         counts = self._counts()
@@ -163,7 +166,7 @@ class Broadcast:
     def nobody_is_told_any_more(self, *, killed: int = 0) -> None:
         """Since it was withdrawn, but for what was on its way then; the others are counted as not
         sent to."""
-        wait_until(lambda: self._counts()["finished"], seconds=60)
+        wait_until(lambda: self._counts()["finished"], seconds=FINISHED_SECONDS)
         told, counts = self.told(), self._counts()
         # What workers had read, if the word did not reach them; test_withdrawals.py: if it did.
         assert sum(told.values()) - self.told_in_time <= WORKERS * WINDOW_ADDRESSES
