@@ -14,7 +14,7 @@ from bench import machine, process, streams
 from bench.city import City, new_city
 from bench.part import Column, Figure, Part, Row, Table
 from bench.readers import Stream, readers_of
-from bench.rounds import Measured, Measurement, interleaved, progress, ratios
+from bench.rounds import Measured, Measurement, Values, interleaved, progress, ratios
 
 NAME = "live"
 TITLE = "Live: one event to thousands of open pages"
@@ -27,7 +27,9 @@ Starter = Callable[[], AbstractContextManager[Stream]]
 
 @dataclass(frozen=True)
 class Case:
-    """`churn` and `stalled`: of 1,000 readers, how many a second come anew, how many never read."""
+    """`churn` and `stalled`: of 1,000 readers, how many a second come anew, how many never read.
+
+    `without`: peers that take minutes for it."""
 
     readers: int
     events: int
@@ -35,6 +37,7 @@ class Case:
     churn: int = 0
     stalled: int = 0
     event_bytes: int = EVENT_BYTES
+    without: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -88,8 +91,15 @@ def in_turns(cases: Sequence[Case], rounds: int) -> dict[Case, Measured]:
         starters = _contenders(city)
         for case in cases:
             progress(f"live: {case.title}")
-            contenders = {name: partial(measure, starters[name], case) for name in starters}
-            found[case] = interleaved(contenders, rounds, peers=PEERS)
+            contenders = {
+                name: partial(measure, start, case)
+                for name, start in starters.items()
+                if name not in case.without
+            }
+            measured = interleaved(contenders, rounds, peers=PEERS)
+            for name in case.without:
+                measured[name], measured.absent[name] = Values(), "it takes five minutes a round"
+            found[case] = measured
     return found
 
 

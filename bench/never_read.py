@@ -16,7 +16,15 @@ CASES = (
     Case(4_000, events=250, paced=15, churn=50),
     Case(8_000, events=200, paced=10, churn=50, stalled=10),
     # Large events: 6 MB of them, more than a kernel keeps for a connection by itself (tcp_wmem).
-    Case(500, events=800, paced=0, churn=50, stalled=10, event_bytes=8_000),
+    Case(
+        readers=500,
+        events=800,
+        paced=0,
+        churn=50,
+        stalled=10,
+        event_bytes=8_000,
+        without=(PUSHPIN,),
+    ),
 )
 QUICK_CASES = (Case(200, events=300, paced=5, churn=50, stalled=10, event_bytes=8_000),)
 
