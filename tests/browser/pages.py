@@ -141,6 +141,22 @@ def open_live_page(context: BrowserContext, url: str) -> Page:
         return open_page(context, url)
 
 
+@contextmanager
+def answered(page: Page, part: str, status: int, body: str) -> Iterator[None]:
+    """What the page's scripts get meanwhile from an address that holds ``part``. Playwright's
+    `route` misses calls of a page that a service worker has just taken over."""
+    page.evaluate(
+        """([part, status, body]) => {
+          window.realFetch = window.fetch;
+          window.fetch = (url, options) => String(url).includes(part)
+            ? Promise.resolve(new Response(body, { status })) : window.realFetch(url, options);
+        }""",
+        [part, status, body],
+    )
+    yield
+    page.evaluate("window.fetch = window.realFetch")
+
+
 def article(page: Page, post: int) -> Locator:
     return page.locator(f"#post-{post}")
 

@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.pages import (
     City,
+    answered,
     let_subscribe,
     needs_chromium,
     open_page,
@@ -128,10 +129,10 @@ def test_forget_me_leaves_nothing_on_server_and_device(city: City, follower: Pag
 
 
 def test_a_failure_to_stop_says_so_and_changes_nothing(follower: Page) -> None:
-    follower.route("**/api/v1/me**", lambda route: route.fulfill(status=503, body="busy"))
     open_settings(follower)
-    press(follower, "unfollow")
-    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
+    with answered(follower, "/api/v1/me", 503, "busy"):
+        press(follower, "unfollow")
+        expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
     state(follower, "following")
 
 
@@ -233,11 +234,9 @@ def test_offline_says_so_and_offers_itself_again_when_back(
 def test_an_error_of_ours_can_be_tried_again(city: City, device: BrowserContext) -> None:
     let_subscribe(device, city.subscription())
     page = open_page(device, city.site.channel)
-    page.route(
-        "**/followers", lambda route: route.fulfill(status=502, body="<h1>Bad</h1>"), times=1
-    )
-    press(page, "subscribe")
-    state(page, "error")
+    with answered(page, "/followers", 502, "<h1>Bad</h1>"):
+        press(page, "subscribe")
+        state(page, "error")
     press(page, "retry")
     state(page, "following")
 
