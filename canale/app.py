@@ -317,7 +317,6 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
     finally:
         subscription.close()
         task.cancel()
-        await asyncio.wait({task})
 
 
 @asynccontextmanager
@@ -334,6 +333,7 @@ async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
     finally:
         subscription.close()
         task.cancel()
+        await asyncio.wait({task})
 
 
 @asynccontextmanager
