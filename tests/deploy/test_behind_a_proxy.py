@@ -18,6 +18,7 @@ import pytest
 
 from tests.deploy import proxies
 from tests.deploy.proxies import NAME, free_port
+from tests.pace import answers_until_refused
 from tests.site import HANDLE, Site, new_site, wait_until
 
 INSTALLED = {
@@ -163,9 +164,8 @@ def test_each_reader_is_counted_by_its_own_address(front: Front) -> None:
     front.first.environment["CANALE_TRUSTED_PROXIES"] = "127.0.0.1"
     front.first.stop()
     front.first.start()
-    statuses = [guess("127.0.0.7", number) for number in range(22)]
+    statuses = answers_until_refused(lambda number: guess("127.0.0.7", number), 20, 60)
     assert statuses[:20] == [401] * 20
-    assert statuses[-1] == 429
     assert guess("127.0.0.8", 1) == 401
 
 
