@@ -135,7 +135,7 @@ def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None
     published = time.monotonic()
     found = wait_until(lambda: [at for at, line in heard if "Al di là" in line], seconds=10)
     # The command ends after the commit: the event was on its way before.
-    assert found[0] - published < 1
+    assert found[0] - published < 3
     number = next(line for _, line in heard if line.startswith("id: ")).removeprefix("id: ")
     done.set()
     front.first.run(*command, "Mentre la pagina era via")
