@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -38,6 +39,7 @@ import canale  # noqa: E402, F401
 django.setup()
 
 from tests.site import Site, new_site  # noqa: E402
+from tests.standins.live_site import Run  # noqa: E402
 
 pytest_plugins = ["tests.faults.table"]
 
@@ -58,3 +60,13 @@ def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """As `site`, shared by the tests of one file: they must not mind each other's posts."""
     with new_site(tmp_path_factory.mktemp("site")) as running:
         yield running
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a flow on an event loop of each kind."""
+    if request.param == "asyncio":
+        return lambda flow: asyncio.run(flow())
+    import uvloop
+
+    return lambda flow: uvloop.run(flow())

@@ -10,7 +10,7 @@ more of them itself. A loop around it would go on for ever, and its process woul
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 INSIST_SECONDS = 1.5
 
 
-async def ends_when_cancelled(work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` returns or raises. When this is cancelled, ``work`` is, until it has ended.
+async def ends_when_cancelled(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What ``work()`` returns or raises. When this is cancelled, that is, until it has ended.
 
     What it raises then is left to asyncio's log.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

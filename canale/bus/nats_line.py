@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit
 
@@ -148,7 +148,7 @@ class Line:
         pause = FIRST_PAUSE_SECONDS
         for server in itertools.cycle(random.sample(self._servers, len(self._servers))):
             begun = asyncio.get_running_loop().time()
-            await ends_when_cancelled(self._connection(server))
+            await ends_when_cancelled(partial(self._connection, server))
             lasted = asyncio.get_running_loop().time() - begun > WELL_SECONDS
             pause = FIRST_PAUSE_SECONDS if lasted else min(2 * pause, LONGEST_PAUSE_SECONDS)
             # Not all nodes at the same moment.

@@ -32,15 +32,6 @@ SLACK = 16 * 1024
 EVENT = 600
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
-    import uvloop
-
-    return lambda flow: uvloop.run(flow())
-
-
 @contextlib.asynccontextmanager
 async def line(site: Running, request: bytes = LIVE) -> AsyncIterator[socket.socket]:
     """A page with a small buffer of its own, and nobody who reads from it."""

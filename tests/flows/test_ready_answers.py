@@ -18,15 +18,6 @@ def ready(url: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n" % len(BODY), BODY
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
-    import uvloop
-
-    return lambda flow: uvloop.run(flow())
-
-
 async def body_of(reader: Reader) -> bytes:
     head = await reader.head()
     assert head.startswith("http/1.1 200 ok")

@@ -11,15 +11,6 @@ import pytest
 from tests.standins.live_site import LIVE, PAGE, Run, event, hub_with, serving
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
-    import uvloop
-
-    return lambda flow: uvloop.run(flow())
-
-
 def test_a_reader_gets_the_headers_and_what_is_published(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:

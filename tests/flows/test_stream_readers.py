@@ -26,15 +26,6 @@ from tests.standins.live_site import (
 )
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
-    import uvloop
-
-    return lambda flow: uvloop.run(flow())
-
-
 @pytest.mark.parametrize(
     ("request_line", "expected"),
     [

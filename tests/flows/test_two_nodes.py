@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,7 +20,12 @@ from tests.nats_server import NatsServer, needs_nats
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site, wait_until
 
-pytestmark = needs_nats
+SERVER = os.environ.get("TEST_DATABASE_URL", "")
+pytestmark = [
+    needs_nats,
+    # Several nodes share no SQLite file.
+    pytest.mark.skipif(not SERVER, reason="needs a PostgreSQL server: bin/with-postgresql"),
+]
 
 # Looking into the database, which both nodes do, takes half a second on average and a second at
 # most: what is told in a fifth of that was a hint's doing.
@@ -40,8 +46,7 @@ def nodes(
 ) -> Iterator[tuple[Site, Site]]:
     shared = {"CANALE_NATS_URL": nats.url, "CANALE_SECRET_KEY": "k" * 40}
     with new_site(tmp_path_factory.mktemp("one"), **shared) as one:
-        database = one.environment.get("CANALE_DATABASE_URL")
-        database = database or f"sqlite:///{one.environment['CANALE_DATA']}/canale.sqlite3"
+        database = one.environment["CANALE_DATABASE_URL"]
         two = Site(tmp_path_factory.mktemp("two"), {**shared, "CANALE_DATABASE_URL": database})
         two.start()
         try:

@@ -39,7 +39,7 @@ def test_it_insists(monkeypatch: pytest.MonkeyPatch, cancelled: int) -> None:
 
     async def flow() -> None:
         work = asyncio.create_task(deaf(4))
-        waiting = asyncio.create_task(ends_when_cancelled(wait_for(work)))
+        waiting = asyncio.create_task(ends_when_cancelled(lambda: wait_for(work)))
         await asyncio.sleep(0.01)
         for _ in range(cancelled):
             waiting.cancel()
@@ -64,8 +64,25 @@ def test_what_it_returns_or_raises_passes() -> None:
         raise LookupError("not there")
 
     async def flow() -> None:
-        assert await ends_when_cancelled(returns()) == "done"
+        assert await ends_when_cancelled(returns) == "done"
         with pytest.raises(LookupError, match="not there"):
-            await ends_when_cancelled(fails())
+            await ends_when_cancelled(fails)
+
+    run(flow())
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_cancelled_before_it_began_leaves_nothing_behind() -> None:
+    async def flow() -> None:
+        begun: list[str] = []
+
+        async def work() -> None:
+            begun.append("work")
+
+        waiting = asyncio.create_task(ends_when_cancelled(work))
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert not begun
 
     run(flow())

@@ -18,15 +18,6 @@ Flow = Callable[[], Coroutine[Any, Any, None]]
 Run = Callable[[Flow], None]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
-    import uvloop
-
-    return lambda flow: uvloop.run(flow())
-
-
 def hub() -> Hub:
     made = Hub(lambda handle, after: [], heartbeat=3600.0)
     made.open("cremona", 0)

@@ -47,7 +47,7 @@ class Dispatcher:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._line.keep())
-            tasks.create_task(ends_when_cancelled(self._dispatch()))
+            tasks.create_task(ends_when_cancelled(self._dispatch))
 
     def hint(self) -> None:
         """Something was planned. Called on the event loop."""

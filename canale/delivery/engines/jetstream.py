@@ -64,7 +64,7 @@ class JetStreamBatches:
         self._loop, self._wake = asyncio.get_running_loop(), wake
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._line.keep())
-            tasks.create_task(ends_when_cancelled(self._hold()))
+            tasks.create_task(ends_when_cancelled(self._hold))
 
     async def _opened(self, client: Client) -> None:
         context = await self._stream.prepare(client)
