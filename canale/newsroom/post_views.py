@@ -30,6 +30,7 @@ from canale.channel.models import (
 from canale.channel.text import excerpt, render_html
 from canale.delivery.audience import shown
 from canale.delivery.compose import BODY_LENGTH
+from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
@@ -196,7 +197,14 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
         "is_visible": found.is_visible(now),
         "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,
     }
-    return render(request, "newsroom/post.html", context)
+    return render(request, "newsroom/post.html", context | arrival(channel, found))
+
+
+def arrival(channel: Channel, post: Post) -> dict[str, object]:
+    """What newsroom/progress.html shows of a post."""
+    rows = progress(post)
+    running = any(not row.finished for row in rows)
+    return {"rows": rows, "handle": channel.handle, "post_id": post.pk, "running": running}
 
 
 @role_required(may_write)

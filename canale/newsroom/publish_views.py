@@ -17,10 +17,10 @@ from canale.channel.models import Channel, Kind, Post, State
 from canale.channel.text import excerpt
 from canale.delivery.audience import audience, is_small_group, reach, shown
 from canale.delivery.compose import BODY_LENGTH
-from canale.delivery.progress import progress
 from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
+    arrival,
     find_post,
     open_alerts,
     page_context,
@@ -70,13 +70,7 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
 @role_required(may_write)
 def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     """What arrived so far; the page asks again until all is done."""
-    rows = progress(find_post(channel, post_id))
-    context = {
-        "rows": rows,
-        "handle": channel.handle,
-        "post_id": post_id,
-        "running": any(not row.finished for row in rows),
-    }
+    context = arrival(channel, find_post(channel, post_id))
     return render(request, "newsroom/progress.html", context)
 
 

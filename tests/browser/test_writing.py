@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from tests.browser.pages import PHONE, City, needs_chromium, picture
 from tests.browser.test_accessibility import LOOKS, violations
 from tests.site import ADMIN, HANDLE, PASSWORD
+from tests.standins.push_service import Behaviour
 
 pytestmark = needs_chromium
 
@@ -99,6 +100,10 @@ def test_words_outlive_a_database_that_is_away(city: City, desk: Page) -> None:
 
 
 def test_what_arrived_is_asked_again_after_a_failure(city: City, desk: Page) -> None:
+    phone = city.push.subscribe(1)
+    city.site.inside("follow", phone)
+    busy = Behaviour(status=503, retry_after="120")
+    city.push.behave(busy, phone[0]["endpoint"])
     post = city.publish("Da seguire")
     failures = [503, 503]
 
@@ -109,8 +114,9 @@ def test_what_arrived_is_asked_again_after_a_failure(city: City, desk: Page) -> 
             route.continue_()
 
     desk.route("**/progress/", answer)
-    desk.goto(f"{city.site.url}{HOME}posts/{post}/")
-    expect(desk.locator(".progress")).to_be_visible()
+    with desk.expect_response(lambda answer: "/progress/" in answer.url and answer.ok):
+        desk.goto(f"{city.site.url}{HOME}posts/{post}/")
+        expect(desk.locator(".progress")).to_contain_text("in corso…")
     assert not failures
 
 
