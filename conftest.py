@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 DATA = tempfile.mkdtemp(prefix="canale-test-")
@@ -40,8 +42,18 @@ django.setup()
 
 from tests.site import Site, new_site  # noqa: E402
 from tests.standins.live_site import Run  # noqa: E402
+from tests.waiting import PATIENCE  # noqa: E402
 
 pytest_plugins = ["tests.faults.table"]
+
+
+def _be_patient() -> None:
+    """What asks without a time-out of its own would give up after five seconds."""
+    timeout = inspect.signature(httpx.get).parameters["timeout"].default
+    timeout.connect = timeout.read = timeout.write = timeout.pool = PATIENCE
+
+
+_be_patient()
 
 
 def pytest_unconfigure() -> None:

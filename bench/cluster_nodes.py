@@ -22,7 +22,8 @@ from bench.push_sink import Sink, sink
 from tests.nats_server import NatsServer
 from tests.network import Machine, Network, network
 from tests.postgresql_server import PostgresqlServer, postgresql_server
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
+from tests.waiting import wait_until
 
 KEY = "a key for the cluster, long enough for it"
 WEB_NODES = 2

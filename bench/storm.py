@@ -21,8 +21,9 @@ from bench import machine, process
 from bench.part import Column, Figure, Part, Row, Table
 from bench.rounds import Measurement, interleaved, percentile, progress
 from tests.reader import Reader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.crowd import Crowd, Page
+from tests.waiting import wait_until
 
 NAME = "storm"
 TITLE = "Storm: all pages come back after a restart"

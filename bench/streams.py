@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import native, peers, process, servers
 from bench.city import HANDLE, City
 from bench.readers import Stream
-from tests.site import wait_until
+from tests.waiting import wait_until
 
 NGINX = """
 worker_processes 1;

@@ -18,7 +18,8 @@ from types import TracebackType
 import pytest
 
 from canale.bus import Bus
-from tests.site import wait_until
+from tests.ports import free_port
+from tests.waiting import until, wait_until
 
 Heard = list[tuple[str, bytes]]
 
@@ -36,8 +37,7 @@ class NatsServer:
 
     def __init__(self, folder: Path, settings: str = "", host: str = "127.0.0.1") -> None:
         self.host = host
-        with socket.create_server((host, 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = free_port(host)
         self.url = f"nats://{host}:{self.port}"
         self.folder = folder
         self._log = folder / f"nats-{self.port}.log"
@@ -130,12 +130,6 @@ def tell_from_a_process(url: str, installation: str, subject: str, data: str = "
 
 def run(flow: Callable[[], Coroutine[None, None, None]]) -> None:
     asyncio.run(flow())
-
-
-async def until(true: Callable[[], object], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 async def listening(bus: Bus) -> Heard:

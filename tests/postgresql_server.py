@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.network import Network
+from tests.ports import free_port
 from tests.structure.repository import ROOT
 
 
@@ -31,8 +31,7 @@ class PostgresqlServer:
         self._network = network
         self.url = f"postgresql://canale@/canale?host={folder}"
         if network is not None:
-            with socket.create_server((network.address, 0)) as listener:
-                self._port: int = listener.getsockname()[1]
+            self._port = free_port(network.address)
             self.url = f"postgresql://canale@{network.address}:{self._port}/canale"
         # PostgreSQL refuses to run as root.
         self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

@@ -12,13 +12,11 @@ import secrets
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeVar
@@ -26,6 +24,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
+
+from tests.ports import free_port
+from tests.waiting import wait_until
 
 ADMIN = "admin@cremona.test"
 PASSWORD = "acqua alta sul fiume Po"
@@ -38,7 +39,7 @@ class Site:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.environment = {
             **os.environ,
@@ -70,7 +71,7 @@ class Site:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"canale {' '.join(arguments)}: {done.stdout}{done.stderr}"
@@ -93,13 +94,13 @@ class Site:
             stderr=self._log,
             stdin=subprocess.DEVNULL,
         )
-        wait_until(self._answers, seconds=30)
+        wait_until(self._answers, seconds=120)
 
     def _answers(self) -> bool:
         assert self.server is not None
         assert self.server.poll() is None, f"canale serve ended:\n{self.log()}"
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=10).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -300,24 +301,3 @@ def _create(server: str, name: str, template: str | None = None) -> None:
 
 def _url(server: str, name: str) -> str:
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def wait_until(true: Callable[[], T], *, seconds: float = 20) -> T:
-    """The first true answer. Fails after so many seconds.
-
-    What takes long to find out is asked less often: others need the processor.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        begun = time.monotonic()
-        if answer := true():
-            return answer
-        now = time.monotonic()
-        assert now < end, f"not within {seconds} s: {true}"
-        time.sleep(min(max(0.02, 4 * (now - begun)), 0.5))

@@ -10,13 +10,19 @@ more of them itself. A loop around it would go on for ever, and its process woul
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from itertools import count
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 # Longer than a connection may take to close.
 INSIST_SECONDS = 1.5
+# What swallows so many cancellations perhaps never ends, and somebody should know of it.
+SAID_AFTER = 4
+
+logger = logging.getLogger(__name__)
 
 
 async def ends_when_cancelled(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -28,9 +34,13 @@ async def ends_when_cancelled(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        while not task.done():
+        for times in count(1):
             task.cancel()
             # Whoever cancels again is not quicker done.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task}, timeout=INSIST_SECONDS)
+            if task.done():
+                break
+            if times == SAID_AFTER:
+                logger.warning("%s does not end, though it was told to", task.get_coro())
         raise

@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _be_scheduled_for_throughput() -> None:
     """SCHED_BATCH (sched(7)) for all threads to come: on a busy core the thread that posts lets the
-    one that encrypts finish its turn, and writes several messages at once: a fifth less CPU.
+    one that encrypts finish its turn, and writes several messages at once: 23 % less CPU
+    (decision 0034).
 
     A sandbox may forbid it, and an administrator has perhaps chosen otherwise: then all works as
     before.

@@ -31,6 +31,8 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.waiting import PATIENCE
+
 PROGRAM = shutil.which("firefox-esr") or shutil.which("firefox")
 # System access: the windows in which Firefox shows notifications are its own, not a page's.
 ARGUMENTS = (
@@ -38,7 +40,7 @@ ARGUMENTS = (
     *("--remote-debugging-port", "0", "--remote-allow-system-access"),
 )
 START_TIMEOUT = 60.0
-COMMAND_TIMEOUT = 30.0
+COMMAND_TIMEOUT = 60.0
 
 ALERT_WINDOW = "chrome://global/content/alerts/alert.xhtml"
 
@@ -153,7 +155,7 @@ class Firefox:
             raise BrowserError(reply["exceptionDetails"]["text"])
         return json.loads(reply["result"]["value"])
 
-    def wait_for(self, expression: str, timeout: float = 15.0) -> Any:
+    def wait_for(self, expression: str, timeout: float = PATIENCE) -> Any:
         """Wait until an expression is true in the page, also across navigations; its value."""
         end = time.monotonic() + timeout
         while True:
@@ -214,7 +216,7 @@ class Firefox:
         contexts = self.command("browsingContext.getTree", maxDepth=0)["contexts"]
         return [context["url"] for context in contexts]
 
-    def switch_to(self, url: str, timeout: float = 15.0) -> None:
+    def switch_to(self, url: str, timeout: float = PATIENCE) -> None:
         """Wait for a tab whose address is or begins with this, and drive that tab from now on."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -250,7 +252,7 @@ class Firefox:
         )
         return shown
 
-    def wait_for_notification(self, title: str, timeout: float = 15.0) -> dict[str, Any]:
+    def wait_for_notification(self, title: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until one of that title is shown."""
         self.wait_for(
             "navigator.serviceWorker.ready.then(r => r.getNotifications())"

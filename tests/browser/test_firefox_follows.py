@@ -13,8 +13,9 @@ import pytest
 
 from tests.browser.firefox import PROGRAM, Firefox
 from tests.newsroom import Newsroom
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.firefox_push import FirefoxPush
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.browser,

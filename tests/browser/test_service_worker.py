@@ -18,8 +18,8 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect, sync_playwright
 
 from tests.browser.pages import CHROMIUM, PHONE, City, let_subscribe, needs_chromium, press, state
-from tests.site import wait_until
 from tests.standins.push_service import Subscription
+from tests.waiting import wait_until
 
 pytestmark = needs_chromium
 

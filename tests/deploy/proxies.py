@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.site import wait_until
 from tests.structure.repository import ROOT
+from tests.waiting import wait_until
 
 NAME = "canale.example.it"
 NGINX = """
@@ -31,12 +31,6 @@ http {{
   include {folder}/canale.conf;
 }}
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def certificate(folder: Path) -> Path:
@@ -105,7 +99,7 @@ def started(command: list[str], folder: Path, ready: Callable[[], bool]) -> Iter
     with (folder / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
-            wait_until(lambda: process.poll() is not None or ready(), seconds=20)
+            wait_until(lambda: process.poll() is not None or ready())
             assert process.poll() is None, (folder / "proxy.log").read_text()
             yield
         finally:

@@ -17,9 +17,11 @@ import httpx
 import pytest
 
 from tests.deploy import proxies
-from tests.deploy.proxies import NAME, free_port
+from tests.deploy.proxies import NAME
 from tests.pace import answers_until_refused
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.ports import free_port
+from tests.site import HANDLE, Site, new_site
+from tests.waiting import PATIENCE, wait_until
 
 INSTALLED = {
     "nginx": Path("/usr/sbin/nginx").exists() or shutil.which("nginx"),
@@ -129,11 +131,11 @@ def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None
 
     listener = threading.Thread(target=listen, args=(None,), daemon=True)
     listener.start()
-    assert opened.wait(10)
+    assert opened.wait(PATIENCE)
     command = ["publish", "--channel", HANDLE, "--kind", "news", "--headline"]
     front.first.run(*command, "Al di là del proxy")
     published = time.monotonic()
-    found = wait_until(lambda: [at for at, line in heard if "Al di là" in line], seconds=10)
+    found = wait_until(lambda: [at for at, line in heard if "Al di là" in line])
     # The command ends after the commit: the event was on its way before.
     assert found[0] - published < 3
     number = next(line for _, line in heard if line.startswith("id: ")).removeprefix("id: ")
@@ -144,7 +146,7 @@ def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None
     done.clear()
     again = threading.Thread(target=listen, args=(number,), daemon=True)
     again.start()
-    wait_until(lambda: [line for _, line in heard if "Mentre la pagina" in line], seconds=10)
+    wait_until(lambda: [line for _, line in heard if "Mentre la pagina" in line])
     assert not [line for _, line in heard if "Al di là" in line]
     done.set()
     front.first.run(*command, "Fine")

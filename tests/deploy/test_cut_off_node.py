@@ -16,7 +16,8 @@ import pytest
 
 from tests.nats_server import NatsServer
 from tests.postgresql_server import postgresql_server, programs
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.postgres,

@@ -16,8 +16,9 @@ import pytest
 from tests.newsroom import Newsroom
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.reader import Reader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.postgres,
@@ -67,7 +68,7 @@ def test_it_serves_again_without_help(
                 _is_away(httpx.get(f"{city.url}/i/nobody", timeout=30))
             assert ready(city)["since"]["database"] == since
             database.start()
-            wait_until(lambda: status(city) == 200, seconds=30)
+            wait_until(lambda: status(city) == 200)
             # Each of the threads that answer has its own dead connection to find out about.
             answers = [post(city, token, f"Dopo {number}") for number in range(10)]
             assert {answer.status_code for answer in answers} == {201}

@@ -22,7 +22,8 @@ from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.amid import Fault, FaultyPushService
 from tests.faults.table import saw
 from tests.nats_server import NatsServer
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
+from tests.waiting import wait_until
 
 FOLLOWERS = 3_000
 # Of a broadcast into which the push service puts a fault. Workers have a third of it in hand:

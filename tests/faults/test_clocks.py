@@ -16,8 +16,8 @@ import pytest
 
 from tests.faults.broadcast import ENGINES, SOAK, City, new_city
 from tests.postgresql_server import postgresql_server, programs
-from tests.site import wait_until
 from tests.standins.push_service import Behaviour
+from tests.waiting import wait_until
 from tests.worker_node import worker_node
 
 # Who takes it has everything.

@@ -22,10 +22,12 @@ from PIL import Image
 import canale  # noqa: F401  (its SQLite, not the system's)
 from canale.cli.worker import LAST_SECONDS
 from canale.delivery.sign_of_life import FOLDER
+from tests.faults.amid import Fault
 from tests.faults.broadcast import City, new_city
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
-from tests.site import HANDLE, new_site, wait_until
+from tests.site import HANDLE, new_site
 from tests.standins.push_service import Behaviour
+from tests.waiting import wait_until
 from tests.worker_node import worker_node
 
 pytestmark = pytest.mark.slow
@@ -33,6 +35,7 @@ pytestmark = pytest.mark.slow
 # Longer than a write waits for its turn.
 LOCKED_SECONDS = 25.0
 AWAY_SECONDS = 5.0
+FILLER = "filler"
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
     import sqlite3
 
     # So that a backup begins and ends while it is sent.
-    city.push.behave(Behaviour(delay=0.5))
+    city.push.behave(Behaviour(delay=1.0))
     broadcast = city.publish()
     wait_until(broadcast.told)
     city.site.run("backup", str(tmp_path / "copy.tar"))
@@ -151,15 +154,13 @@ def cut_log(database: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def filled(folder: Path) -> Path:
-    """A file that takes all the room there is."""
-    filler = folder / "filler"
+def fill_up(folder: Path) -> None:
+    """With a file that takes all the room there is."""
     for size in (65536, 4096):
-        with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        with (folder / FILLER).open("ab", buffering=0) as file, contextlib.suppress(OSError):
             while True:
                 file.write(bytes(size))
     assert not os.statvfs(folder).f_bavail
-    return filler
 
 
 def with_a_photo(city: City, headline: str) -> httpx.Response:
@@ -187,12 +188,14 @@ def written(city: City) -> dict[str, int]:
 def test_the_disk_is_full(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with small_disk(data, "24m"), new_city(tmp_path, "local") as city:
-        broadcast = city.publish()
-        broadcast.midway()
-        before = written(city)
-        cut_log(data / "canale.sqlite3")
-        filler = filled(data)
-        assert broadcast.is_under_way()
+        before: dict[str, int] = {}
+
+        def fill() -> None:
+            before.update(written(city))
+            cut_log(data / "canale.sqlite3")
+            fill_up(data)
+
+        broadcast = city.publish_in_batches(fault=Fault(fill))
         refused = with_a_photo(city, "Troppo grande")
         assert refused.status_code == 503, refused.text
         assert refused.headers["content-type"] == "application/problem+json"
@@ -203,7 +206,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         windows = city.kill_worker()
         time.sleep(AWAY_SECONDS)
         assert broadcast.is_under_way()
-        filler.unlink()
+        (data / FILLER).unlink()
         broadcast.all_are_told(killed=windows)
         assert written(city) == before
         assert with_a_photo(city, "Dopo").status_code == 201

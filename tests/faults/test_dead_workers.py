@@ -18,8 +18,8 @@ import pytest
 from canale.delivery.sign_of_life import FOLDER
 from tests.faults.broadcast import Broadcast, City, new_city
 from tests.postgresql_server import postgresql_server, programs
-from tests.site import wait_until
 from tests.standins.push_service import Behaviour
+from tests.waiting import wait_until
 from tests.worker_node import worker_node
 
 # Root needs no namespace of users, in which it could not open the database of another user.

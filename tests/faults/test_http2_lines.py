@@ -16,10 +16,11 @@ import pytest
 
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.net.guarded_http import TOTAL_TIMEOUT
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
 from tests.standins.certificate import certified
 from tests.standins.http2 import Line, Manners
 from tests.standins.push_service import Behaviour, PushService
+from tests.waiting import wait_until
 
 FOLLOWERS = 400
 STREAMS = 10

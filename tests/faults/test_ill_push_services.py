@@ -20,14 +20,15 @@ from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.broadcast import ENGINES, broker_for
 from tests.faults.table import saw
 from tests.postgresql_server import postgresql_server, programs
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
 from tests.standins.push_service import Behaviour, PushService
+from tests.waiting import wait_until
 
 EACH = 100
 # What was deferred comes back within so many seconds.
 PROBED_SECONDS = 4
 # A worker hears of a withdrawal, and what it had begun is answered, within so many.
-HEARD_SECONDS = 2
+HEARD_SECONDS = 4.0
 # Bytes of body. The headline and text below make 1,300 and more.
 LONGEST = 1000
 HEADLINE = "洪水" * 8

@@ -30,7 +30,7 @@ from tests.faults.broadcast import (
     new_city,
 )
 from tests.nats_server import needs_nats, tell_from_a_process
-from tests.site import wait_until
+from tests.waiting import wait_until
 
 BATCHES = FEWER // BATCH_ADDRESSES
 # So long NATS is away; after three seconds workers take batches from the table.

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
 from tests.standins.push_service import Behaviour, PushService
+from tests.waiting import wait_until
 
 # Less than it takes to be given up as silent.
 DELAY = 2.0

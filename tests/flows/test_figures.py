@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,8 +19,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.newsroom import Newsroom
-from tests.site import Site, new_site, wait_until
+from tests.ports import free_port
+from tests.site import Site, new_site
 from tests.standins.push_service import Behaviour, PushService
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_only_this_machine_reads_and_not_through_a_proxy(city: Site) -> None:
 
 def test_no_address_is_in_figures_or_log(city: Site, push: PushService) -> None:
     said = httpx.get(f"{city.url}/metrics").text + city.log()
-    assert str(push.port) not in httpx.get(f"{city.url}/metrics").text
+    assert f":{push.port}" not in httpx.get(f"{city.url}/metrics").text
     assert "/push/" not in said
     lines = [line for line in city.log().splitlines() if line.startswith("{")]
     assert lines
@@ -162,8 +163,7 @@ def test_workers_of_another_machine_answer_on_a_port_of_their_own(
 ) -> None:
     if "TEST_DATABASE_URL" in os.environ:
         pytest.skip("the workers of this test read the site's file")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
 
     def workers() -> float:

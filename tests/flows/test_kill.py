@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from canale.delivery.window import WINDOW_ADDRESSES
-from tests.site import Site, new_site, wait_until
+from tests.site import Site, new_site
 from tests.standins.push_service import PushService
+from tests.waiting import wait_until
 
 FOLLOWERS = 5_000
 

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.newsroom import Newsroom
-from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site, wait_until
+from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
+from tests.waiting import wait_until
 
 
 @pytest.fixture

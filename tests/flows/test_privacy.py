@@ -15,8 +15,9 @@ import pytest
 
 from tests.newsroom import Newsroom
 from tests.reader import Reader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import Behaviour, PushService
+from tests.waiting import wait_until
 
 # A loopback address of its own, so that finding it anywhere means that it was kept.
 CITIZEN = "127.7.7.7"

@@ -15,8 +15,9 @@ import pytest
 
 from canale.net.open_files import raise_open_files
 from tests.reader import ReturningReader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.crowd import Crowd
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 CROWD = 2_000

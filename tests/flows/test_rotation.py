@@ -18,8 +18,9 @@ import pytest
 from canale.followers.rotation import BATCH
 from tests.flows.test_commands import run
 from tests.nats_server import NatsServer, needs_nats
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
+from tests.waiting import wait_until
 
 FACTOR = "JBSWY3DPEHPK3PXP"
 MANY = 8_000

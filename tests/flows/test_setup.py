@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 
 from tests.newsroom import Newsroom
-from tests.site import PASSWORD, Site, new_site, wait_until
+from tests.site import PASSWORD, Site, new_site
+from tests.waiting import wait_until
 
 PEOPLE = 5
 

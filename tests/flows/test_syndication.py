@@ -11,7 +11,8 @@ import httpx
 import pytest
 from icalendar import Calendar
 
-from tests.site import HANDLE, Site, wait_until
+from tests.site import HANDLE, Site
+from tests.waiting import wait_until
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

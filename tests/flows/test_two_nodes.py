@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ import pytest
 
 from tests.nats_server import NatsServer, needs_nats
 from tests.reader import Reader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
+from tests.waiting import wait_until
 
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
 pytestmark = [
@@ -73,28 +75,39 @@ def seconds_until_told(reader: Reader, node: Site, token: str, headline: str) ->
     return reader.at[number] - answered
 
 
+def usual_times(told_after: Callable[[], float]) -> list[float]:
+    """Of nine times, of which most were a hint's doing; a busy machine has three tries."""
+    for _ in range(3):
+        times = [told_after() for _ in range(9)]
+        if sorted(times)[4] < HINTED_SECONDS:
+            return times
+    raise AssertionError(f"most came by a look into the database: {times}")
+
+
 def test_a_post_reaches_the_other_nodes_page_at_once(nodes: tuple[Site, Site]) -> None:
     one, two = nodes
     token = one.token()
+    headlines = (f"Subito {number}" for number in count())
     with Reader(f"{two.url}/live/{HANDLE}") as reader:
-        times = [seconds_until_told(reader, one, token, f"Subito {n}") for n in range(9)]
-    assert sorted(times)[len(times) // 2] < HINTED_SECONDS, times
+        times = usual_times(lambda: seconds_until_told(reader, one, token, next(headlines)))
     assert max(times) < POLLED_SECONDS, times
 
 
 def test_a_command_has_sent_its_hint_before_it_ends(nodes: tuple[Site, Site]) -> None:
     _, two = nodes
     words = ["--channel", HANDLE, "--kind", "news", "--text", "Testo"]
-    late = []
+    headlines = (f"Da un comando {number}" for number in count())
     with Reader(f"{two.url}/live/{HANDLE}") as reader:
-        for number in range(5):
+
+        def told_after() -> float:
             seen = len(reader.told)
             # At the other node's folder: the database and the key are the same.
-            two.run("publish", *words, "--headline", f"Da un comando {number}")
+            two.run("publish", *words, "--headline", next(headlines))
             ended = time.time()
-            wait_until(lambda seen=seen: len(reader.told) > seen)  # type: ignore[misc]
-            late.append(max(reader.at.values()) - ended)
-    assert sorted(late)[2] < HINTED_SECONDS, late
+            wait_until(lambda: len(reader.told) > seen)
+            return max(reader.at.values()) - ended
+
+        usual_times(told_after)
 
 
 def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServer) -> None:
@@ -117,11 +130,12 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
         nats.start()
         for node in nodes:
             wait_until(lambda node=node: ready(node)["bus"] == "ok")  # type: ignore[misc]
-        times = [seconds_until_told(reader, one, token, f"Di nuovo {n}") for n in range(5)]
-        assert sorted(times)[2] < HINTED_SECONDS, times
-        headlines = [told.data["headline"] for told in reader.told if told.kind == "post"]
-        assert headlines[:2] == ["Senza NATS", "Senza aspettare"]
-        assert len(headlines) == len(set(headlines)) == 7, "nothing is missing, nothing came twice"
+        again = (f"Di nuovo {number}" for number in count())
+        usual_times(lambda: seconds_until_told(reader, one, token, next(again)))
+        posted = ["Senza NATS", "Senza aspettare"]
+        told = [told.data["headline"] for told in reader.told if told.kind == "post"]
+        posted += [f"Di nuovo {number}" for number in range(len(told) - len(posted))]
+        assert told == posted, "nothing is missing, nothing came twice"
     assert "since" not in ready(one)
     said = check(one).stdout
     assert "hints go through NATS" in said

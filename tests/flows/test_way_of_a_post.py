@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from tests.reader import Reader
-from tests.site import HANDLE, Site, new_site, wait_until
+from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import Behaviour, PushService, Received, Subscription
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +168,7 @@ def test_counts_are_what_the_push_service_saw(
     busy = Behaviour(status=503, retry_after="1", times=1)
     push.behave(busy, later.subscription["endpoint"])
     number = int(str(city.post(token, headline="Conta")["id"]))
-    wait_until(lambda: later.shown("Conta"), seconds=30)
+    wait_until(lambda: later.shown("Conta"))
 
     def counted() -> dict[str, object] | None:
         row: dict[str, object] = city.inside("counts", number)[0]

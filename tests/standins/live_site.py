@@ -15,6 +15,7 @@ import uvicorn
 from canale.live.encoding import EncodedEvent, encode_sse
 from canale.live.hub import Hub
 from canale.live.protocol import Ready, live_protocol, nothing_ready
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -69,7 +70,7 @@ class Running:
         return self.readers[-1]
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not true():
                 await asyncio.sleep(0.005)
 
@@ -80,16 +81,16 @@ class Reader:
         self.writer = writer
 
     async def head(self) -> str:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return (await self.stream.readuntil(b"\r\n\r\n")).decode().lower()
 
     async def body(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.stream.read()
 
     async def block(self) -> str:
         """One block of the stream: what stands before an empty line."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return (await self.stream.readuntil(b"\n\n")).decode()
 
     async def ids(self, last: int) -> list[int]:
@@ -123,7 +124,7 @@ async def serving(
         yield running
     finally:
         server.should_exit = True
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await task
 
 

@@ -18,7 +18,7 @@ from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
 from canale.reactions.models import Unannounced
 from tests.locks import somebody_waits
-from tests.site import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -36,7 +36,7 @@ def test_whoever_announces_holds_the_post_before_its_note() -> None:
         with transaction.atomic():
             Post.objects.select_for_update().get(pk=post.pk)
             announcing = thread.submit(lambda: announce_reactions(timezone.now()))
-            wait_until(somebody_waits, seconds=30)
+            wait_until(somebody_waits)
             # A withdrawal deletes the note next: had they taken it already, it would wait for them.
             assert list(Unannounced.objects.select_for_update(nowait=True))
         assert announcing.result(30) == 1

@@ -9,18 +9,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from canale.bus.local import LONGEST_PATH, LocalBus, socket_folder
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():
-            await asyncio.sleep(0.002)
+from tests.waiting import until
 
 
 def test_every_listener_hears_a_hint(tmp_path: Path) -> None:

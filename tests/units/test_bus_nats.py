@@ -25,8 +25,8 @@ from tests.nats_server import (
     needs_nats,
     run,
     tell_from_a_process,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = needs_nats
 

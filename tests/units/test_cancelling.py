@@ -71,6 +71,23 @@ def test_what_it_returns_or_raises_passes() -> None:
     run(flow())
 
 
+def test_what_does_not_end_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
+
+    async def flow() -> None:
+        waiting = asyncio.create_task(ends_when_cancelled(lambda: deaf(12)))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(flow())
+    assert [record.name for record in caplog.records] == ["canale.bus.cancelling"]
+    assert "deaf" in caplog.text
+
+
 @pytest.mark.filterwarnings("error")
 def test_what_is_cancelled_before_it_began_leaves_nothing_behind() -> None:
     async def flow() -> None:

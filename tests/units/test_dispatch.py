@@ -31,7 +31,8 @@ from canale.followers.readers import new_token
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
-from tests.nats_server import NatsServer, needs_nats, run, until
+from tests.nats_server import NatsServer, needs_nats, run
+from tests.waiting import PATIENCE, until
 
 pytestmark = [needs_nats, pytest.mark.django_db(transaction=True)]
 
@@ -119,7 +120,7 @@ async def _is(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
     return await count() == wanted
 
 
-async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     async with asyncio.timeout(seconds):
         while not await true():
             await asyncio.sleep(0.01)
@@ -198,6 +199,69 @@ def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
             await until_there_are(context, 2)
 
     run(flow)
+
+
+def test_what_is_finished_does_not_stay_in_the_stream(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+    planned(channel)
+
+    async def flow() -> None:
+        async with dispatching(broker) as (_, context):
+            await until_there_are(context, 1)
+            # A server that was killed has lost the acknowledgement.
+            Batch.objects.update(state=Batch.State.DONE)
+            await until_there_are(context, 0)
+
+    run(flow)
+
+
+def test_what_is_planned_while_the_stream_is_cleaned_stays_there(
+    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+    planned(channel)
+    read, stream = dispatch._read_ids, BatchStream(CITY)
+
+    async def flow() -> None:
+        loop = asyncio.get_running_loop()
+        async with dispatching(broker) as (_, context):
+            await until_there_are(context, 1)
+
+            def and_then_one_is_planned() -> set[int]:
+                """By another node, which hands it out at once."""
+                found = read()
+                if not found:
+                    monkeypatch.setattr(dispatch, "_read_ids", lambda: found)
+                    subject = stream.subject(planned(channel).pk, "webpush", urgent=False)
+                    asyncio.run_coroutine_threadsafe(
+                        stream.hand_out(context, subject), loop
+                    ).result(PATIENCE)
+                return found
+
+            monkeypatch.setattr(dispatch, "_read_ids", and_then_one_is_planned)
+            purged = purges(monkeypatch)
+            Batch.objects.update(state=Batch.State.DONE)
+            await until(lambda: purged)
+            monkeypatch.setattr(dispatch, "_read_ids", read)
+            assert (await context.stream_info(stream.name)).state.messages == 1
+
+    run(flow)
+
+
+def purges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sequence numbers of those that have been done; there is a first and no second."""
+    done: list[int] = []
+    forget_until = BatchStream.forget_until
+
+    async def once(stream: BatchStream, context: JetStreamContext, last: int) -> None:
+        if not done:
+            await forget_until(stream, context, last)
+            done.append(last)
+
+    monkeypatch.setattr(BatchStream, "forget_until", once)
+    return done
 
 
 def test_what_is_resumed_is_handed_out_at_once(

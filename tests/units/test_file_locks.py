@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from canale.file_locks import lock
-from tests.site import wait_until
+from tests.waiting import wait_until
 
 # Holds the lock, makes another process in the way named, and waits to be killed; the other lives on
 # and says its number.
@@ -55,7 +55,7 @@ def test_it_ends_with_its_process_though_a_child_lives_on(tmp_path: Path, other:
         holder.wait()
         assert Path(f"/proc/{child}").exists()
         # The other closes its copy at its first breath.
-        wait_until(lambda: is_free(path), seconds=10)
+        wait_until(lambda: is_free(path))
     finally:
         subprocess.run(["kill", "-9", str(child)], check=True)
         holder.stdout.close()

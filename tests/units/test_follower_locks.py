@@ -32,7 +32,7 @@ from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
 from tests.locks import somebody_waits
-from tests.site import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -68,7 +68,7 @@ def holds_nothing_while_it_waits(
     with transaction.atomic():
         Follower.objects.select_for_update().get(pk=held.pk)
         acting = elsewhere.submit(act)
-        wait_until(somebody_waits, seconds=30)
+        wait_until(somebody_waits)
         for rows in free:
             assert list(rows.select_for_update(nowait=True))
     acting.result(30)
@@ -139,7 +139,7 @@ def test_who_stops_a_broadcast_does_not_hold_it_while_its_retries_are_busy(
         # As who records them: then it counts, in the broadcast.
         Retry.objects.select_for_update().get(pk=row.pk)
         stopping = elsewhere.submit(stop)
-        wait_until(somebody_waits, seconds=30)
+        wait_until(somebody_waits)
         assert Broadcast.objects.select_for_update(nowait=True).get(pk=broadcast.pk)
     stopping.result(30)
     assert not Retry.objects.exists()
@@ -181,7 +181,7 @@ def test_retries_are_held_in_the_order_of_their_numbers(
     with transaction.atomic():
         Retry.objects.select_for_update().get(pk=first)
         done = elsewhere.submit(acting)
-        wait_until(somebody_waits, seconds=30)
+        wait_until(somebody_waits)
         free = Retry.objects.filter(pk__in=others)
         assert len(free.select_for_update(nowait=True)) == len(others)
     done.result(30)

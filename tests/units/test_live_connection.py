@@ -5,7 +5,6 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ import pytest
 from canale.live import connection as lines
 from canale.live.connection import NOT_DIRECT, Connection, write_to_all
 from canale.live.hub import Hub
-
-Flow = Callable[[], Coroutine[Any, Any, None]]
-Run = Callable[[Flow], None]
+from tests.standins.live_site import Run
 
 
 def hub() -> Hub:

@@ -23,7 +23,8 @@ from nats.errors import Error
 
 from canale.bus.nats import NatsBus
 from canale.bus.nats_line import Line, server_of
-from tests.nats_server import NatsServer, listening, needs_nats, run, until
+from tests.nats_server import NatsServer, listening, needs_nats, run
+from tests.waiting import until
 
 pytestmark = needs_nats
 
@@ -187,7 +188,7 @@ def test_it_ends_when_it_is_cancelled_whatever_it_is_doing(nats: NatsServer) -> 
                 if line.client is not None:
                     await line.client.close()
                 task.cancel()
-            _, going_on = await asyncio.wait(kept, timeout=5)
+            _, going_on = await asyncio.wait(kept, timeout=30)
             assert not going_on
 
     run(flow)

@@ -30,6 +30,7 @@ from tests.standins.certificate import certified
 from tests.standins.http2 import Manners
 from tests.standins.push_service import Behaviour, PushService, Subscription
 from tests.standins.webpush_rules import base64url, unbase64url
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 SENDER = ec.generate_private_key(ec.SECP256R1())
@@ -63,7 +64,9 @@ def changed(body: bytes) -> bytes:
     return body[:-1] + bytes((body[-1] ^ 1,))
 
 
-def post(url: str, headers: dict[str, str], body: bytes, timeout: float = 10) -> tuple[int, Any]:
+def post(
+    url: str, headers: dict[str, str], body: bytes, timeout: float = PATIENCE
+) -> tuple[int, Any]:
     request = urllib.request.Request(url, body, headers, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:

@@ -106,6 +106,8 @@ class Dispatcher:
     async def _repair(self, context: JetStreamContext) -> None:
         info = await context.stream_info(self._stream.name)
         unfinished = await self._unfinished()
+        if info.state.messages and not unfinished:
+            await self._stream.forget_until(context, info.state.last_seq)
         if info.state.messages < len(unfinished):
             self.handed_out.clear()
         # Hints get lost too, and finished batches whose acknowledgement was lost fill the stream.

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 from django.db import DatabaseError
 from nats.aio.client import Client
@@ -70,7 +71,9 @@ class JetStreamBatches:
         context = await self._stream.prepare(client)
         self._forget()
         self._pulls = [
-            asyncio.create_task(self._pull(client, context, entry.name, urgent=urgent))
+            asyncio.create_task(
+                ends_when_cancelled(partial(self._pull, client, context, entry.name, urgent=urgent))
+            )
             for entry in TRANSPORTS
             for urgent in (True, False)
         ]

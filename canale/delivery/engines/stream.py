@@ -99,6 +99,14 @@ class BatchStream:
             if error.err_code != ALREADY_THERE:
                 raise
 
+    async def forget_until(self, context: JetStreamContext, last: int) -> None:
+        """Take batches that are finished out of the stream, up to the sequence number ``last``.
+
+        A server that is killed may keep a message that its consumer knows to be acknowledged: it
+        would stay for ever, and its batch, resumed, would never be handed out again.
+        """
+        await context.purge_stream(self.name, seq=last + 1)
+
 
 async def why_absent(urls: Sequence[str]) -> str:
     """Why no server of these has JetStream; empty if one does. Changes nothing there."""
