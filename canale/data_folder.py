@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Mapping
 from pathlib import Path
+
+DATABASE = "canale.sqlite3"
 
 
 class FolderError(Exception):
@@ -35,6 +38,16 @@ def make_data_folder(folder: Path) -> None:
             f"{user_name(me)} may not write there, it belongs to {user_name(owner)}; "
             f"{as_user(owner)}, or choose another folder"
         )
+
+
+def embedded_database(environment: Mapping[str, str]) -> Path | None:
+    """Where the database is, or would be made, of a canale with these settings (docs/settings.md);
+    None where they name another. Changes nothing."""
+    if any(environment.get(f"CANALE_{name}") for name in ("DATABASE_URL", "DATABASE_URL_FILE")):
+        return None
+    if environment.get("CANALE_DATA_FILE"):
+        return None
+    return Path(environment.get("CANALE_DATA", "").strip() or "data").absolute() / DATABASE
 
 
 def as_user(owner: int) -> str:

@@ -30,6 +30,11 @@ class TextLines(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """The city's time, and how far it is from UTC."""
+        moment = datetime.fromtimestamp(record.created).astimezone()
+        return moment.isoformat(" ", "milliseconds")
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         about = [f"{name} {record.__dict__[name]}" for name in ABOUT if name in record.__dict__]
         return super().formatMessage(record) + (f" [{', '.join(about)}]" if about else "")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
-from canale.data_folder import FolderError, make_data_folder
+from canale.data_folder import DATABASE, FolderError, make_data_folder
 from canale.database_url import parse_database_url, shown
 from canale.secret_key import kept_or_made, read_key
 from canale.setting_values import (
@@ -201,7 +201,7 @@ class Settings:
     )
     database_url: str = option(
         _database,
-        lambda known: f"sqlite:///{known['data'] / 'canale.sqlite3'}",
+        lambda known: f"sqlite:///{known['data'] / DATABASE}",
         doc="Where posts and followers are stored.",
         allowed="sqlite:///path (an absolute path makes it four slashes) or "
         "postgresql://user:password@host:port/name (libpq options after `?`); `@`, `:`, `/`, "

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 
+from canale.data_folder import embedded_database
 from canale.settings import SettingsError
 
 COMMANDS = (
@@ -19,6 +20,9 @@ COMMANDS = (
 )  # fmt: skip
 # While one of these runs, others may not take the data away under it (running.py).
 STAYING = ("serve", "worker")
+# These begin where there is nothing yet. Any other, called in the wrong folder, would leave an
+# empty database and a new key there.
+BEGINNING = ("serve", "init", "demo", "migrate", "restore", "check")
 
 
 class CommandError(Exception):
@@ -31,16 +35,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     try:
+        _refuse_where_nothing_is(sys.argv[1:] if arguments is None else arguments)
         # Commands read the settings when they are imported.
         asked = _parser().parse_args(arguments)
         import django
 
         django.setup()
-        return _run(asked)
+        status = _run(asked)
+        sys.stdout.flush()
+        return status
     except (SettingsError, CommandError) as error:
         return _ended(error)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` has; Python would try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         from canale.cli.trouble import trouble_of
 
@@ -48,6 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if trouble is None:
             raise
         return _ended(trouble)
+
+
+def _refuse_where_nothing_is(arguments: Sequence[str]) -> None:
+    """Before the settings are read, which make the data folder and a key. Raises CommandError."""
+    command = arguments[0] if arguments else ""
+    if command not in COMMANDS or command in BEGINNING or {"-h", "--help"} & set(arguments):
+        return
+    file = embedded_database(os.environ)
+    if file is not None and not file.exists():
+        raise CommandError(
+            f"there is no channel in {file.parent}: go to the folder where its `data` is, or set "
+            "CANALE_DATA; `canale serve` and `canale init` begin a new one"
+        )
 
 
 def _ended(why: object) -> int:

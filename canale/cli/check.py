@@ -327,6 +327,12 @@ def push_services() -> Iterator[Finding]:
             with socket.create_connection((host, 443), SECONDS) as line:
                 told += their_time(context.wrap_socket(line, server_hostname=host), host)
             yield Finding(True, f"{host} can be reached")
+        except socket.gaierror as error:
+            yield Finding(
+                False,
+                f"the name {host} is not found ({error.strerror})",
+                "mend this machine's name resolution (/etc/resolv.conf): notifications go there",
+            )
         except OSError as error:
             yield Finding(
                 False,

@@ -56,6 +56,7 @@ def put_in_place(copy: Path, database: Path) -> Path | None:
         _fold_log(database)
         before = _free_name(database)
         os.link(database, before)
+        before.chmod(0o600)
     copy.replace(database)
     folder_to_disk(database.parent)
     return before

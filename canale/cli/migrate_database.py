@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 
 from canale.cli import CommandError
@@ -45,10 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _asked() -> str:
+    """At a terminal without showing it: there is a password in it."""
+    if sys.stdin.isatty():
+        return getpass.getpass("postgresql://user:password@host/name: ").strip()
+    return sys.stdin.readline().strip()
+
+
 def _connect(target: str) -> None:
     from django.db import connections
 
-    url = sys.stdin.readline().strip() if target == "-" else target
+    url = _asked() if target == "-" else target
     try:
         found = parse_database_url(url)
     except ValueError:

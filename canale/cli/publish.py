@@ -71,9 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
             with transaction.atomic():
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")
     except PostRefused as refused:
-        raise CommandError(f"not published. {refused}") from refused
+        wrong = [f"{_option(name)}: {' '.join(said)}" for name, said in refused.errors.items()]
+        raise CommandError(f"not published. {'; '.join(wrong)}") from refused
     sys.stdout.write(post_url(post) + "\n")
     return 0
+
+
+def _option(name: str) -> str:
+    """What gives the field of that name here."""
+    return {"images": "--image", "topics": "--topic"}.get(name, "--" + name.replace("_", "-"))
 
 
 def _images(paths: list[str], alts: list[str]) -> tuple[NewImage, ...]:

@@ -46,8 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
         except (OSError, tarfile.TarError) as error:
             raise CommandError(f"{source} cannot be read: {error}") from error
         key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
-        _check_target(manifest, replace=arguments.replace)
+        held = _holds_something()
+        _check_target(manifest, held=held, replace=arguments.replace)
         before = _put_in_place(manifest, Path(folder), key)
+        if not held:
+            _forget(before, key)
+            before = None
         from canale.live.record import skip_numbers
 
         skip_numbers()
@@ -120,12 +124,12 @@ def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | 
     if other_key:
         return None
     raise CommandError(
-        f"this backup needs the key {manifest.key_id}, and here is another: put its secret-key "
+        f"this backup needs the key {manifest.key_id}, which is not here: put its secret-key "
         f"into {settings.data} (or set CANALE_SECRET_KEY). If it is lost: --other-key"
     )
 
 
-def _check_target(manifest: Manifest, *, replace: bool) -> None:
+def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
     from django.db import connection
 
     if connection.vendor != manifest.vendor:
@@ -136,7 +140,7 @@ def _check_target(manifest: Manifest, *, replace: bool) -> None:
     newer = set(manifest.migrations) - known_migrations()
     if newer:
         raise CommandError(f"it was made by a newer canale ({manifest.canale}); install that")
-    if not replace and _holds_something():
+    if held and not replace:
         raise CommandError("the database is not empty; --replace puts the backup in its place")
     if connection.vendor == "postgresql" and database_postgresql.others_connected():
         raise CommandError("others are connected to the database; stop canale on every machine")
@@ -182,7 +186,19 @@ def _new_key(key: str | None) -> Iterator[None]:
     except BaseException:
         old.replace(kept)
         raise
-    old.replace(kept.with_name(f"secret-key.before-restore-{os.getpid()}"))
+    old.replace(_key_before())
+
+
+def _forget(before: Path | None, key: str | None) -> None:
+    """There was nothing before: an empty file, and a key that was made for it."""
+    if before is not None:
+        before.unlink(missing_ok=True)
+    if key is not None:
+        _key_before().unlink(missing_ok=True)
+
+
+def _key_before() -> Path:
+    return settings.data / f"secret-key.before-restore-{os.getpid()}"
 
 
 def _tell(manifest: Manifest, before: Path | None, *, other_key: bool) -> None:

@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     number: int | None = arguments.post
     if number is not None and not Post.objects.filter(pk=number).exists():
-        raise CommandError(f"there is no post {number}: its number ends its address")
+        raise CommandError(
+            f"there is no post {number}: a post's number is the last part of its address"
+        )
     now = by_the_databases_clock(timezone.now())
     with transaction.atomic():
         resumed = resume(now, number)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from canale.channel.models import Channel
 
 HELP = "list who works in a channel's newsroom; or --add, --remove, --new-email"
-ROLES = ("editor", "approver", "publisher", "admin")
+# The model has an approver too, who has nothing to approve yet.
+ROLES = ("editor", "publisher", "admin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

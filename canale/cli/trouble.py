@@ -74,20 +74,24 @@ def standing_trouble() -> Trouble | None:
     from django.db import Error as DatabaseError
 
     try:
-        steps = _missing_steps()
+        steps, is_empty = _missing_steps()
     except DatabaseError as error:
         return _told(error)
+    if is_empty:
+        return _empty()
     return _older(steps) if steps else None
 
 
-def _missing_steps() -> list[str]:
-    """Migrations that the database has not seen. Raises django.db.Error."""
+def _missing_steps() -> tuple[list[str], bool]:
+    """Migrations that the database has not seen, and whether it has seen none: it is empty, or not
+    ours. Raises django.db.Error."""
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
 
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    steps = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    return steps, not executor.loader.applied_migrations
 
 
 def _database_trouble(error: Exception) -> Trouble | None:
@@ -99,6 +103,14 @@ def _database_trouble(error: Exception) -> Trouble | None:
     if standing is not None:
         return standing
     return _told(error) if _mend(_said(error)) else None
+
+
+def _empty() -> Trouble:
+    return Trouble(
+        f"there is no channel in the database {shown(settings.database_url)}",
+        "name yours by CANALE_DATA or CANALE_DATABASE_URL; `canale serve` and `canale init` begin "
+        "a new one",
+    )
 
 
 def _older(steps: list[str]) -> Trouble:

@@ -38,11 +38,11 @@ ACTS: dict[str, Promise] = {
 }
 DETAILS: dict[str, Promise] = {
     "before": _("before"),
-    "email": _("whose"),
+    "email": _("account"),
     "fields": _("what"),
     "headline": _("headline"),
     "note": _("what changed"),
-    "post": _("post number"),
+    "post": _("number"),
     "reason": _("why"),
     "role": _("role"),
     "token": _("token"),

@@ -12,6 +12,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from canale.accounts.models import Staff
 from canale.followers.vault import open_bytes, seal_bytes
@@ -23,6 +24,10 @@ SEALED = ("secret", "seed")
 
 
 class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("E-mail or password are not right."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.newsroom import Newsroom
 from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
+from tests.structure.repository import ROOT
 
 
 def run(site: Site, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -34,7 +35,7 @@ def run(site: Site, *arguments: str, stdin: str | None = None) -> subprocess.Com
     ("arguments", "said"),
     [
         (("publish", "--channel", "mai", "--kind", "news", "--headline", "x"), "no channel mai"),
-        (("publish", "--channel", HANDLE, "--kind", "event", "--headline", "x"), "starts_at"),
+        (("publish", "--channel", HANDLE, "--kind", "event", "--headline", "x"), "--starts-at: "),
         (
             ("publish", "--channel", HANDLE, "--kind", "news", "--headline", "x", "--image", "/x"),
             "needs its --alt",
@@ -52,6 +53,47 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert done.stdout == ""
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("backup", "copy.tar"), ("audit", "verify"), ("resume",)])
+def test_in_a_folder_where_nothing_is_nothing_is_made(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith("CANALE_")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "canale", *command],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"there is no channel in {tmp_path / 'data'}: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
+    with new_site(tmp_path, init=False, start=False) as site:
+        name = f"sqlite:///{tmp_path}/empty.sqlite3"
+        site.environment["CANALE_DATABASE_URL"] = name
+        done = run(site, "backup", str(tmp_path / "copy.tar"))
+        assert done.returncode == 1
+        assert "there is no channel in the database" in done.stderr
+        assert not (tmp_path / "copy.tar").exists()
+        assert "there is no channel in the database" in run(site, "audit", "verify").stderr
+
+
+def test_who_reads_enough_of_it_ends_a_command_without_a_traceback(module_site: Site) -> None:
+    command = f"{sys.executable} -m canale check --offline | true"
+    done = subprocess.run(
+        ["bash", "-c", command], env=module_site.environment, capture_output=True, check=False
+    )
+    assert done.stderr == b""
 
 
 def test_a_wrong_setting_stops_the_start(module_site: Site) -> None:
