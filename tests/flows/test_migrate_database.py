@@ -132,7 +132,7 @@ def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
 
 
 def test_only_postgresql_is_a_target(tmp_path: Path) -> None:
-    with new_site(tmp_path, CANALE_DATABASE_URL="", start=False, init=False) as site:
+    with new_site(tmp_path, CANALE_DATABASE_URL="", start=False) as site:
         for target_url in ("sqlite:////x", "mysql://u@h/d", "postgresql://"):
             refused = run(site, "migrate-database", target_url)
             assert refused.returncode == 1
