@@ -26,6 +26,8 @@ def _prepare() -> None:
     if database:
         os.environ["CANALE_DATABASE_URL"] = database
     os.environ["CANALE_DATA"] = DATA
+    # pytest's own database has no file, and commands that are called here look for one.
+    (Path(DATA) / "canale.sqlite3").touch()
     os.environ["CANALE_RATE_LIMITS"] = "off"
     os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
     # Playwright's synchronous interface runs an event loop in the thread that asks the database.
