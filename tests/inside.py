@@ -246,6 +246,13 @@ def second_factor_kept(_: object) -> str:
     return secret
 
 
+def first_step(part: str) -> None:
+    """Back to the first migration of one part, as an older canale left it."""
+    from django.core.management import call_command
+
+    call_command("migrate", part, "0001", verbosity=0, interactive=False)
+
+
 def lose_table(name: str) -> None:
     """As after a restore that was not finished, or a hand that slipped."""
     from django.db import connection
@@ -277,6 +284,7 @@ ACTS = {
         second_factor,
         second_factor_kept,
         lose_table,
+        first_step,
     )
 }
 

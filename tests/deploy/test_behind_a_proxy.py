@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import ssl
@@ -171,16 +172,27 @@ def test_each_reader_is_counted_by_its_own_address(front: Front) -> None:
     assert guess("127.0.0.8", 1) == 401
 
 
+def posted(
+    browser: httpx.Client, path: str, body: dict[str, object], headers: dict[str, str]
+) -> httpx.Response:
+    """Caddy, on a busy machine, now and then cuts off the answer to a request that has a body, when
+    it comes before Caddy has seen that body's end: then it is asked again, as people do."""
+    for _ in range(2):
+        with contextlib.suppress(httpx.RemoteProtocolError):
+            return browser.post(path, json=body, headers=headers)
+    return browser.post(path, json=body, headers=headers)
+
+
 def test_following_works_from_the_page(front: Front) -> None:
     """The page's own origin is https, though canale itself is asked over http."""
     headers = {"Origin": f"https://{NAME}", "Sec-Fetch-Site": "same-origin"}
-    body = {"topics": [], "language": "it"}
+    body: dict[str, object] = {"topics": [], "language": "it"}
+    path = f"/api/v1/channels/{HANDLE}/followers"
     with front.client() as browser:
-        answer = browser.post(f"/api/v1/channels/{HANDLE}/followers", json=body, headers=headers)
+        answer = posted(browser, path, body, headers)
         assert answer.status_code != 403, answer.text
         foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-        refused = browser.post(f"/api/v1/channels/{HANDLE}/followers", json=body, headers=foreign)
-        assert refused.status_code == 403
+        assert posted(browser, path, body, foreign).status_code == 403
         assert browser.get("/newsroom/accounts/login/").status_code == 200
 
 

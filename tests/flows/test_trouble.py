@@ -103,13 +103,20 @@ def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> Non
 def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) -> None:
     site = new_machine(tmp_path)
     asking = ("worker", "publish", "token", "check", "audit", "password", "staff", "rotate-key")
+    file = tmp_path / "data/canale.sqlite3"
+    file.parent.mkdir(mode=0o700)
+    file.touch(mode=0o600)
     for line in one_line(site, *asking).values():
-        assert f"sqlite:///{tmp_path}/data/canale.sqlite3 is older than this version" in line
-    # What is half there, and what is none.
+        assert f"there is no channel in the database sqlite:///{file}" in line
+    # What is of last year, what is half there, and what is none.
+    site.run("migrate")
+    site.inside("first_step", "delivery")
+    for line in one_line(site, "worker", "check", "rotate-key").values():
+        assert f"sqlite:///{file} is older than this version: it lacks 1 step" in line
     site.run("migrate")
     site.inside("lose_table", "channel_channel")
     assert "not whole: stop canale and restore" in one_line(site, "token")["token"]
-    (tmp_path / "data/canale.sqlite3").write_bytes(b"no database" * 1000)
+    file.write_bytes(b"no database" * 1000)
     assert "file is not a database" in one_line(site, "token")["token"]
 
 
@@ -125,7 +132,7 @@ def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) 
 def test_a_bad_setting_is_said_with_its_value(
     tmp_path: Path, name: str, value: str, said: str
 ) -> None:
-    assert said in one_line(new_machine(tmp_path, **{name: value}), "token")["token"]
+    assert said in one_line(new_machine(tmp_path, **{name: value}), "migrate")["migrate"]
 
 
 @pytest.fixture(scope="module")
