@@ -15,6 +15,7 @@ from pathlib import Path
 
 from canale.cli import CommandError
 from canale.cli.archive import KEY, MANIFEST, Manifest, dump_name, sha256_of
+from canale.cli.trouble import empty_trouble
 from canale.secret_key import folder_to_disk
 from canale.settings import settings
 
@@ -39,7 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
             "the secret key is being changed, and a copy of now would need both keys; "
             "finish it first: canale rotate-key"
         )
-    _refuse_an_empty_database()
+    # A backup of nothing would be kept for one of the channel.
+    nothing = empty_trouble()
+    if nothing is not None:
+        raise CommandError(nothing)
     try:
         _back_up(target, with_key=arguments.with_key)
     except OSError as error:
@@ -47,20 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"no backup was made: {where}{error.strerror or error}") from error
     _tell(target, with_key=arguments.with_key)
     return 0
-
-
-def _refuse_an_empty_database() -> None:
-    """A backup of nothing would be kept for one of the channel. Raises CommandError."""
-    from django.db import connection
-
-    from canale.channel.models import Channel
-
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-    if Channel._meta.db_table not in tables:
-        raise CommandError(
-            "there is no channel in the database: is CANALE_DATA (or CANALE_DATABASE_URL) right?"
-        )
 
 
 def _back_up(target: Path, *, with_key: bool) -> None:

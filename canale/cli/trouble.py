@@ -82,6 +82,12 @@ def standing_trouble() -> Trouble | None:
     return _older(steps) if steps else None
 
 
+def empty_trouble() -> Trouble | None:
+    """Where there is no channel at all. Raises django.db.Error."""
+    _, is_empty = _missing_steps()
+    return _empty() if is_empty else None
+
+
 def _missing_steps() -> tuple[list[str], bool]:
     """Migrations that the database has not seen, and whether it has seen none: it is empty, or not
     ours. Raises django.db.Error."""

@@ -59,6 +59,11 @@ def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 3600.0)
 
 
+@pytest.fixture
+def often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+
+
 def planned(channel: Channel) -> Batch:
     """The one batch of one more post."""
     publish(save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
@@ -144,9 +149,8 @@ def test_a_batch_that_is_committed_after_later_ones_is_handed_out_at_once(
 
 
 def test_what_is_finished_is_forgotten(
-    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
     batch = planned(channel)
 
     async def flow() -> None:
@@ -185,9 +189,8 @@ def test_a_hint_that_meets_a_fallen_database_is_followed_again(
 
 
 def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
-    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
     planned(channel)
 
     async def flow() -> None:
@@ -202,9 +205,8 @@ def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
 
 
 def test_what_is_finished_does_not_stay_in_the_stream(
-    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
     planned(channel)
 
     async def flow() -> None:
@@ -218,9 +220,8 @@ def test_what_is_finished_does_not_stay_in_the_stream(
 
 
 def test_what_is_planned_while_the_stream_is_cleaned_stays_there(
-    broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
+    broker: NatsServer, channel: Channel, often_swept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
     planned(channel)
     read, stream = dispatch._read_ids, BatchStream(CITY)
 
