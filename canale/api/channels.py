@@ -37,6 +37,7 @@ def find_channel(handle: str) -> Channel:
     tags=["channel"],
     response={200: ChannelOut, 404: ProblemOut},
     summary="The channel",
+    description="Its name, its topics, the reactions that it offers, how many follow it.",
 )
 def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
     channel = find_channel(handle)

@@ -93,12 +93,11 @@ def _check_size(request: HttpRequest) -> None:
 
 
 def _check_form(request: HttpRequest) -> None:
-    """A form of another site can send neither JSON nor an empty PUT."""
-    has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
-    needs_json = request.method in ("POST", "PUT", "PATCH") or has_body
+    """A form of another site can send no JSON, and always names its own content type."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
-    if needs_json and request.content_type != "application/json":
+    has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
+    if (has_body or request.content_type) and request.content_type != "application/json":
         detail = _("Send JSON, with the content type application/json.")
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 

@@ -172,6 +172,7 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
     auth=TokenAuth(),
     response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
     summary="Correct a post",
+    description="Fields that are left out stay as they are; readers see `note`.",
 )
 def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> dict[str, object]:
     post = _find_post(request, post_id)

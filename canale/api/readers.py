@@ -80,6 +80,7 @@ def follow_limit(*, with_address: bool) -> tuple[str, int, int]:
     tags=["readers"],
     response={200: FollowingOut, 201: FollowingOut, **REFUSALS},
     summary="Follow, or bring a device's address up to date",
+    description="Answers 201 the first time, 200 after that. Sets the device's cookie.",
 )
 def follow(
     request: HttpRequest, response: HttpResponse, handle: str, payload: FollowerIn
@@ -138,7 +139,13 @@ def following_of(follower: Follower) -> FollowingOut:
     )
 
 
-@router.get("/me", tags=["readers"], response=MeOut, summary="What this device follows and reacted")
+@router.get(
+    "/me",
+    tags=["readers"],
+    response=MeOut,
+    summary="What this device follows and reacted",
+    description="By the device's cookie; two empty answers without one.",
+)
 def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
     response.headers["Cache-Control"] = "no-store"
     token = _known(request)
@@ -156,6 +163,7 @@ def read_me(request: HttpRequest, response: HttpResponse) -> MeOut:
     tags=["readers"],
     response={200: FollowingOut, **REFUSALS},
     summary="Mute, topics, language",
+    description="Fields that are left out stay as they are.",
 )
 def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
     same_origin(request)
@@ -182,6 +190,7 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
     tags=["readers"],
     response={204: None, **REFUSALS},
     summary="Forget me; with `channel`: stop following",
+    description="Deletes at once all that is kept about the device.",
 )
 def forget_me(
     request: HttpRequest, response: HttpResponse, channel: Query[Slug | None] = None
@@ -221,6 +230,7 @@ def _gone() -> Problem:
     tags=["readers"],
     response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
     summary="React, or react otherwise",
+    description="One reaction for each device and post; the answer has the counts.",
 )
 def react(
     request: HttpRequest, response: HttpResponse, post_id: Id, payload: ReactionIn
@@ -250,6 +260,7 @@ def _not_in_set(post: Post) -> Problem:
     tags=["readers"],
     response={200: ReactionsOut, 410: ProblemOut, **REFUSALS},
     summary="Take the reaction back",
+    description="Answers with the counts; without a reaction nothing changes.",
 )
 def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
     same_origin(request)
@@ -270,6 +281,7 @@ def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
     tags=["readers"],
     response={201: InviteOut, **REFUSALS},
     summary="A link that brings others, and says nothing about who made it",
+    description="Each call makes a new link; no body is needed.",
 )
 def invite(request: HttpRequest, handle: str) -> tuple[int, InviteOut]:
     same_origin(request)

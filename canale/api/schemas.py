@@ -99,7 +99,13 @@ class PostsOut(Schema):
 
 
 class NewImageIn(Strict):
-    data: Annotated[Base64Bytes, Field(description="JPEG, PNG, WebP, GIF or AVIF, in base64")]
+    data: Annotated[
+        Base64Bytes,
+        Field(
+            description="JPEG, PNG, WebP, GIF or AVIF, in base64",
+            json_schema_extra={"contentEncoding": "base64"},
+        ),
+    ]
     alt: Annotated[str, Field(min_length=1, max_length=ALT_LENGTH)]
 
 

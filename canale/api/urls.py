@@ -4,36 +4,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, re_path
-from ninja import NinjaAPI
-from ninja.openapi.schema import OpenAPISchema
 
 from canale import __version__
 from canale.api import channels, posts, problems, readers  # noqa: F401  they fill the router
 from canale.api.guards import guarded
+from canale.api.openapi import DOCUMENT, Api
 from canale.api.router import router
-
-
-class Api(NinjaAPI):
-    """As ninja's, but its document says of what form errors are."""
-
-    def get_openapi_schema(self, **more: Any) -> OpenAPISchema:
-        schema = super().get_openapi_schema(**more)
-        for address in schema["paths"].values():
-            for call in address.values():
-                _name_problems(call["responses"])
-        return schema
-
-
-def _name_problems(responses: dict[int, dict[str, Any]]) -> None:
-    for status, said in responses.items():
-        if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in said.get("content", {}):
-            said["content"]["application/problem+json"] = said["content"].pop("application/json")
-
+from canale.settings import settings
 
 api = Api(
     title="canale",
@@ -43,6 +22,8 @@ api = Api(
     docs_url=None,
     openapi_url="/openapi.json",
     urls_namespace="api",
+    servers=[{"url": settings.base_url, "description": "This installation"}],
+    openapi_extra=DOCUMENT,
 )
 problems.install(api)
 api.add_router("", router)

@@ -226,6 +226,13 @@ def test_invites_are_counted_and_nameless(module_site: Site, page: httpx.Client)
     assert page.post(f"channels/{HANDLE}/followers", json=body).status_code == 200
 
 
+def test_invite_needs_no_body_but_refuses_a_form(page: httpx.Client) -> None:
+    address = f"channels/{HANDLE}/invites"
+    assert page.post(address).status_code == 201
+    is_problem(page.post(address, content=b"", headers={"Content-Type": "text/plain"}), 415)
+    is_problem(page.post(address, data={"x": "1"}), 415)
+
+
 def test_posts_are_read_page_by_page(module_site: Site, program: httpx.Client) -> None:
     made = {
         program.post(POSTS, json={**POST, "headline": f"N {n}"}).json()["id"] for n in range(25)

@@ -41,8 +41,9 @@ def test_lock_holds_everything_asked_for(name: str) -> None:
     assert names - locked == set(), "run bin/lock"
 
 
-def test_npm_packages_are_pinned_by_hash_without_address() -> None:
-    lock = text(Path("frontend/package-lock.json"))
+@pytest.mark.parametrize("folder", ["frontend", "tests/validators"])
+def test_npm_packages_are_pinned_by_hash_without_address(folder: str) -> None:
+    lock = text(Path(folder) / "package-lock.json")
     packages = {name: package for name, package in json.loads(lock)["packages"].items() if name}
     assert packages
     assert [name for name, package in packages.items() if "resolved" in package] == []
@@ -50,6 +51,7 @@ def test_npm_packages_are_pinned_by_hash_without_address() -> None:
 
 
 def test_no_registry_is_named() -> None:
-    for name in (".npmrc", "frontend/.npmrc", "pyproject.toml", "pip.conf", "uv.toml"):
+    npm = [f"{folder}.npmrc" for folder in ("", "frontend/", "tests/validators/")]
+    for name in (*npm, "pyproject.toml", "pip.conf", "uv.toml"):
         if (ROOT / name).exists():
             assert re.findall(r"registry\s*=|index-url|find-links", text(Path(name))) == []
