@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, re_path
+from django.views.decorators.gzip import gzip_page
 
 from canale import __version__
 from canale.api import channels, posts, problems, readers  # noqa: F401  they fill the router
@@ -43,6 +44,9 @@ def _nothing_here(request: HttpRequest) -> HttpResponse:
 
 def _guard(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
     if isinstance(pattern, URLPattern):
+        if pattern.name == "openapi-json":
+            # It repeats nothing that a request said and holds no secret: safe to compress.
+            pattern.callback = gzip_page(pattern.callback)
         pattern.callback = guarded(pattern.callback, _METHODS.get(str(pattern.pattern), ()))
     return pattern
 

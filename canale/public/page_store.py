@@ -297,9 +297,11 @@ def _page(status: int, headers: Headers, body: bytes) -> Page:
     if b"cache-control" not in said:
         left.append((b"cache-control", b"no-cache"))
     variants = {"": body}
-    if keep and len(body) >= COMPRESSED_FROM and _compressible(said.get(b"content-type", b"")):
+    # A 404 too, which is not kept: it is the same for everybody, so its length betrays no secret.
+    if len(body) >= COMPRESSED_FROM and _compressible(said.get(b"content-type", b"")):
         variants["gzip"] = gzip.compress(body, 6, mtime=0)
-        variants["br"] = brotli.compress(body, quality=BROTLI_QUALITY)
+        if keep:
+            variants["br"] = brotli.compress(body, quality=BROTLI_QUALITY)
         left = [(name, value) for name, value in left if name != b"vary"]
         left.append((b"vary", b"accept-encoding, accept-language, cookie"))
     return Page(
@@ -340,8 +342,8 @@ def _choice(page: Page, wanted: dict[bytes, bytes]) -> tuple[HTTPStatus, str]:
     kept = page.handle is not None and page.status == HTTPStatus.OK
     if kept and _has(page.etag, wanted):
         return HTTPStatus.NOT_MODIFIED, ""
-    encoding = _encoding(wanted.get(b"accept-encoding", b"")) if len(page.variants) > 1 else ""
-    return HTTPStatus(page.status), encoding
+    taken = _encodings(wanted.get(b"accept-encoding", b""))
+    return HTTPStatus(page.status), next((name for name in taken if name in page.variants), "")
 
 
 def _headers(page: Page, status: HTTPStatus, encoding: str) -> Headers:
@@ -373,11 +375,11 @@ def _has(etag: bytes, wanted: dict[bytes, bytes]) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _encoding(accepted: bytes) -> str:
-    """The best that the reader takes (RFC 9110, section 12.5.3)."""
+def _encodings(accepted: bytes) -> tuple[str, ...]:
+    """Those that the reader takes, the best first (RFC 9110, section 12.5.3)."""
     taken = set()
     for part in accepted.lower().split(b","):
         name, _, weight = part.strip().partition(b";")
         if not re.fullmatch(rb"\s*q=0(\.0*)?\s*", weight):
             taken.add(name.strip())
-    return next((name for name in ("br", "gzip") if name.encode() in taken), "")
+    return tuple(name for name in ("br", "gzip") if name.encode() in taken)

@@ -135,6 +135,19 @@ def test_each_reader_gets_the_encoding_it_takes(
     run(flow)
 
 
+def test_page_that_is_not_kept_is_compressed_too() -> None:
+    async def flow() -> None:
+        app = Renderer(handle=None)
+        app.status = 404
+        _, headers, body = await ask(PageStore(app), accept_encoding="gzip, br")
+        assert headers[b"content-encoding"] == b"gzip"
+        assert b"accept-encoding" in headers[b"vary"]
+        assert int(headers[b"content-length"]) == len(body)
+        assert gzip.decompress(body).decode() == TEXT
+
+    run(flow)
+
+
 def test_a_reader_who_has_the_page_is_told_so() -> None:
     async def flow() -> None:
         store = PageStore(Renderer())

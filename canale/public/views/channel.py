@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from canale.channel.channels import default_channel
-from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.links import avatar_url, channel_url, image_url, invite_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet, State
 from canale.channel.text import excerpt
 from canale.delivery.transports import registry
@@ -55,7 +55,8 @@ def channel(request: HttpRequest, handle: str) -> HttpResponse:
 
 @page
 def invite(request: HttpRequest, code: str) -> HttpResponse:
-    """The channel's page, for somebody whom a friend sent."""
+    """The channel's page, for somebody whom a friend sent. Its address is its own, or the preview
+    of a link that is passed on would lead past the invitation."""
     found = invites.find(code)
     if found is None:
         raise Http404
@@ -76,7 +77,7 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
         "older_than": posts[PAGE_SIZE - 1].pk if further else None,
         "invite": invite,
         "summary": channel.description,
-        "canonical": channel_url(channel),
+        "canonical": invite_url(invite) if invite else channel_url(channel),
     }
     return belongs_to(
         show("public/channel.html", context),

@@ -8,11 +8,12 @@ import json
 import sys
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
 from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.public.pages import show
+from canale.public.typed_paths import meant_path
 
 # Whose forms hold secrets, and are short.
 SIGN_IN = "/newsroom/accounts/"
@@ -42,6 +43,10 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    meant = meant_path(request.path)
+    if meant is not None:
+        query = request.META.get("QUERY_STRING", "")
+        return HttpResponsePermanentRedirect(meant + (f"?{query}" if query else ""))
     return _error(
         request,
         HTTPStatus.NOT_FOUND,

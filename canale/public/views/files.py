@@ -222,7 +222,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 def robots(request: HttpRequest) -> HttpResponse:
-    """Search engines are welcome to what citizens read."""
-    lines = ["User-agent: *", "Disallow: /newsroom/", "Disallow: /api/", "Disallow: /i/"]
-    lines += ["Disallow: /live/", ""]
+    """Search engines are welcome to what citizens read. Invitations are open to programs that make
+    a preview of a link; that they are not to be listed, their page says."""
+    lines = ["User-agent: *", "Disallow: /newsroom/", "Disallow: /api/", "Disallow: /live/", ""]
     return _file("\n".join(lines).encode(), "text/plain; charset=utf-8", A_DAY)

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Addresses that people type from a poster: with capitals, a slash too many, a full stop."""
+
+from __future__ import annotations
+
+import re
+
+from django.urls import Resolver404, resolve
+
+# Programs, not people, ask for these.
+PROGRAMS = ("/api/", "/static/", "/live/")
+# The key of an image tells capitals from small letters.
+_KEY = re.compile(r"(/c/[^/]+/image/)(.+)", re.IGNORECASE)
+# What follows an address in a sentence, and is copied with it.
+_AFTER = " .,;:!?)]}>\"'’”»"
+
+
+def meant_path(path: str) -> str | None:
+    """The path that leads somewhere and differs from `path` only in capitals, slashes or the
+    punctuation after it; None if there is no such path."""
+    if _leads(path):
+        return None
+    tidy = _lower(re.sub("/{2,}", "/", path)).rstrip(_AFTER)
+    for candidate in (tidy, tidy.rstrip("/"), tidy.rstrip("/") + "/"):
+        if candidate != path and not candidate.startswith(PROGRAMS) and _leads(candidate):
+            return candidate
+    return None
+
+
+def _lower(path: str) -> str:
+    image = _KEY.fullmatch(path)
+    return image[1].lower() + image[2] if image else path.lower()
+
+
+def _leads(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Addresses as people type them, and what pages say to programs: previews, robots, descriptions."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import replace
+from datetime import timedelta
+from urllib.robotparser import RobotFileParser
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel, Post
+from canale.followers.invites import make_invite
+from canale.publishing import correct, drafts, publish
+from canale.publishing.wording import Wording
+
+
+@pytest.fixture
+def city(db: None) -> Channel:
+    return create_channel("cremona", "Comune di Cremona", "Notizie dalla città")
+
+
+def _published(channel: Channel, wording: Wording) -> Post:
+    return publish.publish(drafts.save_draft(channel, wording, by="cli"), by="cli")
+
+
+def _get(path: str) -> HttpResponse:
+    answer: HttpResponse = Client().get(path, headers={"accept-language": "it"})
+    return answer
+
+
+def _text(path: str) -> str:
+    answer = _get(path)
+    assert answer.status_code == 200, path
+    return answer.content.decode()
+
+
+def test_preview_of_an_invite_leads_to_the_invite_and_is_not_listed(city: Channel) -> None:
+    path = f"/i/{make_invite(city).code}"
+    page = _text(path)
+    own = f"http://localhost:8000{path}"
+    assert f'<meta property="og:url" content="{own}">' in page
+    assert f'<link rel="canonical" href="{own}">' in page
+    assert '<meta name="robots" content="noindex">' in page
+    assert "noindex" not in _text("/")
+    rules = RobotFileParser()
+    rules.parse(_get("/robots.txt").content.decode().splitlines())
+    assert rules.can_fetch("facebookexternalhit", own)
+    assert not rules.can_fetch("Googlebot", "http://localhost:8000/newsroom/")
+
+
+def test_addresses_typed_from_a_poster_lead_to_the_right_ones(city: Channel) -> None:
+    post = _published(city, Wording("news", "Notizia", "Testo"))
+    code = make_invite(city).code
+    own = f"/c/cremona/p/{post.pk}"
+    typed = {
+        "/c/Cremona/": "/c/cremona/",
+        "/C/cremona/": "/c/cremona/",
+        "/C/CREMONA": "/c/cremona/",
+        "/c/Cremona/?fbclid=Ab": "/c/cremona/?fbclid=Ab",
+        "/c//cremona//": "/c/cremona/",
+        "/c/cremona.": "/c/cremona/",
+        f"/c/CREMONA/p/{post.pk}": own,
+        f"/C/CREMONA/P/{post.pk}/": own,
+        f"{own}).": own,
+        f"{own.upper()}.ICS": f"{own}.ics",
+        f"/I/{code.upper()}": f"/i/{code}",
+        f"/i/{code}/": f"/i/{code}",
+        "/C/CREMONA/QR.SVG": "/c/cremona/qr.svg",
+        "/Privacy": "/privacy",
+        "/Newsroom": "/newsroom/",
+    }
+    answers = {path: _get(path) for path in typed}
+    assert {path: answer.headers.get("Location") for path, answer in answers.items()} == typed
+    assert {answer.status_code for answer in answers.values()} == {301}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/c/nobody/", "/Nothing/here", "/API/v1/me", "/newsroom/accounts/NOT-there/",
+        "/c/cremona/p/0", "/c/cremona/image/AbCdEf-small",
+    ],
+)  # fmt: skip
+def test_what_leads_nowhere_is_not_found(city: Channel, path: str) -> None:
+    assert _get(path).status_code == 404
+
+
+def test_key_of_an_image_keeps_its_capitals(city: Channel) -> None:
+    answer = _get("/C/CREMONA/IMAGE/AbCdEf-small")
+    assert answer.headers["Location"] == "/c/cremona/image/AbCdEf-small"
+
+
+def test_moments_in_the_markup_have_no_fraction_of_a_second(city: Channel) -> None:
+    wording = Wording("alert", "Piena", "", ends_at=timezone.now() + timedelta(hours=1))
+    post = _published(city, wording)
+    correct.correct(post, replace(wording, text="Sale"), note="Il livello", by="cli")
+    moments = re.findall(r'(?:datetime|data-ends)="([^"]*)"', _text("/"))
+    assert len(moments) == 5
+    for moment in moments:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", moment)
+
+
+def test_document_of_the_api_is_compressed() -> None:
+    answer = Client().get("/api/v1/openapi.json", headers={"accept-encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.content) == Client().get("/api/v1/openapi.json").content
+
+
+@pytest.mark.parametrize("path", ["/privacy", "/legal", "/accessibility", "/media-policy"])
+def test_pages_about_the_channel_describe_themselves(city: Channel, path: str) -> None:
+    described = re.search(r'<meta name="description" content="([^"]{30,160})">', _text(path))
+    assert described, path
