@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -23,11 +27,16 @@ HIDDEN = "…"
 
 def parse_database_url(url: str) -> dict[str, Any]:
     """Turn a database URL into Django's settings of one database. Raises ValueError."""
+    if any(unicodedata.category(character) == "Cc" for character in url):
+        raise ValueError("a control character in a database URL")
     parts = urlsplit(url)
+    if parts.fragment or parts.port == 0:
+        raise ValueError("not a database URL")
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _sqlite(unquote(parts.path[1:]))
+        return _sqlite(_file(unquote(parts.path[1:], errors="surrogateescape"), parts.query))
     if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
         asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        _refuse_unknown_options(asked)
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": unquote(parts.path[1:]),
@@ -40,6 +49,11 @@ def parse_database_url(url: str) -> dict[str, Any]:
             "OPTIONS": {**PATIENCE, **asked},
         }
     raise ValueError("not a database URL")
+
+
+def database_file_url(path: Path) -> str:
+    """The database URL of a file of SQLite."""
+    return f"sqlite:///{quote(os.fsencode(path))}"
 
 
 def shown(url: str) -> str:
@@ -59,6 +73,27 @@ def shown(url: str) -> str:
     ):
         return f"{scheme}://{HIDDEN}"
     return f"{scheme}://{user}{user and '@'}{place}{parts.path}"
+
+
+def _file(path: str, query: str) -> str:
+    """SQLite's own names for a database in memory, or for none, are not files that several
+    processes share."""
+    if query or path.startswith((":", "file:")) or path.endswith("/") or "\0" in path:
+        raise ValueError("not a file of SQLite")
+    return path
+
+
+def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
+    """Raises ValueError for what libpq does not know; without a connection."""
+    if not asked:
+        return
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        make_conninfo(**asked)
+    except psycopg.Error as error:
+        raise ValueError("an option that libpq does not know") from error
 
 
 def _sqlite(path: str) -> dict[str, Any]:

@@ -1,26 +1,153 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Reads addresses and networks out of settings. Each raises ValueError for what is none."""
+"""Parsers for the values of settings.
+
+Each raises ValueError for a value that could not work (KeyError for a word that is none of those
+allowed); the error's message adds what the setting's own list of allowed values leaves out.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+import re
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import available_timezones
+
+import idna
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+USUAL_PORTS = {"http": 80, "https": 443}
+MAX_PORT = 65535
+# RFC 1035, section 2.3.4, and RFC 952 as RFC 1123, section 2.1 extends it.
+MAX_NAME = 253
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+# Browsers read a name with such an end as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+# RFC 5322, section 3.2.3, without quoted forms and the signs that mean something in a URI.
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!$'*+=^_`{|}~-]+(?:\.[A-Za-z0-9!$'*+=^_`{|}~-]+)*")
+MAX_LOCAL_PART = 64
+# Names that lead nowhere outside one network (RFC 6761, RFC 6762, RFC 8375, RFC 9476, and ICANN's
+# decision on .internal; the rest are in use behind routers).
+_PRIVATE_ENDS = {
+    *("localhost", "local", "localdomain", "invalid", "onion", "alt", "internal", "arpa"),
+    *("lan", "home", "corp", "intranet", "private"),
+}
+_PRINTABLE = re.compile(r"[!-~]+", re.ASCII)
+
+
+def host_name(text: str) -> str:
+    """A host's name as it is sent: lower case, with letters beyond ASCII in punycode (UTS #46)."""
+    name = text if text.isascii() else idna.uts46_remap(text, std3_rules=False, transitional=False)
+    labels = name.lower().removesuffix(".").split(".")
+    ascii_labels = [_ascii_label(label) for label in labels]
+    name = ".".join(ascii_labels)
+    if len(name) > MAX_NAME or _NUMBER.fullmatch(ascii_labels[-1]):
+        raise ValueError(f"{text} is not a host's name")
+    return name
+
+
+def _ascii_label(label: str) -> str:
+    try:
+        if not label.isascii():
+            label = idna.alabel(label).decode("ascii")
+        elif label.startswith("xn--"):
+            idna.ulabel(label)
+    except idna.IDNAError as error:
+        raise ValueError(f"{label} is not allowed in a host's name ({error})") from error
+    if "_" in label:
+        raise ValueError(f"{label} has an underscore, which no host's name may have")
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f"{label!r} is not allowed in a host's name")
+    return label
+
+
+def ip_address(text: str) -> str:
+    """An IP address in its usual form, without a zone (fe80::1%eth0)."""
+    if "%" in text:
+        raise ValueError("an address with a zone means something on one machine only")
+    return str(ipaddress.ip_address(text))
+
+
+def listening_host(text: str) -> str:
+    """A host to listen on: an IP address, with or without brackets, or a name."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if ":" in bare:
+        return ip_address(bare)
+    try:
+        return ip_address(bare)
+    except ValueError:
+        return host_name(bare)
+
+
+def web_host(text: str) -> str:
+    """The host of a web address, in brackets if it is an IPv6 address."""
+    bracketed = text.startswith("[") and text.endswith("]")
+    try:
+        address = ipaddress.ip_address(ip_address(text[1:-1] if bracketed else text))
+    except ValueError:
+        if bracketed or ":" in text:
+            raise
+        return host_name(text)
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        raise ValueError(f"{address} is no address that a browser can open")
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def origin(text: str) -> str:
     """Scheme, host and port (RFC 6454, section 6.2) of a web address; anything more is refused."""
-    parts = urlsplit(text.rstrip("/"))
-    beyond = parts.path or parts.query or parts.fragment or parts.username or parts.password
-    if parts.scheme not in {"http", "https"} or not parts.hostname or beyond:
+    parts = _web_address(text)
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise ValueError("it must end after the host or the port")
+    return f"{parts.scheme}://{_place(parts)}"
+
+
+def _web_address(text: str) -> SplitResult:
+    if any(character.isspace() or not character.isprintable() for character in text):
+        raise ValueError("it has a blank or a control character")
+    if "\\" in text:
+        raise ValueError("it has a backslash")
+    parts = urlsplit(text)
+    if parts.scheme not in USUAL_PORTS:
+        raise ValueError("it must begin with http:// or https://")
+    if not parts.netloc:
+        raise ValueError("it names no host")
+    if "@" in parts.netloc:
+        raise ValueError("it must not name a user")
+    return parts
+
+
+def _place(parts: SplitResult) -> str:
+    host, port = _host_and_port(parts.netloc)
+    usual = USUAL_PORTS[parts.scheme]
+    return web_host(host) + (f":{port}" if port not in {None, usual} else "")
+
+
+def _host_and_port(netloc: str) -> tuple[str, int | None]:
+    host, bracket, rest = netloc.rpartition("]")
+    if not bracket:
+        host, _, port = netloc.partition(":")
+    elif rest and not rest.startswith(":"):
+        raise ValueError(f"{netloc} is not a host and a port")
+    else:
+        host, port = host + bracket, rest[1:]
+    return host, port_number(port) if port else None
+
+
+def whole(text: str, low: int, high: int) -> int:
+    """A whole number in plain ASCII digits: Python's own `int` takes 1_000, +1 and ٣ as well."""
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or not low <= int(text) <= high:
         raise ValueError
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (
-        f":{parts.port}" if parts.port not in {None, usual} else ""
-    )
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    return whole(text, 1, MAX_PORT)
+
+
+def port_or_none(text: str) -> int | None:
+    return port_number(text)
 
 
 def origins(text: str) -> tuple[str, ...]:
@@ -28,12 +155,17 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def nats_servers(text: str) -> tuple[str, ...]:
+    """Error messages name no part of an address: it may hold a password."""
     servers = tuple(part.strip() for part in text.split(",") if part.strip())
     for server in servers:
+        if not _PRINTABLE.fullmatch(server):
+            raise ValueError("an address has a blank or a letter beyond ASCII")
         parts = urlsplit(server)
         beyond = parts.path.strip("/") or parts.query or parts.fragment
         if parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.port == 0 or beyond:
-            raise ValueError
+            raise ValueError("it is not an address of NATS")
+        if "%" in parts.hostname:
+            raise ValueError("a host's name has a percent sign")
     return servers
 
 
@@ -42,16 +174,75 @@ def networks(text: str) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(part) for part in parts)
 
 
+def proxy_networks(text: str) -> tuple[str, ...]:
+    named = networks(text)
+    for network in named:
+        if network.prefixlen == 0:
+            raise ValueError(f"{network} is everybody, and anybody could invent an address")
+    return tuple(map(str, named))
+
+
 def contact(text: str) -> str:
-    parts = urlsplit(text)
-    address = parts.scheme == "mailto" and "@" in parts.path
-    if not address and not (parts.scheme == "https" and parts.hostname):
-        raise ValueError
-    return text
+    """A URI that every push service takes in a token's `sub` (RFC 8292, section 2.1). Apple answers
+    403 BadJwtToken to one that its parser dislikes: exactly one address, no name beside it."""
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() == "mailto":
+        return f"mailto:{_mailbox(rest)}"
+    if colon and scheme.lower() == "https":
+        parts = _web_address(text)
+        _refuse_private(_place(parts).partition(":")[0])
+        after = text.partition("://")[2][len(parts.netloc) :]
+        if not _PRINTABLE.fullmatch(after or "/"):
+            raise ValueError("it has a letter beyond ASCII after the host; percent-encode it")
+        return f"https://{_place(parts)}{after}"
+    raise ValueError("it must begin with mailto: or https:")
+
+
+def _mailbox(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not at or len(local) > MAX_LOCAL_PART or not _LOCAL_PART.fullmatch(local):
+        raise ValueError("after mailto: comes one plain e-mail address and nothing else")
+    name = host_name(domain)
+    _refuse_private(name)
+    return f"{local}@{name}"
+
+
+def _refuse_private(host: str) -> None:
+    labels = host.split(".")
+    if len(labels) < 2 or "[" in host or labels[-1].isdecimal() or labels[-1] in _PRIVATE_ENDS:
+        raise ValueError(f"{host} is not a name on the internet")
+
+
+def is_contact(text: str) -> bool:
+    """True if push services take it."""
+    try:
+        return contact(text) == text
+    except ValueError:
+        return False
 
 
 def link(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    """A web address for people to open."""
+    parts = _web_address(text)
+    return f"{parts.scheme}://{_place(parts)}" + text.partition("://")[2][len(parts.netloc) :]
+
+
+def folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:  # The home of a user who is not there (~name).
+        raise ValueError(str(error)) from error
+
+
+def switch(text: str) -> bool:
+    return {"on": True, "off": False}[text]
+
+
+def log_form(text: str) -> str:
+    return {"text": "text", "json": "json"}[text]
+
+
+def time_zone(text: str) -> str:
+    if text not in available_timezones():
         raise ValueError
     return text

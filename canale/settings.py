@@ -16,23 +16,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import available_timezones
 
 from canale.data_folder import DATABASE, FolderError, make_data_folder
-from canale.database_url import parse_database_url, shown
+from canale.database_url import database_file_url, parse_database_url, shown
 from canale.secret_key import kept_or_made, read_key
 from canale.setting_values import (
     Network,
     contact,
+    folder,
+    is_contact,
     link,
+    listening_host,
+    log_form,
     nats_servers,
     networks,
     origin,
     origins,
+    port_number,
+    port_or_none,
+    proxy_networks,
+    switch,
+    time_zone,
+    whole,
 )
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32
+# For trying canale out on one machine. Push services refuse it, and `canale check` says so.
+LOCAL_CONTACT = "mailto:admin@localhost"
 
 T = TypeVar("T")
 Known = Mapping[str, Any]
@@ -75,50 +86,12 @@ def option(
     return declared
 
 
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _host(text: str) -> str:
-    if any(character.isspace() or character in "/@" for character in text):
-        raise ValueError
-    return text
-
-
 def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    return {"on": True, "off": False}[text]
-
-
-def _network_names(text: str) -> tuple[str, ...]:
-    return tuple(map(str, networks(text)))
+    return lambda text: whole(text, low, high)
 
 
 def _database(text: str) -> str:
     parse_database_url(text)
-    return text
-
-
-def _port_or_none(text: str) -> int | None:
-    return _whole(1, 65535)(text)
-
-
-def _log_form(text: str) -> str:
-    return {"text": "text", "json": "json"}[text]
-
-
-def _zone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError
     return text
 
 
@@ -134,7 +107,7 @@ def _cores(_: Known) -> int:
 
 def _default_contact(known: Known) -> str:
     base_url: str = known["base_url"]
-    return base_url if base_url.startswith("https:") else "mailto:admin@localhost"
+    return base_url if is_contact(base_url) else LOCAL_CONTACT
 
 
 def _kept_secret_key(known: Known) -> str:
@@ -164,21 +137,22 @@ class Settings:
     """All settings of one process. Each field ``name`` is the variable ``CANALE_NAME``."""
 
     data: Path = option(
-        _folder,
+        folder,
         lambda _: Path("data").absolute(),
         doc="Folder of everything that must be kept: database, images, keys (`canale backup`).",
         allowed="a folder; made if it is missing",
         default_text="`./data`",
     )
     host: str = option(
-        _host,
+        listening_host,
         lambda _: "127.0.0.1",
-        doc="Address to listen on. `0.0.0.0` is every IPv4 address of the machine.",
+        doc="Address to listen on. `0.0.0.0` is every IPv4 address of the machine, `::` every IPv6 "
+        "address.",
         allowed="an IP address or a host name",
         default_text="`127.0.0.1`",
     )
     port: int = option(
-        _whole(1, 65535),
+        port_number,
         lambda _: 8000,
         doc="Port to listen on. Site and real-time stream share it.",
         allowed="a number from 1 to 65535",
@@ -189,19 +163,22 @@ class Settings:
         lambda known: f"http://localhost:{known['port']}",
         doc="Address that citizens see. Links, QR codes and notifications are made from it; "
         "phones accept notifications from `https` only (and from `localhost`).",
-        allowed="http(s)://host or http(s)://host:port, without a path",
+        allowed="http(s)://host or http(s)://host:port, without a path; the host is a name of "
+        "letters, digits and hyphens (letters beyond ASCII become punycode) or an IP address (IPv6 "
+        "in brackets)",
         default_text="`http://localhost:` and the port",
     )
     trusted_proxies: tuple[str, ...] = option(
-        _network_names,
+        proxy_networks,
         lambda _: ("127.0.0.0/8", "::1/128"),
         doc="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody else's.",
-        allowed="IP addresses or networks (10.0.0.5, 10.1.0.0/24, fd00::/64), separated by commas",
+        allowed="IP addresses or networks (10.0.0.5, 10.1.0.0/24, fd00::/64), separated by commas, "
+        "not everybody (0.0.0.0/0)",
         default_text="the machine itself: `127.0.0.0/8, ::1/128`",
     )
     database_url: str = option(
         _database,
-        lambda known: f"sqlite:///{known['data'] / DATABASE}",
+        lambda known: database_file_url(known["data"] / DATABASE),
         doc="Where posts and followers are stored.",
         allowed="sqlite:///path (an absolute path makes it four slashes) or "
         "postgresql://user:password@host:port/name (libpq options after `?`); `@`, `:`, `/`, "
@@ -245,7 +222,7 @@ class Settings:
         default_text="none",
     )
     rate_limits: bool = option(
-        _switch,
+        switch,
         lambda _: True,
         doc="Limits on how often one address may write. `off` is for rehearsals and load tests.",
         allowed="on or off",
@@ -272,8 +249,9 @@ class Settings:
         contact,
         _default_contact,
         doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
-        allowed="mailto:name@host or an https address",
-        default_text="the base URL if it is https, else `mailto:admin@localhost`",
+        allowed="what every push service takes: mailto: and one e-mail address at a name on the "
+        "internet (mailto:urp@comune.example.it), or an https address at such a name",
+        default_text="the base URL if it is such an https address, else `mailto:admin@localhost`",
     )
     metrics_from: tuple[Network, ...] = option(
         networks,
@@ -284,7 +262,7 @@ class Settings:
         default_text="this machine",
     )
     metrics_port: int | None = option(
-        _port_or_none,
+        port_or_none,
         lambda _: None,
         doc="Port on which a `canale worker` that runs by itself answers `/metrics`, at "
         "`CANALE_HOST`; several of one machine share it.",
@@ -292,7 +270,7 @@ class Settings:
         default_text="none",
     )
     log: str = option(
-        _log_form,
+        log_form,
         lambda _: "text",
         doc="Form of the log's lines: `json` is one JSON object a line (docs/metrics.md).",
         allowed="text or json",
@@ -307,7 +285,7 @@ class Settings:
         default_text="none",
     )
     time_zone: str = option(
-        _zone,
+        time_zone,
         lambda _: "Europe/Rome",
         doc="The city's time zone; every time shown is in it.",
         allowed="a name of the IANA time zone database, such as Europe/Rome",
@@ -329,6 +307,10 @@ def load(environment: Mapping[str, str]) -> Settings:
         values[f.name] = row.default(values) if text is None else _parsed(name, text, row)
         if f.name == "data":
             _make_data_folder(values["data"])
+    if values["metrics_port"] == values["port"]:
+        raise SettingsError(
+            f"{PREFIX}METRICS_PORT={values['metrics_port']} is {PREFIX}PORT too; choose another"
+        )
     return Settings(**values)
 
 
@@ -355,17 +337,25 @@ def _given(environment: Mapping[str, str], name: str) -> str | None:
     if not path:
         return text.strip() or None if text else None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        # Windows' editors put a byte order mark first.
+        return Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, ValueError) as error:
         raise SettingsError(f"{name}_FILE={path}: cannot be read ({error})") from error
 
 
 def _parsed(name: str, text: str, row: Option) -> object:
+    value = row.shown(text) if row.secret else text.encode(errors="backslashreplace").decode()
     try:
+        text.encode()
         return row.parse(text)
-    except (ValueError, KeyError):
-        value = row.shown(text) if row.secret else text
-        raise SettingsError(f"{name}={value} is not usable; allowed: {row.allowed}") from None
+    except UnicodeEncodeError:
+        reason = " (it is not UTF-8)"
+    except KeyError:
+        reason = ""
+    except ValueError as error:
+        # The reason may repeat a part of the value.
+        reason = f" ({error})" if str(error) and not row.secret else ""
+    raise SettingsError(f"{name}={value} is not usable{reason}; allowed: {row.allowed}")
 
 
 def database_settings(current: Settings) -> dict[str, dict[str, Any]]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.utils.translation import override
 
 from canale.delivery.transports.base import Outcome
 from canale.delivery.transports.webpush.codes import LONGEST_WAIT, result_of, seconds_of
+from canale.delivery.transports.webpush.refusals import REFUSALS
 
 NOW = datetime(2026, 11, 24, 3, 0, 0, tzinfo=UTC)
 
@@ -73,3 +75,10 @@ def test_a_wait_is_of_one_answer_only() -> None:
 def test_only_a_later_result_carries_a_wait() -> None:
     assert result_of(429, "7").retry_after == 7.0
     assert result_of(410, "7").retry_after is None
+
+
+def test_words_for_a_refused_signature_name_key_clock_and_contact() -> None:
+    with override("en"):
+        advice = str(REFUSALS["403"].remedy)
+        assert all(part in advice for part in ("secret key", "clock", "CANALE_CONTACT"))
+        assert "contact" in str(REFUSALS["403"].wrong)

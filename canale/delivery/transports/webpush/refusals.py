@@ -10,7 +10,8 @@ from canale.delivery.transports.base import Explanation
 
 _IDENTITY = _(
     "Ask whoever runs canale to run «canale check»: the secret key must be that of the last "
-    "backup, and the clock of the machine must be right."
+    "backup, the clock of the machine must be right, and the contact (CANALE_CONTACT) must be an "
+    "address that exists."
 )
 _REPORT = _("Ask whoever runs canale to look into its log, and to report what they find.")
 
@@ -20,7 +21,10 @@ REFUSALS: dict[str, Explanation] = {
         _("The notification service did not accept canale's signature (VAPID)."), _IDENTITY
     ),
     "403": Explanation(
-        _("These phones follow a channel with another signature (VAPID) than the present one."),
+        _(
+            "The notification service refused canale's signature (VAPID): these phones follow a "
+            "channel with another one, or the service does not accept the contact in it."
+        ),
         _IDENTITY,
     ),
     "413": Explanation(
