@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest
@@ -21,21 +21,26 @@ LISTS = "/older"
 _LANGUAGE_COOKIE = re.compile(
     rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
 )
+# Longer queries carry nothing of ours, and reading each of their parameters would cost more than
+# answering from memory does.
+LONGEST_QUERY = 2_000
+# Written one way only: `%6Cang=en` is a parameter of somebody else.
+_PARAMETERS = re.compile(rb"(?:^|&)(lang|before)=([a-z0-9-]{1,18})(?=&|$)")
 # As in public/urls.py, a post has one number: a list has no more pages than there are posts.
 _PLACE = re.compile(r"[1-9][0-9]{0,17}")
 
 
-def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> tuple[Key, bool]:
-    """The key of a request, and whether the request is no more than its key.
+def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> Key:
+    """The key of a request; `query_of(key)` is all of its query that a view may see.
 
     Other parameters, such as those that other sites add to links, lead to the same page.
     """
-    asked, place, more = _query(query) if query else ("", "", False)
+    asked, place = _query(query) if query else ("", "")
     if place and not path.endswith(LISTS):
-        place, more = "", True
+        place = ""
     cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
     language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
-    return (path, language, asked, place), not more
+    return path, language, asked, place
 
 
 def query_of(key: Key) -> bytes:
@@ -43,15 +48,15 @@ def query_of(key: Key) -> bytes:
     return urlencode({name: value for name, value in said.items() if value}).encode()
 
 
-def _query(query: bytes) -> tuple[str, str, bool]:
-    """The values of `lang` and `before`, and whether there is more but a version `v`."""
-    parameters = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-    parameters.pop("v", None)
-    place = parameters.pop("before") if is_place(parameters.get("before", "")) else ""
-    asked = parameters.pop("lang", "")
-    if asked and asked not in dict(django_settings.LANGUAGES):
-        return "", place, True
-    return asked, place, bool(parameters)
+def _query(query: bytes) -> tuple[str, str]:
+    """The values of `lang` and `before`, or "" for one that means nothing here; of several, the
+    last counts."""
+    if len(query) > LONGEST_QUERY:
+        return "", ""
+    found = {name: value.decode() for name, value in _PARAMETERS.findall(query)}
+    asked, place = found.get(b"lang", ""), found.get(b"before", "")
+    known = asked in dict(django_settings.LANGUAGES)
+    return asked if known else "", place if is_place(place) else ""
 
 
 def is_place(before: str) -> bool:

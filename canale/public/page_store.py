@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import brotli
 from django.http import HttpRequest, HttpResponse
@@ -50,8 +50,8 @@ PERSONAL = ("/newsroom", "/api/", "/static/")
 # Nothing of the channel is told, or made, by writing to one of its pages.
 METHODS = ("GET", "HEAD")
 PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
-# An address whose path is written one way only, and that has no query.
-PLAIN_URL = re.compile(rb"/[A-Za-z0-9/._-]*")
+# A path that is written one way only.
+PLAIN_PATH = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
 # So long a page stands in for the next one, which could not be made.
 STAND_IN_SECONDS = 5.0
@@ -155,10 +155,11 @@ class PageStore:
         None: ask the ordinary way. For the server's protocol, which can write it without a task, a
         scope and a cycle: three quarters of what an answer costs.
         """
-        if not PLAIN_URL.fullmatch(url) or url.startswith(PERSONAL_URLS):
+        path, _, query = url.partition(b"?")
+        if not PLAIN_PATH.fullmatch(path) or path.startswith(PERSONAL_URLS):
             return None
         wanted = dict(headers)
-        page = self._stored(key_of(url.decode(), b"", wanted)[0])
+        page = self._stored(key_of(path.decode(), query, wanted))
         if page is None:
             return None
         status, encoding = _choice(page, wanted)
@@ -176,7 +177,7 @@ class PageStore:
         return page
 
     async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
-        key, exact = key_of(scope["path"], scope["query_string"], wanted)
+        key = key_of(scope["path"], scope["query_string"], wanted)
         page = self._stored(key)
         if page is not None:
             return page
@@ -185,12 +186,9 @@ class PageStore:
         page = self._stand_in(key) if away else None
         if page is not None:
             # Each that asked a database that swallows what is sent would hold a thread for seconds.
-            if exact and (self._look is None or self._look.done()):
+            if self._look is None or self._look.done():
                 self._look = self._flight(key, scope)
             return page
-        if not exact:
-            # A query of its own: nobody else waits for the same.
-            return await self._fly(key, scope)
         # A reader who leaves does not take the page from the others.
         return await asyncio.shield(self._flight(key, scope))
 
@@ -198,7 +196,6 @@ class PageStore:
         """The making of the page, one for all who wait for it."""
         flight = self._flights.get(key)
         if flight is None:
-            scope = {**scope, "query_string": query_of(key)}
             flight = asyncio.create_task(self._fly(key, scope))
             self._flights[key] = flight
             flight.add_done_callback(lambda done: self._landed(key, done))
@@ -251,14 +248,26 @@ async def _not_allowed(send: ASGISendCallable) -> None:
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:
-    """The request as everybody with this key sends it: by no host that one of them chose."""
+    """The request as everybody with this key sends it: by no host that one of them chose, and
+    with nothing that is not in the key."""
     own = urlsplit(settings.base_url)
     headers: Headers = [
         (b"host", own.netloc.encode()),
         (b"x-forwarded-proto", own.scheme.encode()),
         (b"accept-language", key[1].encode()),
     ]
-    return {**scope, "method": "GET", "headers": headers, "client": None}
+    return {
+        **scope,
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": own.scheme,
+        "path": key[0],
+        "raw_path": quote(key[0]).encode(),
+        "query_string": query_of(key),
+        "headers": headers,
+        "client": None,
+        "server": None,
+    }
 
 
 async def _rendered(render: ASGI3Application, scope: HTTPScope) -> tuple[int, Headers, bytes]:
