@@ -9,7 +9,6 @@ import gzip
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import brotli
 import pytest
@@ -51,12 +50,7 @@ class Renderer:
 
 
 async def ask(
-    store: PageStore,
-    path: str = "/c/cremona/",
-    method: str = "GET",
-    query: str = "",
-    raw_path: str = "",
-    **said: str,
+    store: PageStore, path: str = "/c/cremona/", method: str = "GET", query: str = "", **said: str
 ) -> Answered:
     start: dict[str, Any] = {}
     body = b""
@@ -76,11 +70,9 @@ async def ask(
         "type": "http",
         "method": method,
         "path": path,
-        "raw_path": raw_path.encode() or quote(path).encode(),
         "query_string": query.encode(),
         "headers": headers,
         "client": ("192.0.2.7", 1234),
-        "server": ("192.0.2.1", 80),
     }
     await store(scope, receive, send)
     return start["status"], dict(start["headers"]), body
