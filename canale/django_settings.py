@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "canale.newsroom.middleware.StaffForms",
     "canale.newsroom.middleware.StaffSignedIn",
     "canale.newsroom.middleware.StaffMessages",
+    "canale.newsroom.middleware.StaffLimits",
     "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "canale.urls"
@@ -127,13 +128,12 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
-# Passwords: by address, and by account or its owner's browser (newsroom/known_device.py). Codes: 20
-# an hour, of a million.
-ACCOUNT_RATE_LIMITS = (
-    {"login_failed": "10/m/ip,100/300s/key", "code_failed": "20/h/key"}
-    if settings.rate_limits
-    else False
-)
+ACCOUNT_FORMS = {"change_password": "canale.newsroom.password_change.ChangePassword"}
+# Ours are in the database (newsroom/sign_in_limits.py).
+ACCOUNT_RATE_LIMITS = False
+SIGN_IN_LIMITS = settings.rate_limits
+# Nothing may rely on a cache that each process has for itself.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "canale.newsroom.adapter.SealedFactors"
@@ -141,6 +141,7 @@ MFA_FORMS = {
     "add_webauthn": "canale.newsroom.passkey.AddPasskey",
     "authenticate": "canale.newsroom.codes.SignInCode",
     "reauthenticate": "canale.newsroom.codes.AgainCode",
+    "activate_totp": "canale.newsroom.codes.FirstCode",
 }
 # Browsers accept http://localhost as a secure origin; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS

@@ -85,6 +85,18 @@ class SetupLink(models.Model):
         return str(self.pk)
 
 
+class AttemptCount(models.Model):
+    """Attempts to sign in that a limit counts (attempts.py). The key is a keyed hash."""
+
+    key = models.CharField(max_length=32, primary_key=True)
+    used = models.PositiveIntegerField()
+    ends_at = models.FloatField(db_index=True)
+    """Seconds since 1970: when the window is over."""
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class AuditEntry(models.Model):
     """One act of staff. Each entry's hash covers the one before, so none can be changed
     or taken out unseen."""

@@ -14,9 +14,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from canale.accounts.attempts import give_back
 from canale.accounts.models import Staff
 from canale.followers.vault import open_bytes, seal_bytes
-from canale.newsroom.known_device import device_of, remember
+from canale.newsroom.known_device import remember
+from canale.newsroom.sign_in_limits import password_limits, taken
 
 PURPOSE = "second factors"
 # What allauth encrypts in an authenticator's data (its totp and recovery codes).
@@ -39,15 +41,16 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
         remember(request, response, user)
         return response
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """For whom wrong passwords are counted: the account, as whoever comes by guesses at it; and
-        apart from that, a browser that its owner signed in with before, or is signed in with."""
-        if request.user.is_authenticated:
-            return f"signed in {request.user.pk}"
-        key: str = super()._get_login_attempts_cache_key(request, **credentials)
-        staff = Staff.objects.filter(email=str(credentials.get("email", "")).lower()).first()
-        device = device_of(request, staff) if staff else None
-        return f"{key} from {device}" if device else key
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count before the password is hashed: guesses sent at once count, too. Raises
+        ValidationError."""
+        self._counted = password_limits(request, str(credentials.get("email") or ""))
+        if not taken(request, self._counted):
+            raise self.validation_error("too_many_login_attempts")
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Called by allauth for a right password."""
+        give_back(self._counted)
 
 
 class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]

@@ -1,24 +1,61 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The codes of an authenticator app: six digits, which a thief of the password might guess."""
+"""The codes of an authenticator app: six digits, which a thief of the password might guess, each
+good for one sign-in."""
 
 from __future__ import annotations
 
+import unicodedata
+
 from allauth.account.adapter import get_adapter
-from allauth.core import context, ratelimit
+from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.mfa.utils import decrypt
+from django.db import transaction
+from django.http import HttpRequest
+
+from canale.accounts.attempts import clear
+from canale.newsroom.sign_in_limits import code_limits, taken
+
+# In an authenticator's data, beside its secret: the time step of the last code that was taken.
+LAST_COUNTER = "last_counter"
+_ACTIVATED = "_canale_activated_counter"
+
+
+def plain_code(text: str) -> str:
+    """The code without what people and apps write between its digits: spaces of any kind, dashes,
+    marks of direction. Digits of any script are digits."""
+    kept = (sign for sign in unicodedata.normalize("NFKC", text) if _counts(sign))
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in kept)
+
+
+def _counts(sign: str) -> bool:
+    """Neither a separator nor punctuation nor a control sign (Unicode's general categories)."""
+    return unicodedata.category(sign)[0] not in "ZPC"
 
 
 class FewGuesses:
-    """Its own limit (ACCOUNT_RATE_LIMITS), far below that of passwords: only who knows the password
-    comes so far, so no stranger can use it up."""
+    """Its own limit, far below that of passwords: only somebody who knows the password comes so
+    far."""
 
     def clean_code(self) -> str:
-        limit = {"action": "code_failed", "key": f"code of {self.user.pk}"}  # type: ignore[attr-defined]
-        if not ratelimit.consume(context.request, **limit):
+        limits = code_limits(context.request, self.user)  # type: ignore[attr-defined]
+        if not taken(context.request, limits):
             raise get_adapter().validation_error("too_many_login_attempts")
+        self.cleaned_data["code"] = plain_code(self.cleaned_data["code"])  # type: ignore[attr-defined]
         code: str = super().clean_code()  # type: ignore[misc]
-        ratelimit.clear(context.request, **limit)
+        authenticator: Authenticator = self.authenticator  # type: ignore[attr-defined]
+        if authenticator.type == Authenticator.Type.TOTP and not spend(authenticator, code):
+            self._emit_authentication_failed(authenticator)  # type: ignore[attr-defined]
+            raise get_adapter().validation_error("incorrect_code")
+        clear(limits)
         return code
 
 
@@ -28,3 +65,49 @@ class SignInCode(FewGuesses, AuthenticateForm):  # type: ignore[misc]
 
 class AgainCode(FewGuesses, ReauthenticateForm):  # type: ignore[misc]
     pass
+
+
+class FirstCode(ActivateTOTPForm):  # type: ignore[misc]
+    """Shows that the app was set up. This code, too, is good once."""
+
+    def clean_code(self) -> str:
+        self.cleaned_data["code"] = plain_code(self.cleaned_data["code"])
+        code: str = super().clean_code()
+        setattr(context.request, _ACTIVATED, _counter_of(self.secret, code))
+        return code
+
+
+def keep_first_counter(
+    sender: object, request: HttpRequest, authenticator: Authenticator, **more: object
+) -> None:
+    """Receives allauth's `authenticator_added`."""
+    counter = getattr(request, _ACTIVATED, None)
+    if authenticator.type == Authenticator.Type.TOTP and counter is not None:
+        _advance(authenticator.pk, counter)
+
+
+def spend(authenticator: Authenticator, code: str) -> bool:
+    """Whether this right code is taken now: False if it, or a later one, was taken before by any
+    process (RFC 6238, section 5.2)."""
+    counter = _counter_of(decrypt(authenticator.data["secret"]), code)
+    return counter is not None and _advance(authenticator.pk, counter)
+
+
+def _counter_of(secret: str, code: str) -> int | None:
+    """The time step of a code that was right a moment ago: a new step may have begun since."""
+    counters = list(yield_hotp_counters_from_time())
+    for counter in [*counters, counters[0] - 1]:
+        if format_hotp_value(hotp_value(secret, counter)) == code:
+            return int(counter)
+    return None
+
+
+@transaction.atomic
+def _advance(authenticator_id: int, counter: int) -> bool:
+    """The row is locked on PostgreSQL; on SQLite the transaction is the only one that writes."""
+    row = Authenticator.objects.select_for_update().filter(pk=authenticator_id).first()
+    if row is None or counter <= row.data.get(LAST_COUNTER, -1):
+        return False
+    row.data[LAST_COUNTER] = counter
+    row.save(update_fields=["data"])
+    return True

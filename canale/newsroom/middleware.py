@@ -15,6 +15,8 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
+from canale.newsroom.sign_in_limits import SignInLimits
+
 NEWSROOM = "/newsroom/"
 WORDS_BYTES = 2**20
 # Ten images of 15 MB, and the words about them.
@@ -77,3 +79,7 @@ class StaffSignedIn(_NewsroomOnly):
 
 class StaffMessages(_NewsroomOnly):
     wrapped = MessageMiddleware
+
+
+class StaffLimits(_NewsroomOnly):
+    wrapped = SignInLimits

@@ -14,6 +14,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
+from canale.accounts import attempts
 from canale.accounts.models import IdempotencyKey
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
 from canale.delivery.queue import clock_went_back, hand_back_of_the_dead
@@ -43,6 +44,7 @@ CHORES: tuple[tuple[timedelta, Chore], ...] = (
     (timedelta(seconds=1), announce_reactions),
     (timedelta(seconds=5), lambda _: hand_back_of_the_dead()),
     (timedelta(seconds=10), expire_due),
+    (timedelta(seconds=60), lambda _: attempts.prune()),
     (timedelta(hours=1), _prune),
 )
 

@@ -4,18 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
 
+import hypothesis
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
-from django.core.cache import cache
+from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
-from canale.accounts.models import Membership, Role, Staff
+from canale.accounts import attempts
+from canale.accounts.models import AttemptCount, Membership, Role, Staff
 from canale.channel.channels import create_channel
+from canale.newsroom.codes import plain_code
 from canale.newsroom.known_device import COOKIE
 
 pytestmark = pytest.mark.django_db
@@ -26,15 +32,9 @@ TOO_MANY = "Troppi tentativi"
 
 
 @pytest.fixture(autouse=True)
-def limits(settings: Settings) -> Iterator[None]:
-    settings.ACCOUNT_RATE_LIMITS = {
-        "login_failed": "10/m/ip,100/300s/key",
-        "code_failed": "20/h/key",
-    }
+def limits(settings: Settings) -> None:
+    settings.SIGN_IN_LIMITS = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture
@@ -141,3 +141,193 @@ def test_a_right_code_opens_and_begins_anew(owner: Staff) -> None:
             person.post(CODE, {"code": "000000"})
         assert person.post(CODE, {"code": codes[number]}).status_code == 302
         assert is_in(person)
+
+
+def test_forms_of_strangers_do_not_give_guesses_back(owner: Staff) -> None:
+    totp.TOTP.activate(owner, totp.generate_totp_secret())
+    thief = browser("192.0.2.1")
+    sign_in(thief, PASSWORD)
+    for _ in range(20):
+        assert TOO_MANY not in thief.post(CODE, {"code": "000000"}).content.decode()
+    for number in range(330):
+        attempts.take([attempts.Limit("form", f"2001:db8:1:{number:x}::/64", 30, 60)])
+    again = browser("192.0.2.2")
+    sign_in(again, PASSWORD)
+    answer = again.post(CODE, {"code": "000000"})
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 3600
+    assert TOO_MANY in answer.content.decode()
+
+
+def test_a_thief_of_the_password_does_not_use_up_the_owners_codes(owner: Staff) -> None:
+    totp.TOTP.activate(owner, totp.generate_totp_secret())
+    codes = RecoveryCodes.activate(owner).get_unused_codes()
+    known = browser("198.51.100.1")
+    sign_in(known, PASSWORD)
+    assert known.post(CODE, {"code": codes[0]}).status_code == 302
+    known.post("/newsroom/accounts/logout/")
+    thief = browser("192.0.2.1")
+    sign_in(thief, PASSWORD)
+    for _ in range(21):
+        thief.post(CODE, {"code": "000000"})
+    sign_in(known, PASSWORD)
+    assert known.post(CODE, {"code": codes[1]}).status_code == 302
+
+
+def test_one_provider_guesses_ten_times_as_often_as_a_household(owner: Staff) -> None:
+    answers = [
+        sign_in(browser(f"2001:db8:7:{number // 9:x}::1"), f"sbagliata {number}").status_code
+        for number in range(105)
+    ]
+    # The account is shut after a hundred, too: ask for another one.
+    other = browser("2001:db8:7:ffff::1").post(LOGIN, {"login": "b@x.test", "password": "x"})
+    elsewhere = browser("2001:db8:8::1").post(LOGIN, {"login": "b@x.test", "password": "x"})
+    assert answers == [200] * 100 + [429] * 5
+    assert other.status_code == 429
+    assert elsewhere.status_code == 200
+
+
+def test_a_neighbour_behind_the_same_address_does_not_shut_a_known_browser_out(
+    owner: Staff,
+) -> None:
+    known = browser("198.51.100.1")
+    sign_in(known, PASSWORD)
+    known.post("/newsroom/accounts/logout/")
+    for _ in range(11):
+        refused = sign_in(browser("198.51.100.1"), "sbagliata")
+    assert refused.status_code == 429
+    assert sign_in(known, PASSWORD).status_code == 302
+
+
+def test_the_account_is_one_whatever_host_and_spelling(owner: Staff) -> None:
+    for number in range(100):
+        person = browser(f"192.0.2.{number}")
+        email = EMAIL.upper() if number % 2 else EMAIL
+        person.post(LOGIN, {"login": email, "password": "no"}, headers={"host": f"h{number}.test"})
+    assert sign_in(browser("192.0.2.200"), PASSWORD).status_code == 429
+
+
+def test_right_passwords_do_not_count(owner: Staff) -> None:
+    for _ in range(25):
+        assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 302
+
+
+def test_a_refused_attempt_hashes_and_counts_nothing(
+    owner: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(10):
+        sign_in(browser("192.0.2.1"), "sbagliata")
+    counted = set(AttemptCount.objects.values_list("pk", "used"))
+    monkeypatch.setattr(Staff, "check_password", None)
+    monkeypatch.setattr(Staff, "set_password", None)
+    assert sign_in(browser("192.0.2.1"), "sbagliata").status_code == 429
+    # By household, by account and by form; only the form, which is cheap, counts on.
+    assert sorted(used for _, used in counted) == [10, 10, 10]
+    assert len(counted & set(AttemptCount.objects.values_list("pk", "used"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "most"),
+    [
+        ("password/change/", {"oldpassword": "x", "password1": "y", "password2": "y"}, 10),
+        ("reauthenticate/", {"password": "x"}, 10),
+        ("2fa/reauthenticate/", {"code": "000000"}, 10),
+    ],
+)
+def test_whoever_finds_a_screen_open_guesses_no_more_often(
+    owner: Staff, path: str, form: dict[str, str], most: int
+) -> None:
+    totp.TOTP.activate(owner, totp.generate_totp_secret())
+    left = browser("198.51.100.1")
+    left.force_login(owner)
+    answers = [left.post(f"/newsroom/accounts/{path}", form) for _ in range(most + 1)]
+    assert [answer.status_code for answer in answers] == [200] * most + [429]
+    assert "Aspetta" in answers[-1].content.decode()
+
+
+def test_forms_without_a_password_are_limited_too() -> None:
+    for path in (LOGIN, "/newsroom/accounts/2fa/webauthn/login/"):
+        AttemptCount.objects.all().delete()
+        stranger = browser("192.0.2.1")
+        answers = [stranger.post(path).status_code for _ in range(31)]
+        assert 429 not in answers[:30]
+        assert answers[30] == 429
+
+
+def test_a_window_ends_and_its_row_goes(owner: Staff) -> None:
+    for _ in range(10):
+        sign_in(browser("192.0.2.1"), "sbagliata")
+    assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 429
+    AttemptCount.objects.update(ends_at=F("ends_at") - 60)
+    assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 302
+    AttemptCount.objects.update(ends_at=0)
+    attempts.prune()
+    assert not AttemptCount.objects.exists()
+
+
+def test_a_clock_that_was_put_back_does_not_shut_the_door_for_years(owner: Staff) -> None:
+    for _ in range(10):
+        sign_in(browser("192.0.2.1"), "sbagliata")
+    AttemptCount.objects.update(ends_at=F("ends_at") + 10**8)
+    assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 302
+
+
+def _code(secret: str) -> str:
+    return totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))
+
+
+def test_a_code_opens_once(owner: Staff) -> None:
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(owner, secret)
+    code = _code(secret)
+    first, second = browser("192.0.2.1"), browser("192.0.2.2")
+    for person in (first, second):
+        sign_in(person, PASSWORD)
+    assert first.post(CODE, {"code": code}).status_code == 302
+    assert second.post(CODE, {"code": code}).status_code == 200
+    assert not is_in(second)
+    again = first.post("/newsroom/accounts/2fa/reauthenticate/", {"code": code})
+    assert again.status_code == 200
+
+
+def test_the_code_that_set_the_app_up_opens_nothing_more(
+    owner: Staff, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    person = browser("192.0.2.1")
+    sign_in(person, PASSWORD)
+    activate = "/newsroom/accounts/2fa/totp/activate/"
+    person.post("/newsroom/accounts/reauthenticate/", {"password": PASSWORD})
+    assert person.get(activate).status_code == 200
+    code = _code(person.session["mfa.totp.secret"])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert person.post(activate, {"code": code}).status_code == 302
+    thief = browser("192.0.2.2")
+    sign_in(thief, PASSWORD)
+    assert thief.post(CODE, {"code": code}).status_code == 200
+    assert not is_in(thief)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["{a} {b}", " {a}{b} ", "{a}-{b}", "{a}\u00a0{b}", "{a}\u202f{b}\u200e", "{a}–{b}", "{a}.{b}"],
+)
+def test_a_code_passes_as_apps_show_it(owner: Staff, written: str) -> None:
+    secret = totp.generate_totp_secret()
+    totp.TOTP.activate(owner, secret)
+    person = browser("192.0.2.1")
+    sign_in(person, PASSWORD)
+    code = _code(secret)
+    answer = person.post(CODE, {"code": written.format(a=code[:3], b=code[3:])})
+    assert answer.status_code == 302
+
+
+@given(
+    st.text(alphabet=st.characters(categories=["Z", "P", "C"]), max_size=5), st.text("0123456789")
+)
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_what_separates_digits_is_no_part_of_a_code(between: str, digits: str) -> None:
+    assert plain_code(between.join(["", *digits, ""])) == digits
+
+
+def test_digits_of_any_script_are_digits() -> None:
+    assert plain_code("１２３ ٤٥٦") == "123456"

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Two connections never take the same last place, and a code opens at one of two processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+from allauth.mfa.totp.internal import auth as totp
+from django.db import connection
+
+from canale.accounts import attempts
+from canale.accounts.attempts import Limit
+from canale.accounts.models import AttemptCount, Staff
+from canale.newsroom.codes import spend
+
+# The statements are our own: both databases run them.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
+# SQLite's database in memory does not wait for another connection; flows/test_sign_in_limits.py
+# has one in a file.
+with_connections = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="needs a database for several connections"
+)
+T = TypeVar("T")
+PLACES = [Limit("password", "192.0.2.1", 10, 60), Limit("password", "account 1", 100, 300)]
+
+
+def at_once(act: Callable[[], T], threads: int = 4) -> list[T]:
+    barrier = Barrier(threads)
+
+    def acting(_: int) -> T:
+        barrier.wait()
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(acting, range(threads)))
+
+
+@with_connections
+def test_attempts_at_once_take_no_more_places_than_there_are() -> None:
+    taken = at_once(lambda: [attempts.take(PLACES) for _ in range(5)])
+    waits = [wait for each in taken for wait in each]
+    assert waits.count(None) == 10
+    assert all(0 < wait <= 60 for wait in waits if wait is not None)
+    # What was refused by one limit was not counted by the other.
+    assert sorted(AttemptCount.objects.values_list("used", flat=True)) == [10, 10]
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    for _ in range(12):
+        assert attempts.take(PLACES) is None
+        attempts.give_back(PLACES)
+    attempts.give_back(PLACES)
+    assert set(AttemptCount.objects.values_list("used", flat=True)) == {0}
+
+
+def test_rows_name_nobody() -> None:
+    attempts.take(PLACES)
+    rows = str(list(AttemptCount.objects.values()))
+    assert "192.0.2.1" not in rows
+    assert "account" not in rows
+
+
+@with_connections
+def test_a_code_is_taken_by_one_of_many_who_bring_it_at_once() -> None:
+    secret = totp.generate_totp_secret()
+    staff = Staff.objects.create_user("a@cremona.test", "acqua alta sul fiume Po")
+    authenticator = totp.TOTP.activate(staff, secret).instance
+    counter = int(time.time()) // 30
+    code = totp.format_hotp_value(totp.hotp_value(secret, counter))
+    assert sorted(at_once(lambda: spend(authenticator, code))) == [False, False, False, True]
+    earlier = totp.format_hotp_value(totp.hotp_value(secret, counter - 1))
+    assert not spend(authenticator, earlier)
