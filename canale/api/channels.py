@@ -113,6 +113,8 @@ def _post(post: Post, reactions: dict[str, int]) -> PostOut:
             "correction": latest.note or None,
             "starts_at": post.starts_at,
             "ends_at": post.ends_at,
+            "starts_on": post.starts_on,
+            "ends_on": post.ends_on,
             "place": post.place,
             "all_clear_of": post.all_clear_of_id,
             "topics": [topic.slug for topic in post.topics.all()],

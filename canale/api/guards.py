@@ -15,6 +15,7 @@ from ninja.security import HttpBearer
 from canale.accounts import tokens
 from canale.accounts.models import Token
 from canale.api.problems import Problem, problem_response, too_often
+from canale.net.numbers import number_in
 from canale.net.rate_limits import RateLimiter
 from canale.settings import settings
 
@@ -85,9 +86,9 @@ def guarded(view: View, methods: Collection[str]) -> View:
 
 
 def _check_size(request: HttpRequest) -> None:
-    length = request.META.get("CONTENT_LENGTH") or "0"
+    size = number_in(request.META.get("CONTENT_LENGTH") or "0")
     limit = POST_BYTES if _WITH_IMAGES.search(request.path) else READER_BYTES
-    if not (length.isascii() and length.isdecimal()) or int(length) > limit:
+    if size is None or size > limit:
         detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 

@@ -30,6 +30,7 @@ from canale.api.schemas import (
 )
 from canale.channel.links import post_url
 from canale.channel.models import Channel, Post, State
+from canale.channel.moments import Written, kept
 from canale.publishing.correct import NotVisible, correct
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
@@ -41,6 +42,7 @@ from canale.publishing.wording import (
     PostRefused,
     Wording,
     check,
+    read_times,
 )
 
 REFUSALS = {
@@ -102,8 +104,7 @@ def _wording(payload: PostIn) -> Wording:
         headline=payload.headline,
         text=payload.text,
         topics=tuple(payload.topics),
-        starts_at=payload.starts_at,
-        ends_at=payload.ends_at,
+        **read_times(starts_at=payload.starts_at, ends_at=payload.ends_at),
         place=payload.place,
         all_clear_of=payload.all_clear_of,
         images=_new_images(payload.images),
@@ -187,8 +188,7 @@ def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> di
 
 
 def _corrected(post: Post, payload: CorrectionIn) -> Wording:
-    given = payload.dict(exclude_unset=True)
-    kept = tuple(KeptImage(image.pk, image.alt) for image in post.images.all())
+    images = tuple(KeptImage(image.pk, image.alt) for image in post.images.all())
     return Wording(
         kind=payload.kind or post.kind,
         headline=post.headline if payload.headline is None else payload.headline,
@@ -198,12 +198,22 @@ def _corrected(post: Post, payload: CorrectionIn) -> Wording:
             if payload.topics is None
             else payload.topics
         ),
-        starts_at=payload.starts_at if "starts_at" in given else post.starts_at,
-        ends_at=payload.ends_at if "ends_at" in given else post.ends_at,
+        **_corrected_times(post, payload),
         place=post.place if payload.place is None else payload.place,
         all_clear_of=post.all_clear_of_id,
-        images=kept if payload.images is None else _new_images(payload.images),
+        images=images if payload.images is None else _new_images(payload.images),
     )
+
+
+def _corrected_times(post: Post, payload: CorrectionIn) -> dict[str, Written | None]:
+    """What is left out stays, and so does a day whose moment is sent back."""
+    given = payload.dict(include={"starts_at", "ends_at"}, exclude_unset=True)
+    stored = {
+        "starts_at": (post.starts_at, post.starts_on),
+        "ends_at": (post.ends_at, post.ends_on),
+    }
+    times = {name: on or at for name, (at, on) in stored.items()} | read_times(**given)
+    return {name: kept(written, *stored[name]) for name, written in times.items()}
 
 
 def _by(request: HttpRequest) -> str:

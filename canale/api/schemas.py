@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import AwareDatetime, Base64Bytes, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import Base64Bytes, ConfigDict, Field, StrictBool, WithJsonSchema
 
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
 
@@ -20,14 +20,20 @@ Emoji = Annotated[str, Field(min_length=1, max_length=16)]
 Language = Literal["it", "en"]
 
 
-def _written(value: object) -> object:
-    """Pydantic would take a number for seconds since 1970; the document says otherwise."""
-    if not isinstance(value, str):
-        raise ValueError("a date and time with an offset, in ISO 8601")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+# Read by canale.channel.moments, as at every door: pydantic would take 20270501 for seconds.
+MomentIn = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+            ],
+            "description": "A moment; without an offset it is the city's time. A date alone is a "
+            "whole day: a deadline and an end last until its last minute.",
+        }
+    ),
+]
 NumberIn = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 
 
@@ -86,6 +92,8 @@ class PostOut(Schema):
     correction: str | None
     starts_at: datetime | None
     ends_at: datetime | None
+    starts_on: date | None
+    ends_on: date | None
     place: str
     all_clear_of: int | None
     topics: list[str]
@@ -114,8 +122,8 @@ class WordingIn(Strict):
     headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)]
     text: Annotated[str, Field(max_length=TEXT_LENGTH)] = ""
     topics: list[Slug] = []
-    starts_at: Moment | None = None
-    ends_at: Moment | None = None
+    starts_at: MomentIn | None = None
+    ends_at: MomentIn | None = None
     place: Annotated[str, Field(max_length=120)] = ""
     all_clear_of: NumberIn | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] = []
@@ -133,8 +141,8 @@ class CorrectionIn(Strict):
     headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)] | None = None
     text: Annotated[str, Field(max_length=TEXT_LENGTH)] | None = None
     topics: list[Slug] | None = None
-    starts_at: Moment | None = None
-    ends_at: Moment | None = None
+    starts_at: MomentIn | None = None
+    ends_at: MomentIn | None = None
     place: Annotated[str, Field(max_length=120)] | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] | None = None
 

@@ -20,9 +20,16 @@ def day_heading(day: date, today: date) -> str:
         return _("Today")
     if day == today - timedelta(days=1):
         return _("Yesterday")
-    # Translators: PHP's date format of a day: "lunedì 3 novembre"
-    pattern = _("l j F") if day.year == today.year else _("l j F Y")
-    return written(day, pattern)
+    return dated(day, today)
+
+
+def dated(day: date, today: date, weekday: str = "l", month: str = "F") -> str:
+    """*giovedì 16 dicembre*, with the year unless it is that of ``today``.
+
+    ``weekday`` and ``month`` are Django's letters (*l*, *D* or nothing; *F*, *M*).
+    """
+    year = "" if day.year == today.year else " Y"
+    return written(day, f"{weekday} j {month}{year}".strip())
 
 
 def written(day: date, pattern: str) -> str:

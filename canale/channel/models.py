@@ -138,6 +138,9 @@ class Post(models.Model):
     """Of an event: its start. Of a deadline: the moment it ends."""
     ends_at = models.DateTimeField(null=True, blank=True)
     """Of an event: its end. Of a service disruption or an alert: its expected end."""
+    starts_on = models.DateField(null=True, blank=True)
+    """The day, where no hour was given; ``starts_at`` is then a moment of it (moments.py)."""
+    ends_on = models.DateField(null=True, blank=True)
     place = models.CharField(max_length=120, blank=True)
     all_clear_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="all_clears"
@@ -194,6 +197,8 @@ class Revision(models.Model):
     text = models.TextField(max_length=TEXT_LENGTH, blank=True)
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
+    starts_on = models.DateField(null=True, blank=True)
+    ends_on = models.DateField(null=True, blank=True)
     place = models.CharField(max_length=120, blank=True)
     note = models.CharField(max_length=200, blank=True)
     """What changed, in the editor's words; readers see it."""

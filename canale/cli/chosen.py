@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import codecs
 import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
+from canale.net.numbers import number_in
 
 if TYPE_CHECKING:
     from canale.channel.models import Channel
@@ -34,6 +36,42 @@ def file(path: str) -> bytes:
         raise CommandError(f"{path} cannot be read ({error.strerror})") from error
 
 
+def standard_input() -> str:
+    """All of it. Raises CommandError for what is not text."""
+    return decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def decoded(data: bytes, source: str) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; lines end with a line feed.
+
+    A program that replaces what it cannot read publishes half a warning. Raises CommandError.
+    """
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{source} is not UTF-8 (byte {error.start + 1}): save it as UTF-8, or convert it with "
+            "iconv -f LATIN1 -t UTF-8"
+        ) from error
+    if "\0" in text:
+        raise CommandError(f"{source} is not text: it has zero bytes; save it as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def number(text: str) -> int:
+    """Raises ValueError, as argparse expects."""
+    found = number_in(text)
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def email(text: str) -> str:
+    """An account's address as the sign-in form takes it: without blanks around it."""
+    return text.strip().lower()
+
+
 def password(path: str | None, whose: str) -> str:
     """The first line of a file, or of standard input for ``-``; without a file it is asked for.
 
@@ -43,11 +81,15 @@ def password(path: str | None, whose: str) -> str:
         if not sys.stdin.isatty():
             raise CommandError("give --password-file (- reads standard input)")
         return getpass.getpass(f"Password of {whose}: ")
-    said = sys.stdin.readline() if path == "-" else file(path).decode("utf-8", "replace")
-    text = said.split("\n", 1)[0]
+    text = decoded(_first_line() if path == "-" else file(path), path).split("\n", 1)[0]
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
     return text
+
+
+def _first_line() -> bytes:
+    """Whoever types it ends it with Enter; a pipe may hold UTF-16, whose lines end otherwise."""
+    return sys.stdin.buffer.readline() if sys.stdin.isatty() else sys.stdin.buffer.read()
 
 
 def checked_password(text: str, email: str) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError, chosen
@@ -28,20 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--alt", action="append", default=[], metavar="TEXT", help="what the image shows; for each"
     )
     parser.add_argument("--topic", action="append", default=[], metavar="SLUG")
-    parser.add_argument("--starts-at", type=_moment, metavar="2026-12-24T18:00")
-    parser.add_argument("--ends-at", type=_moment, metavar="2026-12-24T20:00")
+    parser.add_argument(
+        "--starts-at", metavar="2026-12-24T18:00", help="the city's time; a date alone is its day"
+    )
+    parser.add_argument("--ends-at", metavar="2026-12-24T20:00")
     parser.add_argument("--place", default="")
-    parser.add_argument("--all-clear-of", type=int, metavar="POST", help="the alert that it ends")
-
-
-def _moment(text: str) -> datetime:
-    """Without an offset it is in the city's time zone. Raises ValueError, as argparse expects."""
-    from zoneinfo import ZoneInfo
-
-    from canale.settings import settings
-
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.time_zone))
+    parser.add_argument(
+        "--all-clear-of", type=chosen.number, metavar="POST", help="the alert that it ends"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,22 +44,24 @@ def run(arguments: argparse.Namespace) -> int:
     from canale.channel.links import post_url
     from canale.publishing.drafts import keep_draft
     from canale.publishing.publish import publish
-    from canale.publishing.wording import PostRefused, Wording, check
+    from canale.publishing.wording import PostRefused, Wording, check, read_times
 
     channel = chosen.channel(arguments.channel)
-    wording = Wording(
-        kind=arguments.kind,
-        headline=arguments.headline,
-        text=sys.stdin.read() if arguments.text == "-" else arguments.text,
-        topics=tuple(arguments.topic),
-        starts_at=arguments.starts_at,
-        ends_at=arguments.ends_at,
-        place=arguments.place,
-        all_clear_of=arguments.all_clear_of,
-        images=_images(arguments.image, arguments.alt),
-    )
+    text = chosen.standard_input() if arguments.text == "-" else arguments.text
+    images = _images(arguments.image, arguments.alt)
     try:
         with translation.override("en"):
+            times = read_times(starts_at=arguments.starts_at, ends_at=arguments.ends_at)
+            wording = Wording(
+                kind=arguments.kind,
+                headline=arguments.headline,
+                text=text,
+                topics=tuple(arguments.topic),
+                place=arguments.place,
+                all_clear_of=arguments.all_clear_of,
+                images=images,
+                **times,
+            )
             checked = check(channel, wording)
             with transaction.atomic():
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")

@@ -12,10 +12,13 @@ from django.utils.translation import gettext as _
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Kind, Post
 from canale.channel.text import excerpt
+from canale.channel.when import where_and_when
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.base import Message, Urgency
 
 BODY_LENGTH = 240
+# Fewer characters of a text are no sentence.
+SHORTEST_EXCERPT = 20
 WELCOME_SECONDS = 600
 URGENCY: dict[str, Urgency] = {
     Kind.ALERT: "high",
@@ -31,7 +34,7 @@ def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
     post = broadcast.post
     withdrawn = broadcast.purpose == Broadcast.Purpose.WITHDRAWAL
     with translation.override(language):
-        title, body = _withdrawal(post) if withdrawn else _wording(broadcast)
+        title, body = _withdrawal(post) if withdrawn else _wording(broadcast, now)
     return Message(
         post_id=post.pk,
         channel_handle=post.channel.handle,
@@ -50,16 +53,26 @@ def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
     )
 
 
-def _wording(broadcast: Broadcast) -> tuple[str, str]:
+def _wording(broadcast: Broadcast, now: datetime) -> tuple[str, str]:
     revision = broadcast.revision
-    headline = revision.headline
+    headline, note = revision.headline, ""
     if broadcast.purpose == Broadcast.Purpose.CORRECTION:
-        headline = _("Corrected: %(headline)s") % {"headline": headline}
+        headline, note = _("Corrected: %(headline)s") % {"headline": headline}, revision.note
     elif broadcast.post.kind == Kind.ALERT and broadcast.post.all_clear_of_id:
         headline = _("All clear: %(headline)s") % {"headline": headline}
     elif broadcast.post.kind == Kind.ALERT:
         headline = _("Alert: %(headline)s") % {"headline": headline}
-    return headline, excerpt(revision.text, BODY_LENGTH)
+    facts = where_and_when(broadcast.post.kind, revision, revision.place, now, short=True)
+    return headline, summary(facts, revision.text, note)
+
+
+def summary(facts: str, text: str, note: str = "") -> str:
+    """The body of a notification: when and where, what a correction changed, then as much of the
+    text as there is room for. Whoever reads only the first line knows when to come."""
+    first = "\n".join(part for part in (facts, note) if part)
+    room = BODY_LENGTH - len(first) - 1 if first else BODY_LENGTH
+    rest = excerpt(text, room) if room >= SHORTEST_EXCERPT else ""
+    return "\n".join(part for part in (first, rest) if part)
 
 
 def _withdrawal(post: Post) -> tuple[str, str]:

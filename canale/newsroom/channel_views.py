@@ -23,6 +23,7 @@ from canale.channel.images import ImageRefused
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
 from canale.live.hints import forget_pages
+from canale.net.numbers import number_in
 from canale.newsroom.access import role_required, staff_of
 from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
@@ -30,6 +31,7 @@ from canale.publishing.wording import printable
 
 LOG_ENTRIES = 50
 MOST_TOPICS = 50
+NAME_LENGTH = 60
 
 
 @role_required(may_administer)
@@ -65,14 +67,19 @@ def _save(form: ChannelSettings, by: str) -> bool:
 
 @role_required(may_administer)
 def topics(request: HttpRequest, channel: Channel) -> HttpResponse:
-    error = ""
+    error, name = "", request.POST.get("name", "")
     if request.method == "POST":
         with transaction.atomic():
             error = _change_topics(request, channel)
             forget_pages(channel.handle)
         if not error:
             return redirect("newsroom:topics", handle=channel.handle)
-    context = page_context(request, channel) | {"topics": channel.topics.all(), "error": error}
+    context = page_context(request, channel) | {
+        "topics": channel.topics.all(),
+        "error": error,
+        "name": name,
+        "limit": NAME_LENGTH,
+    }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return render(request, "newsroom/topics.html", context, status=status)
 
@@ -87,7 +94,7 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
         return ""
     name = " ".join(printable(request.POST.get("name", "")).split())
     slug = slugify(name)[:40]
-    if not slug or len(name) > 60:
+    if not slug or len(name) > NAME_LENGTH:
         return _("Write a name of at most 60 letters.")
     if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MOST_TOPICS:
         return _("There is already such a topic, or there are too many.")
@@ -99,28 +106,37 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
 @role_required(may_administer)
 def tokens(request: HttpRequest, channel: Channel) -> HttpResponse:
     rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
-    secret = ""
-    if request.method == "POST":
+    secret, errors = "", list[str]()
+    name = " ".join(printable(request.POST.get("name", "")).split())
+    if len(name) > NAME_LENGTH:
+        errors = [_("At most %(limit)d characters.") % {"limit": NAME_LENGTH}]
+    elif request.method == "POST":
         with transaction.atomic():
-            secret = _change_tokens(request, channel)
+            secret = _change_tokens(request, channel, name or "token")
         if not secret:
             return redirect("newsroom:tokens", handle=channel.handle)
-    context = page_context(request, channel) | {"tokens": rows, "secret": secret}
-    return render(request, "newsroom/tokens.html", context)
+    context = page_context(request, channel) | {
+        "tokens": rows,
+        "secret": secret,
+        "errors": errors,
+        "name": name if errors else "",
+        "limit": NAME_LENGTH,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
+    return render(request, "newsroom/tokens.html", context, status=status)
 
 
-def _change_tokens(request: HttpRequest, channel: Channel) -> str:
+def _change_tokens(request: HttpRequest, channel: Channel, name: str) -> str:
     """Revoke one, or make one: then its secret, shown this once."""
     by = staff_of(request).email
     revoked = request.POST.get("revoke", "")
     if revoked:
-        number = int(revoked) if revoked.isascii() and revoked.isdecimal() else 0
+        number = number_in(revoked) or 0
         token = Token.objects.filter(channel=channel, pk=number).first()
         if token is not None:
             token_acts.revoke(token)
             audit.record(by, "token.revoked", channel.handle, token=token.name)
         return ""
-    name = " ".join(printable(request.POST.get("name", "")).split())[:60] or "token"
     audit.record(by, "token.made", channel.handle, token=name)
     return token_acts.make_token(channel, name)
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
 from canale.channel.models import Channel, Kind, Post
+from canale.channel.moments import Times, Written, times_of
+from canale.net.numbers import number_in
+from canale.newsroom.moment_field import MomentField
 from canale.publishing.wording import KeptImage, NewImage, Wording
 
 if TYPE_CHECKING:
@@ -28,28 +31,16 @@ if TYPE_CHECKING:
 else:
     ChannelForm = forms.ModelForm
 
-MOMENT_FORMAT = "%Y-%m-%dT%H:%M"
 HANDLE_RULE = gettext_lazy("Use letters without accents, digits and hyphens.")
-_IMAGE_FIELD = re.compile(r"image-(\d{1,3})-(file|alt|kept)")
+_IMAGE_FIELD = re.compile(r"image-([0-9]{1,3})-(file|alt|kept)")
 
 
-class MomentField(forms.DateTimeField):
-    """In the city's time zone. A moment that the change of clocks skips or repeats is refused."""
-
-    def __init__(self, label: Any) -> None:
-        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT_FORMAT)
-        formats = [MOMENT_FORMAT, f"{MOMENT_FORMAT}:%S"]
-        super().__init__(label=label, required=False, widget=widget, input_formats=formats)
-
-    def clean(self, value: object) -> datetime | None:
-        try:
-            cleaned: datetime | None = super().clean(value)
-        except ValidationError:
-            said = _("This moment does not exist, or is there twice: check the date and the hour.")
-            raise ValidationError(said) from None
-        except OverflowError:
-            raise ValidationError(_("Check the year.")) from None
-        return cleaned
+# As composer.html shows them.
+SHOWN_FOR = {
+    "starts_at": (Kind.EVENT, Kind.DEADLINE),
+    "ends_at": (Kind.EVENT, Kind.SERVICE, Kind.ALERT),
+    "place": (Kind.EVENT,),
+}
 
 
 class PostForm(forms.Form):
@@ -78,22 +69,31 @@ class PostForm(forms.Form):
         clears = cast("forms.TypedChoiceField", self.fields["all_clear_of"])
         none = ("", _("None: this is a new alert"))
         clears.choices = [none, *((str(post.pk), post.headline) for post in alerts)]
+        for name in ("starts_at", "ends_at"):
+            cast("MomentField", self.fields[name]).stored = self.initial.get(name)
 
     def wording(self, images: tuple[NewImage | KeptImage, ...]) -> Wording:
         """Of a form that is valid."""
         said = self.cleaned_data
-        timed = said["kind"] != Kind.NEWS
         return Wording(
             kind=said["kind"],
             headline=said["headline"],
             text=said["text"],
             topics=tuple(said["topics"]),
-            starts_at=said["starts_at"] if said["kind"] in (Kind.EVENT, Kind.DEADLINE) else None,
-            ends_at=said["ends_at"] if timed and said["kind"] != Kind.DEADLINE else None,
-            place=said["place"] if said["kind"] == Kind.EVENT else "",
+            starts_at=self._shown("starts_at", None),
+            ends_at=self._shown("ends_at", None),
+            place=self._shown("place", ""),
             all_clear_of=said["all_clear_of"] if said["kind"] == Kind.ALERT else None,
             images=images,
         )
+
+    def _shown(self, name: str, empty: Any) -> Any:
+        """What was written into a field that the kind shows. What a program gave to a field that
+        the kind does not show stays, while the kind does."""
+        kind = self.cleaned_data["kind"]
+        if kind in SHOWN_FOR[name]:
+            return self.cleaned_data[name]
+        return self.initial.get(name) or empty if kind == self.initial.get("kind") else empty
 
     def add_errors(self, errors: dict[str, list[str]]) -> None:
         """What publishing refused; images have their own place."""
@@ -102,13 +102,24 @@ class PostForm(forms.Form):
                 self.add_error(field if field in self.fields else None, sentence)
 
 
+def times_in(sent: QueryDict, kind: str) -> Times:
+    """What can be read of the times in a form that is still being filled in."""
+    read: dict[str, Written | None] = {}
+    for name in ("starts_at", "ends_at"):
+        field = MomentField("")
+        with suppress(ValidationError):
+            if kind in SHOWN_FOR[name]:
+                read[name] = field.clean(field.widget.value_from_datadict(sent, {}, name))
+    return times_of(kind, read.get("starts_at"), read.get("ends_at"))
+
+
 def initial_of(post: Post) -> dict[str, object]:
     return {
         "kind": post.kind,
         "headline": post.headline,
         "text": post.text,
-        "starts_at": post.starts_at,
-        "ends_at": post.ends_at,
+        "starts_at": post.starts_on or post.starts_at,
+        "ends_at": post.ends_on or post.ends_at,
         "place": post.place,
         "topics": [topic.slug for topic in post.topics.all()],
         "all_clear_of": post.all_clear_of_id,
@@ -129,9 +140,8 @@ def _image(slot: dict[str, str | File[bytes]]) -> NewImage | KeptImage | None:
     alt, file, kept = str(slot.get("alt", "")), slot.get("file"), str(slot.get("kept", ""))
     if isinstance(file, File):
         return NewImage(file.read(), alt)
-    if kept.isascii() and kept.isdigit():
-        return KeptImage(int(kept), alt)
-    return None
+    number = number_in(kept)
+    return None if number is None else KeptImage(number, alt)
 
 
 def _is_emoji(text: str) -> bool:
@@ -204,6 +214,14 @@ class ChannelSettings(ChannelForm):
             "retention_days": gettext_lazy("Days that posts stay visible"),
         }
         widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for field in self.fields.values():
+            # The attribute would cut what is pasted, without a word.
+            limit = field.widget.attrs.pop("maxlength", None)
+            if limit:
+                field.widget.attrs["data-limit"] = limit
 
     def clean_reactions(self) -> list[str]:
         emoji = list(dict.fromkeys(self.cleaned_data["reactions"].split()))

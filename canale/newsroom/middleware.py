@@ -15,6 +15,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
+from canale.net.numbers import number_in
 from canale.newsroom.sign_in_limits import SignInLimits
 
 NEWSROOM = "/newsroom/"
@@ -25,9 +26,9 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def _is_too_large(request: HttpRequest) -> bool:
-    length = request.META.get("CONTENT_LENGTH") or "0"
+    size = number_in(request.META.get("CONTENT_LENGTH") or "0")
     limit = FILES_BYTES if request.content_type == "multipart/form-data" else WORDS_BYTES
-    return not (length.isascii() and length.isdecimal()) or int(length) > limit
+    return size is None or size > limit
 
 
 class _NewsroomOnly:

@@ -27,15 +27,17 @@ from canale.channel.models import (
     Post,
     State,
 )
-from canale.channel.text import excerpt, render_html
+from canale.channel.text import render_html
+from canale.channel.when import when, where_and_when
 from canale.delivery.audience import shown
-from canale.delivery.compose import BODY_LENGTH
+from canale.delivery.compose import summary
 from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import done, role_required, staff_of
-from canale.newsroom.forms import PostForm, images_of, initial_of
+from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
+from canale.publishing.correct import NOTE_LENGTH
 from canale.publishing.drafts import NotADraft, delete_draft, save_draft
-from canale.publishing.wording import PostRefused
+from canale.publishing.wording import PLACE_LENGTH, PostRefused
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
@@ -149,6 +151,8 @@ def render_form(
         "limits": {
             "headline": HEADLINE_LENGTH,
             "text": TEXT_LENGTH,
+            "place": PLACE_LENGTH,
+            "note": NOTE_LENGTH,
             "alt": ALT_LENGTH,
             "images": ALBUM_SIZE,
         },
@@ -169,15 +173,19 @@ def open_alerts(channel: Channel) -> list[Post]:
 def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
     """How the post will look on a phone, by the renderer that citizens get."""
     text = request.POST.get("text", "")[: TEXT_LENGTH * 2]
-    kind = request.POST.get("kind", "")
+    chosen = request.POST.get("kind", "")
+    kind = Kind(chosen) if chosen in Kind.values else Kind.NEWS
+    place = request.POST.get("place", "")[:PLACE_LENGTH] if kind in SHOWN_FOR["place"] else ""
+    times, now = times_in(request.POST, kind), timezone.now()
     context = {
         "channel": channel,
         "avatar": avatar_url(channel, "64"),
-        "kind": Kind(kind) if kind in Kind.values else Kind.NEWS,
+        "kind": kind,
         "headline": request.POST.get("headline", "")[: HEADLINE_LENGTH * 2],
         "html": render_html(text),
-        "summary": excerpt(text, BODY_LENGTH),
-        "place": request.POST.get("place", "")[:120],
+        "summary": summary(where_and_when(kind, times, place, now, short=True), text),
+        "when": when(kind, times, now),
+        "place": place,
         "is_all_clear": bool(request.POST.get("all_clear_of")),
     }
     return render(request, "newsroom/preview.html", context)
@@ -193,6 +201,7 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
         "post": found,
         "images": list(found.images.all()),
         "html": render_html(found.text),
+        "when": when(found.kind, found, now),
         "revisions": list(found.revisions.all()),
         "is_visible": found.is_visible(now),
         "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,

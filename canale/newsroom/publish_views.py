@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -14,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from canale.accounts.roles import may_publish, may_write
 from canale.channel.models import Channel, Kind, Post, State
-from canale.channel.text import excerpt
+from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_small_group, reach, shown
-from canale.delivery.compose import BODY_LENGTH
+from canale.delivery.compose import summary
 from canale.newsroom.access import done, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
@@ -26,7 +27,7 @@ from canale.newsroom.post_views import (
     page_context,
     render_form,
 )
-from canale.publishing.correct import NotVisible, correct
+from canale.publishing.correct import NOTE_LENGTH, NotVisible, correct
 from canale.publishing.publish import ChangedMeanwhile, NotPublishable, publish, wording_mark
 from canale.publishing.withdraw import withdraw
 from canale.publishing.wording import PostRefused
@@ -54,17 +55,28 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         return _to(post)
     topics = [topic.slug for topic in post.topics.all()]
     told, all_addresses = audience(channel, post.kind, topics), reach(channel)
+    now = timezone.now()
+    visible_until = post.visible_end(now)
     context = page_context(request, channel) | {
         "post": post,
         "audience": told,
         "audience_shown": shown(told, all_addresses),
         "is_small_group": is_small_group(told, all_addresses),
-        "visible_until": post.visible_end(timezone.now()),
-        "summary": excerpt(post.text, BODY_LENGTH),
+        "visible_until": visible_until,
+        "summary": summary(where_and_when(post.kind, post, post.place, now, short=True), post.text),
+        "when": when(post.kind, post, now),
+        "goes_before": goes_before(post, visible_until),
         "is_alert": post.kind == Kind.ALERT,
         "seen": wording_mark(post),
     }
     return render(request, "newsroom/confirm.html", context)
+
+
+def goes_before(post: Post, visible_until: datetime) -> str:
+    """What is still to come when the post is no longer there to read: "start", "end" or ""."""
+    if post.kind in (Kind.EVENT, Kind.DEADLINE):
+        return "start" if post.starts_at and post.starts_at > visible_until else ""
+    return "end" if post.ends_at and post.ends_at > visible_until else ""
 
 
 @role_required(may_write)
@@ -116,6 +128,11 @@ def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
     except NotVisible:
         messages.error(request, _("The post is not visible any more."))
         return _to(post)
-    context = page_context(request, channel) | {"post": post, "reason": reason, "errors": errors}
+    context = page_context(request, channel) | {
+        "post": post,
+        "reason": reason,
+        "limit": NOTE_LENGTH,
+        "errors": errors,
+    }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK
     return render(request, "newsroom/withdraw.html", context, status=status)

@@ -11,11 +11,9 @@ from itertools import groupby
 
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
-from canale.channel.days import day_heading, written
+from canale.channel.days import day_heading
 from canale.channel.images import SMALL
 from canale.channel.links import post_url
 from canale.channel.models import (
@@ -27,7 +25,9 @@ from canale.channel.models import (
     PostQuerySet,
     Topic,
 )
+from canale.channel.moments import end_of
 from canale.channel.text import render_html
+from canale.channel.when import when
 from canale.public.emoji import emoji_name
 from canale.reactions import tallies
 
@@ -75,6 +75,11 @@ class Card:
     @property
     def has_moment(self) -> bool:
         return self.post.kind in (Kind.EVENT, Kind.DEADLINE) and self.post.starts_at is not None
+
+    @property
+    def tile(self) -> date | datetime | None:
+        """The day for the tile beside the headline."""
+        return self.post.starts_on or self.post.starts_at
 
     @property
     def is_all_clear(self) -> bool:
@@ -136,43 +141,13 @@ def _card(
         day=published.date(),
         heading=day_heading(published.date(), timezone.localtime(now).date()),
         is_pinned=post.pk in active,
-        when=_when(post),
+        when=when(post.kind, post, now),
         note=_note(post),
         is_over=_is_over(post, active, now),
         topics=list(post.topics.all()),
         pictures=[Picture(image, min(SMALL, image.width)) for image in post.images.all()],
         counts=_counts(channel, counts),
     )
-
-
-def _when(post: Post) -> str:
-    """The moment that the post tells, in words."""
-    if post.kind == Kind.EVENT and post.starts_at:
-        return _span(post.starts_at, post.ends_at)
-    if post.kind == Kind.DEADLINE and post.starts_at:
-        return _("By %(moment)s") % {"moment": _moment(post.starts_at)}
-    if post.kind in (Kind.SERVICE, Kind.ALERT) and post.starts_at:
-        return _span(post.starts_at, post.ends_at)
-    if post.ends_at:
-        return _("Until %(moment)s") % {"moment": _moment(post.ends_at)}
-    return ""
-
-
-def _span(start: datetime, end: datetime | None) -> str:
-    if end is None:
-        return _moment(start)
-    if timezone.localtime(start).date() == timezone.localtime(end).date():
-        return f"{_moment(start)}–{_time(end)}"
-    return f"{_moment(start)} – {_moment(end)}"
-
-
-def _moment(moment: datetime) -> str:
-    day = written(timezone.localtime(moment).date(), "l j F")
-    return _("%(day)s at %(time)s") % {"day": day, "time": _time(moment)}
-
-
-def _time(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "H:i")
 
 
 def _note(post: Post) -> str:
@@ -185,6 +160,8 @@ def _is_over(post: Post, active: set[int], now: datetime) -> bool:
     if post.kind == Kind.ALERT:
         return post.all_clear_of_id is None and post.pk not in active
     end = post.ends_at if post.kind in (Kind.EVENT, Kind.SERVICE) else None
+    if post.kind == Kind.EVENT and post.starts_on and not end:
+        end = end_of(post.starts_on)
     return (end or (post.starts_at if post.kind == Kind.DEADLINE else None) or now) < now
 
 

@@ -48,7 +48,9 @@ def write_wording(post: Post, checked: CheckedWording) -> None:
     """Give a post its words, topics and images. Inside the caller's transaction."""
     wording = checked.wording
     post.kind, post.headline, post.text = wording.kind, wording.headline, wording.text
-    post.starts_at, post.ends_at, post.place = wording.starts_at, wording.ends_at, wording.place
+    post.starts_at, post.starts_on = checked.times.starts_at, checked.times.starts_on
+    post.ends_at, post.ends_on = checked.times.ends_at, checked.times.ends_on
+    post.place = wording.place
     post.all_clear_of = checked.all_clear_of
     post.save()
     post.topics.set(checked.topics)

@@ -58,7 +58,7 @@ def wording_mark(post: Post) -> str:
     """Tells two wordings of a post apart: words, times, topics, images and what they show."""
     said = [
         post.kind, post.headline, post.text, post.place, post.starts_at, post.ends_at,
-        post.all_clear_of_id,
+        post.starts_on, post.ends_on, post.all_clear_of_id,
         sorted(post.topics.values_list("slug", flat=True)),
         list(post.images.values_list("key", "alt")),
     ]  # fmt: skip
@@ -74,6 +74,8 @@ def write_revision(post: Post, *, note: str, by: str, now: datetime) -> Revision
         text=post.text,
         starts_at=post.starts_at,
         ends_at=post.ends_at,
+        starts_on=post.starts_on,
+        ends_on=post.ends_on,
         place=post.place,
         note=note,
         published_at=now,

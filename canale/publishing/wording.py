@@ -7,7 +7,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from django.utils import timezone
@@ -25,9 +24,9 @@ from canale.channel.models import (
     Post,
     Topic,
 )
+from canale.channel.moments import YEARS, MomentError, Times, Written, read, times_of
 
 PLACE_LENGTH = 120
-YEARS = range(2000, 2101)
 # Embeddings, overrides and isolates of the bidirectional algorithm (UAX 9): with them a link can be
 # made to read as another. Right-to-left text needs none of them.
 REORDERING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
@@ -51,14 +50,15 @@ class KeptImage:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """All that a post says. Times are aware; topics are slugs; images stand in their order."""
+    """All that a post says. Times are aware, or a day without an hour; topics are slugs; images
+    stand in their order."""
 
     kind: str
     headline: str
     text: str
     topics: tuple[str, ...] = ()
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Written | None = None
+    ends_at: Written | None = None
     place: str = ""
     all_clear_of: int | None = None
     images: tuple[NewImage | KeptImage, ...] = ()
@@ -77,6 +77,7 @@ class CheckedWording:
     """A wording whose topics, alert and images were found and are in order."""
 
     wording: Wording
+    times: Times
     topics: list[Topic]
     all_clear_of: Post | None
     images: list[tuple[Image | PreparedImage, str]]
@@ -91,10 +92,10 @@ def check(channel: Channel, wording: Wording, post: Post | None = None) -> Check
     """Everything wrong is told at once. ``post`` is the one being rewritten. Raises PostRefused."""
     errors = _Errors()
     wording = _tidy(wording)
-    for rule in (_check_words, _check_times):
-        rule(wording, errors)
+    _check_words(wording, errors)
     checked = CheckedWording(
         wording,
+        _times(wording, errors),
         _topics(channel, wording, errors),
         _alert(channel, wording, post, errors),
         _images(wording, post, errors),
@@ -150,20 +151,38 @@ def _check_length(text: str, limit: int, field: str, errors: _Errors) -> None:
         )
 
 
-def _check_times(wording: Wording, errors: _Errors) -> None:
+def read_times(**given: str | None) -> dict[str, Written | None]:
+    """Read the times that a program or a person wrote, by field. Raises PostRefused."""
+    times: dict[str, Written | None] = {}
+    errors = _Errors()
+    for field, text in given.items():
+        try:
+            times[field] = None if text is None else read(text)
+        except MomentError as error:
+            errors.add(field, str(error))
+    if errors:
+        raise PostRefused(errors)
+    return times
+
+
+def _times(wording: Wording, errors: _Errors) -> Times:
     if wording.kind == Kind.EVENT and wording.starts_at is None:
         errors.add("starts_at", _("Say when the event begins."))
     if wording.kind == Kind.DEADLINE and wording.starts_at is None:
         errors.add("starts_at", _("Say when the deadline is."))
     _check_year(wording.starts_at, "starts_at", errors)
     _check_year(wording.ends_at, "ends_at", errors)
-    if errors:
-        return
-    if wording.starts_at and wording.ends_at and wording.ends_at < wording.starts_at:
+    if {"starts_at", "ends_at"} & errors.keys():
+        return Times()
+    times = times_of(wording.kind, wording.starts_at, wording.ends_at)
+    if times.starts_at and times.ends_at and times.ends_at < times.starts_at:
         errors.add("ends_at", _("The end comes before the start."))
+    if wording.kind == Kind.EVENT and times.starts_on and times.ends_at and not times.ends_on:
+        errors.add("starts_at", _("The end has an hour: give the start its hour too."))
+    return times
 
 
-def _check_year(moment: datetime | None, field: str, errors: _Errors) -> None:
+def _check_year(moment: Written | None, field: str, errors: _Errors) -> None:
     """At the ends of the calendar the hour before or after does not exist; pages need both."""
     if moment is not None and moment.year not in YEARS:
         errors.add(field, _("Check the year."))

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
@@ -18,6 +18,12 @@ from canale.settings import settings
 EVENT_LENGTH = timedelta(hours=1)
 """Of an event whose end nobody said."""
 REMINDER = {Kind.EVENT.value: timedelta(hours=2), Kind.DEADLINE.value: timedelta(days=1)}
+# Of a day without an hour, counted from its first or its last minute: at 18:00 on the day before
+# an event, at 9:00 on the day before a deadline.
+DAY_REMINDER = {
+    Kind.EVENT.value: timedelta(hours=6),
+    Kind.DEADLINE.value: timedelta(days=1, hours=14, minutes=59),
+}
 
 
 class NoMoment(Exception):  # noqa: N818
@@ -31,7 +37,6 @@ def post_ics(post: Post, now: datetime) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//canale//canale//IT")
     calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
     calendar.add_component(_entry(post, post.starts_at, now))
     ics: bytes = calendar.to_ical()
     return ics
@@ -43,14 +48,30 @@ def _entry(post: Post, starts_at: datetime, now: datetime) -> Event:
     entry.add("dtstamp", now)
     entry.add("sequence", max(0, post.revisions.count() - 1))
     entry.add("url", post_url(post))
-    entry.add("dtstart", starts_at)
-    if post.kind == Kind.EVENT:
-        entry.add("dtend", post.ends_at or starts_at + EVENT_LENGTH)
+    if post.kind == Kind.EVENT and post.starts_on:
+        _add_days(entry, post, post.starts_on)
+    else:
+        _add_moments(entry, post, starts_at)
     if post.state == State.WITHDRAWN:
         _say_withdrawn(entry, post)
     else:
         _say(entry, post)
     return entry
+
+
+def _add_days(entry: Event, post: Post, first: date) -> None:
+    """DTEND is the day after the last one (RFC 5545, 3.6.1); without it, it is one day."""
+    entry.add("dtstart", first)
+    if post.ends_on and post.ends_on > first:
+        entry.add("dtend", post.ends_on + timedelta(days=1))
+
+
+def _add_moments(entry: Event, post: Post, starts_at: datetime) -> None:
+    """DTEND must be later than DTSTART (RFC 5545, 3.8.2.2)."""
+    entry.add("dtstart", starts_at)
+    if post.kind == Kind.EVENT:
+        ends_at = post.ends_at if post.ends_at and post.ends_at > starts_at else None
+        entry.add("dtend", ends_at or starts_at + EVENT_LENGTH)
 
 
 def _say(entry: Event, post: Post) -> None:
@@ -73,5 +94,6 @@ def _reminder(post: Post) -> Alarm:
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
     alarm.add("description", _("Reminder: %(headline)s") % {"headline": post.headline})
-    alarm.add("trigger", -REMINDER[post.kind])
+    reminder = DAY_REMINDER if post.starts_on else REMINDER
+    alarm.add("trigger", -reminder[post.kind])
     return alarm

@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, ImageFile, Post
 from canale.channel.text import excerpt, render_html
+from canale.channel.when import where_and_when
 
 SUMMARY_LENGTH = 280
 # XML 1.0, section 2.2: what may not stand in a document, however escaped.
@@ -25,15 +26,19 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def atom(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
     """``posts`` newest first; bytes in UTF-8."""
-    return _written(Atom1Feed, channel, posts, "feed.atom")
+    return _written(Atom1Feed, channel, posts, now, "feed.atom")
 
 
 def rss(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
-    return _written(Rss201rev2Feed, channel, posts, "feed.rss")
+    return _written(Rss201rev2Feed, channel, posts, now, "feed.rss")
 
 
 def _written(
-    kind: type[SyndicationFeed], channel: Channel, posts: Sequence[Post], name: str
+    kind: type[SyndicationFeed],
+    channel: Channel,
+    posts: Sequence[Post],
+    now: datetime,
+    name: str,
 ) -> bytes:
     feed = kind(
         title=_clean(channel.name),
@@ -50,7 +55,7 @@ def _written(
         feed.add_item(
             title=_clean(post.headline),
             link=post_url(post),
-            description=_clean(_content(post)),
+            description=_clean(_content(post, now)),
             unique_id=post_url(post),
             unique_id_is_permalink=True,
             pubdate=post.published_at,
@@ -72,19 +77,20 @@ def json_feed(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
         "description": channel.description,
         "icon": avatar_url(channel, "512"),
         "language": django_settings.LANGUAGE_CODE,
-        "items": [_item(post) for post in posts],
+        "items": [_item(post, now) for post in posts],
     }
     return json.dumps(document, ensure_ascii=False).encode()
 
 
-def _item(post: Post) -> dict[str, object]:
+def _item(post: Post, now: datetime) -> dict[str, object]:
+    facts = where_and_when(post.kind, post, post.place, now)
     changed = post.corrected_at or post.published_at
     item: dict[str, object] = {
         "id": post_url(post),
         "url": post_url(post),
         "title": post.headline,
-        "content_html": _content(post),
-        "summary": excerpt(post.text, SUMMARY_LENGTH),
+        "content_html": _content(post, now),
+        "summary": "\n".join(filter(None, (facts, excerpt(post.text, SUMMARY_LENGTH)))),
         "date_published": post.published_at.isoformat() if post.published_at else None,
         "date_modified": changed.isoformat() if changed else None,
         "tags": [topic.name for topic in post.topics.all()],
@@ -95,13 +101,15 @@ def _item(post: Post) -> dict[str, object]:
     return item
 
 
-def _content(post: Post) -> str:
+def _content(post: Post, now: datetime) -> str:
+    facts = where_and_when(post.kind, post, post.place, now)
+    first = format_html("<p>{}</p>", facts) if facts else ""
     images = format_html_join(
         "",
         '<p><img src="{}" alt="{}"></p>',
         ((image_url(image, "share"), image.alt) for image in post.images.all()),
     )
-    return format_html("{}{}", render_html(post.text), images)
+    return format_html("{}{}{}", first, render_html(post.text), images)
 
 
 def _shared_files(posts: Sequence[Post]) -> dict[int, tuple[str, int]]:

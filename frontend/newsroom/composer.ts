@@ -1,36 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Writing a post: what the kind asks for, how much room is left, errors without losing a word.
+// Writing a post: errors, and a session that is over, without losing a word.
 
 export function startComposer(): void {
   const form = document.querySelector<HTMLFormElement>("[data-composer]");
   if (!form) return;
-  showFields(form);
-  form.addEventListener("change", () => showFields(form));
-  for (const count of form.querySelectorAll<HTMLElement>("[data-count-for]")) startCount(count);
   guard(form);
   form.addEventListener("submit", (event) => void send(form, event as SubmitEvent));
-}
-
-/** Only the fields that the chosen kind has. */
-function showFields(form: HTMLFormElement): void {
-  const kind = form.querySelector<HTMLInputElement>("[name=kind]:checked")?.value ?? "";
-  for (const field of form.querySelectorAll<HTMLElement>("[data-for-kinds]")) {
-    field.classList.toggle("is-off", !(field.dataset["forKinds"] ?? "").split(" ").includes(kind));
-  }
-}
-
-function startCount(count: HTMLElement): void {
-  const field = document.getElementById(count.dataset["countFor"] ?? "") as HTMLInputElement | null;
-  const limit = Number(count.dataset["limit"]);
-  if (!field) return;
-  const show = (): void => {
-    const left = limit - Array.from(field.value).length;
-    count.textContent = String(left);
-    count.classList.toggle("is-near", left < limit / 10);
-  };
-  field.addEventListener("input", show);
-  show();
 }
 
 let unsaved = false;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import "htmx.org";
 import { startComposer } from "./composer";
+import { startCounts } from "./counts";
 import { startForms } from "./forms";
 import { startImages } from "./images";
 import { startSetup } from "./setup";
@@ -9,5 +10,6 @@ import { startSetup } from "./setup";
 document.documentElement.classList.add("js");
 startForms();
 startComposer();
+startCounts();
 startImages();
 startSetup();

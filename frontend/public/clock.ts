@@ -31,8 +31,9 @@ function nameDays(today: string, yesterday: string): void {
 }
 
 function inWords(date: string): string {
+  const isThisYear = date.slice(0, 4) === day(new Date()).slice(0, 4);
   const options = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" } as const;
-  return new Date(date).toLocaleDateString(document.documentElement.lang, options);
+  return new Date(date).toLocaleDateString(document.documentElement.lang, isThisYear ? options : { ...options, year: "numeric" });
 }
 
 /** The city's day of a moment, as 2026-11-24. */

@@ -54,7 +54,8 @@ def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
     # The start is missing: said at its field, with words and images still there.
     expect(desk.locator("#error-starts_at")).to_contain_text("Indica quando comincia")
     expect(desk.locator("[data-slot]")).to_have_count(2)
-    desk.fill("#id_starts_at", "2099-05-01T08:00")
+    desk.fill("#id_starts_at", "2099-05-01")
+    desk.fill("#id_starts_at_time", "08:00")
     desk.locator("button[name=publish]").click()
     expect(desk.get_by_role("heading", name="Pubblicare questo post?")).to_be_visible()
     desk.get_by_role("button", name="Pubblica ora").click()

@@ -79,7 +79,7 @@ def test_a_post_with_an_image_is_written_published_corrected_withdrawn(
         ({"headline": ""}, "Scrivi un titolo."),
         ({"headline": "x" * 81}, "Troppo lungo di 1 caratteri"),
         ({"kind": "event"}, "Indica quando comincia"),
-        ({"kind": "event", "starts_at": "2026-03-29T02:30"}, "Questo momento non esiste"),
+        ({"kind": "event", "starts_at": "2026-03-29T02:30"}, "scrivi 01:30 o 03:30"),
         ({"kind": "nonsense"}, "kind"),
     ],
 )

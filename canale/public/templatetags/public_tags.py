@@ -9,12 +9,12 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from canale.channel.days import written
+from canale.channel.days import dated
 from canale.channel.templatetags.icons import icon
 
 register = template.Library()
@@ -46,5 +46,12 @@ def machine_time(moment: datetime) -> str:
 @register.filter
 def day_name(moment: datetime) -> str:
     """The day of a moment in words, with its year only if it is not this one."""
-    day, today = timezone.localtime(moment).date(), timezone.localtime().date()
-    return written(day, "j F" if day.year == today.year else "j F Y")
+    return dated(timezone.localtime(moment).date(), timezone.localtime().date(), weekday="")
+
+
+@register.filter
+def short_moment(moment: datetime) -> str:
+    """24/11 13:56, with the year if it is not this one: 24/11/2026 13:56."""
+    local = timezone.localtime(moment)
+    is_this_year = local.year == timezone.localtime().year
+    return date_format(local, "j/n H:i" if is_this_year else "j/n/Y H:i")

@@ -16,6 +16,7 @@ from canale.channel.channels import default_channel
 from canale.channel.links import avatar_url, channel_url, image_url, invite_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet, State
 from canale.channel.text import excerpt
+from canale.channel.when import where_and_when
 from canale.delivery.transports import registry
 from canale.followers import invites
 from canale.followers.models import ChannelCount
@@ -170,10 +171,12 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
     context = about(found.channel)
     active = active_alerts(found.channel, now)
     card = cards(found.channel, [found], active, now)[0]
+    facts = where_and_when(found.kind, found, found.place, now)
     context |= {
         "card": card,
         "title": found.headline,
-        "summary": excerpt(found.text, SUMMARY_LENGTH) or found.headline,
+        "summary": ". ".join(filter(None, (facts, excerpt(found.text, SUMMARY_LENGTH))))
+        or found.headline,
         "canonical": post_url(found),
     }
     if card.pictures:

@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The one rule by which every door reads a time, and what a day without an hour means.
+
+The newsroom's forms, the API and the command line all call `read`. See docs/decisions/0037.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from canale.channel.models import Kind
+
+YEARS = range(2000, 2101)
+# `datetime.fromisoformat` takes more: 20270501, 2027-W10-1, digits of other scripts.
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_HOUR = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+_OFFSET = r"[Zz]|[+-][0-9]{2}:?[0-9]{2}"
+_WRITTEN = re.compile(rf"({_DAY})(?:[Tt ]({_HOUR})({_OFFSET})?)?")
+
+Written = datetime | date
+"""A moment (aware), or a day without an hour."""
+
+
+class MomentError(ValueError):
+    """A time that cannot be used; the message may be shown to whoever wrote it."""
+
+
+def read(text: str) -> Written:
+    """Read ``2026-12-24``, ``2026-12-24T18:00`` (the city's time) or ``2026-12-24T18:00+01:00``.
+
+    Seconds and a space instead of the T are taken too. Raises MomentError, also for an hour that
+    clocks skip or repeat, and for a year outside `YEARS`.
+    """
+    found = _WRITTEN.fullmatch(text.strip())
+    try:
+        if not found:
+            raise ValueError(text)
+        day = date.fromisoformat(found[1])
+        hour = time.fromisoformat(found[2]) if found[2] else None
+        moment = None if hour is None else datetime.combine(day, hour)
+        if moment is not None and found[3]:
+            moment = datetime.fromisoformat(f"{moment.isoformat()}{found[3].upper()}")
+    except ValueError:
+        raise MomentError(_not_understood(text)) from None
+    if day.year not in YEARS:
+        raise MomentError(_("Check the year."))
+    if moment is None:
+        return day
+    return moment if moment.tzinfo else _in_the_city(moment)
+
+
+def _not_understood(text: str) -> str:
+    return _(
+        "“%(value)s” is not understood. Write year-month-day, as 2026-12-24, and the hour if there "
+        "is one, as 2026-12-24T18:00."
+    ) % {"value": text[:40]}
+
+
+def _in_the_city(moment: datetime) -> datetime:
+    """A local time with the city's zone. Raises MomentError if clocks skip or repeat it."""
+    zone = timezone.get_current_timezone()
+    first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    before, after = first.utcoffset(), second.utcoffset()
+    if before is None or after is None or before == after:
+        return first
+    if before < after:
+        raise MomentError(
+            _("At %(time)s clocks go forward: write %(earlier)s or %(later)s.")
+            % {
+                "time": f"{moment:%H:%M}",
+                "earlier": f"{moment - (after - before):%H:%M}",
+                "later": f"{moment + (after - before):%H:%M}",
+            }
+        )
+    raise MomentError(
+        _("At %(time)s clocks go back, and this hour comes twice: write %(first)s or %(second)s.")
+        % {"time": f"{moment:%H:%M}", "first": _with_offset(first), "second": _with_offset(second)}
+    )
+
+
+def _with_offset(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of a post: the moments, and the days where no hour was given."""
+
+    starts_at: datetime | None = None
+    starts_on: date | None = None
+    ends_at: datetime | None = None
+    ends_on: date | None = None
+
+
+def times_of(kind: str, start: Written | None, end: Written | None) -> Times:
+    """The moments that days stand for: a deadline and an end are the last minute of their day,
+    any other start the first. An end at the moment of the start says nothing and is dropped."""
+    starts_on, ends_on = _day(start), _day(end)
+    starts_at = _last_minute(starts_on) if kind == Kind.DEADLINE else _first_moment(starts_on)
+    starts_at = starts_at or _moment(start)
+    ends_at = _last_minute(ends_on) or _moment(end)
+    if ends_at is not None and ends_at == starts_at:
+        ends_at = ends_on = None
+    return Times(starts_at, starts_on, ends_at, ends_on)
+
+
+def _day(written: Written | None) -> date | None:
+    return None if isinstance(written, datetime) else written
+
+
+def _moment(written: Written | None) -> datetime | None:
+    return written if isinstance(written, datetime) else None
+
+
+def _first_moment(day: date | None) -> datetime | None:
+    """Midnight; where clocks skip it, the hour that they go to (fold 0 counts from before)."""
+    return None if day is None else datetime.combine(day, time(), timezone.get_current_timezone())
+
+
+def _last_minute(day: date | None) -> datetime | None:
+    """23:59; where clocks repeat it, the second one."""
+    return (
+        None
+        if day is None
+        else datetime.combine(day, time(23, 59, fold=1), timezone.get_current_timezone())
+    )
+
+
+def end_of(day: date) -> datetime:
+    """The moment at which a day is over."""
+    return datetime.combine(day + timedelta(days=1), time(), timezone.get_current_timezone())
+
+
+def kept(written: Written | None, at: datetime | None, on: date | None) -> Written | None:
+    """A stored day stays one when a program sends its moment back."""
+    return on if on is not None and written == at else written

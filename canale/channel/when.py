@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A post's time in words: the same on the page, in notifications, feeds and the newsroom."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Protocol
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from canale.channel.days import dated
+from canale.channel.models import Kind
+
+
+class Timed(Protocol):
+    """A post, one of its revisions, or the times of a wording."""
+
+    @property
+    def starts_at(self) -> datetime | None: ...
+    @property
+    def starts_on(self) -> date | None: ...
+    @property
+    def ends_at(self) -> datetime | None: ...
+    @property
+    def ends_on(self) -> date | None: ...
+
+
+def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
+    """The time that a post is about, in the active language; "" if it has none.
+
+    The year is there if it is not that of ``now``. ``short`` abbreviates the names of weekdays.
+    """
+    start, end = timed.starts_at, timed.ends_at
+    weekday = "D" if short else "l"
+    begins = _moment(start, timed.starts_on, now, weekday) if start else ""
+    ends = _moment(end, timed.ends_on, now, weekday) if end else ""
+    if start and kind == Kind.DEADLINE:
+        return _("By %(moment)s") % {"moment": _moment(start, timed.starts_on, now)}
+    if not start or kind == Kind.NEWS:
+        return _("Until %(moment)s") % {"moment": _moment(end, timed.ends_on, now)} if end else ""
+    if not end or end == start:
+        return begins
+    if _local_day(start, timed.starts_on) != _local_day(end, timed.ends_on):
+        return f"{begins} – {ends}"
+    return begins if timed.ends_on else f"{begins}{_same_day_end(timed, end)}"
+
+
+def where_and_when(
+    kind: str, timed: Timed, place: str, now: datetime, *, short: bool = False
+) -> str:
+    """As `when`, and where: *sab 12 dicembre, ore 21:00 · Piazza Duomo*."""
+    return " · ".join(part for part in (when(kind, timed, now, short=short), place) if part)
+
+
+def _moment(moment: datetime, day: date | None, now: datetime, weekday: str = "l") -> str:
+    text = dated(_local_day(moment, day), timezone.localtime(now).date(), weekday)
+    return text if day else _("%(day)s at %(time)s") % {"day": text, "time": _time(moment)}
+
+
+def _local_day(moment: datetime, day: date | None) -> date:
+    return day or timezone.localtime(moment).date()
+
+
+def _same_day_end(timed: Timed, end: datetime) -> str:
+    return f"{', ' if timed.starts_on else '–'}{_time(end)}"
+
+
+def _time(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "H:i")
