@@ -40,6 +40,7 @@ from canale.metrics.page import PATH as METRICS
 from canale.metrics.page import MetricsPage
 from canale.metrics.pulse import pulse
 from canale.metrics.version import VersionCollector
+from canale.net.hosts import Hosts
 from canale.net.open_files import raise_open_files
 from canale.net.whole_bodies import WholeBodies
 from canale.processes import KeptProcesses, canale, when_stdin_ends
@@ -220,7 +221,8 @@ async def _serve_web(
     bus = bus_for(settings)
     metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()])
     site = Site(pages, workers, bus, metrics)
-    server = _server(live_protocol(hub, pages.at_once), site)
+    protocol = live_protocol(hub, pages.at_once, Hosts(settings.base_url))
+    server = _server(protocol, site)
     _stop_when_told(server, stopping, with_stdin=workers is None)
     search_less_for_garbage()
     async with _figures(WebFigures(hub, pages)), _stream(hub, pages, bus):

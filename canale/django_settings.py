@@ -17,10 +17,11 @@ _HTTPS = settings.base_url.startswith("https://")
 # Derived, so that a leaked Django key does not open the vault.
 SECRET_KEY = hmac.new(settings.secret_key.encode(), b"canale django", hashlib.sha256).hexdigest()
 DEBUG = False
-# Caddy, nginx and people's own names reach us under many hosts; links are made from
-# CANALE_BASE_URL, never from the Host header, so a forged one leads nowhere.
-ALLOWED_HOSTS = ["*"]
-CSRF_TRUSTED_ORIGINS = [settings.base_url] if urlsplit(settings.base_url).scheme else []
+# Other hosts are refused before (net/hosts.py); without TLS one's own machine has many names. Links
+# are made from CANALE_BASE_URL, never from the Host header.
+_NETLOC = urlsplit(settings.base_url).netloc
+ALLOWED_HOSTS = [_NETLOC.removesuffix(f":{urlsplit(settings.base_url).port}")] if _HTTPS else ["*"]
+CSRF_TRUSTED_ORIGINS = [settings.base_url]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -49,7 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "canale.metrics.requests.DatabaseTimes",
     "canale.public.security.SecurityHeaders",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "canale.public.static_files.StaticFiles",
     "canale.newsroom.middleware.StaffSession",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -139,6 +140,9 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ADAPTER = "canale.newsroom.adapter.SealedFactors"
 MFA_FORMS = {
     "add_webauthn": "canale.newsroom.passkey.AddPasskey",
+    "authenticate_webauthn": "canale.newsroom.passkey.SecondPasskey",
+    "login_webauthn": "canale.newsroom.passkey.SignInPasskey",
+    "reauthenticate_webauthn": "canale.newsroom.passkey.AgainPasskey",
     "authenticate": "canale.newsroom.codes.SignInCode",
     "reauthenticate": "canale.newsroom.codes.AgainCode",
     "activate_totp": "canale.newsroom.codes.FirstCode",

@@ -162,7 +162,8 @@ class Settings:
         origin,
         lambda known: f"http://localhost:{known['port']}",
         doc="Address that citizens see. Links, QR codes and notifications are made from it; "
-        "phones accept notifications from `https` only (and from `localhost`).",
+        "phones accept notifications from `https` only (and from `localhost`). With https no other "
+        "host is answered (421).",
         allowed="http(s)://host or http(s)://host:port, without a path; the host is a name of "
         "letters, digits and hyphens (letters beyond ASCII become punycode) or an IP address (IPv6 "
         "in brackets)",

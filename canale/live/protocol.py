@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from canale.live.connection import Connection
 from canale.live.hub import Hub
+from canale.net.hosts import Hosts, Refusal
 from canale.net.patient_http import PatientProtocol
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class LiveProtocol(PatientProtocol):
 
     hub: ClassVar[Hub]
     at_once: ClassVar[Ready]
+    hosts: ClassVar[Hosts | None]
     # Per server configuration: whose X-Forwarded-For is believed.
     proxies: ClassVar[dict[int, ProxyHeadersMiddleware]]
 
@@ -106,6 +108,10 @@ class LiveProtocol(PatientProtocol):
     def on_headers_complete(self) -> None:
         if self.live is not None:
             return
+        refusal = self._refusal()
+        if refusal is not None:
+            self._answer(problem(refusal.status, refusal.detail))
+            return
         if b"/live/" not in self.url or self._asks_for_websocket():
             if not self._answer_at_once():
                 super().on_headers_complete()
@@ -118,6 +124,11 @@ class LiveProtocol(PatientProtocol):
         answer = self._reserve(path.removeprefix(PREFIX), (url.query or b"").decode("ascii"))
         if answer is not None:
             self._answer(answer)
+
+    def _refusal(self) -> Refusal | None:
+        if self.hosts is None:
+            return None
+        return self.hosts.refusal(self.url, self.headers, self.parser.get_http_version())
 
     def _answer_at_once(self) -> bool:
         """Writes an answer that is ready, as uvicorn's cycle would, without a cycle and a task."""
@@ -260,10 +271,13 @@ class LiveProtocol(PatientProtocol):
             self.live = None
 
 
-def live_protocol(hub: Hub, at_once: Ready = nothing_ready) -> type[asyncio.Protocol]:
+def live_protocol(
+    hub: Hub, at_once: Ready = nothing_ready, hosts: Hosts | None = None
+) -> type[asyncio.Protocol]:
     """The class to give to uvicorn as `http=`.
 
-    With the hub its live connections go to, and whom to ask for answers that are ready.
+    With the hub its live connections go to, whom to ask for answers that are ready, and the hosts
+    that are answered (None: all).
     """
-    own = {"hub": hub, "at_once": staticmethod(at_once), "proxies": {}}
+    own = {"hub": hub, "at_once": staticmethod(at_once), "hosts": hosts, "proxies": {}}
     return type("LiveProtocol", (LiveProtocol,), own)

@@ -24,12 +24,13 @@ _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
-# Ranges through which an IPv6 address carries an IPv4 one to wherever that leads
-# (NAT64, its local form, Teredo, 6to4).
-_CARRIERS = tuple(
-    ipaddress.IPv6Network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16")
-)
+# Addresses out on the internet are in here (RFC 4291, section 2.4)…
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# … but for those through which an IPv6 address carries an IPv4 one to wherever that leads (Teredo,
+# 6to4), and for documentation (RFC 9637), which Python 3.11 does not know yet.
+_NOT_PUBLIC = tuple(map(ipaddress.IPv6Network, ("2001::/32", "2002::/16", "3fff::/20")))
+# NAT64 (RFC 6052): a server without IPv4 reaches what has nothing else.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class EndpointRefused(ValueError):  # noqa: N818
@@ -76,9 +77,11 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None:
+        if ip.scope_id is not None:
             return False
-        if ip.scope_id is not None or ip.is_site_local or any(ip in net for net in _CARRIERS):
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)))
+        if ip not in _GLOBAL_UNICAST or any(ip in network for network in _NOT_PUBLIC):
             return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 

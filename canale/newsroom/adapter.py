@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
 from canale.accounts.attempts import give_back
@@ -19,6 +21,7 @@ from canale.accounts.models import Staff
 from canale.followers.vault import open_bytes, seal_bytes
 from canale.newsroom.known_device import remember
 from canale.newsroom.sign_in_limits import password_limits, taken
+from canale.settings import settings
 
 PURPOSE = "second factors"
 # What allauth encrypts in an authenticator's data (its totp and recovery codes).
@@ -35,6 +38,13 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
         """No mail goes out: what would be said there is in the audit log."""
+
+    def is_safe_url(self, url: str) -> bool:
+        """Where `?next=` may lead: within the site of CANALE_BASE_URL, whatever the Host header."""
+        own = urlsplit(settings.base_url)
+        return url_has_allowed_host_and_scheme(
+            url, allowed_hosts={own.netloc}, require_https=own.scheme == "https"
+        )
 
     def post_login(self, request: HttpRequest, user: Staff, **more: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **more)
@@ -54,7 +64,14 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]
-    """Second factors are sealed as followers' addresses are: a stolen database has none."""
+    """Second factors are sealed as followers' addresses are: a stolen database has none. They
+    belong to the site of CANALE_BASE_URL, and not to the host that a request names."""
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {"id": urlsplit(settings.base_url).hostname or "", "name": self._get_site_name()}
+
+    def _get_site_name(self) -> str:
+        return urlsplit(settings.base_url).netloc
 
     def encrypt(self, text: str) -> str:
         return b64encode(seal_bytes(text.encode(), PURPOSE)).decode()

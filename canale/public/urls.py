@@ -4,7 +4,7 @@
 
 from django.urls import path, re_path
 
-from canale.public.views import channel, files, standing
+from canale.public.views import channel, files, standing, well_known
 
 HANDLE = r"^c/(?P<handle>[a-z0-9][a-z0-9-]*)"
 CODE = r"^i/(?P<code>[a-z0-9]{4,16})"
@@ -34,6 +34,7 @@ urlpatterns = [
     path("sw.js", files.service_worker, name="service_worker"),
     path("favicon.ico", files.favicon, name="favicon"),
     path("robots.txt", files.robots, name="robots"),
+    path(".well-known/security.txt", well_known.security_txt, name="security_txt"),
     path("privacy", standing.privacy, name="privacy"),
     path("legal", standing.legal, name="legal"),
     path("accessibility", standing.accessibility, name="accessibility"),

@@ -61,6 +61,7 @@ def nginx(folder: Path, canale: tuple[int, int], plain: int, tls: int) -> Iterat
         "    listen [::]:80;\n": "",
         "listen 443 ssl": f"listen 127.0.0.1:{tls} ssl",
         "    listen [::]:443 ssl http2;\n": "",
+        "    listen [::]:443 ssl http2 default_server;\n": "",
         f"/etc/letsencrypt/live/{NAME}/fullchain.pem": str(cert),
         f"/etc/letsencrypt/live/{NAME}/privkey.pem": str(folder / "key.pem"),
         "proxy_cache_path /var/lib/nginx/canale": f"proxy_cache_path {folder}/cache",
@@ -84,7 +85,7 @@ def caddy(folder: Path, canale: tuple[int, int], plain: int, tls: int) -> Iterat
         "127.0.0.1:8000 127.0.0.1:8001": f"127.0.0.1:{canale[0]} 127.0.0.1:{canale[1]}",
         "\n{\n\tservers {": "\n{\n\tadmin off\n"
         f"\thttp_port {plain}\n\thttps_port {tls}\n\tdefault_bind 127.0.0.1\n\tservers {{",
-        f"{NAME} {{\n": f"{NAME} {{\n\ttls {cert} {folder}/key.pem\n",
+        f"\n{{$SITE:{NAME}}} {{\n": f"\n{NAME} {{\n\ttls {cert} {folder}/key.pem\n",
     }
     own = replaced((ROOT / "deploy/Caddyfile").read_text(), changes)
     (folder / "Caddyfile").write_text(own)

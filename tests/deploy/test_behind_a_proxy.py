@@ -94,7 +94,8 @@ def test_pages_come_whole_with_their_headers(front: Front) -> None:
     with front.client(http2=True) as browser:
         page = browser.get(f"/c/{HANDLE}/")
         assert (page.status_code, page.http_version) == (200, "HTTP/2")
-        direct = httpx.get(f"http://127.0.0.1:{front.first.port}/c/{HANDLE}/", timeout=30)
+        address = f"http://127.0.0.1:{front.first.port}/c/{HANDLE}/"
+        direct = httpx.get(address, headers={"Host": NAME}, timeout=30)
         for name in ("content-security-policy", "etag", "cache-control", "vary"):
             assert page.headers.get(name) == direct.headers.get(name), name
         assert page.headers["strict-transport-security"].startswith("max-age=")
@@ -110,6 +111,36 @@ def test_plain_http_leads_to_https(front: Front) -> None:
     answer = httpx.get(f"http://127.0.0.1:{front.plain}/c/{HANDLE}/", headers={"Host": NAME})
     assert answer.status_code == 308
     assert answer.headers["location"].startswith(f"https://{NAME}")
+
+
+def test_plain_http_takes_no_token(front: Front) -> None:
+    """A redirect would hide from a program that its token went over the network in clear text."""
+    for path in ("/api/v1/me", f"/api/v1/channels/{HANDLE}/posts"):
+        headers = {"Host": NAME, "Authorization": "Bearer canale_x"}
+        answer = httpx.post(f"http://127.0.0.1:{front.plain}{path}", headers=headers, json={})
+        assert answer.status_code == 403
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "token" in answer.json()["detail"]
+        assert "location" not in answer.headers
+
+
+def test_another_name_is_answered_by_no_page(front: Front) -> None:
+    with front.client() as browser:
+        inner = browser._transport
+        assert isinstance(inner, Named)
+        for path in ("/", f"/c/{HANDLE}/", f"/live/{HANDLE}", "/newsroom/", "/api/v1/me"):
+            url = f"https://127.0.0.1:{front.tls}{path}"
+            request = httpx.Request(
+                "GET", url, headers={"Host": "evil.example"}, extensions={"sni_hostname": NAME}
+            )
+            assert inner.inner.handle_request(request).status_code == 421
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", front.tls), 10) as line,
+        pytest.raises(ssl.SSLError),
+    ):
+        trust.wrap_socket(line, server_hostname="evil.example")
 
 
 def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None:

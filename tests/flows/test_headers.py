@@ -59,7 +59,8 @@ def test_no_other_site_of_the_city_gives_a_citizen_a_number(tmp_path: Path) -> N
     base = "https://canale.comune.example"
     with new_site(tmp_path, CANALE_BASE_URL=base) as site:
         known = "A" * 22
-        citizen = httpx.Client(base_url=site.api, headers={"Origin": base})
+        own = {"Host": "canale.comune.example"}
+        citizen = httpx.Client(base_url=site.api, headers={"Origin": base, **own})
         url, planted = f"/channels/{HANDLE}/followers", {"Cookie": f"canale_follower={known}"}
         answer = citizen.post(url, json={}, headers=planted)
         assert answer.status_code == 201
@@ -68,7 +69,7 @@ def test_no_other_site_of_the_city_gives_a_citizen_a_number(tmp_path: Path) -> N
         assert known not in cookie
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
         assert "Domain" not in cookie
-        assert "strict-transport-security" in httpx.get(site.url).headers
+        assert "strict-transport-security" in httpx.get(site.url, headers=own).headers
         forgotten = citizen.delete("/me").headers["set-cookie"]
         assert forgotten.startswith('__Host-canale_follower="";')
         assert "Secure" in forgotten

@@ -93,7 +93,16 @@ def test_everything_else_is_refused(url: str) -> None:
     assert "evil" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "142.250.180.10", "2a00:1450:4002:800::200a"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "142.250.180.10",
+        "2a00:1450:4002:800::200a",
+        "64:ff9b::8.8.8.8",
+        "64:ff9b::808:808",
+    ],
+)
 def test_public_addresses(address: str) -> None:
     assert is_public(address)
 
@@ -123,6 +132,14 @@ def test_public_addresses(address: str) -> None:
         "::ffff:127.0.0.1",
         "::ffff:8.8.8.8",
         "64:ff9b::7f00:1",
+        "64:ff9b::192.168.1.1",
+        "64:ff9b::169.254.169.254",
+        "3fff::1",
+        "3fff:fff:ffff::1",
+        "5f00::1",
+        "100::1",
+        "100:0:0:1::1",
+        "4000::1",
         "64:ff9b:1::a00:1",
         "2002:7f00:1::1",
         "2001:0:7f00:1::1",
