@@ -21,29 +21,32 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.publishing.wording import PostRefused
+from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 
 
 class Problem(Exception):  # noqa: N818
-    """Ends a call with a problem document; ``errors`` is {field: [sentence, …]}."""
+    """Ends a call with a problem document; ``errors`` is {field: [sentence, …]}. ``name`` tells
+    this problem from others of its status, for programs that can do something about it."""
 
     def __init__(
         self,
         status: HTTPStatus,
         detail: str,
         *,
+        name: str = "",
         errors: dict[str, list[str]] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail = status, detail
+        self.status, self.detail, self.name = status, detail, name
         self.errors, self.headers = errors, headers or {}
 
 
 def problem_response(problem: Problem) -> HttpResponse:
     document: dict[str, object] = {
-        "type": "about:blank",
+        "type": f"{settings.base_url}/problems/{problem.name}" if problem.name else "about:blank",
         "title": problem.status.phrase,
         "status": problem.status.value,
         "detail": problem.detail,

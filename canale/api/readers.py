@@ -44,6 +44,8 @@ from canale.settings import settings
 
 # The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 COOKIE_SECONDS = 400 * 24 * 3600
+# The page asks its browser for another address, once: this one will never do.
+ADDRESS_REFUSED = "address-refused"
 # Of one client in so many seconds.
 REACTIONS_LIMIT = ("react", 600, 60)
 REFUSALS = {
@@ -119,7 +121,9 @@ def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
     except AddressRefused as refused:
         detail = _("Notifications cannot be sent to this device.")
         errors = {"push": [refused.reason]}
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors) from None
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, detail, name=ADDRESS_REFUSED, errors=errors
+        ) from None
     return "push", given
 
 

@@ -19,6 +19,10 @@ def strings() -> dict[str, str]:
         "copied": _("Copied."),
         "copyFailed": _("It could not be copied: hold the address and choose Copy."),
         "reactionFailed": _("Your reaction did not get through. Try again."),
+        "cookiesBlocked": _(
+            "Your browser blocks the cookie that would hold your reaction. Allow cookies for this"
+            " site, then react again."
+        ),
         "saved": _("Saved."),
         "dismissed": _("To be notified, press Follow again and choose “Allow”."),
         "unfollowed": _("You do not follow the channel any more."),

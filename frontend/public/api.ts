@@ -2,13 +2,29 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Calls of /api/v1.
 
+import { hearServer } from "./now";
+
+/** RFC 9457. */
+interface Problem {
+  type?: string;
+  detail?: string;
+  errors?: Record<string, string[]>;
+}
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
-    message: string,
+    readonly problem: Problem,
   ) {
-    super(message);
+    super(problem.detail ?? String(status));
   }
+}
+
+/** Whether the server will never take this device's address, however often it is sent. */
+export function refusesAddress(error: unknown): boolean {
+  if (!(error instanceof ApiError) || error.status !== 422) return false;
+  const { type = "", errors = {} } = error.problem;
+  return type.endsWith("/address-refused") || Object.keys(errors).some((field) => /^push\b/.test(field));
 }
 
 const SECONDS = 15;
@@ -20,9 +36,10 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
     options.body = JSON.stringify(body ?? {});
   }
   const answer = await fetch("/api/v1/" + path, options);
+  hearServer(answer);
   const text = await answer.text();
   const said = text ? JSON.parse(text) : undefined;
-  if (!answer.ok) throw new ApiError(answer.status, said?.detail ?? answer.statusText);
+  if (!answer.ok) throw new ApiError(answer.status, said ?? {});
   return said as T;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // A page that stays open, or was kept for offline, keeps up with the clock.
+import { hearServer, isDoubtful, now } from "./now";
 import { all, timeZone } from "./page";
 import { removeExpired } from "./posts";
 import { strings } from "./strings";
@@ -8,15 +9,26 @@ import { strings } from "./strings";
 const A_DAY = 24 * 3600 * 1000;
 
 export function startClock(): void {
-  tick();
-  setInterval(tick, 60_000);
-  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  keepUp();
+  setInterval(keepUp, 60_000);
+  addEventListener("online", () => void keepUp());
+  document.addEventListener("visibilitychange", () => document.hidden || void keepUp());
 }
 
-function tick(): void {
-  const now = new Date();
-  removeExpired(now);
-  nameDays(day(now), day(new Date(now.getTime() - A_DAY)));
+async function keepUp(): Promise<void> {
+  if (isDoubtful()) await askServer();
+  const moment = now();
+  if (!moment) return;
+  removeExpired(moment);
+  nameDays(day(moment), day(new Date(moment.getTime() - A_DAY)));
+}
+
+async function askServer(): Promise<void> {
+  try {
+    hearServer(await fetch(location.pathname, { method: "HEAD", cache: "no-store" }));
+  } catch {
+    // Offline: what may be over stays until the server says so.
+  }
 }
 
 /** After midnight today is yesterday. */

@@ -26,6 +26,26 @@ function read(name: string): string | null {
   }
 }
 
+/** Whether the browser keeps a cookie of ours: without one, each reaction would count as a new reader's. */
+export function keepsCookies(): boolean {
+  try {
+    document.cookie = "canale_probe=1; Path=/; SameSite=Lax";
+    const kept = document.cookie.includes("canale_probe=1");
+    document.cookie = "canale_probe=; Path=/; SameSite=Lax; Max-Age=0";
+    return kept;
+  } catch {
+    return false;
+  }
+}
+
+function keepsNotes(): boolean {
+  try {
+    return localStorage !== null;
+  } catch {
+    return false;
+  }
+}
+
 export type Browser = "chrome" | "firefox" | "safari" | "samsung" | "other";
 
 export function browser(agent: string = navigator.userAgent): Browser {
@@ -57,6 +77,8 @@ export function hidesWorkers(): boolean {
 
 /** Whether this is surely a private window; browsers do not tell, but give it less. */
 export async function isPrivate(): Promise<boolean> {
+  // A browser that blocks a site's storage looks the same in every window.
+  if (!keepsCookies() || !keepsNotes()) return false;
   return (await hasNoFiles()) || (await hasLittleRoom());
 }
 

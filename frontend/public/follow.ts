@@ -1,16 +1,16 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The citizen follows, mutes, chooses topics, stops, is forgotten: one state at a time.
-import { ApiError, call } from "./api";
-import { browser, canBeNotified, hidesWorkers, isKnown, needsHomeScreen, setKnown } from "./device";
+import { ApiError, call, refusesAddress } from "./api";
+import { browser, canBeNotified, hidesWorkers, isKnown, keepsCookies, needsHomeScreen, setKnown } from "./device";
 import { all, channel, invite, language, onPress } from "./page";
-import { PushRefused, current, hasKey, subscribe, unsubscribe } from "./push";
+import { PushRefused, current, hasKey, isDead, subscribe, unsubscribe } from "./push";
 import { markMine } from "./reactions";
 import { announce, strings } from "./strings";
 
 type State =
   | "follow" | "asking" | "following" | "muted" | "ios-home-screen"
-  | "denied" | "unsupported" | "private-window" | "offline" | "error";
+  | "denied" | "unsupported" | "unreachable" | "private-window" | "blocked" | "offline" | "error";
 
 interface Following {
   channel: string;
@@ -27,7 +27,7 @@ interface Me {
 
 let followed: Following | undefined;
 // The device has one subscription for all channels of the site.
-let followsOthers = false;
+let others: Following[] = [];
 
 export function startFollowing(): void {
   if (!document.getElementById("follow")) return;
@@ -80,15 +80,25 @@ async function recall(): Promise<void> {
     const me = await call<Me>("GET", "me");
     markMine(me.reactions);
     setKnown(me.following.length > 0 || Object.keys(me.reactions).length > 0);
-    followsOthers = me.following.some((one) => one.channel !== channel);
+    others = me.following.filter((one) => one.channel !== channel);
     followed = me.following.find((one) => one.channel === channel);
   } catch {
     return; // Without the network the page is still the page.
   }
+  if (acting) return;
+  // A subscription of which the server knows nothing: its push service said that it is gone, and the next press would
+  // get the same one again.
+  if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
   if (!followed || acting) return;
   showFollowing();
-  await keepUp(followed).catch(() => (followed = { ...followed!, push: false }));
+  await keepUp(followed).catch(noteLoss);
   if (!acting) showFollowing();
+}
+
+/** What could not be renewed now holds for as long as the device has an address that the server took. */
+async function noteLoss(error: unknown): Promise<void> {
+  const left = error instanceof PushRefused ? null : await current().catch(() => null);
+  if (followed) followed = { ...followed, push: followed.push && left !== null };
 }
 
 /** Browsers renew subscriptions by themselves, cities may change their key, readers their language. */
@@ -98,17 +108,36 @@ async function keepUp(known: Following): Promise<void> {
     return;
   }
   const subscription = await current();
-  const fits = subscription !== null && hasKey(subscription) && known.push;
-  if (!fits || known.language !== language) followed = await send(await subscribe());
+  const fits = subscription !== null && hasKey(subscription) && !isDead(subscription) && known.push;
+  if (fits && known.language === language) return;
+  followed = await reach();
+}
+
+/** Give the server this device's address; once another one, if it can never use the first. Throws PushRefused. */
+async function reach(): Promise<Following> {
+  try {
+    return await send(await subscribe());
+  } catch (error) {
+    if (!refusesAddress(error)) throw error;
+  }
+  try {
+    const push = await subscribe(true);
+    const following = await send(push);
+    await Promise.allSettled(others.map((one) => bring(push, one)));
+    return following;
+  } catch (error) {
+    throw refusesAddress(error) ? new PushRefused("unreachable") : error;
+  }
 }
 
 async function follow(): Promise<void> {
   if (needsHomeScreen()) return show("ios-home-screen");
+  if (!keepsCookies()) return show("blocked");
   if (!canBeNotified()) return show(hidesWorkers() ? "private-window" : "unsupported");
   if (!navigator.onLine) return show("offline");
   show("asking");
   try {
-    followed = await send(await subscribe());
+    followed = await reach();
     showFollowing();
   } catch (error) {
     refuse(error);
@@ -124,10 +153,17 @@ function refuse(error: unknown): void {
 }
 
 async function send(push: PushSubscriptionJSON): Promise<Following> {
-  const body = { push, topics: followed?.topics ?? [], language, ...(invite ? { invite } : {}) };
-  const answer = await call<Following>("POST", `channels/${channel}/followers`, body);
+  const answer = await bring(push, { channel, topics: followed?.topics ?? [], language }, invite);
   setKnown(true);
   return answer;
+}
+
+type Choice = Pick<Following, "channel" | "topics" | "language">;
+
+async function bring(push: PushSubscriptionJSON, choice: Choice, invite?: string): Promise<Following> {
+  const { channel, topics, language } = choice;
+  const body = { push, topics, language, ...(invite ? { invite } : {}) };
+  return await call<Following>("POST", `channels/${channel}/followers`, body);
 }
 
 async function change(what: { muted?: boolean; topics?: string[] }): Promise<void> {
@@ -151,7 +187,7 @@ async function unfollow(): Promise<void> {
 
 async function forget(): Promise<void> {
   if (!(await end("me", strings.forgotten))) return;
-  followsOthers = false;
+  others = [];
   setKnown(false);
   markMine({});
 }
@@ -163,7 +199,7 @@ async function end(path: string, said: string): Promise<boolean> {
     notice(strings.failed);
     return false;
   }
-  if (path === "me" || !followsOthers) await unsubscribe().catch(() => undefined);
+  if (path === "me" || !others.length) await unsubscribe().catch(() => undefined);
   followed = undefined;
   show("follow");
   notice(said);

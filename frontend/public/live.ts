@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The stream: what happens in the channel appears on the open page, nothing missing, nothing twice.
+// What happens in the channel appears on the open page, nothing missing, nothing twice.
+import { hearServer } from "./now";
 import { channel, liveId } from "./page";
 import { poll } from "./poll";
 import { type Card, isNewestPage, isShown, put, read, withdraw } from "./posts";
 import { remark, showCounts } from "./reactions";
+import { type Kind, type Line, type State, continueStream, startStream } from "./stream";
 import { announce, say, strings } from "./strings";
 
 interface Told {
@@ -19,59 +21,49 @@ const LONG_ABSENCE_SECONDS = 60;
 const LOSS_SHOWN_AFTER_SECONDS = 4;
 
 let seen = liveId;
-let source: EventSource | undefined;
 let reopening: number | undefined;
 let hiddenSince = 0;
 
 export function startLive(): void {
   if (!channel || !("EventSource" in window)) return;
-  open();
-  addEventListener("online", reopen);
+  startStream(() => seen, take, onState);
+  addEventListener("online", () => continueStream(true));
   addEventListener("offline", () => connected(false));
-  // A page that is put aside for going back is cut off, and comes back as it was.
-  addEventListener("pagehide", () => source?.close());
-  // The first one too is told of: a page that was just refused does not ask again at once.
-  addEventListener("pageshow", (event) => event.persisted && open());
   document.addEventListener("visibilitychange", onVisibility);
 }
 
 /** A phone that slept has lost its line without having noticed. */
 function onVisibility(): void {
   if (document.hidden) hiddenSince = Date.now();
-  else if (Date.now() - hiddenSince > LONG_ABSENCE_SECONDS * 1000) reopen();
-  else open();
+  else continueStream(Math.abs(Date.now() - hiddenSince) > LONG_ABSENCE_SECONDS * 1000);
 }
 
-function reopen(): void {
-  source?.close();
-  open();
-}
-
-function open(): void {
-  if (source && source.readyState !== EventSource.CLOSED) return;
-  clearTimeout(reopening);
-  source = new EventSource(`/live/${channel}?last_event_id=${seen}`);
-  source.onopen = () => connected(true);
-  source.onerror = lost;
-  on("post", (told) => show(told, strings.newPost));
-  on("correction", (told) => isShown(String(told.post)) && show(told, strings.corrected));
-  on("withdrawal", (told) => takeAway(String(told.post)));
-  on("reactions", (told) => showCounts(String(told.post), told.counts ?? {}));
-}
+const ACTS: Record<Kind, (told: Told) => unknown> = {
+  post: (told) => show(told, strings.newPost),
+  correction: (told) => isShown(String(told.post)) && show(told, strings.corrected),
+  withdrawal: (told) => takeAway(String(told.post)),
+  reactions: (told) => showCounts(String(told.post), told.counts ?? {}),
+};
 
 // What is told of one post happens in the order in which it was told.
 const queues = new Map<number, Promise<unknown>>();
 
-function on(kind: string, act: (told: Told) => unknown): void {
-  source?.addEventListener(kind, (event) => {
-    const { lastEventId, data } = event as MessageEvent<string>;
-    const id = Number(lastEventId);
-    if (id <= seen) return;
-    seen = id;
-    const told = JSON.parse(data) as Told;
-    const before = queues.get(told.post) ?? Promise.resolve();
-    queues.set(told.post, before.then(() => act(told)).catch(console.error));
-  });
+function take({ kind, id, data }: Line): void {
+  if (id <= seen) return;
+  seen = id;
+  const told = JSON.parse(data) as Told;
+  const before = queues.get(told.post) ?? Promise.resolve();
+  queues.set(told.post, before.then(() => ACTS[kind](told)).catch(console.error));
+}
+
+function onState(state: State): void {
+  document.documentElement.dataset["live"] = state;
+  if (state === "open") connected(true);
+  if (state === "lost" || state === "refused") connected(false);
+  if (state !== "refused") return;
+  // The server is full, or stopping: browsers do not try again by themselves.
+  clearTimeout(reopening);
+  reopening = setTimeout(lookAndReopen, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
 }
 
 async function show(told: Told, words: string): Promise<void> {
@@ -108,6 +100,7 @@ async function fetchCard(post: string): Promise<string | undefined> {
   for (let seconds = 1; ; seconds = Math.min(seconds * 2, REOPEN_SECONDS)) {
     try {
       const answer = await fetch(`/c/${channel}/p/${post}/card`, { cache: "no-cache" });
+      hearServer(answer);
       if (answer.ok) return await answer.text();
       if (answer.status === 404 || answer.status === 410) return undefined;
     } catch {
@@ -117,14 +110,6 @@ async function fetchCard(post: string): Promise<string | undefined> {
   }
 }
 
-function lost(): void {
-  connected(false);
-  if (source?.readyState !== EventSource.CLOSED) return;
-  // The server refused (full, or stopping): browsers do not try again by themselves.
-  clearTimeout(reopening);
-  reopening = setTimeout(lookAndReopen, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
-}
-
 /** Full for long, perhaps: what is new is found without the stream, too. */
 async function lookAndReopen(): Promise<void> {
   try {
@@ -132,7 +117,7 @@ async function lookAndReopen(): Promise<void> {
   } catch {
     // The line is lost again.
   }
-  open();
+  continueStream();
 }
 
 let showingLoss: number | undefined;

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Where the stream has no place for us: what is new, from the page that the server keeps in its memory.
+import { hearServer, now } from "./now";
 import { all, channel } from "./page";
 import { isNewestPage, isShown, put, removeExpired, withdraw } from "./posts";
 import { remark } from "./reactions";
@@ -9,16 +10,18 @@ import { announce, say, strings } from "./strings";
 /** Brings the page up to date; the number of the stream's line that it is at from now on. */
 export async function poll(seen: number): Promise<number> {
   const answer = await fetch(`/c/${channel}/`, { cache: "no-cache" });
+  hearServer(answer);
   if (!answer.ok) return seen;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const now = Number(fresh.body.dataset["liveId"] ?? 0);
-  if (now <= seen) return seen;
-  // By the clock of the server: what is over for it is not withdrawn.
-  removeExpired(new Date(answer.headers.get("Date") ?? Date.now()));
+  const newest = Number(fresh.body.dataset["liveId"] ?? 0);
+  if (newest <= seen) return seen;
+  // What is over is not withdrawn.
+  const moment = now();
+  if (moment) removeExpired(moment);
   const articles = all("#posts article.post", fresh);
   withdrawMissing(articles, fresh.querySelector(".more") === null);
   for (const article of articles) take(article, fresh);
-  return now;
+  return newest;
 }
 
 function take(article: HTMLElement, fresh: Document): void {

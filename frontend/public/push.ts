@@ -4,7 +4,8 @@
 import { isPrivate } from "./device";
 import { pushKey } from "./page";
 
-export type Refusal = "dismissed" | "denied" | "private-window" | "unsupported" | "error";
+export type Refusal =
+  | "dismissed" | "denied" | "private-window" | "unsupported" | "unreachable" | "blocked" | "error";
 
 export class PushRefused extends Error {
   constructor(readonly refusal: Refusal) {
@@ -14,26 +15,38 @@ export class PushRefused extends Error {
 
 const SECONDS = 20;
 
-/** Ask the citizen and the browser. Throws PushRefused. */
-export async function subscribe(): Promise<PushSubscriptionJSON> {
+/** Ask the citizen and the browser; `afresh`: for another address than the one that it has. Throws PushRefused. */
+export async function subscribe(afresh = false): Promise<PushSubscriptionJSON> {
   // Nothing may be waited for before: browsers answer only a press that is fresh.
   const permission = await Notification.requestPermission();
   if (permission === "default") throw new PushRefused("dismissed");
   if (permission === "denied") throw new PushRefused((await isPrivate()) ? "private-window" : "denied");
   try {
-    return (await within(SECONDS, renewed())).toJSON();
+    return (await within(SECONDS, renewed(afresh))).toJSON();
   } catch (error) {
     throw new PushRefused(await whyNot(error));
   }
 }
 
-async function renewed(): Promise<PushSubscription> {
+async function renewed(afresh: boolean): Promise<PushSubscription> {
   // Where the network was away when the page was opened, it is registered only now.
   await navigator.serviceWorker.register("/sw.js");
   const { pushManager } = await navigator.serviceWorker.ready;
   const former = await pushManager.getSubscription();
-  if (former && !hasKey(former)) await former.unsubscribe();
-  return await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: pushKey });
+  if (former && (afresh || !hasKey(former) || isDead(former))) await former.unsubscribe();
+  const options = { userVisibleOnly: true, applicationServerKey: pushKey };
+  const given = await pushManager.subscribe(options);
+  if (!isDead(given)) return given;
+  // The browser gives its dead address again and again, until that one is given back.
+  await given.unsubscribe();
+  const another = await pushManager.subscribe(options);
+  if (isDead(another)) throw new PushRefused("unreachable");
+  return another;
+}
+
+/** Some browsers name a host that cannot exist (RFC 6761): Edge on Android, https://permanently-removed.invalid/. */
+export function isDead(subscription: PushSubscription): boolean {
+  return /^https?:\/\/[^/?#]*\.invalid(?![^/?#:])/i.test(subscription.toJSON().endpoint ?? "");
 }
 
 /** The subscription that the device has, if the citizen still allows it. */
@@ -57,11 +70,21 @@ export function hasKey(subscription: PushSubscription): boolean {
   return text.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "") === pushKey;
 }
 
+const REFUSALS: Record<string, Refusal> = {
+  NotAllowedError: "denied",
+  NotSupportedError: "unsupported",
+  SecurityError: "blocked",
+};
+
+// Browsers do not say whether their push service is away for a moment or, as in some of them, for good.
+let failures = 0;
+
 async function whyNot(error: unknown): Promise<Refusal> {
+  if (error instanceof PushRefused) return error.refusal;
   if (await isPrivate()) return "private-window";
   const name = error instanceof Error ? error.name : "";
-  if (name === "NotAllowedError") return "denied";
-  return name === "NotSupportedError" ? "unsupported" : "error";
+  if (name === "AbortError" && ++failures > 1) return "unreachable";
+  return REFUSALS[name] ?? "error";
 }
 
 function within<T>(seconds: number, promise: Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // One emoji of one reader on one post: shown at once, taken back if the server disagrees.
 import { call } from "./api";
-import { setKnown } from "./device";
+import { keepsCookies, setKnown } from "./device";
 import { all, onPress } from "./page";
 import { announce, strings } from "./strings";
 
@@ -30,6 +30,8 @@ export function startReactions(): void {
 }
 
 function react(post: string, emoji: string): void {
+  note(post, "");
+  if (!keepsCookies()) return note(post, strings.cookiesBlocked);
   const mark = markOf(post);
   mark.wanted = mark.wanted === emoji ? "" : emoji;
   show(post);
@@ -50,10 +52,24 @@ async function settle(post: string, mark: Mark): Promise<void> {
     }
   } catch {
     mark.wanted = mark.held;
-    announce(strings.reactionFailed);
+    note(post, strings.reactionFailed);
   }
   mark.asking = false;
   show(post);
+}
+
+/** Says below the reactions why there is none; without words it goes. */
+function note(post: string, text: string): void {
+  for (const place of all(`[data-reactions="${post}"]`)) {
+    const known = place.nextElementSibling;
+    if (known?.classList.contains("reaction-note")) known.remove();
+    if (!text) continue;
+    const said = document.createElement("p");
+    said.className = "reaction-note small";
+    said.textContent = text;
+    place.after(said);
+  }
+  if (text) announce(text);
 }
 
 /** What this device reacted, by post. */

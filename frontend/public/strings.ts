@@ -11,6 +11,7 @@ export interface Strings {
   copied: string;
   copyFailed: string;
   reactionFailed: string;
+  cookiesBlocked: string;
   saved: string;
   dismissed: string;
   unfollowed: string;

@@ -12,6 +12,8 @@ const IMAGES = "canale-images";
 const KEPT: Record<string, number> = { [PARTS]: 60, [PAGES]: 20, [IMAGES]: 60 };
 const OFFLINE = "/offline";
 const PATIENCE_SECONDS = 6;
+// By the device's clock, in milliseconds.
+const KEPT_AT = "X-Kept-At";
 
 export function startCaching(): void {
   worker.addEventListener("install", (event) => event.waitUntil(install()));
@@ -38,11 +40,11 @@ function partsOf(html: string): string[] {
 
 /** The page that brought us was loaded before us: it is to be readable offline too. */
 async function keepOpenPages(): Promise<void> {
-  const pages = await caches.open(PAGES);
   const open = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   for (const { url } of open.slice(0, 3)) {
     if (isPrivate(new URL(url).pathname)) continue;
-    await pages.add(url.replace(/#.*/, "")).catch(() => undefined);
+    const request = new Request(url.replace(/#.*/, ""));
+    await fetch(request).then((answer) => remember(request, answer)).catch(() => undefined);
   }
 }
 
@@ -119,6 +121,22 @@ async function remember(request: Request, answer: Response): Promise<void> {
 }
 
 async function keptPage(request: Request, url: URL): Promise<Response | undefined> {
+  const kept = await foundPage(request, url);
+  return kept && (await upToNow(kept));
+}
+
+/** Writes into a kept page what time it is for the server: then, and how long it was kept. A clock that is wrong all
+ * the time still tells how long. */
+async function upToNow(kept: Response): Promise<Response> {
+  const then = Date.parse(kept.headers.get("Date") ?? "");
+  const keptAt = Number(kept.headers.get(KEPT_AT) ?? NaN);
+  if (isNaN(then) || isNaN(keptAt)) return kept;
+  const now = then + Math.max(0, Date.now() - keptAt);
+  const html = (await kept.text()).replace(/ data-now="\d+"/, ` data-now="${now}"`);
+  return new Response(html, { status: kept.status, headers: kept.headers });
+}
+
+async function foundPage(request: Request, url: URL): Promise<Response | undefined> {
   const pages = await caches.open(PAGES);
   const kept = (await pages.match(request)) ?? (await pages.match(url.pathname));
   if (kept || url.pathname !== "/") return kept;
@@ -131,10 +149,18 @@ async function keptPage(request: Request, url: URL): Promise<Response | undefine
 /** Keeps an answer, and of all only the newest. */
 async function keep(name: string, request: Request, answer: Response): Promise<void> {
   const cache = await caches.open(name);
-  await cache.put(request, answer);
+  await cache.put(request, name === PAGES ? stamped(answer) : answer);
   const keys = await cache.keys();
   const tooMany = Math.max(0, keys.length - (KEPT[name] ?? 0));
   await Promise.all(keys.slice(0, tooMany).map((key) => cache.delete(key)));
+}
+
+function stamped(answer: Response): Response {
+  const headers = new Headers(answer.headers);
+  headers.set(KEPT_AT, String(Date.now()));
+  // The body is no longer as it was sent.
+  for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name);
+  return new Response(answer.body, { status: answer.status, headers });
 }
 
 function after<T>(seconds: number, value: T): Promise<T> {

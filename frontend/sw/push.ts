@@ -86,14 +86,25 @@ async function resubscribe(change: SubscriptionChange): Promise<void> {
   const followed = await followedChannels();
   const first = followed[0];
   if (!first) return;
-  const fresh = change.newSubscription ?? (await subscribeAgain(change, first.channel));
-  for (const { channel, topics, language } of followed) {
-    await fetch(`/api/v1/channels/${channel}/followers`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ push: fresh.toJSON(), topics, language }),
-    });
-  }
+  const given = change.newSubscription ?? (await subscribeAgain(change, first.channel));
+  if (await bring(given, followed)) return;
+  // An address that the server cannot use is given again and again, until it is given back.
+  await given.unsubscribe();
+  await bring(await subscribeAgain(change, first.channel), followed);
+}
+
+/** False if the server cannot use the address. */
+async function bring(subscription: PushSubscription, followed: Followed[]): Promise<boolean> {
+  const answers = await Promise.all(
+    followed.map(({ channel, topics, language }) =>
+      fetch(`/api/v1/channels/${channel}/followers`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ push: subscription.toJSON(), topics, language }),
+      }),
+    ),
+  );
+  return answers.every((answer) => answer.status !== 422);
 }
 
 async function followedChannels(): Promise<Followed[]> {

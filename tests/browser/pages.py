@@ -136,9 +136,10 @@ def open_page(context: BrowserContext, url: str) -> Page:
 
 
 def open_live_page(context: BrowserContext, url: str) -> Page:
-    """As `open_page`, once the stream has answered."""
-    with context.expect_event("response", lambda answer: "/live/" in answer.url):
-        return open_page(context, url)
+    """As `open_page`, once the stream is open, in this tab or through another one."""
+    page = open_page(context, url)
+    page.wait_for_selector("html[data-live=open]")
+    return page
 
 
 @contextmanager

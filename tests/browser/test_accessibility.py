@@ -23,7 +23,7 @@ if os.environ.get("SOAK"):
     LOOKS += [("dark", PHONE), ("light", DESKTOP)]
 STATES = (
     *("follow", "asking", "following", "muted", "ios-home-screen"),
-    *("denied", "unsupported", "private-window", "offline", "error"),
+    *("denied", "unsupported", "unreachable", "private-window", "blocked", "offline", "error"),
 )
 MARKUP = "*a* _b_ ~c~\n- d\n- e\n> f https://a.it/g"
 ALL_RULES = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"}

@@ -26,6 +26,8 @@ from tests.site import HANDLE
 
 pytestmark = needs_chromium
 
+A_DAY = 24 * 3600 * 1000
+
 
 @pytest.fixture
 def page(city: City, device: BrowserContext) -> Page:
@@ -158,8 +160,7 @@ def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserCont
     page.clock.install(time=datetime.now(UTC))
     page.goto(city.site.channel)
     expect(page.locator(f"#pinned-{alert}")).to_be_visible()
-    page.clock.set_system_time(end)
-    page.clock.run_for(61_000)
+    page.clock.fast_forward(timedelta(hours=2, minutes=6) // timedelta(milliseconds=1))
     expect(page.locator("#pinned")).to_be_hidden()
     expect(article(page, alert).locator(".text")).to_be_visible()
 
@@ -237,11 +238,9 @@ def test_midnight_renames_the_days_and_thirty_days_empty_the_page(
     page.goto(city.site.channel)
     heading = page.locator("#posts > section.day h2").first
     expect(heading).to_have_text("Oggi")
-    page.clock.set_system_time(datetime.now(UTC) + timedelta(days=1))
-    page.clock.run_for(61_000)
+    page.clock.fast_forward(A_DAY)
     expect(heading).to_have_text("Ieri")
-    page.clock.set_system_time(datetime.now(UTC) + timedelta(days=31))
-    page.clock.run_for(61_000)
+    page.clock.fast_forward(30 * A_DAY)
     expect(article(page, post)).to_have_count(0)
     expect(page.locator("#empty")).to_be_visible()
 

@@ -67,6 +67,7 @@ def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> 
         answers.append(browser.post(url, body, content_type="application/json"))
     assert [answer.status_code for answer in answers] == [422, 201]
     assert answers[0].json()["errors"] == {"push": ["endpoint: there is no such host"]}
+    assert answers[0].json()["type"].endswith("/address-refused")
     assert Follower.objects.count() == 1
 
 

@@ -17,6 +17,8 @@ from django.utils.translation import get_language
 from canale.channel.days import dated
 from canale.channel.templatetags.icons import icon
 
+STEP_SECONDS = 300
+
 register = template.Library()
 register.simple_tag(icon)
 
@@ -34,6 +36,14 @@ def city_lang() -> SafeString:
 def grouped(number: int) -> str:
     """12345 as the language writes it: 12.345."""
     return number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.simple_tag
+def coarse_now() -> str:
+    """The server's time for the page's scripts, in milliseconds since the epoch: a phone's clock
+    may be wrong by days. Rounded down: a page that says nothing new stays the same bytes."""
+    now = int(timezone.now().timestamp())
+    return str((now - now % STEP_SECONDS) * 1000)
 
 
 @register.filter(expects_localtime=True)
