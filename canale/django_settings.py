@@ -109,15 +109,24 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 SESSION_ENGINE = "canale.accounts.sessions"
-SESSION_COOKIE_NAME = "canale_staff"
+# Under https no other host of the city's domain can plant a cookie of this name (RFC 6265bis,
+# section 4.1.3.2); browsers then want it for the whole host.
+COOKIE_PREFIX = "__Host-" if _HTTPS else ""
+_STAFF_PATH = "/" if _HTTPS else "/newsroom"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}canale_staff"
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_PATH = "/newsroom"
-CSRF_COOKIE_NAME = "canale_csrf"
+SESSION_COOKIE_PATH = _STAFF_PATH
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}canale_csrf"
 CSRF_COOKIE_SECURE = _HTTPS
-CSRF_COOKIE_PATH = "/newsroom"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_PATH = _STAFF_PATH
 CSRF_USE_SESSIONS = False
+# No cookie of their own.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # The API takes ten images in one JSON document, and has its own limits (api/guards.py); so has
 # the newsroom (newsroom/middleware.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 30 * 2**20

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 
 from django.conf import settings as django_settings
-from django.contrib.auth import SESSION_KEY
 from django.db import close_old_connections
+from django.utils import timezone
 
 from canale.accounts import setup, tokens
-from canale.accounts.sessions import SessionStore
+from canale.accounts.sessions import kept_key, open_sessions
 
 SETUP = "/newsroom/setup/"
 
@@ -43,4 +43,5 @@ def _is_signed_in(cookie: str) -> bool:
         return False
     if found is None:
         return False
-    return SESSION_KEY in SessionStore(found.value)
+    rows = open_sessions(timezone.now()).filter(session_key=kept_key(found.value))
+    return rows.filter(staff__is_active=True).exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -83,6 +84,28 @@ class SetupLink(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class StaffSession(AbstractBaseSession):
+    """One browser's session, under the hash of its key (sessions.py). ``staff`` is empty before
+    somebody has signed in with it."""
+
+    staff = models.ForeignKey(Staff, models.CASCADE, null=True, related_name="sessions")
+    signed_in_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(default=timezone.now)
+    browser = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["seen_at"], name="session_seen"),)
+
+
+class SecondFactorRule(models.Model):
+    """A channel whose newsroom opens only to accounts with a second factor."""
+
+    channel = models.OneToOneField(Channel, models.CASCADE, related_name="second_factor_rule")
+
+    def __str__(self) -> str:
+        return str(self.channel_id)
 
 
 class AttemptCount(models.Model):

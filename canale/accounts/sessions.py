@@ -1,46 +1,95 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Django's sessions in the database, under the hash of their key.
+"""Sessions in the database, under the hash of their key, each with the person whose it is.
 
 The key is what the browser's cookie holds: with the table alone nobody can be somebody else. Plain
-SHA-256 does: the key is 165 random bits, which nobody guesses.
+SHA-256 does: the key is 165 random bits, which nobody guesses. A session ends when it was not used
+for IDLE, or LONGEST after the sign-in, whatever was done with it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.contrib.sessions.models import Session
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from canale.accounts.models import Staff, StaffSession
+
+IDLE = timedelta(hours=2)
+# A long day at work.
+LONGEST = timedelta(hours=12)
+# Before a sign-in there is nothing to keep but a form's state.
+ANONYMOUS = timedelta(hours=1)
+# Not every request writes.
+SEEN_EVERY = timedelta(minutes=1)
 # As wide as Django's column.
 KEPT_LENGTH = 40
+# In a session's data.
+SIGNED_IN_AT, BROWSER = "signed_in_at", "browser"
 
 
 def kept_key(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()[:KEPT_LENGTH]
 
 
+def open_sessions(now: datetime) -> QuerySet[StaffSession]:
+    """Those that have not ended, of accounts that are in use."""
+    usable = Q(staff=None) | Q(staff__is_active=True)
+    return StaffSession.objects.filter(usable, expire_date__gt=now, seen_at__gt=now - IDLE)
+
+
+def end_sessions(staff: Staff, keep: str | None = None) -> int:
+    """End somebody's sessions, but for the one whose key is ``keep``; how many."""
+    rows = StaffSession.objects.filter(staff=staff)
+    return rows.exclude(session_key=kept_key(keep or "")).delete()[0]
+
+
 class SessionStore(db.SessionStore):
-    def _get_session_from_db(self) -> Session | None:
+    @classmethod
+    def get_model_class(cls) -> type[AbstractBaseSession]:
+        return StaffSession
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        now = timezone.now()
+        over = Q(expire_date__lte=now) | Q(seen_at__lte=now - IDLE)
+        StaffSession.objects.filter(over).delete()
+
+    def _get_session_from_db(self) -> StaffSession | None:
+        now = timezone.now()
         key = kept_key(self.session_key or "")
-        found = Session.objects.filter(session_key=key, expire_date__gt=timezone.now()).first()
-        if found is None:
+        row = open_sessions(now).filter(session_key=key).first()
+        if row is None:
             self._session_key = None
-        return found
+        elif row.seen_at < now - SEEN_EVERY:
+            StaffSession.objects.filter(pk=row.pk).update(seen_at=now)
+        return row
 
     def exists(self, session_key: str) -> bool:
         return super().exists(kept_key(session_key))
 
-    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+    def create_model_instance(self, data: dict[str, Any]) -> StaffSession:
+        now = timezone.now()
         row = super().create_model_instance(data)
-        row.session_key = kept_key(row.session_key)
-        return row
+        staff = data.get(SESSION_KEY)
+        signed_in = datetime.fromisoformat(data[SIGNED_IN_AT]) if SIGNED_IN_AT in data else now
+        return StaffSession(
+            session_key=kept_key(row.session_key),
+            session_data=row.session_data,
+            expire_date=signed_in + LONGEST if staff else now + ANONYMOUS,
+            staff_id=staff,
+            signed_in_at=signed_in if staff else None,
+            seen_at=now,
+            browser=data.get(BROWSER, ""),
+        )
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key is not None:
-            Session.objects.filter(session_key=kept_key(key)).delete()
+            StaffSession.objects.filter(session_key=kept_key(key)).delete()

@@ -26,8 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from canale.accounts import audit
     from canale.accounts.models import Staff
+    from canale.accounts.sessions import end_sessions
 
-    staff = Staff.objects.filter(email=arguments.email.lower()).first()
+    staff = Staff.objects.filter(email=arguments.email.strip().lower()).first()
     if staff is None:
         raise CommandError(f"there is no account {arguments.email}")
     given = chosen.password(arguments.password_file, staff.email)
@@ -36,5 +37,6 @@ def run(arguments: argparse.Namespace) -> int:
         staff.set_password(password)
         staff.save(update_fields=["password"])
         Authenticator.objects.filter(user=staff).delete()
+        end_sessions(staff)
         audit.record("cli", "staff.password_set", email=staff.email)
     return 0

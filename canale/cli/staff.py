@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from canale.accounts.models import Staff
     from canale.channel.models import Channel
 
-HELP = "list who works in a channel's newsroom; or --add, --remove, --new-email"
+HELP = "list who works in a channel's newsroom; or --add, --remove, --new-email, --second-factor"
 # The model has an approver too, who has nothing to approve yet.
 ROLES = ("editor", "publisher", "admin")
 
@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     act.add_argument("--add", metavar="EMAIL", help="gives --role; makes the account if needed")
     act.add_argument("--remove", metavar="EMAIL", help="ends somebody's work in this channel")
     act.add_argument("--new-email", nargs=2, metavar=("OLD", "NEW"), help="of one account")
+    act.add_argument(
+        "--second-factor",
+        choices=("required", "optional"),
+        help="whether everybody here needs a passkey or codes beside the password",
+    )
     parser.add_argument("--role", choices=ROLES, help="with --add")
     parser.add_argument(
         "--password-file",
@@ -34,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.accounts import team
+    from canale.accounts import second_factor, team
 
     channel = chosen.channel(arguments.channel)
     try:
@@ -44,7 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
             team.remove(channel, _member(channel, arguments.remove), by="cli")
         elif arguments.new_email:
             old, new = arguments.new_email
-            team.change_email(_member(channel, old), _free(new), by="cli")
+            team.change_email(_member(channel, old), _free(new.strip()), by="cli")
+        elif arguments.second_factor == "required":
+            second_factor.require(channel, by="cli")
+        elif arguments.second_factor == "optional":
+            second_factor.leave_open(channel, by="cli")
         else:
             _list(channel)
     except team.TeamRefused as refused:
@@ -74,7 +83,7 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
             )
         team.give_role(channel, staff, role, by="cli")
         return
-    email = _free(arguments.add)
+    email = _free(arguments.add.strip())
     password = chosen.password(arguments.password_file, email)
     team.add(channel, email, role, chosen.checked_password(password, email), by="cli")
 
@@ -82,7 +91,7 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
 def _found(email: str) -> Staff | None:
     from canale.accounts.models import Staff
 
-    return Staff.objects.filter(email=email.lower()).first()
+    return Staff.objects.filter(email=email.strip().lower()).first()
 
 
 def _member(channel: Channel, email: str) -> Staff:

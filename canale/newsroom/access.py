@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -19,9 +20,11 @@ from django.http import (
     JsonResponse,
 )
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from canale.accounts.models import Staff
 from canale.accounts.roles import role_of
+from canale.accounts.second_factor import is_missing
 from canale.channel.models import Channel
 
 P = ParamSpec("P")
@@ -58,6 +61,9 @@ def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:
             channel = Channel.objects.filter(handle=handle).first()
             if channel is None or role_of(staff_of(request), channel) is None:
                 raise Http404
+            if is_missing(staff_of(request), channel):
+                messages.warning(request, _("This newsroom opens with a second factor: add one."))
+                return done(request, "mfa_index")
             if not rule(staff_of(request), channel):
                 raise PermissionDenied
             return view(request, channel, *args, **kwargs)

@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from canale.accounts import audit
+from canale.accounts import second_factor as factors
 from canale.accounts import tokens as token_acts
 from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
@@ -43,7 +45,11 @@ def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _save(form, staff_of(request).email):
         messages.success(request, _("Saved."))
         return redirect("newsroom:channel", handle=channel.handle)
-    context = page_context(request, channel) | {"form": form, "public_url": channel_url(channel)}
+    context = page_context(request, channel) | {
+        "form": form,
+        "public_url": channel_url(channel),
+        "second_factor_required": factors.is_required(channel),
+    }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "newsroom/channel.html", context, status=status)
 
@@ -63,6 +69,22 @@ def _save(form: ChannelSettings, by: str) -> bool:
         form.add_error("avatar", refused.message)
         return False
     return True
+
+
+@require_POST
+@role_required(may_administer)
+def second_factor(request: HttpRequest, channel: Channel) -> HttpResponse:
+    """Ask everybody for a second factor, or no longer."""
+    staff = staff_of(request)
+    if "optional" in request.POST:
+        factors.leave_open(channel, by=staff.email)
+        messages.success(request, _("Saved."))
+    elif factors.has_second_factor(staff):
+        factors.require(channel, by=staff.email)
+        messages.success(request, _("Saved."))
+    else:
+        messages.error(request, _("Add a passkey or codes to your own account first."))
+    return redirect("newsroom:channel", handle=channel.handle)
 
 
 @role_required(may_administer)

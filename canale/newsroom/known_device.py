@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 
 from canale.accounts.models import Staff
 
-COOKIE = "canale_signed_in_before"
+COOKIE = f"{django_settings.COOKIE_PREFIX}canale_signed_in_before"
 KEPT_SECONDS = 400 * 24 * 3600
 _SALT = "canale signed in before"
 

@@ -67,7 +67,15 @@ class StaffSession(_NewsroomOnly):
         response = super().__call__(request)
         if request.path.startswith(NEWSROOM):
             response.headers.setdefault("Cache-Control", "no-store")
+        if _is_sign_out(request):
+            # Not "cookies" nor "storage": the same browser may follow the channel as a citizen.
+            response.headers["Clear-Site-Data"] = '"cache"'
         return response
+
+
+def _is_sign_out(request: HttpRequest) -> bool:
+    route = request.resolver_match
+    return request.method == "POST" and route is not None and route.url_name == "account_logout"
 
 
 class StaffForms(_NewsroomOnly):

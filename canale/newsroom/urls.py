@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from canale.newsroom import channel_views, entry, post_views, publish_views
+from canale.newsroom import account_views, channel_views, entry, post_views, publish_views
 
 _CLOSED = r"^accounts/(?:signup|email|confirm-email|password/reset)/"
 _POST = "c/<slug:handle>/posts/<int:post_id>/"
@@ -14,6 +14,7 @@ _POST = "c/<slug:handle>/posts/<int:post_id>/"
 own = [
     path("", entry.start, name="start"),
     path("setup/<str:secret>/", entry.setup, name="setup"),
+    path("sessions/", account_views.sessions, name="sessions"),
     path("c/<slug:handle>/", post_views.posts, name="posts"),
     path("c/<slug:handle>/posts/new/", post_views.write, name="write"),
     path("c/<slug:handle>/preview/", post_views.preview, name="preview"),
@@ -26,6 +27,7 @@ own = [
     path(f"{_POST}correct/", publish_views.correct_post, name="correct"),
     path(f"{_POST}withdraw/", publish_views.withdraw_post, name="withdraw"),
     path("c/<slug:handle>/channel/", channel_views.channel, name="channel"),
+    path("c/<slug:handle>/second-factor/", channel_views.second_factor, name="second-factor"),
     path("c/<slug:handle>/topics/", channel_views.topics, name="topics"),
     path("c/<slug:handle>/tokens/", channel_views.tokens, name="tokens"),
     path("c/<slug:handle>/log/", channel_views.log, name="log"),

@@ -32,8 +32,18 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), browsing-topics=()",
 }
+# What other sites and readers of feeds show.
+SHARED = (
+    "image/",
+    "text/calendar",
+    "application/atom+xml",
+    "application/feed+json",
+    "application/pdf",
+    "application/rss+xml",
+)
 TWO_YEARS = 63_072_000
 
 
@@ -53,6 +63,8 @@ class SecurityHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if response.headers.get("Content-Type", "").startswith(SHARED):
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         for name, value in self.headers.items():
             response.headers.setdefault(name, value)
         return response

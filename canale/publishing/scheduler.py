@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from canale.accounts import attempts
 from canale.accounts.models import IdempotencyKey
+from canale.accounts.sessions import SessionStore
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
 from canale.delivery.queue import clock_went_back, hand_back_of_the_dead
 from canale.followers import invites

@@ -8,6 +8,7 @@ from canale.newsroom.urls import own
 
 OPEN = {
     "start",  # needs a sign-in, and leads to one's own channel
+    "sessions",  # one's own; needs a sign-in
     "setup",  # needs the one-time link
 }
 
