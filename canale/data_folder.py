@@ -9,6 +9,8 @@ import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
+from canale import durable_files
+
 DATABASE = "canale.sqlite3"
 
 
@@ -23,7 +25,7 @@ def make_data_folder(folder: Path) -> None:
     start: a lock is enough, and many a command makes one.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable_files.make_folder(folder)
         owner = folder.stat().st_uid
     except OSError as error:
         raise FolderError(f"cannot be made ({error.strerror}); choose another folder") from error

@@ -9,6 +9,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from canale import durable_files
+
 
 def new_key() -> str:
     return secrets.token_urlsafe(48)
@@ -32,9 +34,10 @@ def kept_or_made(kept: Path) -> str:
 def _link_new_key(kept: Path) -> None:
     made = write_key(kept.parent, new_key())
     try:
-        os.link(made, kept)
+        durable_files.link(made, kept)
     except FileExistsError:
-        pass
+        # Whoever wrote it may not have synced its name yet, and the key is used from now on.
+        durable_files.sync(kept.parent)
     finally:
         made.unlink()
 
@@ -44,15 +47,5 @@ def write_key(folder: Path, key: str) -> Path:
     handle, name = tempfile.mkstemp(dir=folder, prefix=".secret-key-")
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    durable_files.sync(Path(name))
     return Path(name)
-
-
-def folder_to_disk(folder: Path) -> None:
-    """New names in a folder are on the disk only when the folder is (fsync(2))."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

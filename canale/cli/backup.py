@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tarfile
 import tempfile
 from io import BytesIO
 from pathlib import Path
 
+from canale import durable_files
 from canale.cli import CommandError
 from canale.cli.archive import KEY, MANIFEST, Manifest, dump_name, sha256_of
 from canale.cli.trouble import empty_trouble
-from canale.secret_key import folder_to_disk
 from canale.settings import settings
 
 HELP = "write everything that must be kept into one file, while the channel serves"
@@ -61,13 +60,10 @@ def _back_up(target: Path, *, with_key: bool) -> None:
         with part.open("xb") as file:
             part.chmod(0o600)
             _pack(file, dump, with_key=with_key)
-            file.flush()
-            os.fsync(file.fileno())
         try:
-            os.link(part, target)
+            durable_files.link(part, target)
         except FileExistsError as error:
             raise CommandError(f"{target} is there already") from error
-    folder_to_disk(target.parent)
 
 
 def _dump(dump: Path) -> None:

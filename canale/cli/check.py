@@ -184,6 +184,8 @@ def database() -> Iterator[Finding]:
     yield Finding(True, "the database is of this version")
     if connection.vendor == "sqlite":
         yield from _sqlite()
+    else:
+        yield from _postgresql()
 
 
 def _sqlite() -> Iterator[Finding]:
@@ -204,6 +206,18 @@ def _sqlite() -> Iterator[Finding]:
         f"the database file is whole ({said[0] if said else 'no answer'})",
         "stop canale and restore the last backup",
     )
+
+
+def _postgresql() -> Iterator[Finding]:
+    from canale.cli.database_postgresql import durability_settings
+
+    for name, is_on in durability_settings().items():
+        yield Finding(
+            is_on,
+            f"PostgreSQL's {name} is {'on' if is_on else 'off'}",
+            f"set {name} = on (deploy/postgresql.conf) and reload it: now a power cut may lose or "
+            "damage what was published and who left",
+        )
 
 
 def bus() -> Iterator[Finding]:

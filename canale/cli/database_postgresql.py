@@ -11,6 +11,9 @@ from pathlib import Path
 
 from canale.cli import CommandError
 
+# With one of these off, a power cut loses or damages what was committed, whatever a session asks.
+# https://www.postgresql.org/docs/current/runtime-config-wal.html
+MUST_BE_ON = ("fsync", "full_page_writes")
 CLEAN = "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
 
 
@@ -35,6 +38,17 @@ def put_in_place(copy: Path) -> None:
         "psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1",
         f"--command={CLEAN}", f"--file={script}",
     )  # fmt: skip
+
+
+def durability_settings() -> dict[str, bool]:
+    """Which of MUST_BE_ON are on."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [[*MUST_BE_ON]]
+        )
+        return {name: setting == "on" for name, setting in cursor.fetchall()}
 
 
 def others_connected() -> int:
@@ -82,7 +96,8 @@ def _environment() -> dict[str, str]:
         "PGPASSWORD": said["PASSWORD"],
         "PGHOST": said["HOST"],
         "PGPORT": said["PORT"],
-        "PGOPTIONS": said["OPTIONS"].get("options", ""),
+        # A restored database is on the disk when `canale restore` says so (durable_commits.py).
+        "PGOPTIONS": f"{said['OPTIONS'].get('options', '')} -c synchronous_commit=on",
         **{
             f"PG{name.upper().replace('_', '')}": value
             for name, value in said["OPTIONS"].items()

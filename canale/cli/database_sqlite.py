@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing, suppress
 from pathlib import Path
 
+from canale import durable_files
 from canale.cli import CommandError
-from canale.secret_key import folder_to_disk
 
 BEFORE = ".before-restore"
 
@@ -49,16 +48,13 @@ def check(database: Path) -> None:
 
 def put_in_place(copy: Path, database: Path) -> Path | None:
     """Give the database's name to the copy, in one step; where the one before is now, if any."""
-    with copy.open("rb") as file:
-        os.fsync(file.fileno())
     before = None
     if database.exists() and database.stat().st_size:
         _fold_log(database)
         before = _free_name(database)
-        os.link(database, before)
-        before.chmod(0o600)
-    copy.replace(database)
-    folder_to_disk(database.parent)
+        database.chmod(0o600)
+        durable_files.link(database, before)
+    durable_files.replace(copy, database)
     return before
 
 
@@ -72,7 +68,7 @@ def _fold_log(database: Path) -> None:
     for ending in ("-wal", "-shm"):
         log = database.with_name(database.name + ending)
         if log.exists():
-            log.replace(log.with_name(f"{_free_name(database).name}{ending}"))
+            durable_files.replace(log, log.with_name(f"{_free_name(database).name}{ending}"))
 
 
 def _free_name(database: Path) -> Path:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from canale import durable_files
 from canale.cli import CommandError, database_postgresql, database_sqlite
 from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
 from canale.cli.running import alone
@@ -179,22 +180,22 @@ def _new_key(key: str | None) -> Iterator[None]:
         yield
         return
     kept, old = settings.data / "secret-key", settings.data / "secret-key.old"
-    os.link(kept, old)
-    write_key(settings.data, key).replace(kept)
+    durable_files.link(kept, old)
+    durable_files.replace(write_key(settings.data, key), kept)
     try:
         yield
     except BaseException:
-        old.replace(kept)
+        durable_files.replace(old, kept)
         raise
-    old.replace(_key_before())
+    durable_files.replace(old, _key_before())
 
 
 def _forget(before: Path | None, key: str | None) -> None:
     """There was nothing before: an empty file, and a key that was made for it."""
     if before is not None:
-        before.unlink(missing_ok=True)
+        durable_files.remove(before, missing_ok=True)
     if key is not None:
-        _key_before().unlink(missing_ok=True)
+        durable_files.remove(_key_before(), missing_ok=True)
 
 
 def _key_before() -> Path:

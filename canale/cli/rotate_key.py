@@ -7,12 +7,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
 
+from canale import durable_files
 from canale.cli import CommandError
 from canale.cli.trouble import standing_trouble
-from canale.secret_key import folder_to_disk, new_key, read_key, write_key
+from canale.secret_key import new_key, read_key, write_key
 from canale.settings import settings
 
 HELP = "begin a change of the secret key or, once every server runs with the new one, finish it"
@@ -51,9 +51,8 @@ def _begin() -> int:
             "and CANALE_SECRET_KEY to a new one, restart, and call this again"
         )
     with contextlib.suppress(FileExistsError):
-        os.link(kept, old)
-    write_key(settings.data, new_key()).replace(kept)
-    folder_to_disk(settings.data)
+        durable_files.link(kept, old)
+    durable_files.replace(write_key(settings.data, new_key()), kept)
     sys.stdout.write(
         "There is a new key; the one before still opens what it sealed.\n"
         "Now restart every server and worker, keep a copy of the new secret-key apart, "
@@ -133,8 +132,7 @@ def _delete_old_stream() -> None:
 def _forget_old_key() -> None:
     kept = settings.data / "secret-key.old"
     if kept.exists() and read_key(kept) == settings.old_secret_key:
-        kept.unlink()
-        folder_to_disk(settings.data)
+        durable_files.remove(kept)
         sys.stdout.write("The key before is deleted; old backups still need it.\n")
     else:
         sys.stdout.write("Now unset CANALE_OLD_SECRET_KEY; old backups still need that key.\n")

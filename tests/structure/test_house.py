@@ -106,3 +106,30 @@ def test_only_the_bus_names_a_bus() -> None:
         and re.search(r"\b(LocalBus|NatsBus)\b|canale\.bus\.(local|nats)\b", text(path))
     ]
     assert named == []
+
+
+def test_only_durable_files_renames_what_must_be_kept() -> None:
+    """A rename, a link or a sync elsewhere would forget the folder, and a power cut the name."""
+    calls = [
+        f"{path}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in files(".py")
+        if path.parts[0] == "canale" and path.name != "durable_files.py"
+        for node in ast.walk(ast.parse(text(path)))
+        if isinstance(node, ast.Call) and _names_a_file(node)
+    ]
+    assert calls == []
+
+
+def _names_a_file(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    of = ast.unparse(call.func.value)
+    match call.func.attr:
+        case "fsync" | "fdatasync" | "rename" | "renames" | "symlink_to" | "hardlink_to":
+            return True
+        case "replace" | "link":
+            # str.replace takes two, datetime.replace none but by name.
+            return of == "os" or (of != "durable_files" and len(call.args) == 1)
+        case "move":
+            return of == "shutil"
+    return False
