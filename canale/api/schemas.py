@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import Base64Bytes, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import Base64Bytes, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
+from canale.channel.characters import one_line, several_lines
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
 
 KindName = Literal["news", "event", "deadline", "service", "alert"]
@@ -34,6 +35,23 @@ MomentIn = Annotated[
         }
     ),
 ]
+
+
+def _line(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value
+
+
+def _lines(value: object) -> object:
+    return several_lines(value) if isinstance(value, str) else value
+
+
+# A person's words: tidied first, so that their length is that of what is kept.
+_LINE = BeforeValidator(_line)
+Headline = Annotated[str, _LINE, Field(min_length=1, max_length=HEADLINE_LENGTH)]
+Text = Annotated[str, BeforeValidator(_lines), Field(max_length=TEXT_LENGTH)]
+Place = Annotated[str, _LINE, Field(max_length=120)]
+Alt = Annotated[str, _LINE, Field(min_length=1, max_length=ALT_LENGTH)]
+Note = Annotated[str, _LINE, Field(min_length=1, max_length=200)]
 NumberIn = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 
 
@@ -114,17 +132,17 @@ class NewImageIn(Strict):
             json_schema_extra={"contentEncoding": "base64"},
         ),
     ]
-    alt: Annotated[str, Field(min_length=1, max_length=ALT_LENGTH)]
+    alt: Alt
 
 
 class WordingIn(Strict):
     kind: KindName = "news"
-    headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)]
-    text: Annotated[str, Field(max_length=TEXT_LENGTH)] = ""
+    headline: Headline
+    text: Text = ""
     topics: list[Slug] = []
     starts_at: MomentIn | None = None
     ends_at: MomentIn | None = None
-    place: Annotated[str, Field(max_length=120)] = ""
+    place: Place = ""
     all_clear_of: NumberIn | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] = []
 
@@ -136,19 +154,19 @@ class PostIn(WordingIn):
 class CorrectionIn(Strict):
     """What is left out stays as it is; ``images`` replaces all."""
 
-    note: Annotated[str, Field(min_length=1, max_length=200)]
+    note: Note
     kind: KindName | None = None
-    headline: Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH)] | None = None
-    text: Annotated[str, Field(max_length=TEXT_LENGTH)] | None = None
+    headline: Headline | None = None
+    text: Text | None = None
     topics: list[Slug] | None = None
     starts_at: MomentIn | None = None
     ends_at: MomentIn | None = None
-    place: Annotated[str, Field(max_length=120)] | None = None
+    place: Place | None = None
     images: Annotated[list[NewImageIn], Field(max_length=ALBUM_SIZE)] | None = None
 
 
 class WithdrawalIn(Strict):
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Note
 
 
 class PostStateOut(Schema):

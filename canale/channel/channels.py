@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from canale.channel.characters import has_surrogates, one_line, several_lines
 from canale.channel.images import draw_avatar, prepare_avatar
 from canale.channel.models import AvatarFile, Channel
 
@@ -18,12 +21,15 @@ def default_channel() -> Channel | None:
 def create_channel(handle: str, name: str, description: str = "") -> Channel:
     """A channel with an avatar drawn by us; the first one is the default.
 
-    Raises django.core.exceptions.ValidationError for a handle that is taken or malformed.
+    Raises django.core.exceptions.ValidationError for a handle that is taken or malformed, and for
+    a name or description that cannot be kept.
     """
+    if has_surrogates(name + description):
+        raise ValidationError(_("The name or the description is not Unicode. Write it again."))
     channel = Channel(
         handle=handle,
-        name=name,
-        description=description,
+        name=one_line(name),
+        description=several_lines(description),
         is_default=not Channel.objects.filter(is_default=True).exists(),
     )
     channel.full_clean()

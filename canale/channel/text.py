@@ -5,19 +5,25 @@
 ``*bold*``, ``_italic_``, ``~strike~``, monospace between three backquotes, code between one.
 Lines that begin with ``- ``, ``* `` or ``1. `` are lists, with ``> `` quotes; links are found
 by themselves. As in WhatsApp, a mark counts only at the edge of a word and within its line.
+No rendition changes a letter or a digit: the number of a line stands as it was typed.
 """
 # https://faq.whatsapp.com/539178204879377
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 from urllib.parse import urlsplit
 
+import regex
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+
+from canale.channel.characters import cut
 
 BlockKind = Literal["paragraph", "bullets", "numbers", "quote", "code"]
 
@@ -54,19 +60,34 @@ class Block:
 
     kind: BlockKind
     lines: tuple[tuple[Inline, ...], ...]
-    first: int = 1
-    """Of a numbered list: its first number."""
 
 
-_FENCE = re.compile(r"```(.+?)```", re.DOTALL)
-_BULLET = re.compile(r"^[-*•] +(.*)$")
-_NUMBER = re.compile(r"^(\d{1,3})[.)] +(.*)$")
-_QUOTE = re.compile(r"^> ?(.*)$")
-_LINK = re.compile(
-    # No backslash: browsers read it as a slash, and we would show another host than they open.
-    r"(?P<web>(?:https?://|www\.)[^\s<>\"\\]+)"
-    r"|(?P<mail>(?<![\w.+-])[\w.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,4})",
-    re.IGNORECASE,
+_FENCE = regex.compile(r"```(.+?)```", regex.DOTALL)
+_BULLET = regex.compile(r"^[-*•] +(.*)$")
+_NUMBER = regex.compile(r"^(\d{1,3}[.)]) +(.*)$")
+_QUOTE = regex.compile(r"^> ?(.*)$")
+# ASCII, and letters of any script: other signs and quotation marks belong to the sentence around.
+# Format characters are typed by nobody; they stay in what is shown and out of the address. No
+# backslash: browsers read it as a slash, and we would show another host than they open.
+_IN_ADDRESS = r"""[[!-~\p{L}\p{M}\p{N}\p{Cf}]--[<>"\\\u200b]]"""
+_APOSTROPHE = r"(?<=[\p{L}\p{N}])[\u2019\u00b7](?=[\p{L}\p{N}])"
+_NEXT_ADDRESS = r"[,;|(](?:https?://|www\.)"
+_LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?"
+_FORMAT = r"[\p{Cf}--\u200b]{0,4}"
+# The whole address or none. After an apostrophe it begins only if a word was shortened before it
+# (dell'ufficio@…): d'amico@… and o'brien@… are names.
+_NO_PART = (
+    r"(?=[\p{L}\p{M}\p{N}_.+-])"
+    rf"(?<![\p{{L}}\p{{M}}\p{{N}}_.+&@-]{_FORMAT})"
+    r"(?<!(?<=[\p{L}\p{M}\p{N}])(?<!(?<![\p{L}\p{N}_.+-])(?:un|\p{L}{0,4}l))['\u2019])"
+)
+_LINK = regex.compile(
+    rf"(?P<web>(?:https?://|(?<![\p{{L}}\p{{M}}\p{{N}}])www\.)"
+    rf"(?:(?!{_NEXT_ADDRESS})(?:{_IN_ADDRESS}|{_APOSTROPHE}))++)"
+    rf"|{_NO_PART}(?P<mail>[\p{{L}}\p{{M}}\p{{N}}_.+-]{{1,64}}+@(?:{_LABEL}\.){{1,8}}"
+    rf"\p{{L}}[\p{{L}}\p{{M}}\p{{N}}-]{{0,61}}[\p{{L}}\p{{M}}\p{{N}}])"
+    rf"(?!{_FORMAT}[.-]?{_FORMAT}[\p{{L}}\p{{N}}]|[\p{{M}}@])",
+    regex.IGNORECASE | regex.V1,
 )
 _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "*": "strong",
@@ -74,28 +95,18 @@ _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "~": "s",
     "`": "code",
 }
-# A mark opens after white space, a bracket or another mark, and closes before white space or
-# punctuation. What it holds neither begins nor ends with white space.
-_BEFORE = r"(?<![^\s(\[{«“\"'*_~])"
-_AFTER = r"(?![^\s.,;:!?)\]}»”\"'*_~…])"
-_STYLED = {
-    mark: re.compile(
-        rf"{_BEFORE}{re.escape(mark)}"
-        rf"(?=\S)([^{re.escape(mark)}\n]{{1,1000}}?)(?<=\S){re.escape(mark)}{_AFTER}"
-    )
-    for mark in _TAGS
-}
-_ANY_MARK = re.compile(r"[*_~`]")
-_TRAILING = ".,;:!?'\"»”…*_~`"
-# Characters of the private use area (Unicode, section 23.5): nobody's text means anything by them.
-_PRIVATE_USE = 0xE000
+_ANY_MARK = regex.compile(r"[*_~`]")
+LONGEST_STYLED = 1_000
+_TRAILING = ".,;:!?'\"*_~`"
+# Links are held by surrogates, which no text that was taken in contains.
+_FIRST_HOLDER = 0xD800
 MOST_LINKS = 1_000
-_HELD = re.compile(f"[{chr(_PRIVATE_USE)}-{chr(_PRIVATE_USE + MOST_LINKS - 1)}]")
+_HELD = regex.compile(f"[{chr(_FIRST_HOLDER)}-{chr(_FIRST_HOLDER + MOST_LINKS - 1)}]")
 
 
 def parse(text: str) -> tuple[Block, ...]:
     """Blocks in their order. Any text is valid: what is no markup is words."""
-    return tuple(_blocks(text.replace("\r\n", "\n").strip("\n")))
+    return tuple(_blocks("\n".join(text.splitlines()).strip("\n")))
 
 
 def _blocks(text: str) -> Iterator[Block]:
@@ -108,35 +119,23 @@ def _blocks(text: str) -> Iterator[Block]:
 
 
 def _line_blocks(text: str) -> Iterator[Block]:
-    kind: BlockKind | None = None
-    lines: list[tuple[Inline, ...]] = []
-    first = 1
-    for line in text.split("\n"):
-        found, content, number = _kind(line)
-        if lines and kind is not None and found != kind:
-            yield Block(kind, tuple(lines), first)
-            lines = []
-        if found is not None:
-            if not lines:
-                first = number
-            lines.append(tuple(_inlines(content)))
-        kind = found
-    if lines and kind is not None:
-        yield Block(kind, tuple(lines), first)
+    for kind, group in groupby(map(_kind, text.split("\n")), key=itemgetter(0)):
+        if kind is not None:
+            yield Block(kind, tuple((*number, *_inlines(said)) for _, number, said in group))
 
 
-def _kind(line: str) -> tuple[BlockKind | None, str, int]:
-    """The kind of a line, what it says, its number; None for an empty line."""
+def _kind(line: str) -> tuple[BlockKind | None, tuple[Words, ...], str]:
+    """The kind of a line, its number as it was typed, and the rest; None for an empty line."""
     stripped = line.strip()
     if not stripped:
-        return None, "", 1
+        return None, (), ""
     if bullet := _BULLET.match(stripped):
-        return "bullets", bullet[1], 1
+        return "bullets", (), bullet[1]
     if number := _NUMBER.match(stripped):
-        return "numbers", number[2], int(number[1])
+        return "numbers", (Words(f"{number[1]} "),), number[2]
     if quote := _QUOTE.match(stripped):
-        return "quote", quote[1], 1
-    return "paragraph", stripped, 1
+        return "quote", (), quote[1]
+    return "paragraph", (), stripped
 
 
 def _inlines(text: str) -> Iterator[Inline]:
@@ -144,13 +143,13 @@ def _inlines(text: str) -> Iterator[Inline]:
     no mark, and marks may stand around a link."""
     links: list[Link] = []
 
-    def held(found: re.Match[str]) -> str:
+    def held(found: regex.Match[str]) -> str:
         written = _without_trailing(found[0])
         href = _href(written, is_mail=found["mail"] is not None)
         if href is None or len(links) >= MOST_LINKS:
             return found[0]
         links.append(Link(written, href))
-        return chr(_PRIVATE_USE + len(links) - 1) + found[0][len(written) :]
+        return chr(_FIRST_HOLDER + len(links) - 1) + found[0][len(written) :]
 
     yield from _with_links(_styled(_LINK.sub(held, _HELD.sub("", text))), links)
 
@@ -180,8 +179,8 @@ def _words_and_links(text: str, links: Sequence[Link]) -> Iterator[Inline]:
         yield Words(text[position:])
 
 
-def _link(held: re.Match[str], links: Sequence[Link]) -> Link:
-    return links[ord(held[0]) - _PRIVATE_USE]
+def _link(held: regex.Match[str], links: Sequence[Link]) -> Link:
+    return links[ord(held[0]) - _FIRST_HOLDER]
 
 
 def _without_trailing(written: str) -> str:
@@ -189,7 +188,7 @@ def _without_trailing(written: str) -> str:
     while written:
         last = written[-1]
         unmatched = last in ")]" and written.count(last) > written.count("(["[")]".index(last)])
-        if last not in _TRAILING and not unmatched:
+        if last not in _TRAILING and not unmatched and unicodedata.category(last) != "Cf":
             break
         written = written[:-1]
     return written
@@ -198,36 +197,89 @@ def _without_trailing(written: str) -> str:
 def _href(written: str, *, is_mail: bool) -> str | None:
     if is_mail:
         return f"mailto:{written}"
-    address = written if "://" in written else f"https://{written}"
+    address = "".join(char for char in written if unicodedata.category(char) != "Cf")
+    if not address.lower().startswith(("http://", "https://")):
+        address = f"https://{address}"
+    return address if _leads_somewhere(address) else None
+
+
+def _leads_somewhere(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        host = parts.hostname
+        labels = (parts.hostname or "").split(".")
+        has_wrong_port = parts.port is None and parts.netloc.endswith(":")
     except ValueError:
-        return None
-    if not host or "." not in host or parts.username is not None:
-        return None
-    return address
+        return False
+    return len(labels) > 1 and all(labels) and parts.username is None and not has_wrong_port
 
 
 def _styled(text: str, *, depth: int = 4) -> Iterator[Inline]:
     position = 0
     while found := _next_styled(text, position) if depth else None:
-        if found.start() > position:
-            yield Words(text[position : found.start()])
-        tag = _TAGS[text[found.start()]]
-        inner = (Words(found[1]),) if tag == "code" else tuple(_styled(found[1], depth=depth - 1))
+        start, end = found
+        if start > position:
+            yield Words(text[position:start])
+        tag, said = _TAGS[text[start]], text[start + 1 : end]
+        inner = (Words(said),) if tag == "code" else tuple(_styled(said, depth=depth - 1))
         yield Styled(tag, inner)
-        position = found.end()
+        position = end + 1
     if position < len(text):
         yield Words(text[position:])
 
 
-def _next_styled(text: str, position: int) -> re.Match[str] | None:
+def _next_styled(text: str, position: int) -> tuple[int, int] | None:
+    """Where the next two marks stand that belong together."""
     for mark in _ANY_MARK.finditer(text, position):
-        found = _STYLED[mark[0]].match(text, mark.start())
-        if found:
-            return found
+        start = mark.start()
+        end = text.find(mark[0], start + 1, start + LONGEST_STYLED + 2)
+        if end > start + 1 and _opens(text, start) and _closes(text, end):
+            return start, end
     return None
+
+
+def _opens(text: str, mark: int) -> bool:
+    """A mark opens where no word ends, before anything but white space or a closing bracket."""
+    following = text[mark + 1]
+    # The asterisk of a keycap emoji; a footnote's, as in (*).
+    if following.isspace() or unicodedata.category(following) in {"Mn", "Me", "Mc", "Pe"}:
+        return False
+    if not mark:
+        return True
+    before = text[mark - 1]
+    # @_name_ and #_name_ are names. 10€*/20€* has two footnotes.
+    if before in "@#" or (_is_sign(before) and _ends_clause(following)):
+        return False
+    return not _word_ends(text, mark)
+
+
+def _is_sign(char: str) -> bool:
+    """Stands close to the word before it: %, €, an emoji, a full stop."""
+    is_opening = char.isspace() or unicodedata.category(char) in {"Ps", "Pi"}
+    return not is_opening and char not in _TAGS
+
+
+def _ends_clause(char: str) -> bool:
+    return char not in _TAGS and unicodedata.category(char) in {"Pe", "Pf", "Po", "Pd"}
+
+
+def _word_ends(text: str, end: int) -> bool:
+    """True if a letter or a digit, with its accents, stands before this place."""
+    for position in range(end - 1, -1, -1):
+        category = unicodedata.category(text[position])
+        # Cs: a link that is held. Me makes an emoji of a digit.
+        if category not in {"Mn", "Mc", "Cf"}:
+            return category[0] in "LN" or category == "Cs"
+    return False
+
+
+def _closes(text: str, mark: int) -> bool:
+    """A mark closes after anything but white space or an opening bracket, where no word begins."""
+    before = text[mark - 1]
+    if before.isspace() or unicodedata.category(before) == "Ps":
+        return False
+    categories = (unicodedata.category(char) for char in text[mark + 1 : mark + 9])
+    following = next((category for category in categories if category != "Cf"), "Zs")
+    return following[0] not in "LNM" and following != "Cs"
 
 
 def render_html(text: str) -> SafeString:
@@ -236,19 +288,21 @@ def render_html(text: str) -> SafeString:
 
 
 def _html_block(block: Block) -> str:
+    """Each paragraph and line of a list runs in the direction of its own words."""
     lines = ["".join(_html(inline) for inline in line) for line in block.lines]
     match block.kind:
         case "bullets":
-            return "<ul>" + "".join(f"<li>{line}</li>" for line in lines) + "</ul>"
+            return "<ul>" + "".join(f'<li dir="auto">{line}</li>' for line in lines) + "</ul>"
         case "numbers":
-            start = f' start="{block.first}"' if block.first != 1 else ""
-            return f"<ol{start}>" + "".join(f"<li>{line}</li>" for line in lines) + "</ol>"
+            # Not <ol>, which counts anew: see docs/decisions/0035.
+            items = "".join(f'<div role="listitem" dir="auto">{line}</div>' for line in lines)
+            return f'<div role="list">{items}</div>'
         case "quote":
-            return "<blockquote><p>" + "<br>".join(lines) + "</p></blockquote>"
+            return '<blockquote dir="auto"><p>' + "<br>".join(lines) + "</p></blockquote>"
         case "code":
-            return f"<pre><code>{lines[0]}</code></pre>"
+            return f'<pre dir="auto"><code>{lines[0]}</code></pre>'
         case "paragraph":
-            return "<p>" + "<br>".join(lines) + "</p>"
+            return '<p dir="auto">' + "<br>".join(lines) + "</p>"
 
 
 def _html(inline: Inline) -> str:
@@ -272,8 +326,6 @@ def _plain_block(block: Block) -> str:
     match block.kind:
         case "bullets":
             lines = [f"- {line}" for line in lines]
-        case "numbers":
-            lines = [f"{number}. {line}" for number, line in enumerate(lines, block.first)]
         case "quote":
             lines = [f"«{line}»" for line in lines]
         case _:
@@ -294,7 +346,7 @@ def excerpt(text: str, length: int) -> str:
     line = " ".join(render_plain(text).split())
     if len(line) <= length:
         return line
-    cut = line[: length - 1]
-    if not line[length - 1].isspace() and " " in cut[length // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:.-") + "…"
+    start = cut(line, length - 1)
+    if not line[len(start)].isspace() and " " in start[length // 2 :]:
+        start = start[: start.rindex(" ")]
+    return start.rstrip(" ,;:.-") + "…"

@@ -10,6 +10,7 @@ import sys
 from canale.cli import CommandError, chosen
 
 HELP = "print a new token for a program that publishes; or --list, --revoke those there are"
+MAX_NAME_LENGTH = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,18 @@ def run(arguments: argparse.Namespace) -> int:
             tokens.revoke(found)
             audit.record("cli", "token.revoked", channel.handle, token=found.name)
             return 0
-        secret = tokens.make_token(channel, arguments.name)
-        audit.record("cli", "token.made", channel.handle, token=arguments.name)
+        name = _name(arguments.name)
+        secret = tokens.make_token(channel, name)
+        audit.record("cli", "token.made", channel.handle, token=name)
     sys.stdout.write(secret + "\n")
     return 0
+
+
+def _name(given: str) -> str:
+    """Raises CommandError."""
+    from canale.channel.characters import has_surrogates, one_line
+
+    name = one_line(given)
+    if not name or has_surrogates(name) or len(name) > MAX_NAME_LENGTH:
+        raise CommandError(f"--name needs 1 to {MAX_NAME_LENGTH} characters of Unicode text")
+    return name

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings as django_settings
 from django.utils import translation
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
+from canale.channel.characters import Direction, direction
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Kind, Post
 from canale.channel.text import excerpt
@@ -35,6 +38,8 @@ def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
     withdrawn = broadcast.purpose == Broadcast.Purpose.WITHDRAWAL
     with translation.override(language):
         title, body = _withdrawal(post) if withdrawn else _wording(broadcast, now)
+    text = body if withdrawn else broadcast.revision.text
+    runs = direction(broadcast.revision.headline) or direction(text)
     return Message(
         post_id=post.pk,
         channel_handle=post.channel.handle,
@@ -44,13 +49,20 @@ def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
         url=post_url(post),
         icon=avatar_url(post.channel, "192"),
         image=None if withdrawn else _first_image(post),
-        language=language,
+        language=_city_language(runs),
         tag=f"post-{post.pk}",
         silent=broadcast.silent,
         ttl=max(0, int((broadcast.expires_at - now).total_seconds())),
         urgency=URGENCY[post.kind],
         sent_at=broadcast.created_at,
+        direction=runs,
     )
+
+
+def _city_language(runs: Direction | None) -> str:
+    """The city's language, unless the words run the other way: Arabic is not read as Italian."""
+    code: str = django_settings.LANGUAGE_CODE
+    return code if runs in (None, "rtl" if get_language_info(code)["bidi"] else "ltr") else ""
 
 
 def _wording(broadcast: Broadcast, now: datetime) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from canale.accounts import tokens as token_acts
 from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
 from canale.channel.channels import set_avatar
+from canale.channel.characters import one_line
 from canale.channel.images import ImageRefused
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
@@ -29,7 +30,6 @@ from canale.net.numbers import number_in
 from canale.newsroom.access import role_required, staff_of
 from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
-from canale.publishing.wording import printable
 
 LOG_ENTRIES = 50
 MOST_TOPICS = 50
@@ -110,12 +110,13 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
     """Remove one, or add one; what is wrong with it, or ""."""
     by = staff_of(request).email
     if "remove" in request.POST:
-        slug = slugify(request.POST["remove"])
+        slug = slugify(request.POST["remove"], allow_unicode=True)
         if channel.topics.filter(slug=slug).delete()[0]:
             audit.record(by, "topic.removed", channel.handle, topic=slug)
         return ""
-    name = " ".join(printable(request.POST.get("name", "")).split())
-    slug = slugify(name)[:40]
+    name = one_line(request.POST.get("name", ""))
+    # Names in other scripts keep their letters.
+    slug = (slugify(name) or slugify(name, allow_unicode=True))[:40]
     if not slug or len(name) > NAME_LENGTH:
         return _("Write a name of at most 60 letters.")
     if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MOST_TOPICS:
@@ -129,7 +130,7 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
 def tokens(request: HttpRequest, channel: Channel) -> HttpResponse:
     rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
     secret, errors = "", list[str]()
-    name = " ".join(printable(request.POST.get("name", "")).split())
+    name = one_line(request.POST.get("name", ""))
     if len(name) > NAME_LENGTH:
         errors = [_("At most %(limit)d characters.") % {"limit": NAME_LENGTH}]
     elif request.method == "POST":

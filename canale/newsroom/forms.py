@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
+from canale.channel.characters import one_line, several_lines
 from canale.channel.models import Channel, Kind, Post
 from canale.channel.moments import Times, Written, times_of
 from canale.net.numbers import number_in
@@ -43,6 +44,31 @@ SHOWN_FOR = {
 }
 
 
+class LineField(forms.CharField):
+    """A person's words on one line, tidied before their length is checked."""
+
+    def to_python(self, value: Any) -> str:
+        return one_line(super().to_python(value) or "")
+
+
+class LinesField(forms.CharField):
+    """As LineField, for words on several lines."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return several_lines(super().to_python(value) or "")
+
+
+class AlertChoice(forms.Select):
+    """Each headline runs in its own direction."""
+
+    def create_option(self, *args: Any, **more: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(*args, **more)
+        option["attrs"]["dir"] = "auto"
+        return option
+
+
 class PostForm(forms.Form):
     """Headline, text, times, topics. Lengths are checked where posts are kept."""
 
@@ -56,7 +82,11 @@ class PostForm(forms.Form):
         label=gettext_lazy("Topics"), required=False, widget=forms.CheckboxSelectMultiple
     )
     all_clear_of = forms.TypedChoiceField(
-        label=gettext_lazy("Ends this alert"), required=False, coerce=int, empty_value=None
+        label=gettext_lazy("Ends this alert"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        widget=AlertChoice,
     )
     note = forms.CharField(label=gettext_lazy("What changed"), required=False)
 
@@ -158,15 +188,13 @@ def _belongs_to_emoji(sign: str) -> bool:
 class SetupForm(forms.Form):
     """The channel and its first administrator."""
 
-    name = forms.CharField(label=gettext_lazy("Name of the channel"), max_length=80)
+    name = LineField(label=gettext_lazy("Name of the channel"), max_length=80)
     handle = forms.SlugField(
         label=gettext_lazy("Address of the channel"),
         max_length=40,
         error_messages={"invalid": HANDLE_RULE},
     )
-    description = forms.CharField(
-        label=gettext_lazy("Description"), max_length=300, required=False, widget=forms.Textarea
-    )
+    description = LinesField(label=gettext_lazy("Description"), max_length=300, required=False)
     avatar = forms.FileField(label=gettext_lazy("Picture"), required=False)
     email = forms.EmailField(label=gettext_lazy("Your e-mail"))
     password = forms.CharField(
@@ -190,6 +218,15 @@ class SetupForm(forms.Form):
 class ChannelSettings(ChannelForm):
     """What citizens see of the channel, and for how long."""
 
+    name = LineField(
+        label=gettext_lazy("Name"), max_length=80, widget=forms.TextInput(attrs={"dir": "auto"})
+    )
+    description = LinesField(
+        label=gettext_lazy("Description"),
+        max_length=300,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )
     website = forms.URLField(label=gettext_lazy("Website"), required=False, assume_scheme="https")
     accessibility_statement = forms.URLField(
         label=gettext_lazy("Accessibility statement"), required=False, assume_scheme="https"
@@ -208,12 +245,9 @@ class ChannelSettings(ChannelForm):
             "retention_days",
         )
         labels = {
-            "name": gettext_lazy("Name"),
-            "description": gettext_lazy("Description"),
             "contact_email": gettext_lazy("Contact e-mail"),
             "retention_days": gettext_lazy("Days that posts stay visible"),
         }
-        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

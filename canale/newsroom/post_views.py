@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from canale.accounts.roles import may_administer, may_publish, may_write, role_of
+from canale.channel.characters import cut, one_line, several_lines
 from canale.channel.links import avatar_url
 from canale.channel.models import (
     ALBUM_SIZE,
@@ -172,16 +173,17 @@ def open_alerts(channel: Channel) -> list[Post]:
 @role_required(may_write)
 def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
     """How the post will look on a phone, by the renderer that citizens get."""
-    text = request.POST.get("text", "")[: TEXT_LENGTH * 2]
+    text = several_lines(request.POST.get("text", "")[: TEXT_LENGTH * 2])
     chosen = request.POST.get("kind", "")
     kind = Kind(chosen) if chosen in Kind.values else Kind.NEWS
-    place = request.POST.get("place", "")[:PLACE_LENGTH] if kind in SHOWN_FOR["place"] else ""
+    place = request.POST.get("place", "") if kind in SHOWN_FOR["place"] else ""
+    place = cut(one_line(place), PLACE_LENGTH)
     times, now = times_in(request.POST, kind), timezone.now()
     context = {
         "channel": channel,
         "avatar": avatar_url(channel, "64"),
         "kind": kind,
-        "headline": request.POST.get("headline", "")[: HEADLINE_LENGTH * 2],
+        "headline": cut(one_line(request.POST.get("headline", "")), HEADLINE_LENGTH * 2),
         "html": render_html(text),
         "summary": summary(where_and_when(kind, times, place, now, short=True), text),
         "when": when(kind, times, now),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
+from canale.channel.characters import has_surrogates, one_line
 from canale.channel.models import Post, Revision
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
@@ -18,7 +19,7 @@ from canale.live.models import LiveEvent
 from canale.live.record import record_wording
 from canale.publishing.drafts import write_wording
 from canale.publishing.publish import write_revision
-from canale.publishing.wording import PostRefused, Wording, check, printable
+from canale.publishing.wording import PostRefused, Wording, check, not_unicode
 
 NOTE_LENGTH = 200
 
@@ -51,9 +52,11 @@ def correct(
 
 def check_note(note: str, field: str, missing: str) -> str:
     """The editor's words to the readers, tidied. Raises PostRefused."""
-    note = " ".join(printable(note).split())
+    note = one_line(note)
     if not note:
         raise PostRefused({field: [missing]})
+    if has_surrogates(note):
+        raise PostRefused({field: [not_unicode()]})
     if len(note) > NOTE_LENGTH:
         raise PostRefused({field: [_("At most %(limit)d characters.") % {"limit": NOTE_LENGTH}]})
     return note

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from functools import partial
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from canale.channel.characters import has_surrogates, one_line, several_lines
 from canale.channel.images import ImageRefused, PreparedImage, prepare_image
 from canale.channel.models import (
     ALBUM_SIZE,
@@ -27,9 +27,6 @@ from canale.channel.models import (
 from canale.channel.moments import YEARS, MomentError, Times, Written, read, times_of
 
 PLACE_LENGTH = 120
-# Embeddings, overrides and isolates of the bidirectional algorithm (UAX 9): with them a link can be
-# made to read as another. Right-to-left text needs none of them.
-REORDERING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +103,17 @@ def check(channel: Channel, wording: Wording, post: Post | None = None) -> Check
 
 
 def _tidy(wording: Wording) -> Wording:
-    """Without stray white space and control characters, which no keyboard meant to type."""
+    """Without stray white space and control characters, which nobody meant to type."""
     return Wording(
         kind=wording.kind,
-        headline=" ".join(printable(wording.headline).split()),
-        text=printable(wording.text.replace("\r\n", "\n").replace("\r", "\n")).strip(),
+        headline=one_line(wording.headline),
+        text=several_lines(wording.text),
         topics=tuple(dict.fromkeys(wording.topics)),
         starts_at=wording.starts_at,
         ends_at=wording.ends_at,
-        place=" ".join(printable(wording.place).split()),
+        place=one_line(wording.place),
         all_clear_of=wording.all_clear_of,
         images=wording.images,
-    )
-
-
-def printable(text: str) -> str:
-    """Without control characters and halves of surrogate pairs, which no database takes, and
-    without what lets a line say another thing than it shows."""
-    text = unicodedata.normalize("NFC", text)
-    return "".join(
-        char
-        for char in text
-        if char in "\n\t"
-        or (unicodedata.category(char) not in ("Cc", "Cs") and char not in REORDERING)
     )
 
 
@@ -137,18 +122,25 @@ def _check_words(wording: Wording, errors: _Errors) -> None:
         errors.add("kind", _("Choose one of the kinds: %(kinds)s.") % {"kinds": ", ".join(Kind)})
     if not wording.headline:
         errors.add("headline", _("Write a headline."))
-    _check_length(wording.headline, HEADLINE_LENGTH, "headline", errors)
-    _check_length(wording.text, TEXT_LENGTH, "text", errors)
-    _check_length(wording.place, PLACE_LENGTH, "place", errors)
+    _check_field(wording.headline, HEADLINE_LENGTH, "headline", errors)
+    _check_field(wording.text, TEXT_LENGTH, "text", errors)
+    _check_field(wording.place, PLACE_LENGTH, "place", errors)
 
 
-def _check_length(text: str, limit: int, field: str, errors: _Errors) -> None:
+def _check_field(text: str, limit: int, field: str, errors: _Errors) -> None:
+    if has_surrogates(text):
+        errors.add(field, not_unicode())
     if len(text) > limit:
         errors.add(
             field,
             _("Too long by %(over)d characters: at most %(limit)d.")
             % {"over": len(text) - limit, "limit": limit},
         )
+
+
+def not_unicode() -> str:
+    """The sentence for words that a database cannot keep."""
+    return _("Some characters cannot be read: they are not Unicode. Write them again.")
 
 
 def read_times(**given: str | None) -> dict[str, Written | None]:
@@ -221,7 +213,7 @@ def _images(
     known = {image.pk: image for image in post.images.all()} if post else {}
     images: list[tuple[Image | PreparedImage, str]] = []
     for number, given in enumerate(wording.images, 1):
-        alt = " ".join(printable(given.alt).split())
+        alt = one_line(given.alt)
         problem = partial(_image_problem, errors, number)
         _check_alt(alt, problem)
         image = _image(given, known, problem)
@@ -237,6 +229,8 @@ def _image_problem(errors: _Errors, number: int, said: str) -> None:
 def _check_alt(alt: str, problem: Callable[[str], None]) -> None:
     if not alt:
         problem(_("Say in words what the image shows: who cannot see it hears this."))
+    if has_surrogates(alt):
+        problem(not_unicode())
     if len(alt) > ALT_LENGTH:
         problem(_("The description is too long: at most %(limit)d.") % {"limit": ALT_LENGTH})
 

@@ -55,7 +55,8 @@ def _written(
         feed.add_item(
             title=_clean(post.headline),
             link=post_url(post),
-            description=_clean(_content(post, now)),
+            # None, which the types of Django do not know: no empty summary.
+            description=_clean(_content(post, now)) or None,  # type: ignore[arg-type]
             unique_id=post_url(post),
             unique_id_is_permalink=True,
             pubdate=post.published_at,
@@ -90,11 +91,12 @@ def _item(post: Post, now: datetime) -> dict[str, object]:
         "url": post_url(post),
         "title": post.headline,
         "content_html": _content(post, now),
-        "summary": "\n".join(filter(None, (facts, excerpt(post.text, SUMMARY_LENGTH)))),
         "date_published": post.published_at.isoformat() if post.published_at else None,
         "date_modified": changed.isoformat() if changed else None,
         "tags": [topic.name for topic in post.topics.all()],
     }
+    if summary := "\n".join(filter(None, (facts, excerpt(post.text, SUMMARY_LENGTH)))):
+        item["summary"] = summary
     images = list(post.images.all())
     if images:
         item["image"] = image_url(images[0], "share")

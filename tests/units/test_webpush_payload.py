@@ -70,8 +70,24 @@ def test_a_silent_or_tagless_alert_does_not_ask_for_what_browsers_refuse() -> No
     assert "renotify" not in notification(replace(MESSAGE, kind="alert", tag=""))
 
 
-def test_arabic_runs_from_right_to_left() -> None:
-    assert notification(replace(MESSAGE, language="ar-EG"))["dir"] == "rtl"
+def test_the_direction_is_that_of_the_words_not_of_the_language() -> None:
+    arabic = replace(MESSAGE, title="تنبيه!")
+    assert notification(arabic)["dir"] == "rtl"
+    assert notification(replace(MESSAGE, language="ar-EG"))["dir"] == "ltr"
+    assert notification(replace(MESSAGE, title="112", body="חירום"))["dir"] == "rtl"
+    assert notification(replace(MESSAGE, title="112", body=""))["dir"] == "auto"
+    # The word before a headline is ours.
+    alert = replace(MESSAGE, title="Allerta: تنبيه!", direction="rtl", language="")
+    assert notification(alert)["dir"] == "rtl"
+    assert "lang" not in notification(alert)
+
+
+@pytest.mark.parametrize("seen", ["🇮🇹", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👍🏽"])
+def test_a_payload_tears_no_character(seen: str) -> None:
+    for limit in range(SHRUNK, SHRUNK + 40):
+        shown = notification(replace(MESSAGE, title=seen * 40, body=seen * 900), limit)
+        for words in (shown["title"], shown["body"]):
+            assert words.removesuffix("…").replace(seen, "") == ""
 
 
 def test_the_image_goes_before_any_word_does() -> None:

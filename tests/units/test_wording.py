@@ -4,13 +4,24 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
+import pydantic
 import pytest
+from django.core.exceptions import ValidationError
+from PIL import Image
 
-from canale.channel.models import Channel
-from canale.publishing.wording import PostRefused, Wording, check, printable
+from canale.api.schemas import CorrectionIn, NewImageIn, WithdrawalIn, WordingIn
+from canale.channel.channels import create_channel
+from canale.channel.models import HEADLINE_LENGTH, TEXT_LENGTH, Channel
+from canale.cli import CommandError
+from canale.cli.token import _name
+from canale.newsroom.forms import ChannelSettings, SetupForm
+from canale.publishing.correct import check_note
+from canale.publishing.wording import NewImage, PostRefused, Wording, check
 
 EDGES = (
     datetime(9999, 12, 31, 23, 59, tzinfo=UTC),
@@ -35,11 +46,81 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field:
     assert refused.value.errors.keys() == {field}
 
 
-@pytest.mark.parametrize("number", [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-def test_no_sign_turns_a_line_around(number: int) -> None:
-    assert printable(f"https://comune.it/{chr(number)}moc.live") == "https://comune.it/moc.live"
+BLANKS = ["", " ", "\u200b", "\ufeff", "\u3164\u3164", "\u2800", "\U000e0020", "\ufe0f", "\u0301"]
+BROKEN = "Citt\udce0 di Forl\udcec"
+PICTURE = io.BytesIO()
+Image.new("RGB", (40, 40)).save(PICTURE, "PNG")
 
 
-def test_right_to_left_marks_stay() -> None:
-    arabic = "\u0625\u0646\u0630\u0627\u0631 \u200f(1)\u200e"
-    assert printable(arabic) == arabic
+def refused(**fields: Any) -> dict[str, list[str]]:
+    channel = Channel.objects.create(handle="cremona", name="Cremona")
+    wording = replace(Wording(kind="news", headline="Fiera", text=""), **fields)
+    with pytest.raises(PostRefused) as refusal:
+        check(channel, wording)
+    return refusal.value.errors
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("blank", BLANKS)
+def test_a_headline_or_a_description_that_shows_nothing_is_refused(blank: str) -> None:
+    pictures = (NewImage(PICTURE.getvalue(), blank),)
+    assert refused(headline=blank, images=pictures).keys() == {"headline", "images"}
+    for field in ("note", "reason"):
+        with pytest.raises(PostRefused):
+            check_note(blank, field, "Say why.")
+    assert ChannelSettings({"name": blank}).errors["name"]
+    assert SetupForm({"name": blank}).errors["name"]
+    with pytest.raises(ValidationError):
+        create_channel("crema", blank)
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_the_api_refuses_what_shows_nothing(blank: str) -> None:
+    for shape in (WordingIn, CorrectionIn, WithdrawalIn, NewImageIn):
+        fields = {"headline": blank, "note": blank, "reason": blank, "alt": blank}
+        with pytest.raises(pydantic.ValidationError) as refusal:
+            shape(**{name: fields[name] for name in fields if name in shape.model_fields})
+        wrong = {error["loc"][0] for error in refusal.value.errors()}
+        assert wrong & fields.keys() == fields.keys() & shape.model_fields.keys()
+
+
+@pytest.mark.django_db
+def test_a_place_or_a_text_that_shows_nothing_is_none() -> None:
+    channel = Channel.objects.create(handle="cremona", name="Cremona")
+    wording = Wording(kind="news", headline="Fiera", text="\u200b\n\u2800", place="\u3164")
+    checked = check(channel, wording).wording
+    assert (checked.text, checked.place) == ("", "")
+
+
+@pytest.mark.django_db
+def test_halves_of_characters_are_refused_and_nothing_is_dropped() -> None:
+    pictures = (NewImage(PICTURE.getvalue(), BROKEN),)
+    errors = refused(headline=BROKEN, text=BROKEN, place=BROKEN, images=pictures)
+    assert errors.keys() == {"headline", "text", "place", "images"}
+    with pytest.raises(PostRefused):
+        check_note(BROKEN, "note", "Say what changed.")
+    for name, description in ((BROKEN, ""), ("Crema", BROKEN)):
+        with pytest.raises(ValidationError):
+            create_channel("crema", name, description)
+    with pytest.raises(CommandError):
+        _name(BROKEN)
+
+
+@pytest.mark.django_db
+def test_lengths_are_those_of_what_is_kept() -> None:
+    """Typed on a Mac, an è may be two characters; pasted words come with blanks around them."""
+    long = "  " + "e\u0300" * HEADLINE_LENGTH + "\v \ufeff"
+    text = "e\u0300" * TEXT_LENGTH + "\r\n\r\n"
+    channel = Channel.objects.create(handle="cremona", name="Cremona")
+    wording = Wording(kind="news", headline=long, text=text)
+    assert check(channel, wording).wording.headline == "è" * HEADLINE_LENGTH
+    given = WordingIn(headline=long, text=text)
+    assert (given.headline, given.text) == ("è" * HEADLINE_LENGTH, "è" * TEXT_LENGTH)
+    form = ChannelSettings({"name": long})
+    form.full_clean()
+    assert form.cleaned_data["name"] == "è" * HEADLINE_LENGTH
+    assert create_channel("crema", long, "").name == "è" * HEADLINE_LENGTH
+    assert check_note(" " + "e\u0300" * 200, "note", "") == "è" * 200
+    for words in ("e" * (HEADLINE_LENGTH + 1), "e\u0323\u0300" * HEADLINE_LENGTH):
+        with pytest.raises(PostRefused):
+            check(channel, Wording(kind="news", headline=words, text=""))

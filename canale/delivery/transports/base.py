@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 from django.utils.functional import Promise
 
+from canale.channel.characters import Direction
+
 Urgency = Literal["very-low", "low", "normal", "high"]
 
 
@@ -19,8 +21,9 @@ Urgency = Literal["very-low", "low", "normal", "high"]
 class Message:
     """What one broadcast says: the same for all its addresses in one language.
 
-    ``ttl`` is in seconds, ``sent_at`` is aware, ``url``, ``icon`` and ``image`` are absolute.
-    ``tag`` folds messages about the same thing: the later one replaces the earlier one.
+    ``language`` is that of the words, or empty. ``ttl`` is in seconds, ``sent_at`` is aware,
+    ``url``, ``icon`` and ``image`` are absolute. ``tag`` folds messages about the same thing: the
+    later one replaces the earlier one.
     """
 
     post_id: int
@@ -37,6 +40,8 @@ class Message:
     ttl: int
     urgency: Urgency
     sent_at: datetime
+    direction: Direction | None = None
+    """The direction of the person's words in the title; None: that of the title as a whole."""
 
 
 class Outcome(StrEnum):

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 
 import canale
 from canale.channel.channels import default_channel
+from canale.channel.characters import cut, direction
 from canale.channel.links import avatar_url, channel_url, invite_url
 from canale.channel.models import AvatarFile, Channel, ImageFile, Post, State
 from canale.channel.poster import poster_pdf
@@ -171,9 +172,10 @@ def _manifest(channel: Channel) -> dict[str, object]:
     return {
         "id": home,
         "name": channel.name,
-        "short_name": channel.name[:30],
+        "short_name": cut(channel.name, 30),
         "description": channel.description,
         "lang": get_language(),
+        "dir": direction(channel.name) or "auto",
         "start_url": home,
         "scope": "/",
         "display": "standalone",

@@ -9,10 +9,10 @@ the same members.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from canale.channel.characters import cut, direction
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
 
@@ -24,10 +24,6 @@ SHORT_TITLE = 40
 # less: the least that holds a headline, a link and what the phone needs. A post's own message is
 # 500 to 1,800 bytes long.
 SHRUNK = 700
-
-_RIGHT_TO_LEFT = frozenset(
-    {"ar", "arc", "ckb", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"}
-)
 
 Notification = dict[str, object]
 Shortening = Callable[[Notification, int], None]
@@ -51,8 +47,8 @@ def _notification(message: Message) -> Notification:
     urgent = message.kind == "alert"
     members: Notification = {
         "title": message.title,
-        "lang": message.language,
-        "dir": "rtl" if message.language.split("-")[0] in _RIGHT_TO_LEFT else "ltr",
+        "lang": message.language or None,
+        "dir": message.direction or direction(message.title) or direction(message.body) or "auto",
         "body": message.body,
         "navigate": message.url,
         "tag": message.tag,
@@ -120,21 +116,9 @@ def shortened(text: str, length: int) -> str:
         return text
     if length < 1:
         return ""
-    kept, following = text[: length - 1], text[length - 1]
-    if not following.isspace():
+    kept = cut(text, length - 1)
+    if not text[len(kept)].isspace():
         words = kept.rsplit(None, 1)
         near = len(words) == 2 and len(words[0]) >= len(kept) * 2 // 3
-        kept = words[0] if near else _without_torn_character(kept, following)
+        kept = words[0] if near else kept
     return kept.rstrip(" \t\n,;:-–—") + ELLIPSIS
-
-
-def _without_torn_character(kept: str, following: str) -> str:
-    """Take away the last character if what follows belongs to it (an accent, a joined emoji)."""
-    while kept and (_joins(following) or _joins(kept[-1])):
-        kept, following = kept[:-1], kept[-1]
-    return kept
-
-
-def _joins(character: str) -> bool:
-    skin_tone = "\U0001f3fb" <= character <= "\U0001f3ff"
-    return skin_tone or unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf"}

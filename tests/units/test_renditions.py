@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whatever shows a post says the words that were written: none changed, glued, renumbered, lost."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+import regex
+from django.test import Client
+from django.utils import timezone
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from icalendar import Calendar
+
+from canale.channel.channels import create_channel
+from canale.channel.characters import several_lines
+from canale.channel.models import Post, Revision
+from canale.channel.text import excerpt, render_html, render_plain
+from canale.delivery.compose import compose
+from canale.delivery.models import Broadcast
+from canale.delivery.transports.webpush.payload import payload_of
+from canale.public.cards import cards
+from canale.public.pages import show
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from canale.syndication import calendar, feeds
+
+EXAMPLES = settings(max_examples=25, deadline=None)
+EXTRACTS = settings(max_examples=150, deadline=None)
+
+starts = ["1. ", "3) ", "7) ", "12) ", "24) ", "18. ", "٣) ", "- ", "* ", "• ", "> ", ""]
+pieces = [
+    *("Linea 3", "*sospesa*", "_da_", "~9~", "`x1`", "all’*Anagrafe*", "*50*%", "2*3*4"),
+    *("https://a.it/x_1", "‘www.b.it/è’", "info@comune.forlì.fc.it", "تنبيه", "חירום", "می‌خواهم"),
+    *(
+        "🇮🇹",
+        "👨‍👩‍👧‍👦",
+        "⚠️*Attenzione*",
+        "1️⃣",
+        "क्षि",
+        "e\u0301",
+        "①",
+        "*Lunedì*–*venerdì*",
+        "\ue000",
+    ),
+]
+breaks = ["\n", "\n\n", "\r\n", "\v", "\f", "\x85", "\u2028", "\u2029"]
+words = st.one_of(st.sampled_from(pieces), st.text(max_size=12))
+lines = st.builds(
+    lambda start, said: start + " ".join(said), st.sampled_from(starts), st.lists(words, max_size=4)
+)
+texts = st.lists(st.tuples(lines, st.sampled_from(breaks)), min_size=1, max_size=8).map(
+    lambda parts: "".join(line + end for line, end in parts)[:1000]
+)
+LISTS = "3) Linea 3 sospesa\n7) Linea 7 deviata\n12) Linea 12 regolare\n\n1. a\n1. b\n24) c"
+
+
+class Shown(HTMLParser):
+    """What a page says, with a line end wherever a block or a line ends."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in {"strong", "em", "s", "code", "a"}:
+            self.text += "\n"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def said(text: str) -> list[str]:
+    """The words, as letters, digits and accents that stand together."""
+    text = unicodedata.normalize("NFC", text)
+    # What has no width neither joins words nor parts them; halves of characters are refused.
+    text = regex.sub(r"[\p{C}--[\p{Co}\s\x1c-\x1f]]", "", text, flags=regex.V1)
+    return regex.findall(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*", text)
+
+
+def letters(text: str) -> str:
+    return "".join(regex.findall(r"[\p{L}\p{N}]", "".join(said(text))))
+
+
+@EXTRACTS
+@given(texts)
+@example(LISTS)
+@example("Via Roma\vchiusa\x85oggi\u2028domani")
+def test_html_and_plain_text_say_every_word_in_order(text: str) -> None:
+    tidied = several_lines(text)
+    assert said(tidied) == said(text) or not tidied
+    assert said(Shown(render_html(tidied)).text) == said(tidied)
+    assert said(render_plain(tidied)) == said(tidied)
+
+
+@EXTRACTS
+@given(texts, st.integers(2, 300))
+@example("3) a\n7) b\n12) c", 12)
+def test_an_excerpt_is_a_beginning(text: str, length: int) -> None:
+    tidied = several_lines(text)
+    assert letters(tidied).startswith(letters(excerpt(tidied, length)))
+
+
+@pytest.fixture
+def post(db: None) -> Post:
+    city = create_channel("cremona", "Comune di Cremona")
+    wording = Wording("news", "Titolo", "Testo")
+    return publish(save_draft(city, wording, by="cli"), by="cli")
+
+
+Rendition = Callable[[Post], str]
+
+
+def card(post: Post) -> str:
+    post._prefetched_objects_cache = {}  # type: ignore[attr-defined]
+    shown = cards(post.channel, [post], set(), timezone.now())[0]
+    page = show("public/card.html", {"channel": post.channel, "card": shown}).content.decode()
+    text = regex.search(r'<div class="text".*?(?=<div class="reactions)', page, regex.DOTALL)
+    return text[0] if text else ""
+
+
+def atom(post: Post) -> str:
+    document = ET.fromstring(feeds.atom(post.channel, [post], timezone.now()))
+    return document.findtext(".//{*}entry/{*}summary") or ""
+
+
+def rss(post: Post) -> str:
+    document = ET.fromstring(feeds.rss(post.channel, [post], timezone.now()))
+    return document.findtext("channel/item/description") or ""
+
+
+def json_feed(post: Post) -> str:
+    item = json.loads(feeds.json_feed(post.channel, [post], timezone.now()))["items"][0]
+    assert letters(post.text).startswith(letters(item.get("summary", "")))
+    return str(item["content_html"])
+
+
+def api(post: Post) -> str:
+    answer = Client().get("/api/v1/channels/cremona/posts").json()["posts"][0]
+    assert answer["text"] == post.text
+    return str(answer["html"])
+
+
+def entry(post: Post) -> str:
+    """A calendar shows events and deadlines only."""
+    post.kind, post.starts_at = "deadline", timezone.now() + timedelta(days=3)
+    event = Calendar.from_ical(calendar.post_ics(post, timezone.now())).walk("VEVENT")[0]
+    return str(event["description"]).rsplit("\n\nhttp", 1)[0].removeprefix("http://localhost")
+
+
+PAGES: list[Rendition] = [card, atom, rss, json_feed, api]
+
+
+@pytest.mark.parametrize("rendition", PAGES, ids=lambda rendition: rendition.__name__)
+def test_pages_and_feeds_say_every_word_in_order(post: Post, rendition: Rendition) -> None:
+    @EXAMPLES
+    @given(texts)
+    @example(LISTS)
+    def holds(text: str) -> None:
+        assert said(Shown(rendition(rewritten(post, text))).text) == said(post.text)
+
+    holds()
+
+
+def test_calendars_and_notifications_say_every_word_in_order(post: Post) -> None:
+    @EXAMPLES
+    @given(texts)
+    @example(LISTS)
+    def holds(text: str) -> None:
+        rewritten(post, text)
+        body = notification(post)["body"]
+        assert letters(post.text).startswith(letters(body))
+        if not body.endswith("…"):
+            assert said(body) == said(post.text)
+        if post.text:
+            assert said(entry(post)) == said(post.text)
+        post.kind, post.starts_at = "news", None
+
+    holds()
+
+
+def rewritten(post: Post, text: str) -> Post:
+    """As publishing keeps it; feeds and databases take no halves and no noncharacters."""
+    post.text = several_lines(regex.sub(r"[\p{Cs}\p{NChar}]", "", text))
+    post.save(update_fields=["text"])
+    return post
+
+
+def notification(post: Post) -> dict[str, str]:
+    now = timezone.now()
+    revision = Revision(post=post, headline=post.headline, text=post.text)
+    broadcast = Broadcast(
+        post=post, revision=revision, purpose="post", created_at=now, expires_at=now
+    )
+    shown: dict[str, str] = json.loads(payload_of(compose(broadcast, "en", now)))["notification"]
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("headline", "direction", "language"),
+    [
+        ("Mercato in piazza", "ltr", "it"),
+        ("تنبيه: سيتم قطع المياه غدا!", "rtl", None),
+        ("112 חירום", "rtl", None),
+        ("112", "ltr", "it"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["news", "alert"])
+def test_a_notification_runs_as_its_words_do(
+    post: Post, kind: str, headline: str, direction: str, language: str | None
+) -> None:
+    """Not as the follower's language does, nor the word that is put before the headline."""
+    post.kind, post.headline, post.text = kind, headline, "Testo"
+    shown = notification(post)
+    assert (shown["dir"], shown.get("lang")) == (direction, language)
+
+
+def test_feeds_have_no_empty_summary(post: Post) -> None:
+    post.text = ""
+    assert b"<summary" not in feeds.atom(post.channel, [post], timezone.now())
+    assert "summary" not in feeds.json_feed(post.channel, [post], timezone.now()).decode()
+    rewritten(post, "Testo")
+    assert b"<summary" in feeds.atom(post.channel, [post], timezone.now())
