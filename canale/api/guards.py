@@ -101,6 +101,10 @@ def _check_form(request: HttpRequest) -> None:
     if (has_body or request.content_type) and request.content_type != "application/json":
         detail = _("Send JSON, with the content type application/json.")
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if charset.lower().strip("\"'") not in ("utf-8", "utf8"):
+        detail = _("Send JSON in UTF-8 (RFC 8259, section 8.1), not in %(charset)s.")
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail % {"charset": charset[:40]})
 
 
 class TokenAuth(HttpBearer):

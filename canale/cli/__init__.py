@@ -24,6 +24,9 @@ STAYING = ("serve", "worker")
 # empty database and a new key there.
 BEGINNING = ("serve", "init", "demo", "migrate", "restore", "check")
 
+# Arguments that name files: on Linux a name is bytes, in whatever encoding.
+FILES = ("file", "image", "password_file")
+
 
 class CommandError(Exception):
     """Ends a command with one line that says what was wrong and what to do."""
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _refuse_where_nothing_is(sys.argv[1:] if arguments is None else arguments)
         # Commands read the settings when they are imported.
         asked = _parser().parse_args(arguments)
+        _refuse_what_is_not_text(asked)
         import django
 
         django.setup()
@@ -72,6 +76,22 @@ def _refuse_where_nothing_is(arguments: Sequence[str]) -> None:
             f"there is no channel in {file.parent}: go to the folder where its `data` is, or set "
             "CANALE_DATA; `canale serve` and `canale init` begin a new one"
         )
+
+
+def _refuse_what_is_not_text(asked: argparse.Namespace) -> None:
+    """Bytes that are not UTF-8 would be published with holes. Raises CommandError."""
+    for name, value in vars(asked).items():
+        texts = value if isinstance(value, list) else [value]
+        if name not in FILES and any(isinstance(t, str) and not _is_text(t) for t in texts):
+            raise CommandError(
+                f"{name.replace('_', '-')} is not UTF-8: set the terminal to UTF-8 (is it "
+                "Latin-1?), or save the script as UTF-8"
+            )
+
+
+def _is_text(argument: str) -> bool:
+    """Python gives a byte that it cannot decode as half of a surrogate pair (PEP 383)."""
+    return not any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def _ended(why: object) -> int:

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     migrate()
     handle = arguments.handle or _ask("Handle of the channel (a-z, 0-9, -)")
     name = arguments.name or _ask("Name of the channel")
-    email = arguments.admin or _ask("E-mail of the administrator")
+    email = chosen.email(arguments.admin or _ask("E-mail of the administrator"))
     password = chosen.password(arguments.password_file, email)
     _make(handle, name, arguments.description, email, password)
     sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")

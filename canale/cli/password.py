@@ -28,9 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
     from canale.accounts.models import Staff
     from canale.accounts.sessions import end_sessions
 
-    staff = Staff.objects.filter(email=arguments.email.strip().lower()).first()
+    email = chosen.email(arguments.email)
+    staff = Staff.objects.filter(email=email).first()
     if staff is None:
-        raise CommandError(f"there is no account {arguments.email}")
+        raise CommandError(f"there is no account {email}")
     given = chosen.password(arguments.password_file, staff.email)
     password = chosen.checked_password(given, staff.email)
     with transaction.atomic():

@@ -7,13 +7,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from canale.cli import CommandError
+from canale.cli import CommandError, chosen
 
 HELP = "send the rest of what was given up after errors in a row, once their reason is mended"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--post", type=int, metavar="NUMBER", help="of this post alone")
+    parser.add_argument("--post", type=chosen.number, metavar="NUMBER", help="of this post alone")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -44,12 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     channel = chosen.channel(arguments.channel)
     try:
         if arguments.add:
+            arguments.add = chosen.email(arguments.add)
             _add(channel, arguments)
         elif arguments.remove:
-            team.remove(channel, _member(channel, arguments.remove), by="cli")
+            team.remove(channel, _member(channel, chosen.email(arguments.remove)), by="cli")
         elif arguments.new_email:
-            old, new = arguments.new_email
-            team.change_email(_member(channel, old), _free(new.strip()), by="cli")
+            old, new = map(chosen.email, arguments.new_email)
+            team.change_email(_member(channel, old), _free(new), by="cli")
         elif arguments.second_factor == "required":
             second_factor.require(channel, by="cli")
         elif arguments.second_factor == "optional":

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="token", help="what it is for; the audit log shows it")
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--list", action="store_true", help="show the channel's tokens")
-    act.add_argument("--revoke", type=int, metavar="NUMBER", help="end a token, by its number")
+    act.add_argument(
+        "--revoke", type=chosen.number, metavar="NUMBER", help="end a token, by its number"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

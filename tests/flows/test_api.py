@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -306,3 +308,69 @@ def test_lists_of_posts_are_read_at_a_pace(limited: tuple[Site, PushService]) ->
     with httpx.Client(timeout=30) as program:
         answers = answers_until_refused(lambda _: program.get(url).status_code, 120, 60)
     assert answers[:120] == [200] * 120
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-16", "windows-1252", "UTF-7"])
+def test_json_in_another_encoding_is_refused(program: httpx.Client, charset: str) -> None:
+    kind = {"Content-Type": f"application/json; charset={charset}"}
+    answer = program.post(POSTS, content=b'{"headline": "Libert\xe0"}', headers=kind)
+    assert charset in str(is_problem(answer, 415)["detail"])
+
+
+def test_json_in_utf_8_is_taken_with_a_mark_and_without(program: httpx.Client) -> None:
+    body = '{"headline": "Libertà", "draft": true}'.encode()
+    for kind, content in (
+        ("application/json; charset=UTF-8", body),
+        ('application/json; charset="utf-8"', codecs.BOM_UTF8 + body),
+    ):
+        answer = program.post(POSTS, content=content, headers={"Content-Type": kind})
+        assert answer.status_code == 201, answer.text
+    bytes_of_latin_1 = b'{"headline": "Libert\xe0"}'
+    kind_only = {"Content-Type": "application/json"}
+    is_problem(program.post(POSTS, content=bytes_of_latin_1, headers=kind_only), 400)
+
+
+@pytest.mark.parametrize("field", ["headline", "text", "place", "note"])
+def test_half_a_character_is_refused_not_dropped(program: httpx.Client, field: str) -> None:
+    number = program.post(POSTS, json=POST).json()["id"]
+    body = json.dumps({"note": "Corretto", field: "Citt\ud800"})
+    kind = {"Content-Type": "application/json"}
+    answer = program.patch(f"posts/{number}", content=body, headers=kind)
+    assert field in is_problem(answer, 422)["errors"]  # type: ignore[operator]
+
+
+def test_limits_are_counted_after_tidying(program: httpx.Client) -> None:
+    fits = {"headline": "  " + "🚧" * 80 + "  ", "text": "x" * 1000 + "\r\n" * 300, "draft": True}
+    assert program.post(POSTS, json=fits).status_code == 201
+    long = {**fits, "headline": "x" * 81, "text": "x" * 1001}
+    errors = is_problem(program.post(POSTS, json=long), 422)["errors"]
+    assert isinstance(errors, dict)
+    assert errors.keys() == {"headline", "text"}
+
+
+def test_a_day_alone_is_a_whole_day(module_site: Site, program: httpx.Client) -> None:
+    day = {"headline": "Fiera", "kind": "event", "starts_at": "2099-05-01"}
+    number = program.post(POSTS, json=day).json()["id"]
+
+    def read() -> dict[str, object]:
+        posts = program.get(POSTS).json()["posts"]
+        return next(dict(post) for post in posts if post["id"] == number)
+
+    assert read()["starts_on"] == "2099-05-01"
+    moment = read()["starts_at"]
+    # What was read may be sent back: the day stays one.
+    program.patch(f"posts/{number}", json={"note": "x", "starts_at": moment, "text": "Nuovo"})
+    assert (read()["starts_on"], read()["text"]) == ("2099-05-01", "Nuovo")
+    program.patch(f"posts/{number}", json={"note": "x", "starts_at": "2099-05-01T18:00"})
+    assert (read()["starts_on"], read()["starts_at"]) == (None, "2099-05-01T16:00:00Z")
+
+
+def test_a_post_in_an_hour_that_comes_twice_can_be_corrected(program: httpx.Client) -> None:
+    event = {"headline": "Notte", "kind": "event", "starts_at": "2027-10-31T02:30"}
+    errors = is_problem(program.post(POSTS, json=event), 422)["errors"]
+    assert isinstance(errors, dict)
+    assert "2027-10-31T02:30+02:00" in errors["starts_at"][0]
+    event["starts_at"] = "2027-10-31T02:30+01:00"
+    number = program.post(POSTS, json=event).json()["id"]
+    corrected = program.patch(f"posts/{number}", json={"note": "Un errore", "text": "Nuovo"})
+    assert corrected.status_code == 200

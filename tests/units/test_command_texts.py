@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the command line reads arrives whole or is refused: nothing of a text is lost on its way."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canale.accounts.models import Staff
+from canale.channel.models import Channel, Post
+from canale.cli import CommandError, chosen, main
+from tests.site import PASSWORD
+
+ITALIAN = "Libertà, così è\nperché 🚧"
+WAYS = {
+    "utf-8": ITALIAN.encode(),
+    "utf-8 with a mark": codecs.BOM_UTF8 + ITALIAN.encode(),
+    "crlf": ITALIAN.replace("\n", "\r\n").encode(),
+    "utf-16 of Notepad": codecs.BOM_UTF16_LE + ITALIAN.replace("\n", "\r\n").encode("utf-16-le"),
+    "utf-16, big end first": codecs.BOM_UTF16_BE + ITALIAN.encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("data", WAYS.values(), ids=WAYS.keys())
+def test_a_text_is_read_in_whatever_a_computer_saved_it(data: bytes) -> None:
+    assert chosen.decoded(data, "x.txt") == ITALIAN
+
+
+@pytest.mark.parametrize(
+    "data",
+    [ITALIAN.encode("utf-8").replace("🚧".encode(), b"\xe0"), "Libertà".encode("latin-1"),
+     "Libertà".encode("utf-16-le"), codecs.BOM_UTF16_LE + b"a", "Libertà".encode("utf-32"),
+     b"\xef\xbb\xbf\xff", b"a\0b", "\ud800".encode("utf-8", "surrogatepass")],
+)  # fmt: skip
+def test_what_is_no_text_is_refused(data: bytes) -> None:
+    with pytest.raises(CommandError, match="avviso.txt is not"):
+        chosen.decoded(data, "avviso.txt")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=40) | st.text(max_size=20).map(str.encode) | st.text(max_size=9).map(
+    lambda text: text.encode("utf-16", "surrogatepass")))  # fmt: skip
+def test_any_bytes_are_exactly_the_text_or_refused(data: bytes) -> None:
+    try:
+        text = chosen.decoded(data, "x")
+    except CommandError:
+        return
+    utf16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    exact = data.decode("utf-16") if utf16 else data.removeprefix(codecs.BOM_UTF8).decode()
+    assert text == exact.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@pytest.fixture
+def city(db: None) -> Channel:
+    return Channel.objects.create(handle="cremona", name="Cremona")
+
+
+def publish(*more: str) -> int:
+    return main(["publish", "--channel", "cremona", "--kind", "news", *more])
+
+
+def says(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    "option", ["--headline", "--text", "--place", "--topic", "--starts-at", "--alt"]
+)
+def test_bytes_of_latin_1_are_not_published(
+    city: Channel, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    torn = "Citt\udce0 di Forl\udcec"
+    assert publish("--headline", "Buona", option, torn) == 1
+    assert f"{option.removeprefix('--')} is not UTF-8" in capsys.readouterr().err
+    assert not Post.objects.exists()
+
+
+def test_a_file_may_be_called_in_latin_1(
+    city: Channel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / os.fsdecode(b"citt\xe0.jpg")
+    file.write_bytes(b"no picture")
+    assert publish("--headline", "x", "--image", str(file), "--alt", "x") == 1
+    assert "not an image that we can read" in capsys.readouterr().err
+
+
+def test_standard_input_is_published_whole_or_not_at_all(
+    city: Channel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says(monkeypatch, codecs.BOM_UTF8 + b"*Avviso* di oggi\r\nseconda riga\r\n")
+    assert publish("--headline", "Intera", "--text", "-") == 0
+    assert Post.objects.get().text == "*Avviso* di oggi\nseconda riga"
+    says(monkeypatch, "Libertà".encode("latin-1"))
+    assert publish("--headline", "A metà", "--text", "-") == 1
+    assert "standard input is not UTF-8" in capsys.readouterr().err
+    assert Post.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--starts-at", "20270501"), ("--ends-at", "01/05/2027"), ("--starts-at", "2027-03-28T02:30")],
+)
+def test_a_time_that_is_not_understood_publishes_nothing(
+    city: Channel, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    assert publish("--headline", "Fiera", option, value) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"canale: not published. {option}: ")
+    assert len(said.splitlines()) == 1
+    assert not Post.objects.exists()
+
+
+def test_numbers_are_digits_that_a_column_can_hold() -> None:
+    assert chosen.number("12") == 12
+    for text in ("٣", "1" * 19, "9" * 5000, "-1", "1_0", " 1"):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            chosen.number(text)
+
+
+LINES = {
+    "line feed": f"{PASSWORD}\n".encode(),
+    "crlf": f"{PASSWORD}\r\nun commento\r\n".encode(),
+    "no end": PASSWORD.encode(),
+    "utf-8 with a mark": codecs.BOM_UTF8 + PASSWORD.encode(),
+    "utf-16": f"{PASSWORD}\r\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("data", LINES.values(), ids=LINES.keys())
+def test_a_password_file_gives_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(data)
+    assert chosen.password(str(file), "anna") == PASSWORD
+    says(monkeypatch, data)
+    assert chosen.password("-", "anna") == PASSWORD
+
+
+def test_only_the_ends_of_lines_are_taken_from_a_password(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"  acqua alta sul Po \r\n")
+    assert chosen.password(str(file), "anna") == "  acqua alta sul Po "
+
+
+@pytest.mark.django_db
+def test_an_undecodable_password_is_refused_and_an_address_is_tidied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staff = Staff.objects.create_user("anna@cremona.test", PASSWORD)
+    file = tmp_path / "password"
+    file.write_bytes("perché no, città".encode("latin-1"))
+    asked = ["password", "\u00a0Anna@cremona.test ", "--password-file", str(file)]
+    assert main(asked) == 1
+    said = capsys.readouterr().err
+    assert "is not UTF-8" in said
+    assert "perch" not in said
+    file.write_text("una parola nuova e lunga")
+    assert main(asked) == 0
+    staff.refresh_from_db()
+    assert staff.check_password("una parola nuova e lunga")
+
+
+def test_arguments_of_every_command_are_looked_at() -> None:
+    from canale.cli import _refuse_what_is_not_text
+
+    with pytest.raises(CommandError, match="new-email is not UTF-8"):
+        _refuse_what_is_not_text(argparse.Namespace(new_email=["a@b.it", "\udce0@b.it"]))

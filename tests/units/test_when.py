@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""When and where a post is about, in words: on the page, in notifications, feeds, calendars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone, translation
+from icalendar import Calendar, Event
+
+from canale.channel.models import Channel, Post
+from canale.channel.moments import Times, Written, times_of
+from canale.channel.when import when
+from canale.delivery.compose import BODY_LENGTH, compose
+from canale.delivery.models import Broadcast
+from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
+from canale.newsroom.publish_views import goes_before
+from canale.publishing.correct import correct
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from canale.syndication.calendar import post_ics
+from canale.syndication.feeds import atom, json_feed, rss
+
+ROME = ZoneInfo("Europe/Rome")
+NOW = datetime(2026, 11, 30, 10, tzinfo=ROME)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ROME)
+
+
+def on(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "end", "said"),
+    [
+        ("event", at("2026-12-12T21:00"), None, "sabato 12 dicembre, ore 21:00"),
+        ("event", at("2027-05-01T21:00"), None, "sabato 1 maggio 2027, ore 21:00"),
+        ("event", at("2026-12-12T21:00"), at("2026-12-12T23:00"),
+         "sabato 12 dicembre, ore 21:00–23:00"),
+        ("event", at("2026-12-31T22:00"), at("2027-01-01T02:00"),
+         "giovedì 31 dicembre, ore 22:00 – venerdì 1 gennaio 2027, ore 02:00"),
+        ("event", on("2026-12-16"), None, "mercoledì 16 dicembre"),
+        ("event", on("2026-12-16"), on("2026-12-16"), "mercoledì 16 dicembre"),
+        ("event", on("2026-12-16"), on("2026-12-18"),
+         "mercoledì 16 dicembre – venerdì 18 dicembre"),
+        ("event", at("2026-12-16T09:00"), on("2026-12-16"), "mercoledì 16 dicembre, ore 09:00"),
+        ("event", at("2026-12-16T09:00"), on("2026-12-18"),
+         "mercoledì 16 dicembre, ore 09:00 – venerdì 18 dicembre"),
+        ("event", at("2026-12-16T09:00"), at("2026-12-16T09:00"),
+         "mercoledì 16 dicembre, ore 09:00"),
+        ("deadline", on("2026-12-16"), None, "Entro mercoledì 16 dicembre"),
+        ("deadline", on("2027-12-16"), None, "Entro giovedì 16 dicembre 2027"),
+        ("deadline", at("2026-12-16T12:00"), None, "Entro mercoledì 16 dicembre, ore 12:00"),
+        ("service", None, on("2026-12-18"), "Fino a venerdì 18 dicembre"),
+        ("service", on("2026-12-16"), at("2026-12-16T13:00"), "mercoledì 16 dicembre, 13:00"),
+        ("alert", None, at("2026-12-01T06:00"), "Fino a martedì 1 dicembre, ore 06:00"),
+        ("news", None, None, ""),
+    ],
+)  # fmt: skip
+def test_a_time_in_words_has_its_year_when_it_is_another(
+    kind: str, start: Written | None, end: Written | None, said: str
+) -> None:
+    assert when(kind, times_of(kind, start, end), NOW) == said
+
+
+def test_english_says_it_in_english() -> None:
+    with translation.override("en"):
+        timed = Times(starts_at=at("2026-12-12T21:00"))
+        assert when("event", timed, NOW, short=True) == "Sat 12 December at 21:00"
+
+
+def test_a_day_stays_the_same_day_when_the_zone_changes() -> None:
+    timed = times_of("event", on("2026-12-16"), None)
+    with timezone.override("America/New_York"):
+        assert when("event", timed, NOW) == "mercoledì 16 dicembre"
+
+
+@pytest.fixture
+def city(db: None) -> Iterator[Channel]:
+    with translation.override("it"):
+        yield Channel.objects.create(handle="cremona", name="Cremona")
+
+
+def published(city: Channel, kind: str, text: str = "", **more: object) -> Post:
+    wording = Wording(kind, more.pop("headline", "Concerto"), text, **more)  # type: ignore[arg-type]
+    return publish(save_draft(city, wording, by="cli"), by="cli", now=NOW)
+
+
+def notified(post: Post, language: str = "it") -> tuple[str, str]:
+    revision = post.revisions.order_by("-number")[0]
+    later = "correction" if revision.number > 1 else "post"
+    broadcast = Broadcast(
+        post=post, revision=revision, purpose=later, expires_at=NOW, created_at=NOW
+    )
+    message = compose(broadcast, language, NOW)
+    return message.title, message.body
+
+
+def test_a_notification_says_when_and_where_before_anything_else(city: Channel) -> None:
+    start = at("2026-12-12T21:00")
+    post = published(city, "event", "Porta la sedia.", starts_at=start, place="Piazza Duomo")
+    assert notified(post) == (
+        "Concerto",
+        "sab 12 dicembre, ore 21:00 · Piazza Duomo\nPorta la sedia.",
+    )
+    assert notified(post, "en")[1].startswith("Sat 12 December at 21:00 · Piazza Duomo\n")
+    due = published(city, "deadline", starts_at=on("2026-12-16"))
+    assert notified(due)[1] == "Entro mercoledì 16 dicembre"
+    closed = published(city, "service", "Via Dante.", ends_at=on("2027-01-08"))
+    assert notified(closed)[1] == "Fino a venerdì 8 gennaio 2027\nVia Dante."
+    assert notified(published(city, "news", "Solo testo."))[1] == "Solo testo."
+
+
+def test_a_corrections_notification_says_the_new_time_and_what_changed(city: Channel) -> None:
+    start = at("2026-12-12T21:00")
+    post = published(city, "event", "Porta la sedia.", starts_at=start, place="Piazza Duomo")
+    later = Wording("event", "Concerto", "Porta la sedia.", starts_at=at("2026-12-13T18:00"))
+    correct(post, later, note="Rinviato di un giorno.", by="cli", now=NOW)
+    post.refresh_from_db()
+    assert notified(post) == (
+        "Corretto: Concerto",
+        "dom 13 dicembre, ore 18:00\nRinviato di un giorno.\nPorta la sedia.",
+    )
+
+
+def test_the_longest_notification_keeps_time_and_place(city: Channel) -> None:
+    place = "Sala 🎉" * 17
+    post = published(city, "event", "🚧" * 1000, starts_at=at("2026-12-12T21:00"), place=place)
+    body = notified(post)[1]
+    assert len(body) <= BODY_LENGTH
+    revision = post.revisions.get()
+    broadcast = Broadcast(
+        post=post, revision=revision, purpose="post", expires_at=NOW, created_at=NOW
+    )
+    shown = json.loads(payload_of(compose(broadcast, "it", NOW), SHRUNK))["notification"]
+    assert shown["body"].startswith("sab 12 dicembre, ore 21:00 · Sala")
+
+
+def test_feeds_say_when_and_where(city: Channel) -> None:
+    published(city, "event", "Porta la sedia.", starts_at=on("2027-05-01"), place="Piazza <Duomo>")
+    posts = list(Post.objects.select_related("channel"))
+    facts = "sabato 1 maggio 2027 · Piazza <Duomo>"
+    item = json.loads(json_feed(city, posts, NOW))["items"][0]
+    assert item["summary"].startswith(f"{facts}\n")
+    assert item["content_html"].startswith("<p>sabato 1 maggio 2027 · Piazza &lt;Duomo&gt;</p>")
+    for feed in (atom, rss):
+        assert "sabato 1 maggio 2027" in feed(city, posts, NOW).decode()
+
+
+def entry_of(post: Post) -> Event:
+    ics = post_ics(post, NOW)
+    assert b"METHOD" not in ics
+    event: Event = Calendar.from_ical(ics).walk("VEVENT")[0]
+    return event
+
+
+def test_a_whole_day_is_a_date_in_the_calendar(city: Channel) -> None:
+    entry = entry_of(published(city, "event", starts_at=on("2026-12-16")))
+    assert b"DTSTART;VALUE=DATE:20261216" in entry.to_ical()
+    assert "dtend" not in entry
+    entry = entry_of(published(city, "event", starts_at=on("2026-12-16"), ends_at=on("2026-12-18")))
+    assert entry["dtend"].dt == on("2026-12-19")
+    same = entry_of(published(city, "event", starts_at=on("2026-12-16"), ends_at=on("2026-12-16")))
+    assert "dtend" not in same
+
+
+def test_a_deadlines_day_ends_with_its_last_minute(city: Channel) -> None:
+    post = published(city, "deadline", starts_at=on("2026-12-16"))
+    assert post.starts_at == at("2026-12-16T23:59")
+    entry = entry_of(post)
+    assert entry["dtstart"].dt == post.starts_at
+    alarm = entry.walk("VALARM")[0]
+    assert post.starts_at + alarm["trigger"].dt == at("2026-12-15T09:00")
+
+
+def test_no_entry_ends_when_it_begins(city: Channel) -> None:
+    start = at("2026-12-16T21:00")
+    post = published(city, "event", starts_at=start, ends_at=start)
+    assert post.ends_at is None
+    # As an older version kept it.
+    Post.objects.filter(pk=post.pk).update(ends_at=start)
+    post.refresh_from_db()
+    entry = entry_of(post)
+    assert entry["dtend"].dt > entry["dtstart"].dt
+
+
+def test_whoever_publishes_is_warned_that_the_post_goes_first(city: Channel) -> None:
+    until = NOW + timedelta(days=30)
+    assert goes_before(Post(kind="event", starts_at=until + timedelta(days=1)), until) == "start"
+    assert goes_before(Post(kind="deadline", starts_at=until + timedelta(days=1)), until) == "start"
+    assert goes_before(Post(kind="service", ends_at=until + timedelta(days=1)), until) == "end"
+    assert goes_before(Post(kind="event", starts_at=until - timedelta(days=1)), until) == ""
+    assert goes_before(Post(kind="news"), until) == ""
