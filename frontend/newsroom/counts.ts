@@ -49,9 +49,12 @@ function overBy(count: HTMLElement, characters: number): string {
   return (count.dataset["over"] ?? "").replace("{n}", String(characters));
 }
 
-/** Code points of what the server keeps (canale/publishing/wording.py): one emoji may be several. */
+const LINE_ENDS = /\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
+const UNPRINTED = /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Code points of what the server keeps (canale/channel/characters.py): one emoji may be several. */
 function lengthOf(field: Field): number {
-  const kept = field.value.normalize("NFC").replace(/(?![\n\t])[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "");
+  const kept = field.value.normalize("NFC").replace(LINE_ENDS, "\n").replace(UNPRINTED, "");
   const tidied = field instanceof HTMLInputElement ? kept.replace(/\s+/gu, " ") : kept;
   return Array.from(tidied.trim()).length;
 }

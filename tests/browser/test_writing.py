@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -67,6 +68,70 @@ def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
     shown = reader.locator("article.post", has_text="Mercato contadino").locator(".album img")
     expect(shown.nth(0)).to_have_attribute("alt", "Il secondo banco")
     expect(shown.nth(1)).to_have_attribute("alt", "Il primo banco")
+
+
+TEXTS = (
+    "Chiusura di via Dante. " * 44 + "NON BERE L’ACQUA. Numero verde 800 123 456.",
+    "🚧" * 1003,
+    "  spazi  \r\n" * 120 + "e\u0301" * 100 + "\u202e\u2069" * 60 + "fine " * 20,
+)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_paste_that_is_too_long_stays_and_is_counted_as_the_server_counts(
+    city: City, desk: Page, text: str
+) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.fill("#id_headline", "🚧" * 80)
+    expect(desk.locator("#count-headline")).to_have_text("0")
+    desk.locator("#id_text").evaluate(
+        "(field, text) => { field.focus(); document.execCommand('insertText', false, text); }", text
+    )
+    pasted = desk.input_value("#id_text")
+    assert pasted == text.replace("\r\n", "\n")
+    count = desk.locator("#count-text")
+    expect(count).to_have_text(re.compile(r"^-\d+ · Troppo lungo di \d+$"))
+    expect(count).to_have_class(re.compile("is-over"))
+    over = int(count.inner_text().split()[0])
+    expect(desk.locator("main [role=status]")).to_have_text(f"Testo: Troppo lungo di {-over}")
+    desk.locator("button[name=save]").click()
+    expect(desk.locator("#error-text")).to_contain_text(f"Troppo lungo di {-over} caratteri")
+    assert desk.input_value("#id_text") == pasted
+    desk.fill("#id_text", "Corto.")
+    expect(desk.locator("main [role=status]")).to_have_text("Testo: Ora va bene")
+    desk.locator("button[name=save]").click()
+    expect(desk.get_by_role("heading", name="🚧" * 80)).to_be_visible()
+
+
+def test_the_page_where_one_writes_does_not_jump_on_a_phone(city: City, browser: Browser) -> None:
+    context = browser.new_context(viewport=PHONE, locale="it-IT")
+    page = sign_in(context, city)
+    page.add_init_script(
+        "window.jumped = 0; new PerformanceObserver((list) => list.getEntries().forEach((entry) =>"
+        "{ window.jumped += entry.value; })).observe({ type: 'layout-shift', buffered: true });"
+    )
+    page.goto(city.site.url + HOME + "posts/new/")
+    expect(page.locator("#preview .notification")).to_be_visible()
+    assert page.evaluate("window.jumped") < 0.1
+    expect(page.locator("#id_starts_at")).to_be_hidden()
+    page.check("[name=kind][value=deadline]")
+    expect(page.locator("#id_starts_at")).to_be_visible()
+    expect(page.locator("#id_ends_at")).to_be_hidden()
+    context.close()
+
+
+def test_whoever_publishes_sees_when_and_where(city: City, desk: Page) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.check("[name=kind][value=event]")
+    desk.fill("#id_headline", "Fiera")
+    desk.fill("#id_starts_at", "2099-05-01")
+    desk.fill("#id_place", "Piazza Duomo")
+    shown = "ven 1 maggio 2099 · Piazza Duomo"
+    expect(desk.locator("#preview .notification")).to_contain_text(shown)
+    desk.locator("button[name=publish]").click()
+    expect(desk.locator(".notification")).to_contain_text(shown)
+    expect(desk.locator(".facts")).to_contain_text("venerdì 1 maggio 2099")
+    expect(desk.locator(".message-warning")).to_contain_text("il post non sarà più sulla pagina")
 
 
 def test_words_outlive_the_session(city: City, desk: Page) -> None:

@@ -133,3 +133,9 @@ def _names_a_file(call: ast.Call) -> bool:
         case "move":
             return of == "shutil"
     return False
+
+
+def test_no_field_cuts_what_is_pasted() -> None:
+    """`maxlength` does, without a word, and counts in other units than the server."""
+    cutting = [str(path) for path in files(".html", ".ts") if "maxlength" in text(path).lower()]
+    assert [path for path in cutting if path.startswith(("canale/", "frontend/"))] == []

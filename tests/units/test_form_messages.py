@@ -81,3 +81,10 @@ def test_a_password_says_what_is_wrong_with_it() -> None:
     with translation.override("it"), pytest.raises(ValidationError) as said:
         validate_password("anna.rossi@b.it", Staff(email="anna.rossi@b.it"))
     assert said.value.messages == ["Somiglia troppo al tuo indirizzo e-mail."]
+
+
+def test_no_form_of_ours_cuts_what_is_pasted() -> None:
+    city = create_channel("cremona", "Comune di Cremona")
+    settings = str(ChannelSettings(instance=city))
+    assert 'data-limit="80"' in settings
+    assert "maxlength" not in settings
