@@ -47,6 +47,7 @@ function addSlot(album: HTMLElement, slots: HTMLElement, file: File): void {
   slot.querySelector<HTMLInputElement>("[data-part=file]")!.files = holder.files;
   slot.querySelector("img")!.src = URL.createObjectURL(file);
   slots.append(slot);
+  slots.hidden = false;
   slot.querySelector<HTMLTextAreaElement>("textarea")?.focus();
 }
 
@@ -68,6 +69,7 @@ function act(slots: HTMLElement, pressed: Element): void {
 
 /** The server reads the slots in the order of their numbers. */
 function number(slots: HTMLElement): void {
+  slots.hidden = slots.children.length === 0;
   Array.from(slots.children).forEach((slot, index) => {
     for (const part of slot.querySelectorAll<HTMLInputElement>("[data-part]")) {
       part.name = `image-${index + 1}-${part.dataset["part"]}`;
