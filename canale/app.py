@@ -25,6 +25,7 @@ from django.urls import get_resolver
 
 from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
+from canale.channel.images import stop_decoders
 from canale.database_away import Since, Why, outage, why_away
 from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
@@ -227,6 +228,8 @@ async def _serve_web(
     search_less_for_garbage()
     async with _figures(WebFigures(hub, pages)), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
+    # Python would wait for the threads that wait for them.
+    stop_decoders()
 
 
 def _is_known(scope: HTTPScope) -> bool:

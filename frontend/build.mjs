@@ -12,7 +12,7 @@ import { compileAsync } from "sass";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "../canale/static");
 const packages = join(here, "node_modules");
-// Whole and uncompressed, for the poster's typesetter.
+// Whole and uncompressed, for what the server draws: posters, avatars.
 const PRINT_FONTS = ["400Regular", "700Bold"];
 const FONTS = ["latin-400", "latin-700", "latin-ext-400", "latin-ext-700"];
 // Cheap phones keep their browser for years.
@@ -57,6 +57,9 @@ async function fonts() {
     const file = `TitilliumWeb_${font}.ttf`;
     await copyFile(join(packages, "@expo-google-fonts/titillium-web", font, file), join(target, "fonts", file));
   }
+  // Titillium Web has no Greek, no Cyrillic and not every Latin letter of Europe.
+  const other = "DejaVuSans-Bold.ttf";
+  await copyFile(join(packages, "dejavu-fonts-ttf/ttf", other), join(target, "fonts", other));
 }
 
 // The service worker's caches carry the name of the build, so that a new one starts afresh.

@@ -71,7 +71,7 @@ def _token(request: HttpRequest, channel: Channel) -> Token:
     "/channels/{handle}/posts",
     tags=["posts"],
     auth=TokenAuth(),
-    response={201: PostStateOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    response={201: PostStateOut, 422: ProblemOut, 429: ProblemOut, 503: ProblemOut, **REFUSALS},
     summary="Publish a post",
     description="A repeated call with the same `Idempotency-Key` publishes once.",
 )
@@ -172,7 +172,14 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
     "/posts/{post_id}",
     tags=["posts"],
     auth=TokenAuth(),
-    response={200: PostStateOut, 409: ProblemOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    response={
+        200: PostStateOut,
+        409: ProblemOut,
+        422: ProblemOut,
+        429: ProblemOut,
+        503: ProblemOut,
+        **REFUSALS,
+    },
     summary="Correct a post",
     description="Fields that are left out stay as they are; readers see `note`.",
 )

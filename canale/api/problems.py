@@ -19,6 +19,8 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
+from canale.channel.images import DecodersBusyError
 from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.publishing.wording import PostRefused
 from canale.settings import settings
@@ -110,6 +112,11 @@ def busy(error: Exception) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
 
 
+def _decoders_busy(error: DecodersBusyError) -> Problem:
+    headers = {"Retry-After": str(DECODERS_RETRY_SECONDS)}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+
+
 def _unforeseen(error: Exception) -> Problem:
     if why_away(error) is not None:
         return busy(error)
@@ -131,6 +138,7 @@ def _invalid(error: ValidationError) -> Problem:
 _PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda problem: problem,
     PostRefused: _refused,
+    DecodersBusyError: _decoders_busy,
     ValidationError: _invalid,
     AuthenticationError: _no_token,
     HttpError: _framework,

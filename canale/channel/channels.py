@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from canale.channel.avatar_drawing import draw_avatar
 from canale.channel.characters import has_surrogates, one_line, several_lines
-from canale.channel.images import draw_avatar, prepare_avatar
+from canale.channel.images import PreparedImage
 from canale.channel.models import AvatarFile, Channel
 
 
@@ -39,9 +40,9 @@ def create_channel(handle: str, name: str, description: str = "") -> Channel:
 
 
 @transaction.atomic
-def set_avatar(channel: Channel, data: bytes | None) -> None:
-    """Keep an uploaded avatar, or draw one. Raises images.ImageRefused."""
-    prepared = prepare_avatar(data) if data is not None else draw_avatar(channel.name)
+def set_avatar(channel: Channel, prepared: PreparedImage | None) -> None:
+    """Keep a prepared avatar, or draw one."""
+    prepared = draw_avatar(channel.name) if prepared is None else prepared
     channel.avatar_files.all().delete()
     AvatarFile.objects.bulk_create(
         AvatarFile(channel=channel, name=variant.name, mime=variant.mime, data=variant.data)

@@ -13,11 +13,10 @@ import typst
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from canale.channel.fonts import FONTS
 from canale.channel.qr import qr_svg
 
 TEMPLATE = Path(__file__).with_name("poster.typ")
-# Laid there by the front end's build; without it Typst takes its own serif.
-FONTS = Path(__file__).parents[1] / "static/fonts"
 
 
 def poster_pdf(name: str, url: str, short_url_text: str, avatar_png: bytes, language: str) -> bytes:

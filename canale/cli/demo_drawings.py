@@ -7,7 +7,9 @@ from __future__ import annotations
 import io
 import math
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from canale.channel.fonts import font
 
 WIDTH, HEIGHT = 1200, 800
 INK, SKY, WHITE = "#17324d", "#e6f0fa", "#ffffff"
@@ -49,8 +51,8 @@ def market() -> bytes:
 def recycling() -> bytes:
     """Four bins and what goes into each."""
     picture, draw = _canvas(WHITE)
-    title = ImageFont.load_default(64)
-    words = ImageFont.load_default(36)
+    title = font(64)
+    words = font(36)
     draw.text((WIDTH / 2, 90), "Che cosa va dove", fill=INK, font=title, anchor="mm")
     bins = (
         ("#7b4a21", "Umido", "avanzi, caffè"),
@@ -62,7 +64,7 @@ def recycling() -> bytes:
         left = 70 + place * 275
         draw.rounded_rectangle((left, 240, left + 235, 640), 24, fill=colour)
         draw.rounded_rectangle((left - 12, 200, left + 247, 260), 20, fill=colour)
-        draw.text((left + 117, 420), name, fill=WHITE, font=ImageFont.load_default(46), anchor="mm")
+        draw.text((left + 117, 420), name, fill=WHITE, font=font(46), anchor="mm")
         draw.text((left + 117, 700), what, fill=INK, font=words, anchor="mm")
     return _png(picture)
 
@@ -70,8 +72,8 @@ def recycling() -> bytes:
 def river() -> bytes:
     """The level of the river against its thresholds."""
     picture, draw = _canvas(WHITE)
-    words = ImageFont.load_default(34)
-    title = ImageFont.load_default(56)
+    words = font(34)
+    title = font(56)
     draw.text((80, 60), "Livello del Po a Cremona", fill=INK, font=title)
     for height, name, colour in ((520, "soglia 1", "#b38600"), (340, "soglia 2", "#c0392b")):
         draw.line((80, height, 1000, height), fill=colour, width=4)

@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from django.db import transaction
     from django.utils import translation
 
+    from canale.channel.images import DecodersBusyError
     from canale.channel.links import post_url
     from canale.publishing.drafts import keep_draft
     from canale.publishing.publish import publish
@@ -65,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             checked = check(channel, wording)
             with transaction.atomic():
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")
+    except DecodersBusyError as error:
+        raise CommandError("not published. An image could not be decoded now; try again") from error
     except PostRefused as refused:
         wrong = [f"{_option(name)}: {' '.join(said)}" for name, said in refused.errors.items()]
         raise CommandError(f"not published. {'; '.join(wrong)}") from refused

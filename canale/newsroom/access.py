@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib import messages
@@ -45,6 +46,13 @@ def done(request: HttpRequest, address: str, **arguments: object) -> HttpRespons
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"location": url})
     return HttpResponseRedirect(url)
+
+
+def retry_later(response: HttpResponse, seconds: int) -> HttpResponse:
+    """The same page as 503: nothing in it is wrong, and the same request may succeed soon."""
+    response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:

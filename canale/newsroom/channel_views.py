@@ -22,12 +22,12 @@ from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
 from canale.channel.channels import set_avatar
 from canale.channel.characters import one_line
-from canale.channel.images import ImageRefused
+from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
 from canale.live.hints import forget_pages
 from canale.net.numbers import number_in
-from canale.newsroom.access import role_required, staff_of
+from canale.newsroom.access import retry_later, role_required, staff_of
 from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
 
@@ -42,27 +42,35 @@ def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
     form = ChannelSettings(
         request.POST or None, request.FILES or None, instance=channel, initial=initial
     )
-    if request.method == "POST" and form.is_valid() and _save(form, staff_of(request).email):
-        messages.success(request, _("Saved."))
-        return redirect("newsroom:channel", handle=channel.handle)
+    busy = False
+    try:
+        if request.method == "POST" and form.is_valid() and _save(form, staff_of(request).email):
+            messages.success(request, _("Saved."))
+            return redirect("newsroom:channel", handle=channel.handle)
+    except DecodersBusyError as error:
+        form.add_error("avatar", str(error))
+        busy = True
     context = page_context(request, channel) | {
         "form": form,
         "public_url": channel_url(channel),
         "second_factor_required": factors.is_required(channel),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    return render(request, "newsroom/channel.html", context, status=status)
+    page = render(request, "newsroom/channel.html", context, status=status)
+    return retry_later(page, RETRY_SECONDS) if busy else page
 
 
 def _save(form: ChannelSettings, by: str) -> bool:
-    """All of it or nothing; False with the reason at the picture."""
+    """All of it or nothing; False with the reason at the picture. Raises DecodersBusyError."""
+    picture = form.cleaned_data["avatar"]
     try:
+        avatar = prepare_avatar(picture.read()) if picture else None
         with transaction.atomic():
             changed = form.save(commit=False)
             changed.reaction_set = form.cleaned_data["reactions"]
             changed.save()
-            if form.cleaned_data["avatar"]:
-                set_avatar(changed, form.cleaned_data["avatar"].read())
+            if avatar:
+                set_avatar(changed, avatar)
             audit.record(by, "channel.changed", changed.handle, fields=form.changed_data)
             forget_pages(changed.handle)
     except ImageRefused as refused:

@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from canale.accounts import setup as setting_up
 from canale.accounts.models import Membership, Staff
 from canale.channel.channels import create_channel, set_avatar
-from canale.channel.images import ImageRefused
+from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
 from canale.net.rate_limits import RateLimiter
-from canale.newsroom.access import done, staff_of
+from canale.newsroom.access import done, retry_later, staff_of
 from canale.newsroom.forms import SetupForm
 from canale.settings import settings
 
@@ -52,7 +52,13 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
         return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
     form = SetupForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        staff = _set_up(form, secret)
+        try:
+            staff = _set_up(form, secret)
+        except DecodersBusyError as busy:
+            form.add_error("avatar", str(busy))
+            return retry_later(
+                render(request, "newsroom/setup.html", {"form": form}), RETRY_SECONDS
+            )
         if staff is not None:
             login(request, staff, backend=BACKEND)
             messages.success(request, _("The channel is ready: hang up its poster, write a post."))
@@ -64,15 +70,20 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _set_up(form: SetupForm, secret: str) -> Staff | None:
-    """None, with the reason at its field, when something of it cannot be used."""
+    """None, with the reason at its field, when something of it cannot be used.
+
+    Raises DecodersBusyError.
+    """
     said = form.cleaned_data
     try:
+        # Before the transaction, which nobody else can write beside.
+        avatar = prepare_avatar(said["avatar"].read()) if said["avatar"] else None
         with transaction.atomic():
             if not setting_up.claim(secret):
                 return None
             channel = create_channel(said["handle"], said["name"], said["description"])
-            if said["avatar"]:
-                set_avatar(channel, said["avatar"].read())
+            if avatar:
+                set_avatar(channel, avatar)
             return setting_up.make_admin(channel, said["email"], said["password"], by=said["email"])
     except ImageRefused as refused:
         form.add_error("avatar", refused.message)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from canale.accounts.roles import may_administer, may_publish, may_write, role_of
 from canale.channel.characters import cut, one_line, several_lines
+from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.links import avatar_url
 from canale.channel.models import (
     ALBUM_SIZE,
@@ -34,7 +35,7 @@ from canale.delivery.audience import shown
 from canale.delivery.compose import summary
 from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
-from canale.newsroom.access import done, role_required, staff_of
+from canale.newsroom.access import done, retry_later, role_required, staff_of
 from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
 from canale.publishing.correct import NOTE_LENGTH
 from canale.publishing.drafts import NotADraft, delete_draft, save_draft
@@ -134,6 +135,10 @@ def _form_page(
             form.add_errors(refused.errors)
         except NotADraft:
             form.add_error(None, _("Somebody published it meanwhile: correct it instead."))
+        except DecodersBusyError as busy:
+            form.add_error(None, str(busy))
+            page = render_form(request, channel, post, form, "newsroom/write.html")
+            return retry_later(page, RETRY_SECONDS)
         else:
             after = "publish" if "publish" in request.POST else "post"
             return done(request, f"newsroom:{after}", handle=channel.handle, post_id=saved.pk)

@@ -14,11 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.accounts.roles import may_publish, may_write
+from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.models import Channel, Kind, Post, State
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_small_group, reach, shown
 from canale.delivery.compose import summary
-from canale.newsroom.access import done, role_required, staff_of
+from canale.newsroom.access import done, retry_later, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
     arrival,
@@ -103,6 +104,10 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             return done(request, "newsroom:post", handle=channel.handle, post_id=post.pk)
     except PostRefused as refused:
         form.add_errors(refused.errors)
+    except DecodersBusyError as busy:
+        form.add_error(None, str(busy))
+        page = render_form(request, channel, post, form, "newsroom/correct.html")
+        return retry_later(page, RETRY_SECONDS)
     except NotVisible:
         if request.method != "POST":
             messages.error(request, _("The post is not visible any more."))

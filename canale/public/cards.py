@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from canale.channel.days import day_heading
-from canale.channel.images import SMALL
+from canale.channel.decoding.sizes import SMALL
 from canale.channel.links import post_url
 from canale.channel.models import (
     ALL_CLEAR_STATES,

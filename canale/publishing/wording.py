@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.channel.characters import has_surrogates, one_line, several_lines
-from canale.channel.images import ImageRefused, PreparedImage, prepare_image
+from canale.channel.images import Decoder, ImageRefused, PreparedImage, decoder
 from canale.channel.models import (
     ALBUM_SIZE,
     ALT_LENGTH,
@@ -86,7 +87,10 @@ class _Errors(dict[str, list[str]]):
 
 
 def check(channel: Channel, wording: Wording, post: Post | None = None) -> CheckedWording:
-    """Everything wrong is told at once. ``post`` is the one being rewritten. Raises PostRefused."""
+    """Everything wrong is told at once. ``post`` is the one being rewritten.
+
+    Raises PostRefused, images.DecodersBusyError.
+    """
     errors = _Errors()
     wording = _tidy(wording)
     _check_words(wording, errors)
@@ -212,13 +216,15 @@ def _images(
         return []
     known = {image.pk: image for image in post.images.all()} if post else {}
     images: list[tuple[Image | PreparedImage, str]] = []
-    for number, given in enumerate(wording.images, 1):
-        alt = one_line(given.alt)
-        problem = partial(_image_problem, errors, number)
-        _check_alt(alt, problem)
-        image = _image(given, known, problem)
-        if image is not None:
-            images.append((image, alt))
+    uploads = any(isinstance(given, NewImage) for given in wording.images)
+    with decoder() if uploads else nullcontext() as decoding:
+        for number, given in enumerate(wording.images, 1):
+            alt = one_line(given.alt)
+            problem = partial(_image_problem, errors, number)
+            _check_alt(alt, problem)
+            image = _image(given, known, decoding, problem)
+            if image is not None:
+                images.append((image, alt))
     return images
 
 
@@ -236,14 +242,17 @@ def _check_alt(alt: str, problem: Callable[[str], None]) -> None:
 
 
 def _image(
-    given: NewImage | KeptImage, known: dict[int, Image], problem: Callable[[str], None]
+    given: NewImage | KeptImage,
+    known: dict[int, Image],
+    decoding: Decoder | None,
+    problem: Callable[[str], None],
 ) -> Image | PreparedImage | None:
     if isinstance(given, KeptImage):
         if given.id not in known:
             problem(_("This image is not part of the post any more."))
         return known.get(given.id)
     try:
-        return prepare_image(given.data)
+        return decoding.image(given.data) if decoding else None
     except ImageRefused as refused:
         problem(str(refused.message))
         return None

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The sizes in which a picture is kept."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+SMALL, LARGE, SHARE = 480, 1600, 1200
+# Some messengers show no preview of a larger picture.
+MAX_SHARE_BYTES = 300_000
+SHARE_QUALITIES = (82, 74, 66, 58, 50)
+AVATAR_SIZES = (64, 192, 512)
+# Of a maskable icon the middle 80 % is safe: https://www.w3.org/TR/appmanifest/#icon-masks
+SAFE = 0.8
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One size, encoded."""
+
+    name: str
+    mime: str
+    width: int
+    height: int
+    data: bytes
+
+
+class TooSmallError(Exception):
+    """A picture with fewer pixels than the smallest avatar."""
+
+
+def image_reduction(width: int, height: int) -> float:
+    """How many times smaller than ``width`` and ``height`` the largest size will be."""
+    return max(1.0, width / LARGE, height / (2 * LARGE))
+
+
+def image_sizes(picture: Image.Image) -> list[Variant]:
+    """``small`` and ``large`` (WebP), and ``share`` (JPEG, for notifications and link previews)."""
+    large = _within(picture, LARGE, 2 * LARGE)
+    small = _within(large, SMALL, 2 * SMALL)
+    return [_webp("small", small), _webp("large", large), share_size(large)]
+
+
+def avatar_reduction(width: int, height: int) -> float:
+    """As `image_reduction`."""
+    return max(1.0, min(width, height) / AVATAR_SIZES[-1])
+
+
+def avatar_sizes(picture: Image.Image) -> list[Variant]:
+    """The middle square in AVATAR_SIZES, and ``maskable``. Raises TooSmallError."""
+    if min(picture.size) < AVATAR_SIZES[0]:
+        raise TooSmallError
+    whole = _square(_on_white(picture), AVATAR_SIZES[-1])
+    variants = [_png(str(side), _square(whole, side)) for side in AVATAR_SIZES]
+    ground = Image.new("RGB", whole.size, _corner(whole))
+    inner = round(AVATAR_SIZES[-1] * SAFE)
+    ground.paste(_square(whole, inner), ((AVATAR_SIZES[-1] - inner) // 2,) * 2)
+    return [*variants, _png("maskable", ground)]
+
+
+def _within(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Not larger than that; never enlarged."""
+    copy = picture.copy()
+    copy.thumbnail((width, height), Image.Resampling.LANCZOS)
+    return copy
+
+
+def share_size(picture: Image.Image) -> Variant:
+    """A JPEG on white below MAX_SHARE_BYTES, at most SHARE wide and high.
+
+    A picture more than twice as high as wide, which no preview shows whole, loses its foot.
+    """
+    top = picture.crop((0, 0, picture.width, min(picture.height, 2 * picture.width)))
+    shown = _within(_on_white(top), SHARE, SHARE)
+    while True:
+        for quality in SHARE_QUALITIES:
+            variant = _jpeg("share", shown, quality)
+            if len(variant.data) < MAX_SHARE_BYTES:
+                return variant
+        shown = _within(shown, shown.width * 4 // 5, shown.height * 4 // 5)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode != "RGBA":
+        return picture
+    ground = Image.new("RGB", picture.size, WHITE)
+    ground.paste(picture, mask=picture.getchannel("A"))
+    return ground
+
+
+def _square(picture: Image.Image, side: int) -> Image.Image:
+    return ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
+
+
+def _corner(picture: Image.Image) -> tuple[int, ...]:
+    """The colour that goes on around the picture."""
+    colour = picture.getpixel((0, 0))
+    return colour if isinstance(colour, tuple) else WHITE
+
+
+def _webp(name: str, picture: Image.Image) -> Variant:
+    return _encoded(name, picture, "WEBP", quality=80, method=4)
+
+
+def _jpeg(name: str, picture: Image.Image, quality: int) -> Variant:
+    return _encoded(name, picture, "JPEG", quality=quality, progressive=True, optimize=True)
+
+
+def _png(name: str, picture: Image.Image) -> Variant:
+    return _encoded(name, picture, "PNG", optimize=True)
+
+
+def _encoded(name: str, picture: Image.Image, kind: str, **options: object) -> Variant:
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return Variant(name, f"image/{kind.lower()}", picture.width, picture.height, out.getvalue())

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A channel without a picture gets its initials, in the letters of every language of Europe."""
+
+from __future__ import annotations
+
+import io
+from itertools import pairwise
+
+import pytest
+from PIL import Image
+
+from canale.channel.avatar_drawing import draw_avatar, initials
+from canale.channel.fonts import BOLD, EUROPEAN, FONTS, REGULAR, font_with, has
+
+# Of the languages of Europe, in capitals; Georgian has none.
+LETTERS = {
+    "Latin": "AÀÁÂÃÄÅĀĂĄÆBCÇĆĈĊČDÐĎĐEÈÉÊËĒĔĖĘĚFGĜĞĠĢHĤĦIÌÍÎÏĨĪĮİĲJĴKĶLĹĻĽŁMNÑŃŅŇŊOÒÓÔÕÖØŌŐŒPQRŔŖŘ"
+    "SŚŜŞŠȘTŢŤŦȚUÙÚÛÜŨŪŬŮŰŲVWŴẀẂẄXYÝŶŸỲZŹŻŽÞƏẞ",
+    "Greek": "ΑΆΒΓΔΕΈΖΗΉΘΙΊΪΚΛΜΝΞΟΌΠΡΣΤΥΎΫΦΧΨΩΏ",
+    "Cyrillic": "АБВГҐЃДЂЕЀЁЄЖЗЅИЍІЇЙЈКЌЛЉМНЊОПРСТЋУЎФХЦЧЏШЩЪЫЬЭЮЯ",
+    "Georgian": "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
+    "Armenian": "ԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՂՃՄՅՆՇՈՉՊՋՌՍՎՏՐՑՒՓՔՕՖ",
+    "digits": "0123456789",
+}
+
+
+def shown(name: str) -> Image.Image:
+    variants = draw_avatar(name).variants
+    assert {variant.name for variant in variants} == {"64", "192", "512", "maskable"}
+    data = next(variant.data for variant in variants if variant.name == "512")
+    return Image.open(io.BytesIO(data)).convert("L")
+
+
+def test_the_fonts_are_there() -> None:
+    for name in (REGULAR, BOLD, EUROPEAN):
+        assert (FONTS / name).exists()
+
+
+@pytest.mark.parametrize("script", LETTERS)
+def test_every_letter_of_europe_is_drawn_by_a_font_that_has_it(script: str) -> None:
+    boxes = [letter for letter in LETTERS[script] if font_with(letter, 32) is None]
+    assert boxes == []
+
+
+def test_a_font_knows_what_it_has_not() -> None:
+    assert has(BOLD, "È")
+    assert not has(BOLD, "Ж")
+    assert has(EUROPEAN, "Ж")
+    assert font_with("東", 32) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Comune di Cremona", "CC"),
+        ("Comune di L’Aquila", "CL"),
+        ("comune di san giovanni", "CG"),
+        ("Città di Ötz", "CÖ"),
+        ("Občina Števerjan", "OŠ"),
+        ("Èboli", "È"),
+        ("E\u0300boli", "È"),
+        ("Überetsch", "Ü"),
+        ("Žabnice", "Ž"),
+        ("Δήμος Αθηναίων", "ΔΑ"),
+        ("Град Београд", "ГБ"),
+        ("თბილისი", "თ"),
+        ("ßtadt", "ß"),
+        ("«Ħal» Qormi", "ĦQ"),
+        ("🏛️ Municipio", "M"),
+        ("Ufficio 6", "U6"),
+        ("di da del", "DD"),
+        ("🏛️", ""),
+        ("", ""),
+    ],
+)
+def test_initials_are_of_the_words_that_say_something(name: str, expected: str) -> None:
+    assert initials(name) == expected
+
+
+@pytest.mark.parametrize("name", ["Občina Števerjan", "Èboli", "Щёкино Ющево", "Wörth Würzburg"])
+def test_letters_stand_in_the_middle_of_the_circle(name: str) -> None:
+    picture = shown(name)
+    ground = picture.getpixel((0, 0))
+    left, top, right, bottom = picture.point(lambda value: 255 * (value > ground + 90)).getbbox()
+    assert abs((left + right) - 512) < 12
+    assert abs((top + bottom) - 512) < 12
+    assert 512 * 0.1 < right - left < 512 * 0.71
+
+
+def test_different_letters_look_different() -> None:
+    """A font that lacks them would draw the same box for each."""
+    pictures = {shown(letter).tobytes() for letter in "ŠŽČĐΩЖთԵ"}
+    assert len(pictures) == 8
+
+
+@pytest.mark.parametrize("name", ["", "🏛️", "東京都"])
+def test_a_name_without_letters_that_we_have_gets_a_town_hall(name: str) -> None:
+    picture = shown(name)
+    ground = picture.getpixel((0, 0))
+    columns = [picture.getpixel((x, 280)) > ground + 60 for x in range(512)]
+    starts = sum(now and not before for before, now in pairwise(columns))
+    assert starts == 5
