@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from ninja import Schema
-from pydantic import Base64Bytes, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
 
+from canale.api.base64_text import base64_bytes
 from canale.channel.characters import one_line, several_lines
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
 
@@ -126,10 +127,16 @@ class PostsOut(Schema):
 
 class NewImageIn(Strict):
     data: Annotated[
-        Base64Bytes,
-        Field(
-            description="JPEG, PNG, WebP, GIF or AVIF, in base64",
-            json_schema_extra={"contentEncoding": "base64"},
+        bytes,
+        BeforeValidator(base64_bytes),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "JPEG, PNG, WebP, GIF or AVIF in base64 (RFC 4648); of an "
+                "animation the first frame is shown. base64url, missing padding, line breaks and "
+                "a data: URI are understood.",
+            }
         ),
     ]
     alt: Alt
