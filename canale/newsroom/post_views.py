@@ -189,6 +189,7 @@ def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
         "avatar": avatar_url(channel, "64"),
         "kind": kind,
         "headline": cut(one_line(request.POST.get("headline", "")), HEADLINE_LENGTH * 2),
+        "text": text,
         "html": render_html(text),
         "summary": summary(where_and_when(kind, times, place, now, short=True), text),
         "when": when(kind, times, now),
