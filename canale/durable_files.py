@@ -3,13 +3,21 @@
 """Files whose names, too, are on the disk when a call returns: a power cut takes nothing back.
 
 A new name is an entry of its folder, and reaches the disk when the folder is synced; syncing the
-file alone does not do it (fsync(2)).
+file alone does not do it (fsync(2)). File systems without hard links (FAT, much of SMB) do too.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# fsync(2) of a folder, where the file system cannot do it.
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 
 
 def sync(path: Path) -> None:
@@ -17,6 +25,9 @@ def sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if not path.is_dir() or error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(handle)
 
@@ -30,10 +41,45 @@ def make_folder(folder: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give a file a second name. Raises FileExistsError if the name is taken."""
+    """Give a file a second name; where there are no hard links, to a copy of it, its owner's alone.
+    Raises FileExistsError if the name is taken."""
     sync(source)
-    os.link(source, target)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        _copy(source, target)
     sync(target.parent)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The whole copy gets its name in one step."""
+    part = target.with_name(f".{target.name}-{os.getpid()}")
+    part.unlink(missing_ok=True)
+    try:
+        with source.open("rb") as whole, part.open("xb") as copy:
+            part.chmod(0o600)
+            shutil.copyfileobj(whole, copy, 2**20)
+        sync(part)
+        with _alone_in(target.parent):
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Where the file system has locks, one process at a time."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def replace(source: Path, target: Path) -> None:

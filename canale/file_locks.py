@@ -29,6 +29,8 @@ def lock(path: Path, mode: Mode = "ab", *, shared: bool = False) -> FileIO | Non
         file.close()
         if isinstance(error, BlockingIOError):
             return None
+        # flock(2) knows no name: a file system without locks is told from others by it.
+        error.filename = str(path)
         raise
     _held.add(file)
     return file

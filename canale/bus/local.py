@@ -7,6 +7,7 @@ has something to say sends it to every socket there (unix(7)).
 """
 
 import asyncio
+import errno
 import hashlib
 import logging
 import os
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # sun_path has 108 bytes on Linux and 104 on the BSDs, with the final zero.
 LONGEST_PATH = 103
+# bind(2) in a folder whose file system has no sockets.
+NO_SOCKETS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 # "<pid>-<random>.sock": a pid has up to 7 digits.
 NAME_LENGTH = 7 + 1 + 8 + 5
 LARGEST = 8192
@@ -35,6 +38,8 @@ class LocalBus:
 
     def __init__(self, data: Path) -> None:
         self.folder = socket_folder(data)
+        # Where the data folder's file system has no sockets (FAT, SMB).
+        self._other = short_folder(data)
 
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Tells every listener. A listener whose queue is full has hints enough to wake it."""
@@ -42,16 +47,23 @@ class LocalBus:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                for path in self.folder.glob("*.sock"):
-                    _send(sender, message, path)
+                for folder in {self.folder, self._other}:
+                    for path in folder.glob("*.sock"):
+                        _send(sender, message, path)
         except OSError:
             logger.warning("The hint %s was not sent; polling repairs it.", subject, exc_info=True)
 
     def subscribe(self, callback: Callback) -> "LocalSubscription":
         """Listens on the running event loop. Raises OSError if the folder is not ours alone."""
         _own_folder(self.folder)
-        path = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.sock"
-        return LocalSubscription(path, callback)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}.sock"
+        try:
+            return LocalSubscription(self.folder / name, callback)
+        except OSError as error:
+            if error.errno not in NO_SOCKETS or self._other == self.folder:
+                raise
+            _own_folder(self._other)
+            return LocalSubscription(self._other / name, callback)
 
     @property
     def trouble(self) -> str:
@@ -84,7 +96,11 @@ class LocalSubscription:
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.bind(str(path))
+        try:
+            self._socket.bind(str(path))
+        except OSError:
+            self._socket.close()
+            raise
         self._loop.add_reader(self._socket.fileno(), self._receive)
 
     def _receive(self) -> None:
@@ -119,6 +135,12 @@ def socket_folder(data: Path) -> Path:
     folder = data / "bus"
     if len(os.fsencode(folder)) + 1 + NAME_LENGTH <= LONGEST_PATH:
         return folder
+    return short_folder(data)
+
+
+def short_folder(data: Path) -> Path:
+    """A folder for the sockets of a data folder that cannot hold them."""
+    data = data.resolve()
     place = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path(place) / f"canale-{os.getuid()}-{name}"

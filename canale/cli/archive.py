@@ -8,6 +8,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import canale
 from canale.cli import CommandError
@@ -15,6 +16,13 @@ from canale.settings import settings
 
 MANIFEST, KEY = "manifest.json", "secret-key"
 FORM = 1
+# Of each part of a manifest, as JSON has it.
+TYPES = {
+    **dict.fromkeys(("form", "size"), int),
+    **dict.fromkeys(("canale", "made_at", "vendor", "sha256", "key_id"), str),
+    "with_key": bool,
+    "migrations": list,
+}
 DUMPS = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}
 
 
@@ -56,16 +64,28 @@ class Manifest:
     def read(cls, text: bytes) -> Manifest:
         """Raises CommandError."""
         try:
-            said = json.loads(text)
-            found = cls(**{**said, "migrations": tuple(said["migrations"])})
-        except (ValueError, TypeError, KeyError) as error:
+            found = cls(**_checked(json.loads(text)))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise CommandError("this is not a backup of canale: its manifest is damaged") from error
         if found.form != FORM or found.vendor not in DUMPS:
-            raise CommandError(f"made by canale {found.canale}, in a form not known here")
+            raise CommandError(f"made by canale {found.canale!a}, in a form not known here")
         return found
 
     def said(self) -> dict[str, object]:
         return asdict(self)
+
+
+def _checked(said: Any) -> dict[str, Any]:
+    """What a manifest says, if each part has the type it is written with. Raises ValueError,
+    TypeError, KeyError."""
+    migrations = said["migrations"]
+    wrong = [name for name, kind in TYPES.items() if type(said[name]) is not kind]
+    if wrong or not all(isinstance(name, str) for name in migrations) or said["size"] < 0:
+        raise ValueError(wrong)
+    texts = [*migrations, *(said[name] for name, kind in TYPES.items() if kind is str)]
+    if not all(text.isprintable() for text in texts):
+        raise ValueError("a control character")
+    return {**said, "migrations": tuple(migrations)}
 
 
 def dump_name() -> str:

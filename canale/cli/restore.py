@@ -10,7 +10,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from canale import durable_files
@@ -21,6 +21,13 @@ from canale.secret_key import read_key, write_key
 from canale.settings import settings
 
 HELP = "put a backup in place; checks everything before it touches anything"
+PACKERS = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ\0": "unxz",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"PK\x03\x04": "unzip",
+}
 MANIFEST_BYTES = 1024 * 1024
 KEY_BYTES = 4096
 
@@ -45,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             manifest = _unpack(source, Path(folder))
         except (OSError, tarfile.TarError) as error:
-            raise CommandError(f"{source} cannot be read: {error}") from error
+            raise CommandError(f"{source} cannot be read: {_packed(source) or error}") from error
         key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
         held = _holds_something()
         _check_target(manifest, held=held, replace=arguments.replace)
@@ -69,18 +76,31 @@ def _place() -> Path:
     return settings.data
 
 
+def _packed(source: Path) -> str:
+    """What to do about an archive that was compressed after it was made; empty if it was not."""
+    with suppress(OSError), source.open("rb") as file:
+        start = file.read(6)
+        for magic, program in PACKERS.items():
+            if start.startswith(magic):
+                return f"it is compressed; unpack it first ({program})"
+    return ""
+
+
 def _unpack(source: Path, folder: Path) -> Manifest:
     """Every member checked: nothing unknown, nothing missing, nothing changed."""
     with tarfile.open(source, "r:") as tar:
         first = tar.next()
-        if first is None or first.name != MANIFEST or not first.isreg():
+        if first is None or first.name != MANIFEST or not _is_plain(first):
             raise CommandError(f"{source} is not a backup of canale")
         manifest = Manifest.read(_read(tar, first, MANIFEST_BYTES))
         dump = DUMPS[manifest.vendor]
+        sizes = {dump: manifest.size, KEY: KEY_BYTES}
         seen = set()
         while member := tar.next():
-            if member.name not in (KEY, dump) or not member.isreg() or member.name in seen:
-                raise CommandError(f"{source} holds {member.name}, which no backup of ours has")
+            if member.name not in sizes or not _is_plain(member) or member.name in seen:
+                raise CommandError(f"{source} holds {member.name!a}, which no backup of ours has")
+            if member.size > sizes[member.name]:
+                raise CommandError(f"{source}: {member.name} in it is larger than it should be")
             seen.add(member.name)
             _write(tar, member, folder / member.name)
     if seen != {dump} | ({KEY} if manifest.with_key else set()):
@@ -90,6 +110,11 @@ def _unpack(source: Path, folder: Path) -> Manifest:
     if manifest.vendor == "sqlite":
         database_sqlite.check(folder / dump)
     return manifest
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """A file whose bytes all stand in the archive: a sparse one could fill the disk."""
+    return member.isreg() and not member.issparse()
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limit: int) -> bytes:

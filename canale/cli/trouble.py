@@ -36,7 +36,11 @@ MENDS = (
         "it is not whole: stop canale and restore the last backup (canale restore --replace FILE)",
     ),
 )
+UNFIT = "this file system lacks what canale needs (locks); choose another folder by CANALE_DATA"
 FILES = {
+    errno.ENOLCK: UNFIT,
+    errno.EOPNOTSUPP: UNFIT,
+    errno.ENOSYS: UNFIT,
     errno.EACCES: "let the user that runs canale own it",
     errno.EPERM: "let the user that runs canale own it",
     errno.EROFS: "it must be writable; or choose another folder by CANALE_DATA",
