@@ -250,8 +250,12 @@ def _hub() -> Hub:
     files = raise_open_files()
     places = min(PAGES_LIMIT, files - OTHER_FILES)
     if places < PAGES_LIMIT:
-        logger.warning(
-            "Only %d files may be open; `canale check` says how to raise the limit", files
+        # On one's own machine nobody comes who would need more.
+        public = settings.base_url.startswith("https:")
+        logger.log(
+            logging.WARNING if public else logging.INFO,
+            "Only %d files may be open; `canale check` says how to raise the limit",
+            files,
         )
     mine = math.ceil(CLIENT_PAGES / settings.web_processes)
     return Hub(

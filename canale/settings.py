@@ -299,14 +299,17 @@ def options() -> dict[str, tuple[Field[Any], Option]]:
     return {PREFIX + f.name.upper(): (f, f.metadata["option"]) for f in fields(Settings)}
 
 
-def load(environment: Mapping[str, str]) -> Settings:
-    """Read all settings. Raises SettingsError. An empty value counts as not set."""
+def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
+    """Read all settings. Raises SettingsError. An empty value counts as not set. ``make`` the data
+    folder and its key if they are missing; without, the key may be empty."""
     _refuse_unknown(environment)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {} if make else {"secret_key": ""}
     for name, (f, row) in options().items():
+        if not make and f.name in values:
+            continue
         text = _given(environment, name)
         values[f.name] = row.default(values) if text is None else _parsed(name, text, row)
-        if f.name == "data":
+        if f.name == "data" and make:
             _make_data_folder(values["data"])
     if values["metrics_port"] == values["port"]:
         raise SettingsError(
@@ -373,6 +376,12 @@ def table() -> str:
 
 
 settings: Settings
+
+
+def settings_for_help() -> None:
+    """Let the commands be imported where only their help is asked for: no folder is made, and a bad
+    setting is in nobody's way."""
+    globals().setdefault("settings", load({}, make=False))
 
 
 def __getattr__(name: str) -> Settings:

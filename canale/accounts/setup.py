@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from canale.accounts import audit
 from canale.accounts.models import Membership, Role, SetupLink, Staff
 from canale.accounts.tokens import secret_hash
 from canale.channel.models import Channel
 from canale.settings import settings
+
+# It stands in a log; whoever reads that later must not become the administrator.
+LIFE = timedelta(hours=24)
 
 
 class AlreadySetUp(Exception):  # noqa: N818
@@ -21,7 +27,7 @@ class AlreadySetUp(Exception):  # noqa: N818
 
 @transaction.atomic
 def make_setup_link() -> str:
-    """A new link's absolute address; older ones end. Raises AlreadySetUp."""
+    """A new link's absolute address, open for 24 hours; older ones end. Raises AlreadySetUp."""
     if Staff.objects.exists():
         raise AlreadySetUp
     secret = secrets.token_urlsafe(24)
@@ -31,12 +37,17 @@ def make_setup_link() -> str:
 
 
 def is_open(secret: str) -> bool:
-    return SetupLink.objects.filter(secret_hash=secret_hash(secret)).exists()
+    return _open_links(secret).exists()
 
 
 def claim(secret: str) -> bool:
     """Use the link up, inside the caller's transaction; False for whoever comes second."""
-    return SetupLink.objects.filter(secret_hash=secret_hash(secret)).delete()[0] == 1
+    return _open_links(secret).delete()[0] == 1
+
+
+def _open_links(secret: str) -> QuerySet[SetupLink]:
+    begun = timezone.now() - LIFE
+    return SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=begun)
 
 
 def close() -> None:

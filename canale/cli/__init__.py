@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
@@ -12,11 +13,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from canale.data_folder import embedded_database
-from canale.settings import SettingsError
+from canale.settings import SettingsError, settings_for_help
 
 COMMANDS = (
     "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
-    "staff", "resume", "backup", "restore", "migrate-database", "rotate-key",
+    "setup-link", "staff", "resume", "backup", "restore", "migrate-database", "rotate-key",
 )  # fmt: skip
 # While one of these runs, others may not take the data away under it (running.py).
 STAYING = ("serve", "worker")
@@ -37,10 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Database, write-ahead log and sockets are nobody else's on this machine.
     os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    unknown = _unknown_command(given)
+    if unknown:
+        sys.stderr.write(f"canale: {unknown}\n")
+        return 2
+    if not given or {"-h", "--help"} & set(given):
+        return _helped(given)
     try:
-        _refuse_where_nothing_is(sys.argv[1:] if arguments is None else arguments)
+        _refuse_where_nothing_is(given)
         # Commands read the settings when they are imported.
-        asked = _parser().parse_args(arguments)
+        asked = command_parser().parse_args(given)
         _refuse_what_is_not_text(asked)
         import django
 
@@ -65,10 +73,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _ended(trouble)
 
 
+def _unknown_command(arguments: Sequence[str]) -> str:
+    """Before the settings are read: a slip of the finger makes no data folder."""
+    command = next(iter(arguments), "")
+    if not command or command.startswith("-") or command in COMMANDS:
+        return ""
+    near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "`canale --help` shows those there are"
+    return f"there is no command {command!a}; {hint}"
+
+
+def _helped(arguments: Sequence[str]) -> int:
+    """Help needs no settings, and makes no folder and no key."""
+    settings_for_help()
+    try:
+        command_parser().parse_args(arguments or ["--help"])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
 def _refuse_where_nothing_is(arguments: Sequence[str]) -> None:
     """Before the settings are read, which make the data folder and a key. Raises CommandError."""
     command = arguments[0] if arguments else ""
-    if command not in COMMANDS or command in BEGINNING or {"-h", "--help"} & set(arguments):
+    if command not in COMMANDS or command in BEGINNING:
         return
     file = embedded_database(os.environ)
     if file is not None and not file.exists():
@@ -107,7 +135,7 @@ def _run(asked: argparse.Namespace) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="canale",
         description="A city's official line to its citizens.",

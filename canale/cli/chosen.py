@@ -16,6 +16,8 @@ from canale.net.numbers import number_in
 if TYPE_CHECKING:
     from canale.channel.models import Channel
 
+CHANNEL_HELP = "the channel's handle, as in /c/HANDLE/"
+
 
 def channel(handle: str) -> Channel:
     """Raises CommandError."""

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = Channel.objects.filter(handle=arguments.handle).first()
     if known is not None:
         sys.stdout.write(f"The demonstration is there already: {channel_url(known)}\n")
-        sys.stdout.write(f"A new password for its newsroom: canale password {EDITOR}\n")
+        _open_newsroom_again(known)
         return 0
     if Channel.objects.exists():
         raise CommandError(
@@ -54,6 +54,20 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write(f"The demonstration is ready: {channel_url(channel)}\n")
     sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/ ({EDITOR}, {password})\n")
     return 0
+
+
+def _open_newsroom_again(channel: Channel) -> None:
+    """The password was shown once; an invented editor may have another."""
+    from canale.accounts.models import Staff
+
+    editor = Staff.objects.filter(email=EDITOR, memberships__channel=channel).first()
+    if editor is None:
+        return
+    password = secrets.token_urlsafe(12)
+    editor.set_password(password)
+    editor.save(update_fields=["password"])
+    sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/ ({EDITOR}, {password})\n")
+    sys.stdout.write(f"Its posts go after 30 days; to make them again, delete {settings.data}\n")
 
 
 def _make(handle: str, password: str) -> Channel:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from canale.cli import CommandError, chosen
 
@@ -12,7 +13,7 @@ HELP = "set the password of an account; its second factors and passkeys are remo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("email")
+    parser.add_argument("email", metavar="EMAIL", help="of the account")
     parser.add_argument(
         "--password-file",
         metavar="FILE",
@@ -40,4 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
         Authenticator.objects.filter(user=staff).delete()
         end_sessions(staff)
         audit.record("cli", "staff.password_set", email=staff.email)
+    sys.stdout.write(f"{staff.email}: the password is set; passkeys and codes are removed.\n")
     return 0

@@ -18,20 +18,26 @@ KINDS = ("news", "event", "deadline", "service", "alert")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE")
-    parser.add_argument("--kind", required=True, choices=KINDS)
-    parser.add_argument("--headline", required=True)
-    parser.add_argument("--text", default="", help="- reads it from standard input")
-    parser.add_argument("--image", action="append", default=[], metavar="FILE")
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
+    parser.add_argument("--kind", required=True, choices=KINDS, help="what sort of post it is")
+    parser.add_argument("--headline", required=True, help="at most 80 characters")
+    parser.add_argument(
+        "--text", default="", help="at most 1,000 characters; - reads it from standard input"
+    )
+    parser.add_argument(
+        "--image", action="append", default=[], metavar="FILE", help="repeat it for several"
+    )
     parser.add_argument(
         "--alt", action="append", default=[], metavar="TEXT", help="what the image shows; for each"
     )
-    parser.add_argument("--topic", action="append", default=[], metavar="SLUG")
+    parser.add_argument(
+        "--topic", action="append", default=[], metavar="SLUG", help="repeat it for several"
+    )
     parser.add_argument(
         "--starts-at", metavar="2026-12-24T18:00", help="the city's time; a date alone is its day"
     )
-    parser.add_argument("--ends-at", metavar="2026-12-24T20:00")
-    parser.add_argument("--place", default="")
+    parser.add_argument("--ends-at", metavar="2026-12-24T20:00", help="as --starts-at")
+    parser.add_argument("--place", default="", help="where it is")
     parser.add_argument(
         "--all-clear-of", type=chosen.number, metavar="POST", help="the alert that it ends"
     )

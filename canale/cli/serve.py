@@ -41,9 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         listener = _listen()
     except OSError as error:
-        where = f"{settings.host}:{settings.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
         sys.stderr.write(
-            f"canale: cannot listen on {where} ({error.strerror}); "
+            f"canale: cannot listen on {host}:{settings.port} ({error.strerror}); "
             "choose another by CANALE_HOST and CANALE_PORT\n"
         )
         return 1
@@ -56,10 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _listen() -> socket.socket:
     """From two web processes on the kernel shares connections out among them (socket(7),
-    SO_REUSEPORT); a single one lets nobody else on its port."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    SO_REUSEPORT); a single one lets nobody else on its port. A name may have IPv6 addresses
+    only. Raises OSError."""
+    family, *_, address = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
     return socket.create_server(
-        (settings.host, settings.port),
+        (str(address[0]), settings.port),
         family=family,
         backlog=BACKLOG,
         reuse_port=settings.web_processes > 1,
@@ -74,5 +77,8 @@ def _greet() -> None:
     sys.stdout.write(f"canale: serving {settings.base_url}\n")
     if not Staff.objects.exists():
         link = make_setup_link()
-        sys.stdout.write(f"canale: no account yet. Set the channel up (once):\n\n    {link}\n\n")
+        sys.stdout.write(
+            f"canale: no account yet. Set the channel up (once, within 24 hours; "
+            f"`canale setup-link` prints another):\n\n    {link}\n\n"
+        )
     sys.stdout.flush()

@@ -20,7 +20,7 @@ ROLES = ("editor", "publisher", "admin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE")
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--add", metavar="EMAIL", help="gives --role; makes the account if needed")
     act.add_argument("--remove", metavar="EMAIL", help="ends somebody's work in this channel")
@@ -47,14 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.add = chosen.email(arguments.add)
             _add(channel, arguments)
         elif arguments.remove:
-            team.remove(channel, _member(channel, chosen.email(arguments.remove)), by="cli")
+            staff = _member(channel, chosen.email(arguments.remove))
+            team.remove(channel, staff, by="cli")
+            sys.stdout.write(f"{staff.email} no longer works in {channel.handle}.\n")
         elif arguments.new_email:
             old, new = map(chosen.email, arguments.new_email)
             team.change_email(_member(channel, old), _free(new), by="cli")
+            sys.stdout.write(f"{old} signs in as {new} from now on.\n")
         elif arguments.second_factor == "required":
             second_factor.require(channel, by="cli")
+            sys.stdout.write(f"{channel.handle}: a second factor is required now.\n")
         elif arguments.second_factor == "optional":
             second_factor.leave_open(channel, by="cli")
+            sys.stdout.write(f"{channel.handle}: a second factor is optional now.\n")
         else:
             _list(channel)
     except team.TeamRefused as refused:
@@ -83,10 +88,12 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
                 "out, or give a new one by canale password"
             )
         team.give_role(channel, staff, role, by="cli")
+        sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
     email = _free(arguments.add.strip())
     password = chosen.password(arguments.password_file, email)
     team.add(channel, email, role, chosen.checked_password(password, email), by="cli")
+    sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
 
 
 def _found(email: str) -> Staff | None:

@@ -14,7 +14,7 @@ MAX_NAME_LENGTH = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE")
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
     parser.add_argument("--name", default="token", help="what it is for; the audit log shows it")
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--list", action="store_true", help="show the channel's tokens")
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
                 raise CommandError(f"there is no token {arguments.revoke}; see --list")
             tokens.revoke(found)
             audit.record("cli", "token.revoked", channel.handle, token=found.name)
+            sys.stdout.write(f"Token {found.pk} ({found.name}) is revoked.\n")
             return 0
         name = _name(arguments.name)
         secret = tokens.make_token(channel, name)

@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""canale setup-link: a new link for the first account."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from canale.cli import CommandError
+
+HELP = "print a new one-time link that sets the channel up, valid for 24 hours; older ones end"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from canale.accounts.setup import AlreadySetUp, make_setup_link
+
+    try:
+        link = make_setup_link()
+    except AlreadySetUp as error:
+        raise CommandError(
+            "there is an account already; its administrator adds people (canale staff)"
+        ) from error
+    sys.stdout.write(f"{link}\n")
+    return 0

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The commands as a stranger meets them: help, slips of the finger, and what success says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from canale.accounts import setup
+from canale.accounts.models import SetupLink, Staff
+from canale.channel.channels import create_channel
+from canale.cli import COMMANDS, CommandError, command_parser, demo, main, setup_link
+from tests.structure.repository import ROOT
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    actions = command_parser()._actions
+    return next(each.choices for each in actions if isinstance(each, argparse._SubParsersAction))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_argument_of_every_command_is_explained(name: str) -> None:
+    command = commands()[name]
+    assert command.description
+    silent = [action.dest for action in command._actions if not action.help]
+    assert silent == []
+
+
+def alone(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command in a folder where nothing is."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("CANALE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "canale", *arguments],
+        env={**kept, "PYTHONPATH": str(ROOT), **more},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("-h",), ("serve", "--help"), ("backup", "-h")]
+)
+def test_help_is_shown_and_makes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = alone(tmp_path, *arguments, CANALE_PORT="not a number")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: canale ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("serv", "did you mean serve?"),
+        ("back-up", "did you mean backup?"),
+        ("setuplink", "did you mean setup-link?"),
+        ("xyz", "canale --help"),
+        ("\x1b[31m", "'\\x1b[31m'"),
+    ],
+)
+def test_unknown_command_suggests_the_nearest(
+    capsys: pytest.CaptureFixture[str], typed: str, said: str
+) -> None:
+    assert main([typed]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert len(shown.err.splitlines()) == 1
+    assert shown.out == ""
+
+
+@pytest.mark.django_db
+def test_command_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    create_channel("cremona", "Comune di Cremona")
+    password = tmp_path / "password"
+    password.write_text("acqua alta sul fiume Po")
+    with_password = ("--password-file", str(password))
+
+    def says(*arguments: str) -> str:
+        # Not by main(), which would close the test's database.
+        asked = command_parser().parse_args(arguments)
+        assert asked.run(asked) == 0
+        return capsys.readouterr().out
+
+    staff = ("staff", "--channel", "cremona")
+    added = says(*staff, "--add", "anna@b.it", "--role", "editor", *with_password)
+    assert added == "anna@b.it has an account and is editor of cremona.\n"
+    added = says(*staff, "--add", "anna@b.it", "--role", "admin")
+    assert added == "anna@b.it is now admin of cremona.\n"
+    says(*staff, "--add", "bruno@b.it", "--role", "admin", *with_password)
+    assert "anna@b.it signs in as eva@b.it" in says(*staff, "--new-email", "anna@b.it", "eva@b.it")
+    assert "eva@b.it no longer works in cremona" in says(*staff, "--remove", "eva@b.it")
+    assert "is set" in says("password", "bruno@b.it", *with_password)
+    assert len(says("token", "--channel", "cremona", "--name", "site").split()) == 1
+    number = says("token", "--channel", "cremona", "--list").split("\t")[0]
+    revoked = says("token", "--channel", "cremona", "--revoke", number)
+    assert revoked == f"Token {number} (site) is revoked.\n"
+    assert says("migrate")
+
+
+@pytest.mark.django_db
+def test_setup_link_ends_after_a_day() -> None:
+    secret = setup.make_setup_link().rstrip("/").rsplit("/", 1)[1]
+    assert setup.is_open(secret)
+    SetupLink.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    assert not setup.is_open(secret)
+    assert not setup.claim(secret)
+
+
+@pytest.mark.django_db
+def test_new_setup_link_is_printed_until_there_is_an_account(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old = setup.make_setup_link().rstrip("/").rsplit("/", 1)[1]
+    assert setup_link.run(argparse.Namespace()) == 0
+    new = capsys.readouterr().out.strip().rstrip("/").rsplit("/", 1)[1]
+    assert (setup.is_open(old), setup.is_open(new)) == (False, True)
+    Staff.objects.create_user("anna@b.it", "acqua alta sul fiume Po")
+    with pytest.raises(CommandError, match="an account already"):
+        setup_link.run(argparse.Namespace())
+
+
+@pytest.mark.django_db
+def test_demonstration_says_again_how_to_sign_in(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "migrate", lambda: None)
+    channel = create_channel("demo", "Demo")
+    setup.make_admin(channel, demo.EDITOR, "acqua alta sul fiume Po", by="demo")
+    assert demo.run(argparse.Namespace(handle="demo")) == 0
+    said = capsys.readouterr().out
+    assert "there already" in said
+    password = said.split(f"({demo.EDITOR}, ")[1].split(")")[0]
+    assert Staff.objects.get(email=demo.EDITOR).check_password(password)
