@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import available_timezones
@@ -148,6 +149,38 @@ def port_number(text: str) -> int:
 
 def port_or_none(text: str) -> int | None:
     return port_number(text)
+
+
+def push_proxy(text: str) -> str:
+    """A proxy for outgoing connections; empty for none (`direct`). A password stays in it."""
+    if text == "direct":
+        return ""
+    if not _PRINTABLE.fullmatch(text):
+        raise ValueError("it has a blank or a letter beyond ASCII")
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if parts.scheme not in USUAL_PORTS:
+        raise ValueError("only http and https proxies (CONNECT) are used")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or not parts.hostname:
+        raise ValueError("it must end after the host or the port")
+    if parts.port == 0:
+        raise ValueError
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def proxy_of(environment: Mapping[str, str]) -> str:
+    """The proxy for https that the environment names, in curl's way; a name in capitals goes last.
+    NO_PROXY counts as a whole (`*`): push services are no hosts of one's own. Raises ValueError,
+    with the variable's name first."""
+    if "*" in (environment.get("no_proxy"), environment.get("NO_PROXY")):
+        return ""
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        text = environment.get(name, "").strip()
+        if text:
+            try:
+                return push_proxy(text)
+            except ValueError as error:
+                raise ValueError(name, *error.args) from error
+    return ""
 
 
 def origins(text: str) -> tuple[str, ...]:

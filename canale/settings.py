@@ -19,12 +19,22 @@ from typing import Any, TypeVar
 
 from canale.data_folder import DATABASE, FolderError, make_data_folder
 from canale.database_url import database_file_url, parse_database_url, shown
-from canale.secret_key import kept_or_made, read_key
+from canale.setting_defaults import (
+    PREFIX,
+    SECRET_KEY_LENGTH,
+    Known,
+    SettingsError,
+    cores,
+    default_contact,
+    environments_proxy,
+    kept_old_key,
+    kept_secret_key,
+    long_enough_key,
+)
 from canale.setting_values import (
     Network,
     contact,
     folder,
-    is_contact,
     link,
     listening_host,
     log_form,
@@ -35,22 +45,25 @@ from canale.setting_values import (
     port_number,
     port_or_none,
     proxy_networks,
+    push_proxy,
     switch,
     time_zone,
     whole,
 )
 
-PREFIX = "CANALE_"
-SECRET_KEY_LENGTH = 32
-# For trying canale out on one machine. Push services refuse it, and `canale check` says so.
-LOCAL_CONTACT = "mailto:admin@localhost"
+__all__ = [
+    "Option",
+    "Settings",
+    "SettingsError",
+    "database_settings",
+    "load",
+    "options",
+    "settings",
+    "settings_for_help",
+    "table",
+]
 
 T = TypeVar("T")
-Known = Mapping[str, Any]
-
-
-class SettingsError(Exception):
-    """A setting cannot be used; the message names it, its value and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -93,43 +106,6 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _database(text: str) -> str:
     parse_database_url(text)
     return text
-
-
-def _secret_key(text: str) -> str:
-    if len(text) < SECRET_KEY_LENGTH:
-        raise ValueError(f"shorter than {SECRET_KEY_LENGTH} characters")
-    return text
-
-
-def _cores(_: Known) -> int:
-    return max(1, len(os.sched_getaffinity(0)))
-
-
-def _default_contact(known: Known) -> str:
-    base_url: str = known["base_url"]
-    return base_url if is_contact(base_url) else LOCAL_CONTACT
-
-
-def _kept_secret_key(known: Known) -> str:
-    kept: Path = known["data"] / "secret-key"
-    try:
-        return _secret_key(kept_or_made(kept))
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{kept} holds no usable key ({error}); put back the key of your backup, or name "
-            f"another by {PREFIX}SECRET_KEY"
-        ) from error
-
-
-def _kept_old_key(known: Known) -> str:
-    """The key that a rotation (`canale rotate-key`) has set aside. While it is the key in use as
-    well, a rotation ended before the new one was in place."""
-    kept: Path = known["data"] / "secret-key.old"
-    try:
-        old = _secret_key(read_key(kept)) if kept.exists() else ""
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{kept} holds no usable key ({error})") from error
-    return "" if old == known["secret_key"] else old
 
 
 @dataclass(frozen=True)
@@ -209,7 +185,7 @@ class Settings:
     )
     workers: int = option(
         _whole(0, 256),
-        _cores,
+        cores,
         doc="Worker processes that encrypt and send. `0`: `canale worker` runs elsewhere.",
         allowed="a number from 0 to 256",
         default_text="the number of cores",
@@ -222,6 +198,16 @@ class Settings:
         allowed="origins (https://host:port or http://host:port), separated by commas",
         default_text="none",
     )
+    push_proxy: str = option(
+        push_proxy,
+        environments_proxy,
+        doc="Proxy through which push services are reached (CONNECT); those of "
+        "`CANALE_PUSH_ORIGINS` are reached directly.",
+        allowed="http://user:password@host:port, https://… or `direct`",
+        default_text="`HTTPS_PROXY` or `ALL_PROXY` of the environment, unless `NO_PROXY` is `*`; "
+        "else direct",
+        secret=True,
+    )
     rate_limits: bool = option(
         switch,
         lambda _: True,
@@ -230,8 +216,8 @@ class Settings:
         default_text="`on`",
     )
     secret_key: str = option(
-        _secret_key,
-        _kept_secret_key,
+        long_enough_key,
+        kept_secret_key,
         doc="Key from which every other secret is derived: the vault of followers' addresses, "
         "the push identity, sessions. Whoever loses it loses every follower.",
         allowed=f"at least {SECRET_KEY_LENGTH} characters",
@@ -239,8 +225,8 @@ class Settings:
         secret=True,
     )
     old_secret_key: str = option(
-        _secret_key,
-        _kept_old_key,
+        long_enough_key,
+        kept_old_key,
         doc="The key before, during a rotation only (docs/operate.md): it still opens.",
         allowed=f"at least {SECRET_KEY_LENGTH} characters",
         default_text="`secret-key.old` in the data folder, if it is there",
@@ -248,7 +234,7 @@ class Settings:
     )
     contact: str = option(
         contact,
-        _default_contact,
+        default_contact,
         doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
         allowed="what every push service takes: mailto: and one e-mail address at a name on the "
         "internet (mailto:urp@comune.example.it), or an https address at such a name",
@@ -303,7 +289,7 @@ def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
     """Read all settings. Raises SettingsError. An empty value counts as not set. ``make`` the data
     folder and its key if they are missing; without, the key may be empty."""
     _refuse_unknown(environment)
-    values: dict[str, Any] = {} if make else {"secret_key": ""}
+    values: dict[str, Any] = {"environment": environment} | ({} if make else {"secret_key": ""})
     for name, (f, row) in options().items():
         if not make and f.name in values:
             continue
@@ -315,7 +301,7 @@ def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
         raise SettingsError(
             f"{PREFIX}METRICS_PORT={values['metrics_port']} is {PREFIX}PORT too; choose another"
         )
-    return Settings(**values)
+    return Settings(**{f.name: values[f.name] for f in fields(Settings)})
 
 
 def _make_data_folder(folder: Path) -> None:

@@ -4,7 +4,11 @@
 
 A host's name is resolved, its addresses are checked, and the client is *pinned* to a checked one:
 it never resolves by itself, so a name that changes its address between check and call (DNS
-rebinding) leads nowhere. No redirects, no proxies, fixed time-outs.
+rebinding) leads nowhere. No redirects, fixed time-outs.
+
+Through an outgoing proxy (CONNECT), the proxy resolves the name: what it reaches is its owner's to
+limit. What remains here is that only known hosts are called, at port 443, and that the far end has
+a certificate for the host's name (docs/decisions/0042).
 
 HTTP/2 is spoken first, and over one connection: reqwest shares one only if it knows beforehand that
 HTTP/2 will be spoken, else each waiting call opens its own to find out. Who does not answer to that
@@ -26,6 +30,7 @@ from urllib.parse import urlsplit
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import RequestError, RequestTimeoutError
 from pyreqwest.http import HeaderMap
+from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.response import Response
 
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
@@ -141,14 +146,16 @@ class GuardedHTTP:
         total_timeout: timedelta = TOTAL_TIMEOUT,
         resolver: Resolver = system_resolver,
         root_certificate: bytes | None = None,
+        proxy: str = "",
     ) -> None:
-        """``trusted_origins`` are called wherever they lead; ``root_certificate`` is one more
-        PEM authority to trust."""
+        """``trusted_origins`` are called wherever they lead, and directly; ``root_certificate`` is
+        one more PEM authority to trust; ``proxy``: http://user:password@host:port."""
         self._trusted = frozenset(trusted_origins)
         self._max_connections = max_connections
         self._total_timeout = total_timeout
         self._resolver = resolver
         self._root_certificate = root_certificate
+        self._proxy = proxy
         self._pins: dict[str, _Pin] = {}
         self._turns: dict[str, int] = {}
         self._http2: dict[str, bool] = {}
@@ -254,6 +261,8 @@ class GuardedHTTP:
         """And how many addresses the host has."""
         if origin in self._trusted:
             return await asyncio.to_thread(self._built, http2=http2), 1
+        if self._proxy:
+            return await asyncio.to_thread(self._built, http2=http2, proxied=True), 1
         parts = urlsplit(origin)
         host, port = parts.hostname or "", parts.port or 443
         try:
@@ -265,13 +274,17 @@ class GuardedHTTP:
         at = (host, address, port)
         return await asyncio.to_thread(self._built, http2=http2, at=at), len(addresses)
 
-    def _built(self, *, http2: bool, at: tuple[str, str, int] | None = None) -> Client:
+    def _built(
+        self, *, http2: bool, at: tuple[str, str, int] | None = None, proxied: bool = False
+    ) -> Client:
         """In a thread: it reads all authorities, which takes milliseconds."""
         builder = self._builder()
         if http2:
             builder = builder.http2_prior_knowledge()
         if at is not None:
             builder = builder.https_only(True).resolve(*at)
+        if proxied:
+            builder = builder.https_only(True).proxy(ProxyBuilder.https(self._proxy))
         return builder.build()
 
     def _builder(self) -> ClientBuilder:

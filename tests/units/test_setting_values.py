@@ -15,8 +15,9 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from canale.database_url import database_file_url, parse_database_url
+from canale.setting_defaults import LOCAL_CONTACT
 from canale.setting_values import contact, listening_host, networks, origin
-from canale.settings import LOCAL_CONTACT, Settings, SettingsError, load
+from canale.settings import Settings, SettingsError, load
 
 Read = Callable[..., Settings]
 
@@ -203,6 +204,35 @@ def test_database_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name
     )
     odd = Path("/srv") / "citt\udce0"
     assert parse_database_url(database_file_url(odd))["NAME"] == str(odd)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, ""),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"https_proxy": "proxy:3128", "HTTPS_PROXY": "http://other:1"}, "http://proxy:3128"),
+        ({"ALL_PROXY": "http://u:p%40@[::1]:3128/"}, "http://u:p%40@[::1]:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "*"}, ""),
+        ({"HTTP_PROXY": "http://proxy:3128"}, ""),
+        ({"HTTPS_PROXY": "http://proxy:3128", "CANALE_PUSH_PROXY": "direct"}, ""),
+        ({"HTTPS_PROXY": "socks5://x", "CANALE_PUSH_PROXY": "https://b:1"}, "https://b:1"),
+    ],
+)
+def test_proxy_of_the_environment_is_used(read: Read, given: dict[str, str], used: str) -> None:
+    assert read(**given).push_proxy == used
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "CANALE_PUSH_PROXY"])
+@pytest.mark.parametrize(
+    "value",
+    ["socks5://u:hunter2@x:1080", "http://", "http://x:0", "http://x:y", "http://x/hunter2"],
+)
+def test_proxy_that_cannot_be_used_is_refused_by_name(read: Read, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}\\b") as refused:
+        read(**{name: value})
+    assert "http://" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_networks_may_be_none() -> None:

@@ -46,7 +46,7 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.web_processes == 1
     assert settings.workers == len(os.sched_getaffinity(0))
     assert settings.trusted_proxies == ("127.0.0.0/8", "::1/128")
-    assert settings.push_origins == ()
+    assert (settings.push_origins, settings.push_proxy) == ((), "")
     assert [str(each) for each in settings.metrics_from] == ["127.0.0.0/8", "::1/128"]
     assert (settings.metrics_port, settings.log) == (None, "text")
     assert settings.nats_url == ()
@@ -66,6 +66,7 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_WEB_PROCESSES": "2",
         "CANALE_WORKERS": "3",
         "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
+        "CANALE_PUSH_PROXY": "proxy.example.it:3128",
         "CANALE_RATE_LIMITS": "off",
         "CANALE_SECRET_KEY": KEY,
         "CANALE_OLD_SECRET_KEY": "o" * 40,
@@ -83,6 +84,7 @@ def test_every_setting_is_read(read: Read) -> None:
     assert settings.web_processes == 2
     assert settings.trusted_proxies == ("10.0.0.5/32", "fd00::/64")
     assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
+    assert settings.push_proxy == "http://proxy.example.it:3128"
     assert not settings.rate_limits
     assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")
     assert (settings.secret_key, settings.old_secret_key) == (KEY, "o" * 40)

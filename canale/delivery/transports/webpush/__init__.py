@@ -26,7 +26,11 @@ __all__ = [
 def open_transport() -> FanOutTransport:
     """A transport for this process's event loop, set up from the settings."""
     return WebPushTransport(
-        vapid_key(), settings.contact, settings.push_origins, concurrency=CONCURRENCY
+        vapid_key(),
+        settings.contact,
+        settings.push_origins,
+        concurrency=CONCURRENCY,
+        proxy=settings.push_proxy,
     )
 
 

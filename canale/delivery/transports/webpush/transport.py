@@ -71,8 +71,10 @@ class WebPushTransport:
         concurrency: int = CONCURRENCY,
         total_timeout: timedelta = TOTAL_TIMEOUT,
         root_certificate: bytes | None = None,
+        proxy: str = "",
     ) -> None:
-        """``contact``: a mailto: or https: URI. ``root_certificate``: one more PEM authority."""
+        """``contact``: a mailto: or https: URI. ``root_certificate``: one more PEM authority.
+        ``proxy``: through which known services are called, if any."""
         self._extra_origins = frozenset(extra_origins)
         self._authorizer = Authorizer(key, contact)
         self._http = GuardedHTTP(
@@ -80,6 +82,7 @@ class WebPushTransport:
             max_connections=concurrency,
             total_timeout=total_timeout,
             root_certificate=root_certificate,
+            proxy=proxy,
         )
         self._logged: dict[tuple[str, str], float] = {}
 
