@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _refuse_where_nothing_is(given)
         # Commands read the settings when they are imported.
-        asked = command_parser().parse_args(given)
+        asked = _parser().parse_args(given)
         _refuse_what_is_not_text(asked)
         import django
 
@@ -87,7 +87,7 @@ def _helped(arguments: Sequence[str]) -> int:
     """Help needs no settings, and makes no folder and no key."""
     settings_for_help()
     try:
-        command_parser().parse_args(arguments or ["--help"])
+        _parser().parse_args(arguments or ["--help"])
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
@@ -135,7 +135,7 @@ def _run(asked: argparse.Namespace) -> int:
     return status
 
 
-def command_parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="canale",
         description="A city's official line to its citizens.",

@@ -17,12 +17,12 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import COMMANDS, CommandError, command_parser, demo, main, setup_link
+from canale.cli import COMMANDS, CommandError, _parser, demo, main, setup_link
 from tests.structure.repository import ROOT
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    actions = command_parser()._actions
+    actions = _parser()._actions
     return next(each.choices for each in actions if isinstance(each, argparse._SubParsersAction))
 
 
@@ -87,7 +87,7 @@ def test_command_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: 
 
     def says(*arguments: str) -> str:
         # Not by main(), which would close the test's database.
-        asked = command_parser().parse_args(arguments)
+        asked = _parser().parse_args(arguments)
         assert asked.run(asked) == 0
         return capsys.readouterr().out
 
