@@ -11,19 +11,19 @@ import os
 import secrets
 import shutil
 import socket
-import ssl
 import stat
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 
 from canale.bus import Bus, bus_for
+from canale.cli.check_tries import contact, line_to, site, written_file, written_row
+from canale.cli.finding import Finding, counted, shown
 from canale.cli.trouble import standing_trouble
 from canale.data_folder import user_name
 from canale.net.open_files import most_open_files
@@ -47,42 +47,28 @@ TIME_MEND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; ``mend`` says what to do when ``ok`` is False."""
-
-    ok: bool
-    what: str
-    mend: str = ""
-    warning: bool = False
-    """Not good, but canale runs."""
-
-
 Check = Callable[[], Iterator[Finding]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--offline", action="store_true", help="do not try the push services")
+    parser.add_argument(
+        "--offline",
+        action="store_true",
+        help="try neither the site's address nor the push services",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, others, key, address, database]
+    checks: list[Check] = [clock, folder, written_file, others, key, address, contact, database]
     checks += [vault, bus, broker, front_end, open_files, limits]
     if not arguments.offline:
-        checks.append(push_services)
-    bad = 0
-    for check in checks:
-        for finding in check():
-            sys.stdout.write(shown(finding))
-            bad += not finding.ok and not finding.warning
-    return 1 if bad else 0
-
-
-def shown(finding: Finding) -> str:
-    if finding.ok:
-        return f"ok       {finding.what}\n"
-    mark = "warning " if finding.warning else "WRONG   "
-    return f"{mark} {finding.what}\n         → {finding.mend}\n"
+        checks += [site, push_services]
+    findings = sorted(
+        (finding for check in checks for finding in check()), key=lambda finding: finding.rank
+    )
+    sys.stdout.writelines(map(shown, findings))
+    sys.stdout.write(f"\n{counted(findings)}")
+    return 0 if all(finding.rank for finding in findings) else 1
 
 
 def clock() -> Iterator[Finding]:
@@ -182,6 +168,7 @@ def database() -> Iterator[Finding]:
         yield Finding(False, trouble.what, trouble.mend)
         return
     yield Finding(True, "the database is of this version")
+    yield from written_row()
     if connection.vendor == "sqlite":
         yield from _sqlite()
     else:
@@ -201,6 +188,15 @@ def _sqlite() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(1)")
         said = cursor.fetchone()
+        cursor.execute("PRAGMA journal_mode")
+        journal = str(cursor.fetchone()[0])
+    yield Finding(
+        journal == "wal",
+        f"readers and the writer do not wait for each other (journal: {journal})",
+        "put the data folder on a disk of this machine: SQLite's WAL needs shared memory, which "
+        "network file systems lack",
+        warning=True,
+    )
     yield Finding(
         said is not None and said[0] == "ok",
         f"the database file is whole ({said[0] if said else 'no answer'})",
@@ -334,13 +330,13 @@ def limits() -> Iterator[Finding]:
 
 
 def push_services() -> Iterator[Finding]:
-    context = ssl.create_default_context()
+    through = " through the proxy" if settings.push_proxy else ""
     told: list[float] = []
     for host in PUSH_HOSTS:
         try:
-            with socket.create_connection((host, 443), SECONDS) as line:
-                told += their_time(context.wrap_socket(line, server_hostname=host), host)
-            yield Finding(True, f"{host} can be reached")
+            with line_to(host) as line:
+                told += their_time(line, host)
+            yield Finding(True, f"{host} can be reached{through}")
         except socket.gaierror as error:
             yield Finding(
                 False,
@@ -350,8 +346,9 @@ def push_services() -> Iterator[Finding]:
         except OSError as error:
             yield Finding(
                 False,
-                f"{host} cannot be reached ({error})",
-                "let this machine open connections to port 443: notifications go through there",
+                f"{host} cannot be reached{through} ({error})",
+                "let this machine open connections to port 443: notifications go through there; or "
+                "name the proxy that does, by CANALE_PUSH_PROXY",
             )
     if told:
         yield skew(time.time() - statistics.median(told))

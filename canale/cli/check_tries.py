@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What `canale check` finds out by trying it: the site, a file, a row, a proxy."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+import tempfile
+import time
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from canale.cli.finding import Finding
+from canale.setting_values import is_contact
+from canale.settings import settings
+
+SECONDS = 5.0
+# Let's Encrypt's certificates live for 90 days and are renewed 30 days before their end.
+DAYS_LEFT = 14
+DAY = 86_400
+# A file that canale answers and nothing else does as well; proxies pass it on.
+PATH = "/.well-known/security.txt"
+
+
+def site() -> Iterator[Finding]:
+    """The base URL, asked as a reader's browser asks."""
+    base = settings.base_url
+    parts = urlsplit(base)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    local = parts.scheme == "http"
+    try:
+        address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        yield Finding(
+            False,
+            f"the name {host} is not found ({error.strerror})",
+            "let its DNS records (A, AAAA) name this machine or its proxy; correct CANALE_BASE_URL",
+            warning=local,
+        )
+        return
+    try:
+        status, ours, left = _asked(host, port, tls=not local)
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        yield Finding(
+            False,
+            f"the certificate at {base} ({address}) is not trusted: {reason}",
+            "get one for this name (docs/operate.md, Behind a proxy), with its whole chain",
+        )
+        return
+    except (OSError, http.client.HTTPException) as error:
+        yield Finding(
+            False,
+            f"nothing answers at {base} ({address}): {error}",
+            "start canale and its proxy; if they run, open the port, or correct CANALE_BASE_URL. "
+            "From inside some networks one's own public address cannot be reached: try it outside",
+            warning=True,
+        )
+        return
+    yield Finding(
+        ours,
+        f"{base} ({address}) answers"
+        + ("" if ours else f" {status}, and not with this channel's pages"),
+        "start canale (502, 503), let the proxy pass Host on (421), or correct CANALE_BASE_URL",
+        warning=local or status in (502, 503, 504),
+    )
+    if left is not None:
+        yield Finding(
+            left > DAYS_LEFT,
+            f"its certificate ends in {left} days",
+            "renew it, and see why that did not happen on its own (certbot renew --dry-run)",
+            warning=left > 0,
+        )
+
+
+def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
+    """Status, whether it is canale, and the certificate's days. Raises OSError, HTTPException."""
+    line: http.client.HTTPConnection
+    if tls:
+        context = ssl.create_default_context()
+        line = http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+    else:
+        line = http.client.HTTPConnection(host, port, timeout=SECONDS)
+    try:
+        line.connect()
+        left = _days_left(line.sock) if isinstance(line.sock, ssl.SSLSocket) else None
+        line.request("GET", PATH)
+        answer = line.getresponse()
+        body = answer.read(4096).decode("latin-1")
+    finally:
+        line.close()
+    ours = answer.status == http.HTTPStatus.OK and f"Contact: {settings.contact}" in body
+    return answer.status, ours, left
+
+
+def _days_left(line: ssl.SSLSocket) -> int:
+    end = ssl.cert_time_to_seconds(str((line.getpeercert() or {})["notAfter"]))
+    return int((end - time.time()) // DAY)
+
+
+def contact() -> Iterator[Finding]:
+    good = is_contact(settings.contact)
+    yield Finding(
+        good,
+        f"push services {'take' if good else 'refuse'} the contact {settings.contact}",
+        "set CANALE_CONTACT=mailto:NAME@YOUR.DOMAIN, read by a person: Apple answers 403 to others",
+        warning=not settings.base_url.startswith("https://"),
+    )
+
+
+def written_file() -> Iterator[Finding]:
+    trouble = ""
+    try:
+        with tempfile.NamedTemporaryFile(dir=settings.data, prefix=".check-") as file:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        trouble = error.strerror or str(error)
+    yield Finding(
+        not trouble,
+        f"a file can be written to {settings.data}"
+        if not trouble
+        else f"no file can be written to {settings.data} ({trouble})",
+        "make room, mount it writable, or let the user that runs canale own it",
+    )
+
+
+def written_row() -> Iterator[Finding]:
+    """A row is written, and taken back."""
+    from django.db import Error, connection, transaction
+
+    trouble = ""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE django_migrations SET name = name")
+            transaction.set_rollback(True)
+    except Error as error:
+        trouble = (str(error).strip() or type(error).__name__).splitlines()[0]
+    yield Finding(
+        not trouble,
+        "the database can be written" if not trouble else f"nothing can be written ({trouble})",
+        "end what holds a lock, make room, or name the primary by CANALE_DATABASE_URL",
+    )
+
+
+def line_to(host: str) -> ssl.SSLSocket:
+    """A TLS connection to a push service, by the way that workers take. Raises OSError."""
+    context = ssl.create_default_context()
+    if not settings.push_proxy:
+        line = socket.create_connection((host, 443), SECONDS)
+        return context.wrap_socket(line, server_hostname=host)
+    return context.wrap_socket(_tunnel(host), server_hostname=host)
+
+
+def _tunnel(host: str) -> socket.socket:
+    """Through the proxy (RFC 9110, section 9.3.6). Raises OSError."""
+    proxy = urlsplit(settings.push_proxy)
+    if proxy.scheme == "https":
+        raise OSError("a proxy that is itself reached by TLS is used, but not tried here")
+    line = socket.create_connection((proxy.hostname or "", proxy.port or 80), SECONDS)
+    head = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n"
+    if proxy.username:
+        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+    line.sendall(f"{head}\r\n".encode())
+    said = b""
+    while b"\r\n\r\n" not in said:
+        part = line.recv(1024)
+        said += part
+        if not part or len(said) > 16_384:
+            break
+    status = said.split(b"\r\n")[0].decode("latin-1")
+    if " 200" not in status:
+        line.close()
+        raise OSError(f"the proxy answers {status or 'nothing'}")
+    return line

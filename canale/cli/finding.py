@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What `canale check` has to say of one thing, and of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``mend`` says what to do when ``ok`` is False."""
+
+    ok: bool
+    what: str
+    mend: str = ""
+    warning: bool = False
+    """Not good, but canale runs."""
+
+    @property
+    def rank(self) -> int:
+        """What is wrong comes first."""
+        return 2 if self.ok else int(self.warning)
+
+
+def shown(finding: Finding) -> str:
+    if finding.ok:
+        return f"ok       {finding.what}\n"
+    mark = "warning " if finding.warning else "WRONG   "
+    return f"{mark} {finding.what}\n         → {finding.mend}\n"
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    ranks = Counter(finding.rank for finding in findings)
+    things = "thing" if ranks[0] == 1 else "things"
+    return f"{ranks[0]} {things} to mend, {ranks[1]} to look at, {ranks[2]} fine\n"
