@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import base64
 import http.client
-import os
 import socket
 import ssl
 import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from canale import durable_files
 from canale.cli.finding import Finding
 from canale.setting_values import is_contact
 from canale.settings import settings
@@ -118,7 +119,7 @@ def written_file() -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(dir=settings.data, prefix=".check-") as file:
             file.write(b"x" * 4096)
             file.flush()
-            os.fsync(file.fileno())
+            durable_files.sync(Path(file.name))
     except OSError as error:
         trouble = error.strerror or str(error)
     yield Finding(
