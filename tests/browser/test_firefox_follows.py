@@ -96,3 +96,21 @@ def test_a_citizen_follows_and_is_told_by_newsroom_api_and_command_line(
     number = int(str(city.post(token, headline="Senza nessuno")["id"]))
     row = wait_until(lambda: city.inside("counts", number)[0])
     assert (row["planned"], len(push.acks)) == (0, acks)
+
+
+def test_tabs_of_firefox_share_one_stream_and_hand_it_over(city: Site, firefox: Firefox) -> None:
+    token = city.token()
+    first = firefox.tab
+    firefox.open(city.channel)
+    firefox.wait_for("document.documentElement.dataset.live === 'open'")
+    firefox.tab = firefox.command("browsingContext.create", type="tab")["context"]
+    firefox.open(city.channel)
+    firefox.wait_for("document.documentElement.dataset.live === 'open'")
+    locks = "navigator.locks.query().then((all) => [all.held.length, all.pending.length])"
+    assert firefox.evaluate(locks) == [1, 1]
+    city.post(token, headline="In due schede")
+    shows(firefox, "In due schede")
+    firefox.command("browsingContext.close", context=first)
+    city.post(token, headline="In quella che resta")
+    shows(firefox, "In quella che resta")
+    assert firefox.evaluate(locks) == [1, 0]

@@ -136,6 +136,21 @@ def test_address_that_is_gone_is_given_back_when_the_page_is_opened(
     _received(city, good, "Al nuovo indirizzo")
 
 
+def test_address_that_vanished_is_replaced_when_the_page_is_opened(
+    city: City, device: BrowserContext
+) -> None:
+    first, second = city.subscription(), city.subscription()
+    _gives(device, first, second)
+    page = open_page(device, city.site.channel)
+    press(page, "subscribe")
+    state(page, "following")
+    page.evaluate("localStorage.removeItem('test-on'), localStorage.setItem('test-at', '1')")
+    with page.expect_response("**/followers"):
+        page.reload()
+    city.publish("Di nuovo raggiunto")
+    _received(city, second, "Di nuovo raggiunto")
+
+
 def _received(city: City, by: Subscription, title: str) -> None:
     wait_until(
         lambda: any(

@@ -226,6 +226,32 @@ def test_a_subscription_that_the_browser_renewed_reaches_the_server(
     assert subscription["endpoint"] != fresh["endpoint"]
 
 
+def test_dead_address_that_the_browser_changed_to_is_given_back(
+    city: City, phone: Phone, subscription: Subscription
+) -> None:
+    fresh = city.subscription()
+    dead = {**fresh, "endpoint": "https://permanently-removed.invalid/fcm/send/x"}
+    phone.worker.evaluate(
+        """([dead, fresh]) => new Promise((told) => {
+          let given = dead;
+          PushManager.prototype.subscribe = async () => ({
+            toJSON: () => given, unsubscribe: async () => { given = fresh; return true; },
+          });
+          const ask = self.fetch;
+          self.fetch = async (address, options) => {
+            const answer = await ask(address, options);
+            if (String(address).endsWith("/followers") && answer.ok) told();
+            return answer;
+          };
+          self.addEventListener("error", (error) => error.preventDefault(), { once: true });
+          self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
+        })""",
+        [dead, fresh],
+    )
+    city.publish("Dopo un indirizzo morto")
+    assert pushed(city, fresh, "Dopo un indirizzo morto")
+
+
 # Offline
 
 

@@ -243,7 +243,16 @@ def _newsroom(city: Channel, posts: dict[str, int], anna: Staff) -> Pages:
     Membership.objects.create(
         staff=anna, channel=Channel.objects.get(handle="turismo"), role=Role.ADMIN
     )
-    own = ["", "?page=2", "posts/new/", "channel/", "topics/", "tokens/", "log/", "log/?verify=1"]
+    own = [
+        "",
+        "?page=2",
+        "posts/new/",
+        "channel/",
+        "topics/",
+        "tokens/",
+        "log/",
+        "log/?verify=1",
+    ]
     own += [f"posts/{post}/" for post in (*posts.values(), *drafts.values())]
     own += [f"posts/{post}/{act}/" for post in drafts.values() for act in ("edit", "publish")]
     own += [
