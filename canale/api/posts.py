@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Body, Header, Query
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from canale.accounts.models import IdempotencyKey, Token
 from canale.api.channels import find_channel
@@ -26,9 +26,9 @@ from canale.api.schemas import (
     PostIn,
     PostStateOut,
     ProblemOut,
+    Reason,
     WithdrawalIn,
 )
-from canale.channel.characters import one_line
 from canale.channel.links import post_url
 from canale.channel.models import Channel, Post, State
 from canale.channel.moments import Written, kept
@@ -56,7 +56,6 @@ REFUSALS = {
 }
 Key = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
 _KEY: Any = Header(None, alias="Idempotency-Key")  # type: ignore[type-arg]
-Reason = Annotated[str, BeforeValidator(one_line), Field(max_length=200)]
 
 
 def _token(request: HttpRequest, channel: Channel) -> Token:

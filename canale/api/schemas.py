@@ -48,11 +48,12 @@ def _lines(value: object) -> object:
 
 # A person's words: tidied first, so that their length is that of what is kept.
 _LINE = BeforeValidator(_line)
-Headline = Annotated[str, _LINE, Field(min_length=1, max_length=HEADLINE_LENGTH)]
-Text = Annotated[str, BeforeValidator(_lines), Field(max_length=TEXT_LENGTH)]
-Place = Annotated[str, _LINE, Field(max_length=120)]
-Alt = Annotated[str, _LINE, Field(min_length=1, max_length=ALT_LENGTH)]
-Note = Annotated[str, _LINE, Field(min_length=1, max_length=200)]
+Headline = Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH), _LINE]
+Text = Annotated[str, Field(max_length=TEXT_LENGTH), BeforeValidator(_lines)]
+Place = Annotated[str, Field(max_length=120), _LINE]
+Alt = Annotated[str, Field(min_length=1, max_length=ALT_LENGTH), _LINE]
+Note = Annotated[str, Field(min_length=1, max_length=200), _LINE]
+Reason = Annotated[str, Field(max_length=200), _LINE]
 NumberIn = Annotated[int, Field(strict=True, ge=1, le=2**63 - 1)]
 
 

@@ -104,6 +104,9 @@ def test_halves_of_characters_are_refused_and_nothing_is_dropped() -> None:
             create_channel("crema", name, description)
     with pytest.raises(CommandError):
         _name(BROKEN)
+    for broken in ({"headline": BROKEN}, {"headline": "Fiera", "text": BROKEN}):
+        with pytest.raises(pydantic.ValidationError):
+            WordingIn(**broken)
 
 
 @pytest.mark.django_db
@@ -124,3 +127,5 @@ def test_lengths_are_those_of_what_is_kept() -> None:
     for words in ("e" * (HEADLINE_LENGTH + 1), "e\u0323\u0300" * HEADLINE_LENGTH):
         with pytest.raises(PostRefused):
             check(channel, Wording(kind="news", headline=words, text=""))
+        with pytest.raises(pydantic.ValidationError, match="at most 80 characters"):
+            WordingIn(headline=words)
