@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "canale.public.security.SecurityHeaders",
     "canale.public.static_files.StaticFiles",
     "canale.newsroom.middleware.StaffSession",
+    "canale.net.readable.ReadableRequests",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "canale.newsroom.middleware.StaffForms",
@@ -175,9 +176,8 @@ LOGGING = {
         # Django logs the path of every 4xx; under attack that is noise, and a path may
         # carry an invite's code.
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
-        # A forged host would write a page of traceback for each request.
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # A request that cannot be read gets its 400, not a page of traceback each.
+        "django.security": {"level": "CRITICAL"},
     },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -4,16 +4,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.decorators.gzip import gzip_page
+from ninja.parser import Parser
 
 from canale import __version__
 from canale.api import channels, posts, problems, readers  # noqa: F401  they fill the router
 from canale.api.guards import guarded
 from canale.api.openapi import DOCUMENT, Api
 from canale.api.router import router
+from canale.net.json_reader import read_json
 from canale.settings import settings
+
+
+class StrictParser(Parser):
+    def parse_body(self, request: HttpRequest) -> Any:
+        """What it raises becomes 400 (problems.py)."""
+        return read_json(request.body)
+
 
 api = Api(
     title="canale",
@@ -22,6 +33,7 @@ api = Api(
     # The interactive pages load scripts from other sites.
     docs_url=None,
     openapi_url="/openapi.json",
+    parser=StrictParser(),
     urls_namespace="api",
     servers=[{"url": settings.base_url, "description": "This installation"}],
     openapi_extra=DOCUMENT,

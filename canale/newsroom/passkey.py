@@ -1,11 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A passkey is added in our words, and opens the door by itself unless one says otherwise. It is
-made and used on the site's own pages only."""
+made and used on the site's own pages only.
+
+Whatever a browser says that it got from a passkey, a form refuses what it cannot read: the
+libraries behind it raise a dozen kinds of errors for JSON and CBOR that are not as they expect.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn.forms import (
@@ -14,17 +20,42 @@ from allauth.mfa.webauthn.forms import (
     LoginWebAuthnForm,
     ReauthenticateWebAuthnForm,
 )
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import Error as DatabaseError
 from django.utils.translation import gettext_lazy as _
 from fido2.utils import websafe_decode
 from fido2.webauthn import CollectedClientData
 
+from canale.net.json_reader import StrictDecoder
 from canale.settings import settings
+
+logger = logging.getLogger(__name__)
+Read = TypeVar("Read")
+
+
+def _credential() -> forms.JSONField:
+    return forms.JSONField(decoder=StrictDecoder, widget=forms.HiddenInput)
+
+
+def _checked(check: Callable[[], Read]) -> Read:
+    """Raises ValidationError for a credential that cannot be read."""
+    try:
+        return check()
+    except (ValidationError, DatabaseError):
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the form cannot be used
+        logger.info("A passkey's answer cannot be read: %s", type(error).__name__)
+        raise get_adapter().validation_error("incorrect_code") from None
 
 
 class OwnPage:
     """WebAuthn takes pages of a sub-domain for the site's own (section 13.4.9); we do not."""
 
     def clean_credential(self) -> Any:
+        return _checked(self._from_own_page)
+
+    def _from_own_page(self) -> Any:
         credential = self.cleaned_data["credential"]  # type: ignore[attr-defined]
         # Without TLS only this machine's pages have passkeys, at whatever port they are reached.
         if settings.base_url.startswith("https:") and _origin(credential) != settings.base_url:
@@ -44,18 +75,23 @@ def _origin(credential: Any) -> str:
 
 
 class SignInPasskey(OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
-    pass
+    credential = _credential()
 
 
 class SecondPasskey(OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
-    pass
+    credential = _credential()
 
 
 class AgainPasskey(OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
-    pass
+    credential = _credential()
 
 
 class AddPasskey(OwnPage, AddWebAuthnForm):  # type: ignore[misc]
+    credential = _credential()
+
+    def clean(self) -> dict[str, Any]:
+        return _checked(super().clean)
+
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.fields["name"].label = _("Name of this device")

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The one way to read JSON that a stranger sent.
+
+Python's parser follows nesting by recursion, so a few thousand brackets end in RecursionError,
+which is no ValueError; the depth is counted before anything is parsed. What RFC 8259 does not
+allow is refused as well: NaN, half a surrogate pair, encodings other than UTF-8.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+# The deepest document of ours has five levels; a passkey's has four.
+MAX_DEPTH = 32
+# A post with ten images has some thirty.
+MAX_CONTAINERS = 10_000
+_OPENING, _CLOSING = b"[{", b"]}"
+# A string as a whole, so that brackets in it do not count; one without an end is read to the end.
+# Possessive: without it the parser of expressions remembers each escape it might come back to.
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class JSONError(json.JSONDecodeError):
+    """The bytes are not JSON that can be used; the message says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "", 0)
+
+
+class StrictDecoder(json.JSONDecoder):
+    """For code that is not ours and takes a decoder, as Django's `forms.JSONField` does."""
+
+    def decode(self, s: str, *args: Any) -> Any:
+        return read_json(s)
+
+
+def read_json(body: bytes | str) -> Any:
+    """The document in a body of UTF-8. Raises JSONError, and nothing else."""
+    try:
+        data = body.encode() if isinstance(body, str) else bytes(body)
+        if is_too_deep(data):
+            raise JSONError(f"nested more than {MAX_DEPTH} levels deep, or too many lists")
+        text = data.decode("utf-8-sig")
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if _HALF_PAIR.search(data):
+            # Raises UnicodeEncodeError for half a pair alone.
+            json.dumps(document, ensure_ascii=False).encode()
+    except JSONError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise JSONError(str(error)) from None
+    return document
+
+
+def is_too_deep(data: bytes, limit: int = MAX_DEPTH) -> bool:
+    if sum(data.count(sign) for sign in (b"[", b"{")) <= limit:
+        return False
+    depth = opened = 0
+    for token in _TOKENS.finditer(data):
+        sign = data[token.start()]
+        if sign in _OPENING:
+            depth, opened = depth + 1, opened + 1
+            if depth > limit or opened > MAX_CONTAINERS:
+                return True
+        elif sign in _CLOSING:
+            depth -= 1
+    return False
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise JSONError(f"{constant} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise JSONError("a number is too large")
+    return number

@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A request that cannot be read is answered 400, never 500.
+
+Django parses a request when a view first looks at it, and its parsers, and those behind them, raise
+more than Django expects. What can only come from what was sent becomes Django's BadRequest.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+API = "/api/"
+ITS_OWN = (BadRequest, RequestDataTooBig, SuspiciousOperation, MultiPartParserError)
+UNREADABLE = (RecursionError, UnicodeError, UnreadablePostError)
+
+
+class ReadableRequests:
+    """A middleware in front of all that looks at a request's parameters, behind what looks at its
+    size."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        _check(request)
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> None:
+        """Of a view. Raises BadRequest for what a parser of the request's content raised."""
+        if request.method not in ("GET", "HEAD") and isinstance(error, UNREADABLE):
+            raise BadRequest(f"{type(error).__name__} while the request was read") from None
+
+
+def _check(request: HttpRequest) -> None:
+    """Raises BadRequest, or what Django makes a 400 of by itself."""
+    try:
+        request.GET  # noqa: B018
+        # The API takes no forms, and says so itself.
+        if request.method == "POST" and not request.path.startswith(API):
+            request.POST  # noqa: B018
+    except ITS_OWN:
+        raise
+    except (LookupError, RecursionError, UnreadablePostError, ValueError) as error:
+        raise BadRequest(f"{type(error).__name__} while the request was read") from None
+
+
+def is_utf_8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name in ("utf-8", "ascii", "utf-8-sig")
+    except (LookupError, ValueError):
+        return False
