@@ -10,6 +10,7 @@ refused here but for a database that does not answer.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -21,11 +22,12 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from canale.api.guards import COUNTED, READER_BYTES, must_wait
 from canale.api.joins import Joined, follow_all
-from canale.api.problems import busy, problem_response
+from canale.api.problems import Problem, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
 from canale.delivery.transports.base import AddressRefused
@@ -33,6 +35,8 @@ from canale.delivery.transports.registry import check_address
 from canale.followers.joining import Wish
 from canale.followers.readers import COOKIE, new_token, token_hash
 from canale.grouped import Grouped
+from canale.net.json_reader import read_json
+from canale.net.whole_bodies import STRANGER_SECONDS
 from canale.reactions.react import Act, perform
 from canale.settings import settings
 
@@ -108,7 +112,12 @@ class QuickActs:
         if not found or not token or not doing:
             await self._app(scope, receive, send)
             return
-        body = await _read(receive)
+        try:
+            async with asyncio.timeout(STRANGER_SECONDS):
+                body = await _read(receive)
+        except TimeoutError:
+            await self._send(problem_response(_late()), send)
+            return
         if body is None:
             return  # Who asked has gone.
         client = scope["client"][0] if scope["client"] else ""
@@ -226,6 +235,11 @@ def _token(cookies: bytes) -> str | None:
     return found[1].decode() if found and times == 1 else None
 
 
+def _late() -> Problem:
+    detail = _("The request did not come in time.")
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
+
+
 async def _read(receive: ASGIReceiveCallable) -> bytes | None:
     parts = []
     while True:
@@ -239,7 +253,7 @@ async def _read(receive: ASGIReceiveCallable) -> bytes | None:
 
 def _parsed(schema: type[B], body: bytes) -> B | None:
     try:
-        return schema.model_validate(json.loads(body))
+        return schema.model_validate(read_json(body))
     except (ValidationError, ValueError):
         return None
 

@@ -9,7 +9,6 @@ freed. Every answer that is not a stream goes through uvicorn's own cycle.
 """
 
 import asyncio
-import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -20,6 +19,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from canale.live.connection import Connection
 from canale.live.hub import Hub
+from canale.net.answers import Headers, refusal, with_house
+from canale.net.connections import Connections
 from canale.net.hosts import Hosts, Refusal
 from canale.net.patient_http import PatientProtocol
 
@@ -73,19 +74,7 @@ class Answer:
 
 def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
     """A problem document (RFC 9457)."""
-    document = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-    }
-    body = json.dumps(document).encode()
-    common = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
+    common, body = refusal(PREFIX, status, detail, [(b"x-content-type-options", b"nosniff")])
     return Answer(status.value, [*common, *headers], body)
 
 
@@ -192,6 +181,13 @@ class LiveProtocol(PatientProtocol):
                 return value.decode("latin-1")
         return dict(parse_qsl(query)).get("last_event_id", "")
 
+    def waiting_client(self) -> str | None:
+        """A trusted proxy's connections are its readers', each known when its head is read."""
+        peer = self.client[0] if self.client else None
+        if not self.config.proxy_headers or peer not in self._proxy_headers().trusted_hosts:
+            return peer
+        return self._client_address() if self._in_request and not self._before_head else None
+
     def _client_address(self) -> str | None:
         """Behind a trusted proxy the address it forwards, by uvicorn's own rules."""
         peer = self.client[0] if self.client else None
@@ -214,6 +210,7 @@ class LiveProtocol(PatientProtocol):
         return self.proxies[key]
 
     def _answer(self, answer: Answer) -> None:
+        answer.headers = with_house(answer.headers, self.house)
         app, self.app = self.app, answer
         try:
             super().on_headers_complete()
@@ -251,6 +248,7 @@ class LiveProtocol(PatientProtocol):
             return
         self._unset_keepalive_if_required()
         self.end_timers()
+        self.others.closed(self)
         self.flow.resume_reading()
         self.connections.discard(self)
         live, self.live = self.live, None
@@ -272,12 +270,23 @@ class LiveProtocol(PatientProtocol):
 
 
 def live_protocol(
-    hub: Hub, at_once: Ready = nothing_ready, hosts: Hosts | None = None
+    hub: Hub,
+    at_once: Ready = nothing_ready,
+    hosts: Hosts | None = None,
+    house: Headers | None = None,
+    connections: Connections | None = None,
 ) -> type[asyncio.Protocol]:
     """The class to give to uvicorn as `http=`.
 
-    With the hub its live connections go to, whom to ask for answers that are ready, and the hosts
-    that are answered (None: all).
+    With the hub its live connections go to, whom to ask for answers that are ready, the hosts that
+    are answered (None: all), the headers that every answer carries, and the count of connections.
     """
-    own = {"hub": hub, "at_once": staticmethod(at_once), "hosts": hosts, "proxies": {}}
+    own = {
+        "hub": hub,
+        "at_once": staticmethod(at_once),
+        "hosts": hosts,
+        "proxies": {},
+        "house": house or [],
+        "others": connections or Connections(),
+    }
     return type("LiveProtocol", (LiveProtocol,), own)

@@ -11,14 +11,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from http import HTTPStatus
+from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from canale.net.answers import Headers, refusal
+from canale.net.connections import Connections
 
 # Address and header lines of one request, each line with what it costs us besides its bytes.
 HEAD_BYTES = 32 * 1024
 LINE_BYTES = 32
 # For a request's head, and for what is left of a body that was answered already.
 HEAD_SECONDS = 20.0
+# For a request's body; and for each further part of it, which must have at least so many bytes: a
+# photograph may take its time, while a call of a few hundred bytes may not (RFC 9110, 15.5.9).
+BODY_SECONDS = 20.0
+BODY_PART_BYTES = 20 * 1024
+# Requests on one connection that were read and not yet answered: no browser sends even two.
+MAX_UNANSWERED = 16
 # A reader who takes nothing for so long is gone.
 STALL_SECONDS = 30.0
 
@@ -27,10 +38,23 @@ class HeadTooLarge(Exception):  # noqa: N818
     """More header lines than any browser sends; the parser turns it into a 400."""
 
 
+class TooManyRequests(Exception):  # noqa: N818
+    """More requests at once on a connection than any browser sends; it becomes a 400 as well."""
+
+
 class PatientProtocol(HttpToolsProtocol):
     """Ends a connection whose request, or whose reading of the answer, does not get on."""
 
+    # What every answer carries.
+    house: ClassVar[Headers] = []
+    # Of the process.
+    others: ClassVar[Connections] = Connections()
+
     _head_bytes = 0
+    _body_bytes = 0
+    _body_since = 0.0
+    # From a request's first byte to its last.
+    _in_request = False
     # Since the last sign of progress: one endless line is no header line yet.
     _unread = 0
     _before_head = True
@@ -41,6 +65,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._unanswered: deque[RequestResponseCycle] = deque()
         super().connection_made(transport)
         self._wait()
+        self.others.opened(self)
+        self._count_as_waiting()
 
     def data_received(self, data: bytes) -> None:
         if self._before_head:
@@ -49,10 +75,35 @@ class PatientProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._unread > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request's head is too large.")
+        if self._in_request:
+            self._count_as_waiting()
+
+    def _count_as_waiting(self) -> None:
+        client = self.waiting_client()
+        if client is not None:
+            self.others.waits(self, client)
+
+    def waiting_client(self) -> str | None:
+        """For whom the connection is counted while its request is not complete; None: unknown."""
+        return self.client[0] if self.client else None
+
+    def is_busy(self) -> bool:
+        return bool(self._unanswered) or self.flow.write_paused
+
+    def give_way(self) -> None:
+        """To a newer connection, of the same client or when there are too many."""
+        if self._in_request:
+            self._refuse_late_request()
+        else:
+            self.end()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = 0
+        self._in_request = True
         self._wait()
 
     def on_url(self, url: bytes) -> None:
@@ -70,6 +121,8 @@ class PatientProtocol(HttpToolsProtocol):
             raise HeadTooLarge
 
     def on_headers_complete(self) -> None:
+        if len(self._unanswered) >= MAX_UNANSWERED:
+            raise TooManyRequests
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
         self.head_is_read()
@@ -77,11 +130,12 @@ class PatientProtocol(HttpToolsProtocol):
     def head_is_read(self) -> None:
         self._unread = 0
         self._before_head = False
-        self._end_waiting()
+        self._body_since = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         self._unread = 0
+        self._body_bytes += len(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -90,14 +144,26 @@ class PatientProtocol(HttpToolsProtocol):
     def request_is_read(self) -> None:
         self._unread = 0
         self._before_head = True
+        self._in_request = False
         self._end_waiting()
+        self.others.used(self)
 
     def on_response_complete(self) -> None:
         if self._unanswered:
             self._unanswered.popleft()
         super().on_response_complete()
-        if not self._before_head:
+        if self.transport.is_closing():
+            self.end()
+        elif not self._before_head:
             self._wait()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Close, and do not wait for ever for a client that does not take what was written."""
+        self.transport.close()
+        self.loop.call_later(STALL_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -108,6 +174,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._end_stall()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.others.closed(self)
         self.end_timers()
         super().connection_lost(exc)
         # uvicorn tells the last of several requests only.
@@ -120,9 +187,48 @@ class PatientProtocol(HttpToolsProtocol):
         self._end_waiting()
         self._end_stall()
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float | None = None) -> None:
         if self._ending is None:
-            self._ending = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+            later = HEAD_SECONDS if seconds is None else seconds
+            self._ending = self.loop.call_later(later, self._is_late)
+
+    def _is_late(self) -> None:
+        """What was waited for did not come, or not wholly."""
+        self._ending = None
+        if self.transport.is_closing():
+            return
+        if self._before_head or not self._unanswered:
+            # No request yet, or one that was answered before it had ended.
+            self.end()
+            return
+        left = self._body_since + BODY_SECONDS - self.loop.time()
+        if left > 0:
+            self._wait(left)
+        elif self.flow.read_paused or self._body_bytes >= BODY_PART_BYTES:
+            # Enough of it came, or we do not read it yet.
+            self._body_bytes, self._body_since = 0, self.loop.time()
+            self._wait(BODY_SECONDS)
+        else:
+            self._refuse_late_request()
+
+    def _refuse_late_request(self) -> None:
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.")
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Close, and say why if nothing else is being said on this connection."""
+        if not self.transport.is_closing() and self._can_be_told():
+            path = self.url.decode("latin-1") if self._in_request else ""
+            headers, body = refusal(path, status, detail, self.house)
+            headers = [*self.server_state.default_headers, *headers]
+            lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"connection"]
+            head = b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
+            self.transport.write(b"".join((head, *lines, b"connection: close\r\n\r\n", body)))
+        self.end()
+
+    def _can_be_told(self) -> bool:
+        earlier = len(self._unanswered) - (not self._before_head)
+        cycle = self._unanswered[-1] if self._unanswered else None
+        return earlier <= 0 and (cycle is None or not cycle.response_started)
 
     def _end_waiting(self) -> None:
         if self._ending is not None:

@@ -9,11 +9,15 @@ for here, where waiting costs nothing; and only people and programs that we know
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
+
+from canale.net.answers import refusal, send_answer
+from canale.net.readable import is_utf_8
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -33,6 +37,7 @@ KNOWN_BYTES = 155 * 2**20
 KNOWN_SECONDS = 30.0
 IN_MEMORY = 2**20
 PART = 256 * 1024
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';\s]*)""", re.IGNORECASE)
 
 Kept = SpooledTemporaryFile[bytes]
 
@@ -47,18 +52,30 @@ class Left(Exception):  # noqa: N818
 
 class WholeBodies:
     """An ASGI app in front of another. ``is_known`` says, in a thread, whether a request comes
-    from somebody who may send files."""
+    from somebody who may send files; ``house`` are headers of every answer."""
 
-    def __init__(self, app: ASGI3Application, is_known: Callable[[HTTPScope], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGI3Application,
+        is_known: Callable[[HTTPScope], bool],
+        house: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
         self._app = app
         self._is_known = is_known
+        self._house = list(house)
         self._threads = ThreadPoolExecutor(1, "is-known")
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        declared = _declared(scope) if scope["type"] == "http" else 0
-        if scope["type"] != "http" or declared == 0:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if not _is_readable(scope):
+            await self._refuse(scope, send, HTTPStatus.BAD_REQUEST, "It cannot be read.")
+            return
+        declared = _declared(scope)
+        if declared == 0:
             await self._app(scope, receive, send)
             return
         known = (declared is None or declared > STRANGER_BYTES) and await self._knows(scope)
@@ -67,22 +84,52 @@ class WholeBodies:
             await self._app(scope, _Nothing(receive), send)
             return
         with SpooledTemporaryFile(IN_MEMORY) as kept:
-            try:
-                await (_read_known(receive, kept) if known else _read_stranger(receive, kept))
-            except TooLarge:
-                await _refuse(send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            except TimeoutError:
-                await _refuse(send, HTTPStatus.REQUEST_TIMEOUT)
-            except Left:
-                pass
-            else:
+            if await self._reads(scope, receive, send, kept, known=known):
                 size = kept.tell()
                 kept.seek(0)
                 await self._app(_of_size(scope, size), _Again(kept, size, receive), send)
 
+    async def _reads(
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        kept: Kept,
+        *,
+        known: bool,
+    ) -> bool:
+        """Whether the body was read; if not, that was answered."""
+        try:
+            await (_read_known(receive, kept) if known else _read_stranger(receive, kept))
+        except TooLarge:
+            too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            await self._refuse(scope, send, too_large, "The request is too large.")
+        except TimeoutError:
+            timeout = HTTPStatus.REQUEST_TIMEOUT
+            await self._refuse(scope, send, timeout, "The request did not come in time.")
+        except Left:
+            pass
+        else:
+            return True
+        return False
+
+    async def _refuse(
+        self, scope: HTTPScope, send: ASGISendCallable, status: HTTPStatus, detail: str
+    ) -> None:
+        headers, body = refusal(scope["path"], status, detail, self._house)
+        await send_answer(send, status, [(b"connection", b"close"), *headers], body)
+
     async def _knows(self, scope: HTTPScope) -> bool:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._is_known, scope)
+
+
+def _is_readable(scope: HTTPScope) -> bool:
+    """Django looks at these before any of its middleware can say that it cannot read them: Python
+    has encodings that are not of characters (hex, rot13), and addresses are ASCII (RFC 3986)."""
+    kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+    charset = _CHARSET.search(kind)
+    return scope["query_string"].isascii() and (charset is None or is_utf_8(charset[1]))
 
 
 def _declared(scope: HTTPScope) -> int | None:
@@ -154,20 +201,3 @@ class _Nothing:
             return {"type": "http.disconnect"}
         self._asked = True
         return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _refuse(send: ASGISendCallable, status: HTTPStatus) -> None:
-    headers = [
-        (b"connection", b"close"),
-        (b"content-length", b"0"),
-        (b"cache-control", b"no-store"),
-    ]
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status.value,
-            "headers": headers,
-            "trailers": False,
-        }
-    )
-    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -27,7 +27,9 @@ import brotli
 from django.http import HttpRequest, HttpResponse
 
 from canale.database_away import Why, outage
+from canale.net.answers import header_lines, refusal, send_answer
 from canale.public.page_keys import Key, key_of, query_of
+from canale.public.security import security_headers
 from canale.settings import settings
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ class PageStore:
             await self._render(scope, receive, send)
             return
         if scope["method"] not in METHODS:
-            await _not_allowed(send)
+            await _not_allowed(scope, send)
             return
         wanted = dict(scope["headers"])
         page = await self._page(scope, wanted)
@@ -237,14 +239,11 @@ class PageStore:
             self._bytes -= page.size
 
 
-async def _not_allowed(send: ASGISendCallable) -> None:
+async def _not_allowed(scope: HTTPScope, send: ASGISendCallable) -> None:
+    status, house = HTTPStatus.METHOD_NOT_ALLOWED, header_lines(security_headers())
+    headers, body = refusal(scope["path"], status, "A page is only read.", house)
     allow = (b"allow", ", ".join(METHODS).encode())
-    headers = [allow, (b"content-length", b"0"), (b"cache-control", b"no-store")]
-    status = int(HTTPStatus.METHOD_NOT_ALLOWED)
-    await send(
-        {"type": "http.response.start", "status": status, "headers": headers, "trailers": False}
-    )
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await send_answer(send, status, [allow, *headers], body)
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:

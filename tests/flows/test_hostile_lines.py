@@ -108,7 +108,59 @@ def test_a_call_may_come_in_chunks(site: Site) -> None:
 def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
     """Who asks first has the page rendered for all who ask at the same moment."""
     for path in ("/privacy", f"/c/{HANDLE}/", "/legal?" + "v=1&" * 1_001):
-        assert httpx.get(site.url + path, headers={"Host": "a b"}).status_code == 200
+        assert httpx.get(site.url + path, headers={"Host": "a b"}).status_code == 400
+        assert httpx.get(site.url + path, headers={"Host": "evil.example"}).status_code == 200
+        assert "evil.example" not in httpx.get(site.url + path).text
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json; charset=rot13", "text/x; charset=hex", 'multipart/x; CHARSET="idna"'],
+)
+@pytest.mark.parametrize("path", ["/api/v1/me", LOGIN, "/api/v1/nothing"])
+def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: str) -> None:
+    for method in ("GET", "POST"):
+        answer = httpx.request(method, site.url + path, headers={"Content-Type": kind})
+        assert answer.status_code == 400
+        assert "content-security-policy" in answer.headers
+        problem = path.startswith("/api/")
+        assert (answer.headers["content-type"] == "application/problem+json") == problem
+    with socket.create_connection(("127.0.0.1", site.port), 10) as line:
+        line.sendall(f"GET {path}?a=\xe0 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1"))
+        assert b" 400 " in line.recv(4096).split(b"\r\n")[0]
+    assert " ERROR " not in site.log()
+
+
+def test_every_refusal_is_a_problem_document_with_the_headers_of_the_house(site: Site) -> None:
+    asked = [
+        ("POST", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("POST", site.channel.removeprefix(site.url), 405),
+        ("POST", f"/live/{HANDLE}", 405),
+        ("GET", "/live/nothing", 404),
+        ("GET", f"/live/{HANDLE}?last_event_id=x", 400),
+        ("GET", "/api/nothing", 404),
+        ("GET", "/api/v1/nothing", 404),
+        ("OPTIONS", "/api/v1/me", 405),
+    ]
+    for method, path, status in asked:
+        answer = httpx.request(method, site.url + path)
+        assert answer.status_code == status, path
+        assert "content-security-policy" in answer.headers, path
+        if status >= 400 and path.startswith(("/api/", "/live/")):
+            assert answer.headers["content-type"] == "application/problem+json", path
+            assert answer.json()["status"] == status
+    deep = httpx.put(
+        f"{site.api}/posts/1/reaction",
+        content="[" * 8_000,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (deep.status_code, deep.json()["status"]) == (400, 400)
+    with socket.create_connection(("127.0.0.1", site.port), 10) as line:
+        line.sendall(b"G\x01T / HTTP/1.1\r\n\r\n")
+        answer = line.recv(4096)
+        assert b" 400 " in answer.split(b"\r\n")[0]
+        assert b"content-security-policy" in answer
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])

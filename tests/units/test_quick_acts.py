@@ -123,6 +123,34 @@ def test_a_database_that_is_away_is_said_at_once(monkeypatch: pytest.MonkeyPatch
     assert json.loads(body["body"])["status"] == 503
 
 
+@pytest.mark.parametrize(
+    "body", [b"[" * 8_000, b'{"emoji":' + b"[" * 3_900 + b"]" * 3_900 + b"}", b"NaN", b"\xff"]
+)
+def test_what_cannot_be_read_goes_on_to_be_refused(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    django, sent = call(monkeypatch, {"x": 1}, body=(body,))
+    assert django.bodies == [body]
+    assert not sent
+
+
+def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "STRANGER_SECONDS", 0.01)
+    django, sent = Django(), []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    app: Any = quick.QuickActs(django, {"X-Whole": "house"})  # type: ignore[arg-type]
+    asyncio.run(app(scope(), receive, send))
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"])["status"] == 408
+    assert not django.scopes
+
+
 def test_who_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     django, sent = call(monkeypatch, {"x": 1}, body=())
     assert not django.scopes

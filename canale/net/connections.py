@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How many connections may wait for the rest of a request (docs/decisions/0045).
+
+Nobody is refused: the connection that has waited longest gives its place to the newest. A phone
+sends its request within a second or two of connecting, so a whole town behind one address passes;
+who opens connections to hold them holds only the newest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import islice
+from typing import Protocol
+
+from canale.net.rate_limits import network_of
+
+# Of one network address, with a request that is not complete, or with none yet.
+MAX_UNFINISHED = 512
+# None gives way before (seconds): many may be accepted before the first is read.
+GRACE_SECONDS = 2.0
+# In all, idle ones included; each takes a file and some 20 KB.
+MAX_CONNECTIONS = 10_000
+
+
+class Open(Protocol):
+    """A connection of the HTTP server."""
+
+    def is_busy(self) -> bool:
+        """Whether a request is being answered on it."""
+
+    def give_way(self) -> None:
+        """Close, as far as can be with a word to the client."""
+
+
+class Connections:
+    """All of one process. Used on the event loop's thread."""
+
+    def __init__(
+        self,
+        most: int = MAX_CONNECTIONS,
+        most_unfinished: int = MAX_UNFINISHED,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._most = most
+        self._most_unfinished = min(most_unfinished, max(1, most // 2))
+        self._open: OrderedDict[Open, None] = OrderedDict()
+        """The one whose last request is oldest first."""
+        self._waiting: dict[Open, str] = {}
+        self._of_client: dict[str, OrderedDict[Open, float]] = {}
+        """Since when each waits, the oldest first."""
+
+    def opened(self, connection: Open) -> None:
+        self._open[connection] = None
+        if len(self._open) > self._most:
+            self._make_room()
+
+    def used(self, connection: Open) -> None:
+        """A request on it is complete."""
+        if connection in self._open:
+            self._open.move_to_end(connection)
+        self._end_waiting(connection)
+
+    def waits(self, connection: Open, address: str) -> None:
+        """A request on it is not complete, or did not begin; ``address`` is the client's."""
+        if connection not in self._open or connection in self._waiting:
+            return
+        client = network_of(address)
+        others = self._of_client.setdefault(client, OrderedDict())
+        now = others[connection] = self._clock()
+        self._waiting[connection] = client
+        # Two, so that what came in a rush is worked off.
+        for oldest, since in list(islice(others.items(), 2)):
+            if len(others) > self._most_unfinished and since + GRACE_SECONDS <= now:
+                self._close(oldest)
+
+    def closed(self, connection: Open) -> None:
+        """Also of one that became a stream."""
+        self._open.pop(connection, None)
+        self._end_waiting(connection)
+
+    def _end_waiting(self, connection: Open) -> None:
+        client = self._waiting.pop(connection, None)
+        if client is None:
+            return
+        others = self._of_client[client]
+        del others[connection]
+        if not others:
+            del self._of_client[client]
+
+    def _make_room(self) -> None:
+        """Close the one that was used least lately, unless it is being answered."""
+        for connection in list(islice(self._open, 100)):
+            if not connection.is_busy():
+                self._close(connection)
+                return
+            self._open.move_to_end(connection)
+
+    def _close(self, connection: Open) -> None:
+        self.closed(connection)
+        connection.give_way()
