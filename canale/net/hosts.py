@@ -36,14 +36,14 @@ class Hosts:
         self._port = parts.port or USUAL_PORTS[parts.scheme]
         self._name = _bare(parts.netloc)[0]
         # As browsers write it: found without looking closer.
-        self._usual = parts.netloc.encode()
+        self._usual = [parts.netloc.encode()]
 
     def refusal(
         self, url: bytes, headers: list[tuple[bytes, bytes]], http_version: str
     ) -> Refusal | None:
         """Why a request is not answered; None if it is. Header names are in lower case."""
         named = [value for name, value in headers if name == b"host"]
-        if len(named) == 1 and named[0] == self._usual and url.startswith(b"/"):
+        if named == self._usual and url.startswith(b"/"):
             return None
         if len(named) > 1 or (not named and http_version != "1.0"):
             return Refusal(HTTPStatus.BAD_REQUEST, "A request has one Host header.")
