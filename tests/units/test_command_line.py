@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -131,13 +132,20 @@ def test_new_setup_link_is_printed_until_there_is_an_account(
 
 @pytest.mark.django_db
 def test_demonstration_says_again_how_to_sign_in(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    password = "acqua alta sul fiume Po"
+    base_url = "http://localhost:8000"
     monkeypatch.setattr(demo, "migrate", lambda: None)
+    monkeypatch.setattr(demo, "settings", SimpleNamespace(data=tmp_path, base_url=base_url))
     channel = create_channel("demo", "Demo")
-    setup.make_admin(channel, demo.EDITOR, "acqua alta sul fiume Po", by="demo")
-    assert demo.run(argparse.Namespace(handle="demo")) == 0
-    said = capsys.readouterr().out
-    assert "there already" in said
-    password = said.split(f"({demo.EDITOR}, ")[1].split(")")[0]
-    assert Staff.objects.get(email=demo.EDITOR).check_password(password)
+    setup.make_admin(channel, demo.EDITOR, password, by="demo")
+    (tmp_path / demo.NEWSROOM_FILE).write_text(password + "\n")
+    for expected in (f"({demo.EDITOR}, {password})", f"canale password {demo.EDITOR}"):
+        assert demo.run(argparse.Namespace(handle="demo")) == 0
+        said = capsys.readouterr().out
+        assert "there already" in said
+        assert expected in said
+        editor = Staff.objects.get(email=demo.EDITOR)
+        editor.set_password("un'altra parola segreta")
+        editor.save()
