@@ -110,14 +110,14 @@ def _refuse_what_is_not_text(asked: argparse.Namespace) -> None:
     """Bytes that are not UTF-8 would be published with holes. Raises CommandError."""
     for name, value in vars(asked).items():
         texts = value if isinstance(value, list) else [value]
-        if name not in FILES and any(isinstance(t, str) and not _is_text(t) for t in texts):
+        if name not in FILES and any(isinstance(t, str) and not is_text(t) for t in texts):
             raise CommandError(
                 f"{name.replace('_', '-')} is not UTF-8: set the terminal to UTF-8 (is it "
                 "Latin-1?), or save the script as UTF-8"
             )
 
 
-def _is_text(argument: str) -> bool:
+def is_text(argument: str) -> bool:
     """Python gives a byte that it cannot decode as half of a surrogate pair (PEP 383)."""
     return not any("\ud800" <= char <= "\udfff" for char in argument)
 

@@ -83,15 +83,22 @@ def password(path: str | None, whose: str) -> str:
         if not sys.stdin.isatty():
             raise CommandError("give --password-file (- reads standard input)")
         return getpass.getpass(f"Password of {whose}: ")
-    text = decoded(_first_line() if path == "-" else file(path), path).split("\n", 1)[0]
+    text = first_line_typed() if path == "-" else _first_line(file(path), path)
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
     return text
 
 
-def _first_line() -> bytes:
-    """Whoever types it ends it with Enter; a pipe may hold UTF-16, whose lines end otherwise."""
-    return sys.stdin.buffer.readline() if sys.stdin.isatty() else sys.stdin.buffer.read()
+def first_line_typed() -> str:
+    """The first line of standard input. Whoever types it ends it with Enter; a pipe may hold
+    UTF-16, whose lines end otherwise. Raises CommandError."""
+    typed = sys.stdin.isatty()
+    data = sys.stdin.buffer.readline() if typed else sys.stdin.buffer.read()
+    return _first_line(data, "standard input")
+
+
+def _first_line(data: bytes, source: str) -> str:
+    return decoded(data, source).split("\n", 1)[0]
 
 
 def checked_password(text: str, email: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from canale.cli import CommandError, chosen
+from canale.cli import CommandError, chosen, is_text
 from canale.cli.migrate import migrate
 
 HELP = "make a channel and its administrator; asks for what is not given"
@@ -39,7 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         raise CommandError("give --handle, --name, --admin and --password-file")
-    return input(f"{question}: ").strip()
+    answer = input(f"{question}: ").strip()
+    if not is_text(answer):
+        raise CommandError("that was not UTF-8: set the terminal to UTF-8 (is it Latin-1?)")
+    return answer
 
 
 def _make(handle: str, name: str, description: str, email: str, password: str) -> None:

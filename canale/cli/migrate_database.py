@@ -8,7 +8,7 @@ import argparse
 import getpass
 import sys
 
-from canale.cli import CommandError
+from canale.cli import CommandError, chosen
 from canale.database_url import parse_database_url
 
 HELP = "copy everything from SQLite to an empty PostgreSQL database, checked row by row"
@@ -50,7 +50,7 @@ def _asked() -> str:
     """At a terminal without showing it: there is a password in it."""
     if sys.stdin.isatty():
         return getpass.getpass("postgresql://user:password@host/name: ").strip()
-    return sys.stdin.readline().strip()
+    return chosen.first_line_typed().strip()
 
 
 def _connect(target: str) -> None:

@@ -23,17 +23,15 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   event.preventDefault();
   const submitter = event.submitter as HTMLButtonElement | null;
   const data = new FormData(form, submitter);
-  // From the cookie: signing in again, in another tab, has changed the one in the form.
-  data.delete("csrfmiddlewaretoken");
-  const headers = { Accept: "application/json", "X-CSRFToken": token() };
   if (submitter) submitter.disabled = true;
   try {
+    const page = await fetch(location.href);
+    if (refused(form, page)) return;
+    data.set("csrfmiddlewaretoken", tokenIn(await page.text()));
+    const headers = { Accept: "application/json" };
     const answer = await fetch(form.action || location.href, { method: "POST", body: data, headers });
-    if (new URL(answer.url).pathname.startsWith("/newsroom/accounts/")) {
-      alert(form.dataset["signedOut"]);
-    } else if (answer.status === 503) {
-      alert(form.dataset["away"]);
-    } else if (answer.headers.get("Content-Type") === "application/json") {
+    if (refused(form, answer)) return;
+    if (answer.headers.get("Content-Type") === "application/json") {
       const { location: next } = (await answer.json()) as { location: string };
       unsaved = false;
       location.assign(next);
@@ -47,8 +45,19 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   }
 }
 
-function token(): string {
-  return /(?:^|; )canale_csrf=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+/** Says why, where signing in again or waiting helps. */
+function refused(form: HTMLFormElement, answer: Response): boolean {
+  const signedOut = new URL(answer.url).pathname.startsWith("/newsroom/accounts/");
+  if (signedOut) alert(form.dataset["signedOut"]);
+  else if (answer.status === 503) alert(form.dataset["away"]);
+  return signedOut || answer.status === 503;
+}
+
+/** Of the page as it is now: signing in again, in another tab, has changed the one in the form, and
+ * scripts cannot read the cookie. */
+function tokenIn(html: string): string {
+  const fields = new DOMParser().parseFromString(html, "text/html");
+  return fields.querySelector<HTMLInputElement>("[name=csrfmiddlewaretoken]")?.value ?? "";
 }
 
 function showErrors(form: HTMLFormElement, html: string): void {

@@ -73,7 +73,11 @@ def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
 TEXTS = (
     "Chiusura di via Dante. " * 44 + "NON BERE L’ACQUA. Numero verde 800 123 456.",
     "🚧" * 1003,
-    "  spazi  \r\n" * 120 + "e\u0301" * 100 + "\u202e\u2069" * 60 + "fine " * 20,
+    "  spazi  \r\n" * 120
+    + "e\u0301" * 100
+    + "\u202e\u2069" * 60
+    + "\ufeff\u2028\x0b" * 9
+    + "fine " * 20,
 )
 
 
