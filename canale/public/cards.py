@@ -33,6 +33,9 @@ from canale.reactions import tallies
 
 A_WHILE = timedelta(days=2)
 
+# A tall picture leaves room for the text; its ground is only as large as itself.
+MAX_ALONE_HEIGHT = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -45,10 +48,32 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of an album; `small_width` is that of the size for thumbnails."""
+    """One image of an album."""
 
     image: Image
-    small_width: int
+
+    @property
+    def small_width(self) -> int:
+        """The width in pixels of the size for thumbnails."""
+        scale = min(1.0, SMALL / self.image.width, 2 * SMALL / self.image.height)
+        return round(self.image.width * scale)
+
+    @property
+    def has_larger(self) -> bool:
+        return self.small_width < self.image.width
+
+    @property
+    def alone_width(self) -> int:
+        """The width, in a browser's pixels, of an image that is the only one of its post."""
+        return round(self.image.width * self._alone_scale)
+
+    @property
+    def alone_height(self) -> int:
+        return round(self.image.height * self._alone_scale)
+
+    @property
+    def _alone_scale(self) -> float:
+        return min(1.0, MAX_ALONE_HEIGHT / self.image.height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +170,7 @@ def _card(
         note=_note(post),
         is_over=_is_over(post, active, now),
         topics=list(post.topics.all()),
-        pictures=[Picture(image, min(SMALL, image.width)) for image in post.images.all()],
+        pictures=[Picture(image) for image in post.images.all()],
         counts=_counts(channel, counts),
     )
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from canale.channel.channels import default_channel
-from canale.channel.links import avatar_url, channel_url, image_url, invite_url, post_url
+from canale.channel.links import avatar_url, channel_url, invite_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet, State
 from canale.channel.text import excerpt
 from canale.channel.when import where_and_when
@@ -32,6 +32,7 @@ from canale.public.pages import (
     show,
     stale_until,
 )
+from canale.public.share_images import avatar_to_share, image_to_share
 from canale.public.strings import strings
 from canale.settings import settings
 
@@ -100,8 +101,9 @@ def about(channel: Channel) -> dict[str, object]:
         "channel": channel,
         "followers": count.first() or 0,
         "topics": list(channel.topics.all()),
-        "avatar": avatar_url(channel, "192"),
-        "share_image": avatar_url(channel, "512"),
+        "avatar": avatar_url(channel, "64"),
+        "large_avatar": avatar_url(channel, "192"),
+        "share_image": avatar_to_share(channel),
         "url": channel_url(channel),
         "push_key": registry.follow_parameters()["push"]["applicationServerKey"],
         "time_zone": settings.time_zone,
@@ -180,7 +182,7 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
         "canonical": post_url(found),
     }
     if card.pictures:
-        context["share_image"] = image_url(card.pictures[0].image, "share")
+        context["share_image"] = image_to_share(card.pictures[0].image)
         context["large_image"] = True
     until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
     return belongs_to(

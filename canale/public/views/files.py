@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 
 import canale
 from canale.channel.channels import default_channel
-from canale.channel.characters import cut, direction
+from canale.channel.characters import direction
 from canale.channel.links import avatar_url, channel_url, invite_url
 from canale.channel.models import AvatarFile, Channel, ImageFile, Post, State
 from canale.channel.poster import poster_pdf
@@ -30,6 +30,7 @@ from canale.public.pages import (
     fresh_until,
     stale_until,
 )
+from canale.public.short_name import short_name
 from canale.public.views.channel import published_or_404
 from canale.settings import settings
 from canale.syndication import feeds
@@ -169,10 +170,11 @@ def manifest(request: HttpRequest, handle: str = "") -> HttpResponse:
 
 def _manifest(channel: Channel) -> dict[str, object]:
     home = f"/c/{channel.handle}/"
+    short = short_name(channel.name)
     return {
         "id": home,
         "name": channel.name,
-        "short_name": cut(channel.name, 30),
+        **({"short_name": short} if short else {}),
         "description": channel.description,
         "lang": get_language(),
         "dir": direction(channel.name) or "auto",
