@@ -9,9 +9,8 @@ import unicodedata
 
 from PIL import Image, ImageDraw
 
-from canale.channel.decoding.sizes import AVATAR_SIZES, WHITE, avatar_sizes
+from canale.channel.decoding.sizes import AVATAR_SIZES, WHITE, PreparedImage, avatar_sizes
 from canale.channel.fonts import Font, font_with
-from canale.channel.images import PreparedImage
 
 SIZE = AVATAR_SIZES[-1]
 # Avatars are shown as circles.

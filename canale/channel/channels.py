@@ -8,9 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from canale.channel.avatar_drawing import draw_avatar
 from canale.channel.characters import has_surrogates, one_line, several_lines
-from canale.channel.images import PreparedImage
+from canale.channel.images import PreparedImage, draw_avatar
 from canale.channel.models import AvatarFile, Channel
 
 

@@ -13,19 +13,33 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from django.utils.translation import gettext as _
 
 import canale
+from canale.channel.avatar_drawing import draw_avatar
 from canale.channel.decoding.answers import Refusal, parse
-from canale.channel.decoding.sizes import AVATAR_SIZES, Variant
+from canale.channel.decoding.sizes import AVATAR_SIZES, PreparedImage
+
+__all__ = (
+    "LARGEST_BYTES",
+    "RETRY_SECONDS",
+    "Decoder",
+    "DecodersBusyError",
+    "ImageRefused",
+    "PreparedImage",
+    "decoder",
+    "draw_avatar",
+    "prepare_avatar",
+    "prepare_image",
+    "stop_decoders",
+)
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 15 * 2**20
+LARGEST_BYTES = 15 * 2**20
 # At a time, in this process: the others of Django's threads go on serving pages.
 MAX_DECODERS = 2
 CPU_SECONDS, WALL_SECONDS, MEMORY_BYTES = 20, 40, 768 * 2**20
@@ -66,15 +80,6 @@ class DecodersBusyError(Exception):
         super().__init__(_("Too many images are being prepared. Try again in a few seconds."))
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedImage:
-    """The picture as it will be shown; ``width`` and ``height`` are of its largest variant."""
-
-    width: int
-    height: int
-    variants: tuple[Variant, ...]
-
-
 @contextmanager
 def decoder() -> Iterator[Decoder]:
     """One of the MAX_DECODERS places, for the pictures of one request.
@@ -108,7 +113,7 @@ class Decoder:
         return self._prepared("avatar", data)
 
     def _prepared(self, kind: Kind, data: bytes) -> PreparedImage:
-        if len(data) > MAX_BYTES:
+        if len(data) > LARGEST_BYTES:
             raise _refused("too-heavy")
         seconds = min(WALL_SECONDS, self._deadline - time.monotonic())
         if seconds <= 0:
@@ -178,7 +183,7 @@ def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefused:
         "unknown-format": _("This is not an image that we can read: use JPEG, PNG or WebP."),
         "broken": _("The image is damaged: save it again and retry."),
         "too-heavy": _("The file is too heavy: at most %(limit)d MB.")
-        % {"limit": MAX_BYTES // 2**20},
+        % {"limit": LARGEST_BYTES // 2**20},
         "too-large": _("The image has too many pixels: make it smaller."),
         "too-complex": _("The image takes too long to read: save it again as a plain JPEG or PNG."),
         "too-small": _("The image is too small: at least %(size)d pixels.")

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 
 from canale.channel.decoding.decode import decode
 from tests.browser.pages import needs_chromium
-from tests.pictures import files
+from tests.pictures import files, saved
+from tests.structure.repository import ROOT
 
 pytestmark = needs_chromium
 
@@ -68,3 +69,29 @@ def test_the_comparison_notices_what_pillow_alone_makes_of_it(name: str) -> None
     ours = decode(data, lambda _width, _height: 1.0).convert("RGBA")
     plain = Image.open(io.BytesIO(data)).convert("RGBA")
     assert _difference(plain, ours) is not None
+
+
+@pytest.mark.parametrize(
+    ("sheet", "markup"),
+    [
+        ("public", "<ul class='album album-1'><li><a><img {}></a></li></ul>"),
+        ("public", "<ul class='album album-2'><li><a><img {}></a></li></ul>"),
+        ("public", "<dialog open class='lightbox'><img {}></dialog>"),
+        ("newsroom", "<div class='pictures'><img {}></div>"),
+        ("newsroom", "<ul><li class='slot'><img {}></li></ul>"),
+    ],
+    ids=["alone", "album", "lightbox", "newsroom", "composer"],
+)
+def test_black_words_on_nothing_can_be_read_in_the_dark(
+    browser: Browser, sheet: str, markup: str
+) -> None:
+    words = Image.new("RGBA", (120, 90), (0, 0, 0, 0))
+    words.paste((0, 0, 0, 255), (50, 35, 70, 55))
+    style = (ROOT / f"canale/static/{sheet}.css").read_text()
+    page = browser.new_page(color_scheme="dark", viewport={"width": 390, "height": 844})
+    attributes = f"src='{_url('png', saved(words, 'PNG'))}' width='120' height='90'"
+    page.set_content(f"<style>{style}</style><main>{markup.format(attributes)}</main>")
+    shot = Image.open(io.BytesIO(page.locator("img").screenshot())).convert("L")
+    page.close()
+    assert shot.getpixel((shot.width // 4, shot.height // 2)) == 255
+    assert shot.getpixel((shot.width // 2, shot.height // 2)) == 0

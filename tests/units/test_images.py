@@ -22,7 +22,7 @@ from canale.channel.decoding.decode import decode
 from canale.channel.decoding.jpeg import MAX_SCANS
 from canale.channel.decoding.sizes import MAX_SHARE_BYTES, share_size
 from canale.channel.images import (
-    MAX_BYTES,
+    LARGEST_BYTES,
     DecodersBusyError,
     ImageRefused,
     PreparedImage,
@@ -162,7 +162,7 @@ def bomb() -> bytes:
         (b"\xff\xd8\xff", "broken"),
         (b"\x89PNG\r\n\x1a\n", "broken"),
         (bomb(), "too-large"),
-        (b"x" * (MAX_BYTES + 1), "too-heavy"),
+        (b"x" * (LARGEST_BYTES + 1), "too-heavy"),
         (endless_scans(64, MAX_SCANS), "too-complex"),
     ],
     ids=["nothing", "svg", "pdf", "cut", "head", "no chunk", "bomb", "heavy", "scans"],
@@ -243,6 +243,14 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_decoder_that_hangs_ends_when_nobody_waits_for_it() -> None:
     code = LIMITED.format("9, 1, 2**30", "import time; time.sleep(600)")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -14
+
+
+def test_a_service_with_lower_limits_of_its_own_decodes_too() -> None:
+    """The kernel lets no process raise its limits."""
+    code = "import resource as r; r.setrlimit(r.RLIMIT_CPU, (9, 9)); " + LIMITED
+    code = code.format("20, 40, 2**30", "print(r.getrlimit(r.RLIMIT_CPU))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "(9, 9)\n"
 
 
 def test_too_little_memory_for_a_picture_is_said_of_the_picture(

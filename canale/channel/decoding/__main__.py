@@ -12,6 +12,8 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
@@ -48,12 +50,23 @@ def limit(cpu_seconds: int, wall_seconds: int, memory_bytes: int) -> None:
     # A decoder that hangs ends on its own even if the process that waits for it is gone.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(wall_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):
+        # Where memory runs out, the kernel ends this process and not the service.
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+    _lower(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
+    _lower(resource.RLIMIT_AS, memory_bytes, memory_bytes)
+    _lower(resource.RLIMIT_FSIZE, 0, 0)
+    _lower(resource.RLIMIT_CORE, 0, 0)
     # The stream and the worker processes come first.
     os.nice(5)
+
+
+def _lower(limit: int, soft: int, hard: int) -> None:
+    """A limit that the service itself has may be lower still."""
+    most = resource.getrlimit(limit)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(limit, (soft, hard))
 
 
 def prepared(kind: str, data: bytes) -> list[Variant] | Refusal:

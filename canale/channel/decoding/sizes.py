@@ -30,6 +30,15 @@ class Variant:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """The picture as it will be shown; ``width`` and ``height`` are of its largest variant."""
+
+    width: int
+    height: int
+    variants: tuple[Variant, ...]
+
+
 class TooSmallError(Exception):
     """A picture with fewer pixels than the smallest avatar."""
 
