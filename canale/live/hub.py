@@ -16,8 +16,9 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from canale.live.blocks import Blocks
 from canale.live.clients import salted_key
-from canale.live.connection import BEATS, NOT_DIRECT, Connection, write_to_all
+from canale.live.connection import BEATS, NOT_DIRECT, UNREAD_LIMIT, Connection, write_to_all
 from canale.live.counts import HubCounts
 from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_goodbye
 
@@ -29,6 +30,8 @@ Backlog = Callable[[str, int], Sequence[EncodedEvent]]
 MEMORY = 256
 # Writes between two turns of the event loop (about 10 ms).
 SLICE = 1000
+# Seconds in which a reader must take some of a replay.
+STALL_SECONDS = 30.0
 # Seconds a reader has to take the last bytes when the server stops.
 GRACE = 2.0
 
@@ -263,30 +266,50 @@ class Hub:
         covered: int,
     ) -> None:
         """Writes what each missed up to `covered`, and from memory what came during the read."""
-        written: dict[int, bytes] = {}
+        blocks = Blocks(events)
         recent = channel.since(covered)
         for connection, after in batch[:SLICE]:
-            if after not in written:
-                written[after] = b"".join(event.data for event in events if event.id > after)
-            self._catch_up(connection, written[after], recent, max(after, covered))
+            self._catch_up(connection, blocks.after(after), recent, max(after, covered))
         if len(batch) > SLICE:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._replay, channel, batch[SLICE:], events, covered)
 
-    def _catch_up(self, connection: Connection, missed: bytes, recent: bytes, after: int) -> None:
+    def _catch_up(
+        self, connection: Connection, missed: list[bytes], recent: bytes, after: int
+    ) -> None:
         channel = connection.channel
         if connection.transport is None:
             return
         if self._channels.get(channel.handle) is not channel:
             self.dismiss(connection)
             return
+        for block in missed:
+            connection.transport.write(block)
+            # A long replay is not the reader's slowness.
+            connection.unread_limit += len(block)
+        if missed:
+            self._watch(connection, connection.transport.get_write_buffer_size())
         if after >= channel.floor:
-            self._join(connection, missed + recent)
+            self._join(connection, recent)
+        else:
+            # More was published during the read than the memory holds.
+            self._wait_for_backlog(connection, after)
+
+    def _watch(self, connection: Connection, waiting: int) -> None:
+        """Drop a reader that takes nothing of its replay for STALL_SECONDS."""
+        if waiting > UNREAD_LIMIT:
+            asyncio.get_running_loop().call_later(
+                STALL_SECONDS, self._drop_if_stalled, connection, waiting
+            )
+
+    def _drop_if_stalled(self, connection: Connection, waited: int) -> None:
+        if connection.transport is None:
             return
-        # More was published during the read than the memory holds.
-        connection.transport.write(missed)
-        connection.unread_limit += len(missed)
-        self._wait_for_backlog(connection, after)
+        waiting = connection.transport.get_write_buffer_size()
+        if waiting >= waited:
+            self._drop(connection)
+        else:
+            self._watch(connection, waiting)
 
     def publish(self, handle: str, event: EncodedEvent) -> None:
         """Writes an event to all readers of its channel, each channel's in order of publishing.
