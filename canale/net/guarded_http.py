@@ -46,6 +46,9 @@ GRACE = 1.0
 IDLE_TIMEOUT = timedelta(seconds=60)
 PING_INTERVAL = timedelta(seconds=15)
 
+# What is read of an answer: it says in a few words why a message was refused.
+MAX_ANSWER_BYTES = 64 * 1024
+
 # A push service moves its addresses; ask again this often (seconds).
 PIN_LIFE = 300.0
 
@@ -102,7 +105,7 @@ Headers = HeaderMap
 
 
 class Reply(NamedTuple):
-    """Status and headers that matter of one answer; bodies are read and forgotten."""
+    """Status and headers that matter of one answer; the start of its body is read and forgotten."""
 
     status: int
     retry_after: str | None
@@ -192,8 +195,10 @@ class GuardedHTTP:
         """None: it ``failed`` so that it may be tried again, now. Raises NoAnswer."""
         begun = pin.begin()
         try:
-            request = pin.client.post(url).headers(headers).body_bytes(body).build()
-            answer = await request.send()
+            request = pin.client.post(url).headers(headers).body_bytes(body)
+            async with request.build_streamed() as answer:
+                # To its end, so that the connection serves the next; a longer one is cut off.
+                await answer.body_reader.read(MAX_ANSWER_BYTES)
         except RequestError as error:
             failure = self._failed(origin, pin, begun, _failure(error))
             failed.append(failure)

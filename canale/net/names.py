@@ -17,7 +17,7 @@ PATIENCE = 2.0
 REMEMBERED_SECONDS = 60.0
 # Strangers choose the names.
 MOST_REMEMBERED = 1_000
-# At once: whoever sends thousands of names keeps as many lookups waiting, not the resolver busy.
+# At once: whoever sends thousands of names keeps as many threads waiting, and no more.
 LOOKUPS = 4
 
 # "No such name" and "a name without an address"; everything else may be the resolver's own illness.
@@ -49,6 +49,7 @@ class Names:
         self._patience = patience
         self._lock = threading.Lock()
         self._lookups = ThreadPoolExecutor(LOOKUPS, "names")
+        self._free = threading.Semaphore(LOOKUPS)
         self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def is_missing(self, host: str) -> bool:
@@ -69,11 +70,16 @@ class Names:
         return self._asked(host, in_doubt)
 
     def _asked(self, host: str, in_doubt: bool) -> bool:
-        lookup = self._lookups.submit(self._look_up, host)
+        if not self._free.acquire(blocking=False):
+            # Names of strangers, whose resolver does not answer: nobody waits behind them.
+            return in_doubt
+        lookup = self._lookups.submit(self._look_up_and_release, host)
         try:
             lookup.result(self._patience)
         except TookTooLong:
-            lookup.cancel()
+            # One that has begun goes on, and keeps its place.
+            if lookup.cancel():
+                self._free.release()
             return in_doubt
         except socket.gaierror as error:
             if error.errno not in _ABSENT:
@@ -82,6 +88,12 @@ class Names:
         except OSError:
             return in_doubt
         return self._remember(host, absent=False)
+
+    def _look_up_and_release(self, host: str) -> None:
+        try:
+            self._look_up(host)
+        finally:
+            self._free.release()
 
     def _remember(self, host: str, *, absent: bool) -> bool:
         with self._lock:

@@ -247,10 +247,13 @@ class Sends:
     def __init__(self, *sends: Callable[[], Awaitable[object]]) -> None:
         self._sends = list(sends)
         self.post = self.headers = self.body_bytes = lambda _: self
-        self.build = lambda: self
+        self.build_streamed = lambda: self
 
-    async def send(self) -> object:
+    async def __aenter__(self) -> object:
         return await self._sends.pop(0)()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is left of it."""
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -260,7 +263,9 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
     monkeypatch.setattr(guarded_http, "GRACE", 0.2)
 
     async def answered() -> object:
-        return SimpleNamespace(status=201, version="HTTP/1.1", get_header=lambda _: None)
+        body = SimpleNamespace(read=lambda _: asyncio.sleep(0))
+        said = {"status": 201, "version": "HTTP/1.1", "body_reader": body}
+        return SimpleNamespace(**said, get_header=lambda _: None)
 
     async def refused_late() -> object:
         await asyncio.sleep(1.8)
@@ -297,5 +302,34 @@ def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.Mon
         http = GuardedHTTP(resolver=resolver)
         with pytest.raises(NoAnswer, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
+
+    run(work())
+
+
+def test_answer_without_end_is_read_to_some_length_only() -> None:
+    """And its connection is closed, or it would go on coming."""
+    sent, ended = [0], asyncio.Event()
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 410 Gone\r\nContent-Type: text/plain\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"x" * 2**16)
+                sent[0] += 2**16
+                await writer.drain()
+        except ConnectionError:
+            ended.set()
+
+    async def work() -> None:
+        server = await asyncio.start_server(endless, "127.0.0.1", 0)
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=30))
+        assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 410
+        await ended.wait()
+        # What both kernels and the client's own buffers take is some megabytes.
+        assert sent[0] < 64 * 2**20
+        await http.close()
+        server.close()
 
     run(work())

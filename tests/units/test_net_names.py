@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from canale.net.names import MOST_REMEMBERED, REMEMBERED_SECONDS, Names
+from canale.net.names import LOOKUPS, MOST_REMEMBERED, REMEMBERED_SECONDS, Names
 
 HERE, GONE = "here.example", "gone.example"
 
@@ -76,3 +76,29 @@ def test_of_strangers_names_not_all_are_remembered() -> None:
     for number in range(MOST_REMEMBERED + 50):
         assert names.is_missing(f"x{number}.example")
     assert len(names._known) == MOST_REMEMBERED
+
+
+def test_nobody_waits_behind_lookups_that_take_all_places() -> None:
+    answers, waiting = threading.Event(), threading.Barrier(LOOKUPS + 1)
+
+    def look_up(host: str) -> None:
+        if not answers.is_set():
+            waiting.wait(30)
+            answers.wait(30)
+
+    names = Names(HERE, look_up=look_up, patience=30)
+    strangers = [
+        threading.Thread(target=names.is_missing, args=[f"x{number}.example"])
+        for number in range(LOOKUPS)
+    ]
+    for stranger in strangers:
+        stranger.start()
+    waiting.wait(30)
+    # Would wait for 30 s, and nothing could end that.
+    for number in range(50):
+        assert not names.is_missing(f"y{number}.example")
+    answers.set()
+    for stranger in strangers:
+        stranger.join(30)
+    assert not names.is_missing(HERE)
+    assert names.was_found(HERE)

@@ -125,3 +125,17 @@ def test_threads_share_one_count() -> None:
     for thread in threads:
         thread.join()
     assert allowed.count(True) == 50
+
+
+def test_a_stranger_with_a_whole_network_takes_no_more_memory_than_is_allowed() -> None:
+    """Each address of a /48 has two keys: its /64, and the /48 that all share."""
+    time = Time()
+    limiter = time.limiter(max_keys=500)
+    for number in range(3_000):
+        limiter.allow("follow", f"2001:db8:1:{number:x}::1", 100, 60)
+        assert len(limiter._due) <= 500
+    # The /48 was asked for each time: it is among those that stay.
+    assert limiter.allow("follow", "2001:db8:1:ffff::1", 100, 60) is not None
+    for number in range(3_000):
+        limiter.allow("follow", f"2001:db8:{number:x}::1", 1_000, 60)
+        assert len(limiter._due) <= 500
