@@ -15,7 +15,8 @@ from canale.followers.models import Invite
 # No vowels and no look-alikes: a code is read out on the phone, and spells no word.
 ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
 CODE_LENGTH = 10
-UNUSED_DAYS = 365
+# Anybody may make one, and most of those that bring somebody do so within days.
+UNUSED_DAYS = 30
 
 
 def make_invite(channel: Channel) -> Invite:
@@ -34,6 +35,6 @@ def count_joined(invite_code: str, channel: Channel) -> bool:
 
 
 def prune(today: date) -> int:
-    """Forget invites of a year ago that nobody ever used."""
+    """Forget older invites that nobody ever used."""
     old = Invite.objects.filter(created_on__lt=today - timedelta(days=UNUSED_DAYS), joined=0)
     return old.delete()[0]

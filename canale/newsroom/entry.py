@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 
+from allauth.mfa.webauthn.views import login_webauthn
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
@@ -40,6 +42,19 @@ def start(request: HttpRequest) -> HttpResponse:
 
 def closed(request: HttpRequest) -> HttpResponse:
     return render(request, "newsroom/closed.html", status=HTTPStatus.NOT_FOUND)
+
+
+def passkey_challenge(request: HttpRequest) -> HttpResponseBase:
+    """Sign in with a passkey. Each challenge is a session in the database, made by anybody: as many
+    as the people of one office need (docs/decisions/0046)."""
+    if request.method == "GET" and settings.rate_limits:
+        client = request.META.get("REMOTE_ADDR") or ""
+        wait = _limiter.allow("passkey", client, 30, 300)
+        if wait is not None:
+            later = {"Retry-After": str(math.ceil(wait))}
+            return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers=later)
+    response: HttpResponseBase = login_webauthn(request)
+    return response
 
 
 def setup(request: HttpRequest, secret: str) -> HttpResponse:

@@ -38,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((own, "newsroom"))),
     # Accounts are made by an administrator, and no mail goes out.
     re_path(_CLOSED, entry.closed, name="closed"),
+    # Before allauth's own view of the same name.
+    path("accounts/2fa/webauthn/login/", entry.passkey_challenge, name="mfa_login_webauthn"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
 ]
