@@ -76,6 +76,13 @@ def test_request_without_a_host_is_a_bad_one(
         assert said.startswith(b"HTTP/1.1 400 "), said
 
 
+def test_upgrade_to_another_protocol_is_no_way_around(secure_site: Site) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    for path in (f"/live/{HANDLE}", f"/c/{HANDLE}/"):
+        head = f"GET {path} HTTP/1.1\r\nHost: evil.example\r\n{upgrade}\r\n"
+        assert raw(secure_site, head.encode()).startswith(b"HTTP/1.1 421 ")
+
+
 def test_whole_address_in_the_request_line_counts(secure_site: Site) -> None:
     own = f"Host: {SENT}\r\nConnection: close\r\n\r\n"
     said = raw(secure_site, f"GET http://evil.example/c/{HANDLE}/ HTTP/1.1\r\n{own}".encode())
