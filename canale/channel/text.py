@@ -71,23 +71,25 @@ _QUOTE = regex.compile(r"^> ?(.*)$")
 # backslash: browsers read it as a slash, and we would show another host than they open.
 _IN_ADDRESS = r"""[[!-~\p{L}\p{M}\p{N}\p{Cf}]--[<>"\\\u200b]]"""
 _APOSTROPHE = r"(?<=[\p{L}\p{N}])[\u2019\u00b7](?=[\p{L}\p{N}])"
-_NEXT_ADDRESS = r"[,;|(](?:https?://|www\.)"
+_SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"
+_WWW = r"[Ww]{3}\."
+_NEXT_ADDRESS = rf"[,;|(](?:{_SCHEME}|{_WWW})"
 _LABEL = r"[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]{0,61}[\p{L}\p{M}\p{N}])?"
 _FORMAT = r"[\p{Cf}--\u200b]{0,4}"
 # The whole address or none. After an apostrophe it begins only if a word was shortened before it
 # (dell'ufficio@…): d'amico@… and o'brien@… are names.
 _NO_PART = (
-    r"(?=[\p{L}\p{M}\p{N}_.+-])"
+    r"(?<![\p{L}\p{M}\p{N}_.+&@-])(?=[\p{L}\p{M}\p{N}_.+-]{1,64}+@)"
     rf"(?<![\p{{L}}\p{{M}}\p{{N}}_.+&@-]{_FORMAT})"
-    r"(?<!(?<=[\p{L}\p{M}\p{N}])(?<!(?<![\p{L}\p{N}_.+-])(?:un|\p{L}{0,4}l))['\u2019])"
+    r"(?<!(?<=[\p{L}\p{M}\p{N}])(?<!(?<![\p{L}\p{N}_.+-])(?:[Uu][Nn]|\p{L}{0,4}[Ll]))['\u2019])"
 )
 _LINK = regex.compile(
-    rf"(?P<web>(?:https?://|(?<![\p{{L}}\p{{M}}\p{{N}}])www\.)"
+    rf"(?P<web>(?:{_SCHEME}|(?<![\p{{L}}\p{{M}}\p{{N}}]){_WWW})"
     rf"(?:(?!{_NEXT_ADDRESS})(?:{_IN_ADDRESS}|{_APOSTROPHE}))++)"
     rf"|{_NO_PART}(?P<mail>[\p{{L}}\p{{M}}\p{{N}}_.+-]{{1,64}}+@(?:{_LABEL}\.){{1,8}}"
     rf"\p{{L}}[\p{{L}}\p{{M}}\p{{N}}-]{{0,61}}[\p{{L}}\p{{M}}\p{{N}}])"
     rf"(?!{_FORMAT}[.-]?{_FORMAT}[\p{{L}}\p{{N}}]|[\p{{M}}@])",
-    regex.IGNORECASE | regex.V1,
+    regex.V1,
 )
 _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "*": "strong",
