@@ -4,7 +4,8 @@
 
 Python's parser follows nesting by recursion, so a few thousand brackets end in RecursionError,
 which is no ValueError; the depth is counted before anything is parsed. What RFC 8259 does not
-allow is refused as well: NaN, half a surrogate pair, encodings other than UTF-8.
+allow is refused as well: NaN, encodings other than UTF-8. Half a surrogate pair is allowed there;
+whoever takes text refuses it, and says in which field.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ _OPENING, _CLOSING = b"[{", b"]}"
 # A string as a whole, so that brackets in it do not count; one without an end is read to the end.
 # Possessive: without it the parser of expressions remembers each escape it might come back to.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class JSONError(json.JSONDecodeError):
@@ -46,15 +46,11 @@ def read_json(body: bytes | str) -> Any:
         if is_too_deep(data):
             raise JSONError(f"nested more than {MAX_DEPTH} levels deep, or too many lists")
         text = data.decode("utf-8-sig")
-        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        if _HALF_PAIR.search(data):
-            # Raises UnicodeEncodeError for half a pair alone.
-            json.dumps(document, ensure_ascii=False).encode()
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except JSONError:
         raise
     except (ValueError, RecursionError) as error:
         raise JSONError(str(error)) from None
-    return document
 
 
 def is_too_deep(data: bytes, limit: int = MAX_DEPTH) -> bool:

@@ -37,7 +37,7 @@ KNOWN_BYTES = 155 * 2**20
 KNOWN_SECONDS = 30.0
 IN_MEMORY = 2**20
 PART = 256 * 1024
-_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';\s]*)""", re.IGNORECASE)
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
 Kept = SpooledTemporaryFile[bytes]
 
@@ -71,8 +71,9 @@ class WholeBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not _is_readable(scope):
-            await self._refuse(scope, send, HTTPStatus.BAD_REQUEST, "It cannot be read.")
+        unreadable = _unreadable(scope)
+        if unreadable is not None:
+            await self._refuse(scope, send, *unreadable)
             return
         declared = _declared(scope)
         if declared == 0:
@@ -124,12 +125,17 @@ class WholeBodies:
         return await loop.run_in_executor(self._threads, self._is_known, scope)
 
 
-def _is_readable(scope: HTTPScope) -> bool:
+def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
     """Django looks at these before any of its middleware can say that it cannot read them: Python
     has encodings that are not of characters (hex, rot13), and addresses are ASCII (RFC 3986)."""
     kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
     charset = _CHARSET.search(kind)
-    return scope["query_string"].isascii() and (charset is None or is_utf_8(charset[1]))
+    if charset is not None and not is_utf_8(charset[1]):
+        detail = f"Send UTF-8, not {charset[1][:40]}."
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail
+    if not scope["query_string"].isascii():
+        return HTTPStatus.BAD_REQUEST, "The address holds bytes that are not ASCII."
+    return None
 
 
 def _declared(scope: HTTPScope) -> int | None:

@@ -121,7 +121,7 @@ def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
 def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: str) -> None:
     for method in ("GET", "POST"):
         answer = httpx.request(method, site.url + path, headers={"Content-Type": kind})
-        assert answer.status_code == 400
+        assert answer.status_code == 415
         assert "content-security-policy" in answer.headers
         problem = path.startswith("/api/")
         assert (answer.headers["content-type"] == "application/problem+json") == problem
