@@ -78,7 +78,7 @@ TEMPLATES = [
 DATABASES = database_settings(settings)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.Staff"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["canale.newsroom.backend.StaffBackend"]
 PASSWORD_HASHERS = ["canale.accounts.hashing.FewAtATime"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "canale.accounts.passwords.NotTheirAddress"},
@@ -86,6 +86,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "canale.accounts.passwords.LongEnough",
         "OPTIONS": {"min_length": 12},
     },
+    {"NAME": "canale.accounts.passwords.HardToGuess"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/newsroom/accounts/login/"

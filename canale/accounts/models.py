@@ -12,6 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from canale.accounts.passwords import normalised
 from canale.channel.models import Channel
 
 
@@ -32,12 +33,29 @@ class Staff(AbstractBaseUser):
     joined_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[StaffDirectory] = StaffDirectory()
+    # Names that a password is not made of, beside those that are known (passwords.py).
+    also_avoid: tuple[str, ...] = ()
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     def __str__(self) -> str:
         return self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Every password is hashed in one spelling, whatever door it comes by."""
+        super().set_password(None if raw_password is None else normalised(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """A hash from before passwords were normalised opens once more, and is replaced."""
+        spelling = normalised(raw_password or "")
+        if super().check_password(spelling):
+            return True
+        if spelling == raw_password or not super().check_password(raw_password):
+            return False
+        self.set_password(raw_password)
+        self.save(update_fields=["password"])
+        return True
 
 
 class Role(models.TextChoices):

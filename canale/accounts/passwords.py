@@ -1,17 +1,49 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a password must be, said in words of our own: Django's are not all in Italian."""
+"""Rules for passwords, with messages of our own: Django's are not all in Italian."""
 
 from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from urllib.parse import urlsplit
 
 from django.contrib.auth.password_validation import (
     MinimumLengthValidator,
     UserAttributeSimilarityValidator,
 )
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from canale.accounts.common_words import ENDINGS, ROWS, SHORT_WORDS, WORDS
+from canale.channel.models import Channel
+from canale.settings import settings
+
+PRODUCT = "canale"
+# What an attacker must guess: words, names, numbers, or single signs (`parts`).
+MIN_PARTS = 4
+# Marks between words and at the end are tried first.
+MARK = 0.2
+MIN_DISTINCT = 5
+# Of a longer one the beginning is enough.
+LOOKED_AT = 128
+_MOST_CHANNELS = 200
+_LEET = str.maketrans("013457@$!€", "oieastasie")
+_DATE = re.compile(r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((19|20)\d\d|\d\d)")
+_LONGEST = max(map(len, WORDS))
+
+
+def normalised(password: str) -> str:
+    """The one spelling under which a password is kept (NFKC, as RFC 8265 and NIST SP 800-63B ask):
+    the same keys give other code points on another system."""
+    return unicodedata.normalize("NFKC", password)
 
 
 class LongEnough(MinimumLengthValidator):
+    def validate(self, password: str, user: object = None) -> None:
+        super().validate(normalised(password))
+
     def get_error_message(self) -> str:
         return _("Too short: use at least %(count)d characters.") % {"count": self.min_length}
 
@@ -25,3 +57,94 @@ class NotTheirAddress(UserAttributeSimilarityValidator):
 
     def get_help_text(self) -> str:
         return _("Do not use your e-mail address.")
+
+
+class HardToGuess:
+    """Refuses repetitions, runs of keys, common words with the usual endings, and the words that
+    anybody would try here first."""
+
+    def validate(self, password: str, user: object = None) -> None:
+        folded = _folded(password)[:LOOKED_AT]
+        block = _block(folded)
+        if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
+            raise ValidationError(_("It repeats itself: put four unrelated words together."))
+        if parts(block) < MIN_PARTS:
+            said = _("Many would try this one: put four unrelated words together.")
+            raise ValidationError(said)
+        if parts(block, context_words(user)) < MIN_PARTS:
+            said = _("Made of names from here: choose words that have nothing to do with them.")
+            raise ValidationError(said)
+
+    def get_help_text(self) -> str:
+        return _("Four unrelated words are easy to remember.")
+
+
+def parts(folded: str, names: Collection[str] = ()) -> float:
+    """The least number of words, names, numbers, runs of keys and single signs that make up a
+    password: what an attacker with a list of words has to combine."""
+    least = [0.0] + [float("inf")] * len(folded)
+    plain = folded.translate(_LEET)
+    longest = max([_LONGEST, *map(len, names)])
+    for start, sign in enumerate(folded):
+        single = least[start] + (1.0 if sign.isalnum() else MARK)
+        least[start + 1] = min(least[start + 1], single)
+        for end in range(start + 2, min(start + longest, len(folded)) + 1):
+            if least[start] + 1 < least[end] and _is_one(
+                folded[start:end], plain[start:end], names
+            ):
+                least[end] = least[start] + 1
+    return least[-1]
+
+
+def _is_one(piece: str, plain: str, names: Collection[str]) -> bool:
+    """Whether a piece is one guess."""
+    return (
+        not WORDS.isdisjoint((piece, plain))
+        or not SHORT_WORDS.isdisjoint((piece, plain))
+        or piece in names
+        or plain in names
+        or (piece.isdecimal() and (len(piece) <= 4 or bool(_DATE.fullmatch(piece))))
+        or (len(piece) >= 3 and (len(set(piece)) == 1 or _is_run(piece)))
+    )
+
+
+def _is_run(piece: str) -> bool:
+    return any(piece in row * 2 or piece in row[::-1] * 2 for row in ROWS)
+
+
+def _block(text: str) -> str:
+    """What is said over and over: `abc` of `abcabcab`; else the whole."""
+    for size in range(1, len(text) // 2 + 1):
+        if (text[:size] * (len(text) // size + 1))[: len(text)] == text:
+            return text[:size]
+    return text
+
+
+def _folded(text: str) -> str:
+    """Without capitals and accents."""
+    signs = unicodedata.normalize("NFKD", normalised(text).casefold())
+    return "".join(sign for sign in signs if unicodedata.category(sign) != "Mn")
+
+
+def context_words(user: object) -> frozenset[str]:
+    """The names that anybody would try here: the product, the host, the channels, the person's own
+    e-mail, and what the caller adds as ``also_avoid`` (a channel that is just being made)."""
+    texts = [PRODUCT, urlsplit(settings.base_url).hostname or "", getattr(user, "email", "")]
+    rows = Channel.objects.values_list("name", "handle")[:_MOST_CHANNELS]
+    texts += [text for row in rows for text in row]
+    texts += getattr(user, "also_avoid", ())
+    return frozenset(word for text in texts for word in _words(text))
+
+
+def _words(text: str) -> Iterator[str]:
+    words = [word for word in re.split(r"[\W\d_]+", _folded(text)) if word]
+    yield from (word for word in (*words, "".join(words)) if len(word) > 2)
+
+
+def common_passwords(min_length: int = 12) -> Iterator[str]:
+    """The list that the rules stand for: each is refused."""
+    for word in sorted(WORDS):
+        for ending in ENDINGS:
+            for spelling in (word, word.capitalize()):
+                if len(spelling + ending) >= min_length:
+                    yield spelling + ending

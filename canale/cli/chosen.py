@@ -101,17 +101,19 @@ def _first_line(data: bytes, source: str) -> str:
     return decoded(data, source).split("\n", 1)[0]
 
 
-def checked_password(text: str, email: str) -> str:
-    """Raises CommandError for one that is too short or too common."""
+def checked_password(text: str, email: str, *avoid: str) -> str:
+    """Raises CommandError for one that is too short, too common or made of ``avoid``."""
     from django.contrib.auth.password_validation import validate_password
     from django.core.exceptions import ValidationError
     from django.utils import translation
 
     from canale.accounts.models import Staff
 
+    staff = Staff(email=email)
+    staff.also_avoid = avoid
     try:
         with translation.override("en"):
-            validate_password(text, Staff(email=email))
+            validate_password(text, staff)
     except ValidationError as error:
         raise CommandError("the password: " + " ".join(error.messages)) from error
     return text

@@ -55,7 +55,7 @@ def _make(handle: str, name: str, description: str, email: str, password: str) -
     from canale.accounts.setup import make_admin
     from canale.channel.channels import create_channel
 
-    chosen.checked_password(password, email)
+    chosen.checked_password(password, email, name, handle)
     if Staff.objects.filter(email=email.lower()).exists():
         raise CommandError(f"there is already an account {email}")
     try:

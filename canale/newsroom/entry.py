@@ -27,7 +27,7 @@ from canale.newsroom.forms import SetupForm
 from canale.settings import settings
 
 _limiter = RateLimiter()
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "canale.newsroom.backend.StaffBackend"
 
 
 @login_required

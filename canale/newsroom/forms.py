@@ -211,7 +211,10 @@ class SetupForm(forms.Form):
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        validate_password(password, Staff(email=self.data.get("email", "")))
+        staff = Staff(email=self.data.get("email", ""))
+        # The channel is not there yet.
+        staff.also_avoid = (self.data.get("name", ""), self.data.get("handle", ""))
+        validate_password(password, staff)
         return password
 
 

@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who a password belongs to."""
+
+from __future__ import annotations
+
+from allauth.account.auth_backends import AuthenticationBackend
+
+from canale.accounts.models import Staff
+from canale.accounts.passwords import normalised
+
+
+class StaffBackend(AuthenticationBackend):  # type: ignore[misc]
+    def _mitigate_timing_attack(self, password: str) -> None:
+        """Take as long as `Staff.check_password` does for an account that is there."""
+        for spelling in {normalised(password), password}:
+            Staff().set_password(spelling)

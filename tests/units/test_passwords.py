@@ -1,0 +1,167 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A password is one, whatever keyboard writes it, and none that anybody would try first."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.utils import translation
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from canale.accounts.models import Staff
+from canale.accounts.passwords import MIN_PARTS, common_passwords, normalised, parts
+from canale.channel.channels import create_channel
+from canale.cli import CommandError, chosen
+
+pytestmark = pytest.mark.django_db
+EMAIL, WORDS = "anna.bianchetti@alfa.test", "una città perché così è più forte"
+LOGIN = "/newsroom/accounts/login/"
+FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Settings) -> Iterator[None]:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with translation.override("it"):
+        yield
+
+
+def refusals(password: str, staff: Staff | None = None) -> list[str]:
+    try:
+        validate_password(password, staff)
+    except ValidationError as error:
+        return error.messages
+    return []
+
+
+def opens(password: str) -> bool:
+    return Client().post(LOGIN, {"login": EMAIL, "password": password}).status_code == 302
+
+
+@pytest.mark.parametrize("set_as", FORMS)
+@pytest.mark.parametrize("typed", FORMS)
+def test_a_password_opens_however_its_accents_are_written(set_as: str, typed: str) -> None:
+    written = WORDS + " ﬁne½"
+    Staff.objects.create_user(EMAIL, unicodedata.normalize(set_as, written))
+    assert opens(unicodedata.normalize(typed, written))
+    assert not opens(WORDS)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_hash_from_before_opens_and_is_replaced(form: str) -> None:
+    staff = Staff.objects.create_user(EMAIL, "x")
+    old = unicodedata.normalize(form, WORDS)
+    Staff.objects.filter(pk=staff.pk).update(password=make_password(old))
+    assert opens(old)
+    staff.refresh_from_db()
+    assert opens(unicodedata.normalize("NFC", WORDS))
+    assert opens(unicodedata.normalize("NFD", WORDS))
+
+
+def test_a_changed_password_is_normalised_too() -> None:
+    staff = Staff.objects.create_user(EMAIL, "acqua alta sul fiume Po")
+    client = Client()
+    client.force_login(staff)
+    new = unicodedata.normalize("NFD", WORDS)
+    form = {"oldpassword": "acqua alta sul fiume Po", "password1": new, "password2": new}
+    assert client.post("/newsroom/accounts/password/change/", form).status_code == 302
+    assert opens(unicodedata.normalize("NFC", WORDS))
+
+
+@pytest.mark.parametrize("password", ["x", "città", unicodedata.normalize("NFD", "città")])
+def test_an_account_that_is_not_there_takes_as_many_hashes(
+    monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    Staff.objects.create_user(EMAIL, WORDS)
+    hashed: list[str] = []
+    from django.contrib.auth.hashers import MD5PasswordHasher
+
+    encode = MD5PasswordHasher.encode
+
+    def counting(self: MD5PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(MD5PasswordHasher, "encode", counting)
+    Client().post(LOGIN, {"login": EMAIL, "password": password})
+    there = len(hashed)
+    Client().post(LOGIN, {"login": "nobody@alfa.test", "password": password})
+    assert len(hashed) == 2 * there > 0
+
+
+EASY = """
+123456789012 aaaaaaaaaaaa abcabcabcabc passwordpassword comunedialfa benvenuto123 benvenuto2026!
+Benvenuto_2026 cambiami2026 cambiami123! P@ssw0rd2026! qwerty123456 qwertyuiopas 1qaz2wsx3edc
+Mario.Rossi.1985!! Estate2026Estate Ciao1234Ciao1234 giugno-luglio-2026 forzajuve1897 15081985150819
+Municipio2026!! 111111222222 abcdefghijkl zyxwvutsrqpo asdfghjklasd Admin123456!
+"""
+
+
+@pytest.mark.parametrize("password", EASY.split())
+def test_what_many_use_is_refused(password: str) -> None:
+    said = refusals(password)
+    assert said
+    assert all(sentence.endswith(".") for sentence in said)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        WORDS,
+        "acqua alta sul fiume Po",
+        "cavallo corretto batteria graffetta",
+        "xK9#mQ2$vL7p",
+        "roma lampada cavallo 2026",
+        "корова трава луна ночь",
+        "水道の水は飲めません今日から",
+    ],
+)
+def test_what_is_hard_to_guess_is_taken(password: str) -> None:
+    assert refusals(password) == []
+
+
+def test_the_list_has_three_thousand_that_are_long_enough_and_all_are_refused() -> None:
+    listed = set(common_passwords())
+    assert len(listed) >= 3_000
+    assert all(len(password) >= 12 for password in listed)
+    # Each seventh, and the rules stand for more than the list: marks and capitals change nothing.
+    some = sorted(listed)[::7]
+    assert [password for password in some if not refusals(password)] == []
+
+
+@given(st.sampled_from(sorted(common_passwords())), st.sampled_from(["", "!", "?!", "..."]))
+@settings(max_examples=50, deadline=None)
+def test_marks_and_capitals_make_no_common_password_good(password: str, marks: str) -> None:
+    assert parts(normalised(password).casefold() + marks) < MIN_PARTS
+
+
+def test_names_from_here_are_refused() -> None:
+    create_channel("zogno", "Comune di Zognobello")
+    anna = Staff(email=EMAIL)
+    for password in ("zognobello2026", "Zogno-Zognobello!", "Bianchetti1985!", "annabianchetti7"):
+        assert any("nomi di qui" in said or "e-mail" in said for said in refusals(password, anna))
+    assert refusals("zogno lampada cavallo fune", anna) == []
+
+
+def test_the_first_channels_name_is_refused_before_it_is_there() -> None:
+    staff = Staff(email=EMAIL)
+    assert refusals("Pizzighettone26", staff) == []
+    staff.also_avoid = ("Comune di Pizzighettone", "pizzighettone")
+    assert refusals("Pizzighettone26", staff) != []
+    with pytest.raises(CommandError, match="names from here"):
+        chosen.checked_password("Pizzighettone26", EMAIL, "Pizzighettone")
+
+
+def test_length_is_counted_as_it_is_kept() -> None:
+    decomposed = unicodedata.normalize("NFD", "àèìòùàèì")
+    assert len(decomposed) > 12
+    assert any("almeno 12" in said for said in refusals(decomposed))
