@@ -12,7 +12,7 @@ from canale.channel.models import Channel, Kind, Topic
 from canale.followers.addresses import wanted_by
 from canale.followers.models import Address
 
-# Of fewer people staff learn nothing but that they are fewer: a topic may have one follower.
+# Staff never learn of a group of fewer people how many they are: a topic may have one follower.
 SMALLEST_GROUP = 10
 
 
@@ -21,16 +21,29 @@ def reach(channel: Channel) -> int:
     return Address.objects.filter(channel=channel).count()
 
 
-def is_small_group(part: int, whole: int) -> bool:
-    """Whether a part of the followers, chosen by what they want, is too small to be counted."""
-    return 0 < part < min(whole, SMALLEST_GROUP)
+def is_exact(part: int, whole: int) -> bool:
+    """Whether a part of the followers may be counted: only when it is nobody or everybody, since
+    the rest, and the difference to another part, are groups of people, too."""
+    return part == 0 or (part == whole and whole != 2)
+
+
+def least(part: int, whole: int) -> int:
+    """A multiple of ten that leaves open how many a part is, and how many the rest; 0 when there is
+    none.
+
+    The rest is at least one and, for all that is shown, may be ten.
+    """
+    return max(0, min(part, whole - SMALLEST_GROUP) // SMALLEST_GROUP * SMALLEST_GROUP)
 
 
 def shown(part: int, whole: int) -> str:
-    """The number, or that it is too small to be told."""
-    if is_small_group(part, whole):
-        return _("fewer than %(limit)d") % {"limit": min(whole, SMALLEST_GROUP)}
-    return str(part)
+    """A part of the followers, chosen by what they want, as staff see it (docs/decisions/0050)."""
+    if is_exact(part, whole):
+        return str(part)
+    if least(part, whole):
+        return _("at least %(count)d") % {"count": least(part, whole)}
+    small = SMALLEST_GROUP if whole >= 2 * SMALLEST_GROUP else max(whole, 3)
+    return _("fewer than %(limit)d") % {"limit": small}
 
 
 def audience(channel: Channel, kind: str, topics: Collection[str]) -> int:

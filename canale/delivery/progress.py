@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from canale.channel.models import Post
-from canale.delivery.audience import is_small_group, shown
+from canale.delivery.audience import SMALLEST_GROUP, shown
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.objective import objective_seconds
 from canale.delivery.reasons import explanation
@@ -73,12 +73,23 @@ class TransportProgress:
 
     @property
     def accepted_shown(self) -> str:
-        """Beside what others did not want it is a breakdown: see audience.py."""
-        return shown(self.accepted, self.planned) if self.skipped else str(self.accepted)
+        return self._shown(self.accepted)
 
     @property
     def skipped_shown(self) -> str:
-        return shown(self.skipped, self.planned)
+        return self._shown(self.skipped)
+
+    @property
+    def gone_shown(self) -> str:
+        return self._shown(self.gone)
+
+    @property
+    def failed_shown(self) -> str:
+        return self._shown(self.rejected + self.expired)
+
+    def _shown(self, count: int) -> str:
+        """Beside what others did not want it is a breakdown: see audience.py."""
+        return str(count) if self.exact else shown(count, self.planned)
 
     @property
     def settled(self) -> int:
@@ -110,11 +121,11 @@ class TransportProgress:
 
     @property
     def exact(self) -> bool:
-        """Whether one more number may be told: it would not say how few did not want the post."""
-        return not self._is_small(self.skipped)
+        """Whether all that became of it may be counted: nobody was left out by their own wish."""
+        return not self.skipped
 
     def _is_small(self, part: int) -> bool:
-        return bool(self.skipped) and is_small_group(part, self.planned)
+        return not self.exact and part < SMALLEST_GROUP
 
 
 def progress(post: Post) -> list[TransportProgress]:

@@ -31,7 +31,7 @@ from canale.channel.models import (
 )
 from canale.channel.text import render_html
 from canale.channel.when import when, where_and_when
-from canale.delivery.audience import shown
+from canale.delivery.audience import least, shown
 from canale.delivery.compose import summary
 from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
@@ -86,9 +86,18 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
         "drafts": drafts,
         "visible": [_line(post, sum(tallies[post.pk].values())) for post in visible],
         "over": page,
+        "by_invite": _by_invite(channel),
         "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
     }
     return render(request, "newsroom/posts.html", context)
+
+
+def _by_invite(channel: Channel) -> str:
+    """How many followers came by an invite, unless they are few."""
+    row = ChannelCount.objects.filter(channel=channel).first()
+    if row is None or not least(row.by_invite, row.followers):
+        return ""
+    return shown(row.by_invite, row.followers)
 
 
 def _line(post: Post, reactions: int) -> dict[str, object]:

@@ -17,7 +17,7 @@ from canale.accounts.roles import may_publish, may_write
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.models import Channel, Kind, Post, State
 from canale.channel.when import when, where_and_when
-from canale.delivery.audience import audience, is_small_group, reach, shown
+from canale.delivery.audience import audience, is_exact, reach, shown
 from canale.delivery.compose import summary
 from canale.newsroom.access import done, retry_later, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
@@ -62,7 +62,7 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         "post": post,
         "audience": told,
         "audience_shown": shown(told, all_addresses),
-        "is_small_group": is_small_group(told, all_addresses),
+        "is_exact": is_exact(told, all_addresses),
         "visible_until": visible_until,
         "summary": summary(where_and_when(post.kind, post, post.place, now, short=True), post.text),
         "when": when(post.kind, post, now),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from django.test import Client
 from django.utils import translation
@@ -14,6 +16,7 @@ from canale.channel.models import Channel, Post, Topic
 from canale.delivery.audience import shown
 from canale.delivery.models import Broadcast
 from canale.followers.follow import follow
+from canale.followers.models import ChannelCount
 from canale.followers.readers import new_token
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -51,17 +54,51 @@ def _page(newsroom: Client, path: str) -> str:
     return str(answer.content.decode())
 
 
-def test_a_part_below_ten_is_no_number() -> None:
+def test_only_nobody_and_everybody_are_counted() -> None:
     with translation.override("en"):
         assert shown(3, 200) == "fewer than 10"
         assert shown(3, 5) == "fewer than 5"
-    assert [shown(*pair) for pair in ((0, 5), (5, 5), (10, 200), (0, 0))] == ["0", "5", "10", "0"]
+        assert shown(39, 40) == shown(30, 40) == "at least 30"
+        assert shown(47, 200) == "at least 40"
+    exact = ((0, 5), (5, 5), (40, 40), (0, 0))
+    assert [shown(*pair) for pair in exact] == ["0", "5", "40", "0"]
+
+
+Sizes = tuple[int, int, int, int]
+
+
+def _chosen(sizes: Sizes) -> list[int]:
+    """Of a channel's people: nothing chosen (all topics), one topic, the other, muted; how many a
+    post without topics, with one, with the other, with both is sent to."""
+    everything, one, other, _muted = sizes
+    both = everything + one + other
+    return [both, everything + one, everything + other, both]
+
+
+@pytest.mark.parametrize("whole", [*range(3, 14), 19, 20, 21, 29, 30, 31, 40, 45])
+def test_no_small_group_can_be_reckoned_from_all_that_is_shown(whole: int) -> None:
+    """For whatever is shown of all posts that can be written, each group that those numbers tell
+    apart, and the difference between any two of them, may have several sizes, or none, or ten."""
+    seen: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
+    for everything in range(whole + 1):
+        for one in range(whole + 1 - everything):
+            for other in range(whole + 1 - everything - one):
+                sizes = (everything, one, other, whole - everything - one - other)
+                parts = _chosen(sizes)
+                pages = tuple(shown(part, whole) for part in parts)
+                groups = (*sizes, *parts, *(whole - part for part in parts))
+                between = [abs(a - b) for a, b in itertools.combinations(parts, 2)]
+                seen.setdefault(pages, []).append((*groups, *between))
+    for pages, possible in seen.items():
+        for sizes in zip(*possible, strict=True):
+            known = set(sizes)
+            assert len(known) > 1 or known.pop() in {0, *range(10, whole + 1), whole}, pages
 
 
 def test_the_question_before_publishing_hides_small_groups(city: Channel, newsroom: Client) -> None:
     few, all_of_them = _draft(city, "scuola"), _draft(city)
     asked = _page(newsroom, f"posts/{few.pk}/publish/")
-    assert "Avvisa subito <strong>meno di 10</strong> telefoni." in asked
+    assert "Avvisa subito <strong>meno di 12</strong> telefoni." in asked
     asked = _page(newsroom, f"posts/{all_of_them.pk}/publish/")
     assert "Avvisa subito <strong>12</strong> telefoni." in asked
 
@@ -72,8 +109,26 @@ def test_what_arrived_hides_small_groups(city: Channel, newsroom: Client) -> Non
     arrived = _page(newsroom, f"posts/{post.pk}/progress/")
     assert "<dd>3</dd>" not in arrived
     assert "<dd>9</dd>" not in arrived
-    assert arrived.count("<dd>meno di 10</dd>") == 2
-    assert "meno di 10 di 12 telefoni" in _page(newsroom, "")
+    assert arrived.count("<dd>meno di 12</dd>") == 2
+    assert "meno di 12 di 12 telefoni" in _page(newsroom, "")
     # Nobody was left out: then it is no breakdown, and the pilot with nine phones sees all.
     Broadcast.objects.filter(post=post).update(accepted=9, gone=3, skipped=0)
     assert "<dd>9</dd>" in _page(newsroom, f"posts/{post.pk}/progress/")
+
+
+def test_what_failed_tells_no_group_either(city: Channel, newsroom: Client) -> None:
+    """A push service that refuses everything would count a topic's followers."""
+    post = publish(_draft(city, "scuola"), by="cli")
+    Broadcast.objects.filter(post=post).update(planned=60, rejected=21, gone=11, skipped=28)
+    arrived = _page(newsroom, f"posts/{post.pk}/progress/")
+    for number in (21, 11, 28):
+        assert f"<dd>{number}</dd>" not in arrived
+    assert arrived.count("<dd>almeno 20</dd>") == 2
+    assert "<dd>almeno 10</dd>" in arrived
+
+
+def test_how_many_came_by_an_invite_hides_the_others(city: Channel, newsroom: Client) -> None:
+    ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=39)
+    assert "almeno 30 sono arrivate con un invito" in _page(newsroom, "")
+    ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=9)
+    assert "con un invito" not in _page(newsroom, "")
