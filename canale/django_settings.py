@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "canale.metrics.requests.DatabaseTimes",
+    "canale.metrics.refusals.Refusals",
     "canale.public.security.SecurityHeaders",
     "canale.public.static_files.StaticFiles",
     "canale.newsroom.middleware.StaffSession",
@@ -127,6 +128,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_PATH = _STAFF_PATH
 CSRF_USE_SESSIONS = False
+CSRF_FAILURE_VIEW = "canale.newsroom.entry.forged"
 # No cookie of their own.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # The API takes ten images in one JSON document, and has its own limits (api/guards.py); so has

@@ -38,17 +38,27 @@ class Verification:
     end: str = field(default=FIRST, compare=False)
 
 
-@transaction.atomic
 def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> AuditEntry:
     """Add an entry, inside the caller's transaction. ``detail`` is plain JSON about posts and
     settings, never about readers.
 
-    On PostgreSQL it holds a lock until the commit, so that two entries never follow the same
-    one; SQLite has one writer at a time anyway.
+    It opens a transaction of its own where the caller has none, since the lock lasts until the end
+    of one.
     """
+    with transaction.atomic():
+        _lock_chain()
+        return _append(actor, act, channel_handle, detail)
+
+
+def _lock_chain() -> None:
+    """On PostgreSQL until the commit, so that two entries never follow the same one; SQLite has one
+    writer at a time anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
+
+
+def _append(actor: str, act: str, channel_handle: str, detail: dict[str, object]) -> AuditEntry:
     newest = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
     entry = AuditEntry(
         at=timezone.now(),

@@ -138,6 +138,20 @@ class AttemptCount(models.Model):
         return self.key
 
 
+class FailedSignIn(models.Model):
+    """Failed attempts at one account that wait to be written down (failures.py). Without ``staff``
+    it was an address that is nobody's."""
+
+    key = models.CharField(max_length=32, primary_key=True)
+    act = models.CharField(max_length=40)
+    staff = models.ForeignKey(Staff, models.CASCADE, null=True, related_name="+")
+    waiting = models.PositiveIntegerField()
+    logged_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.act
+
+
 class AuditEntry(models.Model):
     """One act of staff. Each entry's hash covers the one before, so none can be changed
     or taken out unseen."""

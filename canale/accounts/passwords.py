@@ -16,7 +16,7 @@ from django.contrib.auth.password_validation import (
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from canale.accounts.common_words import ENDINGS, ROWS, SHORT_WORDS, WORDS
+from canale.accounts.guessable_words import ENDINGS, ROWS, SHORT_WORDS, WORDS
 from canale.channel.models import Channel
 from canale.settings import settings
 

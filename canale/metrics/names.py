@@ -67,6 +67,11 @@ LIVE_DROPPED = _counter("canale_live_dropped", "Open pages dropped because they 
 LIVE_REFUSED = _counter("canale_live_refused", "Open pages refused because all places were taken")
 PAGES = _counter("canale_pages", "Public pages answered", "from")
 
+# Access
+
+REFUSAL_REASONS = ("code", "csrf", "forbidden", "limit", "passkey", "password", "token")
+REFUSALS = _counter("canale_refusals", "Sign-ins and requests that were refused", "reason")
+
 # Processes
 
 PROCESSES = _gauge("canale_processes", "Processes that run", "process")
@@ -88,6 +93,8 @@ DATABASE_SECONDS = Histogram(
 # What is known beforehand is there from the start, at 0: an alarm sees the first of its kind.
 for _act in ("claimed", "finished", "lost", "failed"):
     BATCHES.labels(_act)
+for _reason in REFUSAL_REASONS:
+    REFUSALS.labels(_reason)
 for _lane in ("alert", "ordinary"):
     OBJECTIVE_ADDRESSES.labels(_lane)
     OBJECTIVE_IN_TIME.labels(_lane)

@@ -7,15 +7,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from allauth.account.signals import password_changed, user_logged_in
-from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.mfa.signals import (
+    authentication_failed,
+    authenticator_added,
+    authenticator_removed,
+    authenticator_reset,
+)
 from django.contrib.auth.signals import user_logged_in as session_begun
 from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 
 from canale.accounts.audit import record
+from canale.accounts.failures import CODE_REFUSED, PASSWORD_REFUSED, note
 from canale.accounts.models import Staff
 from canale.accounts.sessions import BROWSER, SIGNED_IN_AT, end_sessions
+from canale.metrics.refusals import count_refusal
 from canale.newsroom.browsers import browser_name
 from canale.newsroom.known_device import device_of
 
@@ -34,6 +41,7 @@ def keep_account_log() -> None:
     """Called once, when the apps are ready."""
     session_begun.connect(_mark_session)
     user_logged_in.connect(_log_sign_in)
+    authentication_failed.connect(_code_refused)
     for signal in ENDING:
         signal.connect(_end_other_sessions)
     for signal, act in ACTS:
@@ -46,6 +54,20 @@ def _recorder(act: str) -> Callable[..., None]:
             record(user.email, act, membership.channel.handle)
 
     return recorded
+
+
+def password_refused(request: HttpRequest, email: str) -> None:
+    """Called for each wrong password; ``email`` may be nobody's."""
+    count_refusal("password")
+    if request.user.is_authenticated:
+        note(PASSWORD_REFUSED, request.user.email, request.user)
+    else:
+        note(PASSWORD_REFUSED, email, Staff.objects.filter(email__iexact=email).first())
+
+
+def _code_refused(sender: object, user: Staff, **more: object) -> None:
+    count_refusal("code")
+    note(CODE_REFUSED, user.email, user)
 
 
 def _log_sign_in(sender: object, request: HttpRequest, user: Staff, **more: object) -> None:

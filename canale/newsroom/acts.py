@@ -24,11 +24,13 @@ ACTS: dict[str, Promise] = {
     "second_factor.optional": _("let a password alone open the newsroom"),
     "second_factor.required": _("asked everybody for a passkey or codes"),
     "staff.added": _("gave somebody access"),
+    "staff.code_refused": _("gave a wrong code"),
     "staff.email_changed": _("changed the e-mail of an account"),
     "staff.factor_added": _("added a passkey or codes to the account"),
     "staff.factor_removed": _("removed a passkey or codes from the account"),
     "staff.factor_reset": _("made new recovery codes"),
     "staff.password_changed": _("changed the password"),
+    "staff.password_refused": _("gave a wrong password"),
     "staff.password_set": _("gave somebody a new password"),
     "staff.removed": _("took somebody's access away"),
     "staff.role_changed": _("gave somebody another role"),
@@ -42,6 +44,7 @@ ACTS: dict[str, Promise] = {
 }
 DETAILS: dict[str, Promise] = {
     "before": _("before"),
+    "count": _("times"),
     "email": _("account"),
     "fields": _("what"),
     "headline": _("headline"),

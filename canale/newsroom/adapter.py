@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from canale.accounts.attempts import give_back
 from canale.accounts.models import Staff
 from canale.followers.vault import open_bytes, seal_bytes
+from canale.newsroom.account_log import password_refused
 from canale.newsroom.known_device import remember
 from canale.newsroom.sign_in_limits import password_limits, taken
 from canale.settings import settings
@@ -57,6 +58,9 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
         self._counted = password_limits(request, str(credentials.get("email") or ""))
         if not taken(request, self._counted):
             raise self.validation_error("too_many_login_attempts")
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        password_refused(request, str(credentials.get("email") or ""))
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Called by allauth for a right password."""

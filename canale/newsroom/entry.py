@@ -21,6 +21,7 @@ from canale.accounts import setup as setting_up
 from canale.accounts.models import Membership, Staff
 from canale.channel.channels import create_channel, set_avatar
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
+from canale.metrics.refusals import FORGED
 from canale.net.rate_limits import RateLimiter
 from canale.newsroom.access import done, retry_later, staff_of
 from canale.newsroom.forms import SetupForm
@@ -55,6 +56,12 @@ def passkey_challenge(request: HttpRequest) -> HttpResponseBase:
             return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS, headers=later)
     response: HttpResponseBase = login_webauthn(request)
     return response
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that was not ours, or is from before the last sign-in."""
+    setattr(request, FORGED, True)
+    return render(request, "newsroom/forged.html", status=HTTPStatus.FORBIDDEN)
 
 
 def setup(request: HttpRequest, secret: str) -> HttpResponse:

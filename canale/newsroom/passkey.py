@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from fido2.utils import websafe_decode
 from fido2.webauthn import CollectedClientData
 
+from canale.metrics.refusals import count_refusal
 from canale.net.json_reader import StrictDecoder
 from canale.settings import settings
 
@@ -74,15 +75,23 @@ def _origin(credential: Any) -> str:
         return ""
 
 
-class SignInPasskey(OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
+class Counted:
+    """What is refused shows in the figures, whatever was wrong with it."""
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        count_refusal("passkey")
+        super().add_error(field, error)  # type: ignore[misc]
+
+
+class SignInPasskey(Counted, OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class SecondPasskey(OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
+class SecondPasskey(Counted, OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class AgainPasskey(OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class AgainPasskey(Counted, OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
+from django.core.exceptions import ValidationError
 
 from canale.accounts.attempts import give_back
+from canale.newsroom.account_log import password_refused
 from canale.newsroom.sign_in_limits import password_limits, taken
 
 
@@ -19,6 +21,10 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
         limits = password_limits(context.request, self.user.email)
         if not taken(context.request, limits):
             raise get_adapter().validation_error("too_many_login_attempts")
-        password: str = super().clean_oldpassword()
+        try:
+            password: str = super().clean_oldpassword()
+        except ValidationError:
+            password_refused(context.request, self.user.email)
+            raise
         give_back(limits)
         return password

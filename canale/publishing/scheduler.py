@@ -14,6 +14,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from canale.accounts import attempts
+from canale.accounts.failures import log_failures
 from canale.accounts.models import IdempotencyKey
 from canale.accounts.sessions import SessionStore
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
@@ -43,6 +44,7 @@ def _prune(now: datetime) -> None:
 CHORES: tuple[tuple[timedelta, Chore], ...] = (
     (timedelta(seconds=1), announce_reactions),
     (timedelta(seconds=5), lambda _: hand_back_of_the_dead()),
+    (timedelta(seconds=5), log_failures),
     (timedelta(seconds=10), expire_due),
     (timedelta(seconds=60), lambda _: attempts.prune()),
     (timedelta(hours=1), _prune),

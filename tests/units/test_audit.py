@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from canale.accounts import audit, setup
 from canale.accounts.models import AuditEntry, AuditHead, SetupLink, Staff
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
 
 def test_a_changed_or_missing_entry_is_found() -> None:
@@ -73,3 +76,20 @@ def test_a_new_link_ends_the_older_and_is_used_once() -> None:
     assert setup.is_open(new)
     assert SetupLink.objects.count() == 1
     assert [setup.claim(new), setup.claim(new)] == [True, False]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_entries_of_many_threads_are_one_chain() -> None:
+    """As sign-ins are recorded: outside any transaction."""
+    threads, each = 4, 15
+    barrier = Barrier(threads)
+
+    def act(_: int) -> None:
+        barrier.wait()
+        for number in range(each):
+            audit.record("cli", "test", number=number)
+        connection.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(act, range(threads)))
+    assert audit.verify() == audit.Verification(True, threads * each, None)

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Counts what was refused: an attack shows in the figures while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+FORGED = "_canale_forged_form"
+_REASONS = {
+    HTTPStatus.UNAUTHORIZED: "token",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.TOO_MANY_REQUESTS: "limit",
+}
+
+
+def count_refusal(reason: str) -> None:
+    """``reason`` is one of REFUSAL_REASONS (names.py)."""
+    # Late: apps import this before a process has shared its figures (sharing.py).
+    from canale.metrics.names import REFUSALS
+
+    REFUSALS.labels(reason).inc()
+
+
+class Refusals:
+    """Middleware: one count for each answer that refuses access."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        reason = _REASONS.get(HTTPStatus(response.status_code)) if response.status_code else None
+        if reason is not None:
+            count_refusal("csrf" if getattr(request, FORGED, False) else reason)
+        return response
