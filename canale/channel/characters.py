@@ -16,11 +16,13 @@ Direction = Literal["ltr", "rtl"]
 # made to read as another. Right-to-left text needs none of them.
 REORDERING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 BYTE_ORDER_MARK = "\ufeff"
-# Some letters (Hangul fillers) and symbols (the empty Braille pattern, the place of an object that
-# was not pasted) have no ink. A surrogate counts as ink: it is refused, not taken for nothing.
+# Some letters (Hangul fillers, hieroglyphic blanks) and symbols (the empty Braille pattern, a null
+# notehead, the place of an object that was not pasted) have no ink. A surrogate counts as ink: it
+# is refused, not taken for nothing.
 # DI: Default_Ignorable_Code_Point, NChar: Noncharacter_Code_Point.
 _INK = regex.compile(
-    r"[[\p{L}\p{N}\p{P}\p{S}\p{Co}\p{Cn}\p{Cs}]--[\p{DI}\p{NChar}\u2800\uFFFC]]", regex.V1
+    r"[[\p{L}\p{N}\p{P}\p{S}\p{Co}\p{Cn}\p{Cs}]--[\p{DI}\p{NChar}\u2800\uFFFC\U00013441\U00013442\U0001d159]]",
+    regex.V1,
 )
 _SURROGATE = regex.compile(r"\p{Cs}")
 _GRAPHEME = regex.compile(r"\X")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,8 +19,10 @@ from canale.channel.models import Kind
 YEARS = range(2000, 2101)
 # `datetime.fromisoformat` takes more: 20270501, 2027-W10-1, digits of other scripts.
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_HOUR = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-_OFFSET = r"[Zz]|[+-][0-9]{2}:?[0-9]{2}"
+# .NET writes seven digits of a second, Java and Go nine; a moment keeps six.
+_HOUR = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
+# PostgreSQL writes no minutes in +01.
+_OFFSET = r"[Zz]|[+-][0-9]{2}(?::?[0-5][0-9])?"
 _WRITTEN = re.compile(rf"({_DAY})(?:[Tt ]({_HOUR})({_OFFSET})?)?")
 
 Written = datetime | date
@@ -100,14 +102,19 @@ class Times:
 
 def times_of(kind: str, start: Written | None, end: Written | None) -> Times:
     """The moments that days stand for: a deadline and an end are the last minute of their day,
-    any other start the first. An end at the moment of the start says nothing and is dropped."""
+    any other start the first. An end in the minute of the start says nothing and is dropped."""
     starts_on, ends_on = _day(start), _day(end)
     starts_at = _last_minute(starts_on) if kind == Kind.DEADLINE else _first_moment(starts_on)
     starts_at = starts_at or _moment(start)
     ends_at = _last_minute(ends_on) or _moment(end)
-    if ends_at is not None and ends_at == starts_at:
+    if ends_at is not None and starts_at is not None and _minute(ends_at) == _minute(starts_at):
         ends_at = ends_on = None
     return Times(starts_at, starts_on, ends_at, ends_on)
+
+
+def _minute(moment: datetime) -> datetime:
+    """The moment as it is shown; in UTC, since two with one zone are compared by their clocks."""
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 def _day(written: Written | None) -> date | None:

@@ -63,13 +63,19 @@ class Block:
 
 
 _FENCE = regex.compile(r"```(.+?)```", regex.DOTALL)
-_BULLET = regex.compile(r"^[-*•] +(.*)$")
-_NUMBER = regex.compile(r"^(\d{1,3}[.)]) +(.*)$")
-_QUOTE = regex.compile(r"^> ?(.*)$")
+# Word pastes a tab or a no-break space after a bullet or a number. Its bullets are a middle dot or
+# characters of the fonts Symbol and Wingdings, which no phone can draw; on the second level, an o.
+_BULLET = regex.compile(r"^(?:[-*•·\uf0b7]\s|[o§\uf0a7\uf0d8]\t)\s*(.*)$")
+_NUMBER = regex.compile(r"^(\d{1,3}[.)])\s+(.*)$")
+# ">65 anni" and "> 100 posti" say "more than", which a quotation would lose.
+_QUOTE = regex.compile(r"^>(?:\s+(?![\d€$])(.*))?$")
 # ASCII, and letters of any script: other signs and quotation marks belong to the sentence around.
 # Format characters are typed by nobody; they stay in what is shown and out of the address. No
 # backslash: browsers read it as a slash, and we would show another host than they open.
-_IN_ADDRESS = r"""[[!-~\p{L}\p{M}\p{N}\p{Cf}]--[<>"\\\u200b]]"""
+# A zero-width space ends an address, unless it is there for lines to break after a sign.
+_IN_ADDRESS = (
+    r"""(?:[[!-~\p{L}\p{M}\p{N}\p{Cf}]--[<>"\\\u200b]]|(?<=[./?&=#_-])\u200b(?=[A-Za-z0-9]))"""
+)
 _APOSTROPHE = r"(?<=[\p{L}\p{N}])[\u2019\u00b7](?=[\p{L}\p{N}])"
 _SCHEME = r"[Hh][Tt][Tt][Pp][Ss]?://"
 _WWW = r"[Ww]{3}\."
@@ -98,8 +104,16 @@ _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "`": "code",
 }
 _ANY_MARK = regex.compile(r"[*_~`]")
+# What belongs to a word. Cs: a link that is held. Superscripts (No) are footnotes and powers.
+_WORD = {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Cs"}
+# Scripts that put no space between words: there a mark always stands beside letters.
+_UNSPACED = regex.compile(
+    r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
+    r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
+)
 LONGEST_STYLED = 1_000
-_TRAILING = ".,;:!?'\"*_~`"
+_TRAILING = ".,;:!?|'\"*_~`"
+_CLOSING = {")": "(", "]": "[", "}": "{"}
 # Links are held by surrogates, which no text that was taken in contains.
 _FIRST_HOLDER = 0xD800
 MOST_LINKS = 1_000
@@ -136,7 +150,7 @@ def _kind(line: str) -> tuple[BlockKind | None, tuple[Words, ...], str]:
     if number := _NUMBER.match(stripped):
         return "numbers", (Words(f"{number[1]} "),), number[2]
     if quote := _QUOTE.match(stripped):
-        return "quote", (), quote[1]
+        return "quote", (), quote[1] or ""
     return "paragraph", (), stripped
 
 
@@ -189,7 +203,8 @@ def _without_trailing(written: str) -> str:
     """Without the punctuation of the sentence that the link ends."""
     while written:
         last = written[-1]
-        unmatched = last in ")]" and written.count(last) > written.count("(["[")]".index(last)])
+        opening = _CLOSING.get(last)
+        unmatched = opening is not None and written.count(last) > written.count(opening)
         if last not in _TRAILING and not unmatched and unicodedata.category(last) != "Cf":
             break
         written = written[:-1]
@@ -268,9 +283,9 @@ def _word_ends(text: str, end: int) -> bool:
     """True if a letter or a digit, with its accents, stands before this place."""
     for position in range(end - 1, -1, -1):
         category = unicodedata.category(text[position])
-        # Cs: a link that is held. Me makes an emoji of a digit.
+        # Me makes an emoji of a digit.
         if category not in {"Mn", "Mc", "Cf"}:
-            return category[0] in "LN" or category == "Cs"
+            return category in _WORD and not _UNSPACED.match(text[position])
     return False
 
 
@@ -279,9 +294,10 @@ def _closes(text: str, mark: int) -> bool:
     before = text[mark - 1]
     if before.isspace() or unicodedata.category(before) == "Ps":
         return False
-    categories = (unicodedata.category(char) for char in text[mark + 1 : mark + 9])
-    following = next((category for category in categories if category != "Cf"), "Zs")
-    return following[0] not in "LNM" and following != "Cs"
+    seen = (char for char in text[mark + 1 : mark + 9] if unicodedata.category(char) != "Cf")
+    following = next(seen, " ")
+    category = unicodedata.category(following)
+    return category[0] != "M" and (category not in _WORD or _UNSPACED.match(following) is not None)
 
 
 def render_html(text: str) -> SafeString:

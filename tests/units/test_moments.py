@@ -64,6 +64,9 @@ def program_of(text: str) -> Written | str | None:
         (" 2026-12-16T18:00 ", datetime(2026, 12, 16, 17, tzinfo=UTC)),
         ("2026-12-16 18:00", datetime(2026, 12, 16, 17, tzinfo=UTC)),
         ("2026-12-16T18:00:30.5", datetime(2026, 12, 16, 17, 0, 30, 500_000, UTC)),
+        ("2026-12-16T18:00:30.1234567+01:00", datetime(2026, 12, 16, 17, 0, 30, 123_456, UTC)),
+        ("2026-12-16T17:00:30.500000000Z", datetime(2026, 12, 16, 17, 0, 30, 500_000, UTC)),
+        ("2026-12-16 18:00:00+01", datetime(2026, 12, 16, 17, tzinfo=UTC)),
         ("2026-12-16t18:00z", datetime(2026, 12, 16, 18, tzinfo=UTC)),
         ("2026-12-16T18:00+0530", datetime(2026, 12, 16, 12, 30, tzinfo=UTC)),
         # An offset says which of the two is meant.
@@ -80,7 +83,8 @@ def test_times_are_read_as_a_person_means_them(text: str, meant: Written) -> Non
     [
         "20270501", "2027-W10-1", "01/05/2027", "1.5.2027", "2027-5-1", "2027-02-30", "27-05-01",
         "2027-05-01T", "2027-05-01T18", "2027-05-01T1800", "2027-05-01T24:00", "2027-05-01T18:60",
-        "2027-05-01T18:00+25:00", "2027-05-01T18:00 Europe/Rome", "domani", "", "1800000000",
+        "2027-05-01T18:00+25:00", "2027-05-01T18:00+01:60", "2027-05-01T18:00 Europe/Rome",
+        "domani", "", "1800000000",
         "٢٠٢٧-٠٥-٠١", "２０２７-05-01", "2027-05-01T١٨:00", "2027-001", "+2027-05-01", "9" * 5000,
     ],
 )  # fmt: skip
@@ -148,6 +152,11 @@ def test_an_end_at_the_start_is_no_end() -> None:
     start = datetime(2027, 5, 1, 19, tzinfo=UTC)
     assert times_of("event", start, start.astimezone(ROME)).ends_at is None
     assert times_of("alert", start, start).ends_at is None
+    seconds = timedelta(seconds=40)
+    assert times_of("event", start + seconds / 2, start + seconds).ends_at is None
+    # The same hour on the clock, an hour later.
+    twice = [datetime(2027, 10, 31, 2, 30, tzinfo=ROME, fold=fold) for fold in (0, 1)]
+    assert times_of("event", *twice).ends_at == twice[1]
 
 
 @pytest.fixture

@@ -72,8 +72,59 @@ def test_numbers_stay_as_they_were_typed(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    ["1.\tuno", "2)\u00a0due", "٣)\u2003ثلاثة"],
+)
+def test_a_number_of_word_is_a_number(line: str) -> None:
+    """It pastes a tab or a no-break space behind it."""
+    typed = " ".join(line.split())
+    assert render_html(line) == (
+        f'<div role="list"><div role="listitem" dir="auto">{typed}</div></div>'
+    )
+
+
+@pytest.mark.parametrize(
+    "bullet",
+    [
+        "•\t",
+        "·\t",
+        "· ",
+        "-\u00a0",
+        "*\t",
+        "\uf0b7\t",
+        "\uf0b7 ",
+        "o\t",
+        "§\t",
+        "\uf0a7\t",
+        "\uf0d8\t",
+    ],
+)
+def test_a_bullet_of_word_is_a_bullet(bullet: str) -> None:
+    assert render_html(f"{bullet}voce") == '<ul><li dir="auto">voce</li></ul>'
+    assert render_plain(f"{bullet}voce") == "- voce"
+
+
+@pytest.mark.parametrize(
+    "text", ["o così", "§ 5", "·5", "•voce", "10.30 apertura", "2026. Un anno"]
+)
+def test_what_only_resembles_a_bullet_or_a_number_stays(text: str) -> None:
+    assert render_html(text) == f"{P}{text}</p>"
+
+
+@pytest.mark.parametrize("text", [">65 anni", "> 65 anni", "> € 5,00", ">tutti", ">\u00a018 anni"])
+def test_more_than_is_no_quotation(text: str) -> None:
+    """The sign would be lost, and with it what is said."""
+    assert render_html(text) == f"{P}{text.replace('>', '&gt;')}</p>"
+    assert render_plain(text) == text
+
+
+@pytest.mark.parametrize(
     ("text", "html"),
     [
+        ("通知*重要*请注意", "通知<b>重要</b>请注意"),
+        ("お知らせ*重要*です", "お知らせ<b>重要</b>です"),
+        ("ประกาศ*สำคัญ*มาก", "ประกาศ<b>สำคัญ</b>มาก"),
+        ("*Nota*¹ e 50 m²*circa*", "<b>Nota</b>¹ e 50 m²<b>circa</b>"),
         ("all’*Anagrafe* o all'*Anagrafe*", "all’<b>Anagrafe</b> o all&#x27;<b>Anagrafe</b>"),
         ("lo ‘*sportello*’", "lo ‘<b>sportello</b>’"),
         (
@@ -110,6 +161,8 @@ def test_a_mark_counts_where_no_letter_or_digit_is_beside_it(text: str, html: st
         "x*y*\u200bz",
         "हि*न्दी*",
         "10€*/20€* al mese",
+        "50 m²* e 70 m²*",
+        "2*漢*3",
         "(*) facoltativo (*) obbligatorio",
         "@_nome_ e #_etichetta_",
         "*️⃣Promo*️⃣",
@@ -152,7 +205,7 @@ ADDRESS = "https://www.comune.cremona.it/modulo"
         *("‘%s’", "“%s”", "„%s“", "‚%s‘", "‹%s›", "«%s»", "»%s«", "「%s」", "（%s）"),
         *("%s…", "%s—", "%s。", "%s✅", "%s\u200bper", "%s\ufeff.", "%s\u2060,", "%s\u200e"),
         *("%s\u200f, qui", "%s\u061c", "%s\u00ad.", "%s\u200d", "\u2068%s\u2069"),
-        "\U000e0020%s\U000e0020",
+        *("\U000e0020%s\U000e0020", "{%s}", "|%s|", "| %s| ", "[{%s}]."),
     ],
 )
 def test_a_link_ends_before_quotation_marks_and_what_nobody_sees(around: str) -> None:
@@ -163,6 +216,13 @@ def test_a_link_ends_before_quotation_marks_and_what_nobody_sees(around: str) ->
 @pytest.mark.parametrize("hidden", ["\u00ad", "\u2060", "\u200e", "\u200f", "\u200d", "\U000e0061"])
 def test_what_nobody_sees_is_no_part_of_an_address(hidden: str) -> None:
     assert hrefs(f"{ADDRESS[:-3]}{hidden}{ADDRESS[-3:]}") == [ADDRESS]
+
+
+def test_spaces_for_line_breaks_are_no_part_of_an_address() -> None:
+    """Web pages put a zero-width space behind the signs of an address."""
+    broken = "https://www.\u200bcomune.\u200bcremona.\u200bit/\u200bmodulo"
+    assert hrefs(f"{broken}\u200b ") == [ADDRESS]
+    assert hrefs(f"{ADDRESS}/\u200bдалее {ADDRESS}/\u200b") == [f"{ADDRESS}/"] * 2
 
 
 def test_addresses_in_a_row_are_links_of_their_own() -> None:
