@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 from canale.data_folder import embedded_database
 from canale.settings import SettingsError, settings_for_help
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 only when done, 1 when it could not be, 2 when it was asked wrongly."""
     # Database, write-ahead log and sockets are nobody else's on this machine.
     os.umask(0o077)
+    _open_missing_streams()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
     given = list(sys.argv[1:] if arguments is None else arguments)
     unknown = _unknown_command(given)
@@ -71,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if trouble is None:
             raise
         return _ended(trouble)
+
+
+def _open_missing_streams() -> None:
+    """A shell's ``<&-`` or ``>&-`` closes a stream. Left closed, its number would go to the next
+    file that is opened, such as the database, and whatever is written there with it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _unknown_command(arguments: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from canale.channel.characters import is_blank
 from canale.cli import CommandError
 from canale.net.numbers import number_in
 
@@ -39,8 +40,12 @@ def file(path: str) -> bytes:
 
 
 def standard_input() -> str:
-    """All of it. Raises CommandError for what is not text."""
-    return decoded(sys.stdin.buffer.read(), "standard input")
+    """All of it. Raises CommandError for what is not text, and for nothing at all: the program that
+    should have written it failed."""
+    text = decoded(sys.stdin.buffer.read(), "standard input")
+    if not text.strip():
+        raise CommandError("standard input is empty; for a post without a text leave out --text")
+    return text
 
 
 def decoded(data: bytes, source: str) -> str:
@@ -86,6 +91,10 @@ def password(path: str | None, whose: str) -> str:
     text = first_line_typed() if path == "-" else _first_line(file(path), path)
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
+    if is_blank(text[0]) or is_blank(text[-1]):
+        raise CommandError(
+            f"{path}: the password begins or ends with a blank, which nobody would type"
+        )
     return text
 
 

@@ -103,7 +103,22 @@ def test_standard_input_is_published_whole_or_not_at_all(
     says(monkeypatch, "Libertà".encode("latin-1"))
     assert publish("--headline", "A metà", "--text", "-") == 1
     assert "standard input is not UTF-8" in capsys.readouterr().err
+    for nothing in (b"", b"\r\n", codecs.BOM_UTF8):
+        says(monkeypatch, nothing)
+        assert publish("--headline", "Senza testo", "--text", "-") == 1
+        assert "standard input is empty" in capsys.readouterr().err
     assert Post.objects.count() == 1
+
+
+def test_a_command_whose_streams_are_closed_does_what_it_can(
+    city: Channel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    assert publish("--headline", "x", "--text", "-") == 1
+    assert "standard input is empty" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", None)
+    assert publish("--headline", "Senza indirizzo") == 0
+    assert Post.objects.get().headline == "Senza indirizzo"
 
 
 @pytest.mark.parametrize(
@@ -147,10 +162,15 @@ def test_a_password_file_gives_the_password(
     assert chosen.password("-", "anna") == PASSWORD
 
 
-def test_only_the_ends_of_lines_are_taken_from_a_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "around", [" %s", "%s ", "%s\t", "%s\u00a0", "%s\u200b", "\ufeff%s", "%s\v"]
+)
+def test_a_password_that_nobody_would_type_is_refused(tmp_path: Path, around: str) -> None:
+    """Neither taken, since no one can sign in, nor changed."""
     file = tmp_path / "password"
-    file.write_bytes(b"  acqua alta sul Po \r\n")
-    assert chosen.password(str(file), "anna") == "  acqua alta sul Po "
+    file.write_bytes(codecs.BOM_UTF8 + (around % PASSWORD).encode() + b"\r\n")
+    with pytest.raises(CommandError, match="begins or ends with a blank"):
+        chosen.password(str(file), "anna")
 
 
 @pytest.mark.django_db
