@@ -19,6 +19,7 @@ from django.utils import timezone
 from PIL import Image as Picture
 
 from canale.channel.channels import create_channel, set_avatar
+from canale.channel.images import prepare_avatar
 from canale.channel.models import Image, Post
 from canale.database_away import Outage, Why
 from canale.followers.invites import make_invite
@@ -75,7 +76,7 @@ def _picture() -> bytes:
 def addresses(transactional_db: None) -> list[str]:
     """Each address of the URL map, and those whose answer is an error."""
     city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
-    set_avatar(city, _picture())
+    set_avatar(city, prepare_avatar(_picture()))
     start = now + timedelta(days=2)
     wording = Wording(
         "event", "Fiera", "Testo", starts_at=start, images=(NewImage(_picture(), "Il ponte"),)
