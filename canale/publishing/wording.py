@@ -196,15 +196,17 @@ def _topics(channel: Channel, wording: Wording, errors: _Errors) -> list[Topic]:
 def _alert(channel: Channel, wording: Wording, post: Post | None, errors: _Errors) -> Post | None:
     if wording.all_clear_of is None:
         return None
+    if wording.kind != Kind.ALERT:
+        errors.add("all_clear_of", _("Only an alert can end another alert."))
+        return None
     if post is not None and post.all_clear_of_id == wording.all_clear_of:
         # It stays so when the alert has gone meanwhile.
         return post.all_clear_of
-    alerts = channel.posts.visible(timezone.now()).filter(kind=Kind.ALERT)
-    alert = alerts.filter(pk=wording.all_clear_of).first()
+    # Neither itself nor another all-clear, which ends nothing by being over.
+    alerts = channel.posts.visible(timezone.now()).filter(kind=Kind.ALERT, all_clear_of=None)
+    alert = alerts.exclude(pk=post.pk if post else None).filter(pk=wording.all_clear_of).first()
     if alert is None:
         errors.add("all_clear_of", _("The alert to end was not found."))
-    elif wording.kind != Kind.ALERT:
-        errors.add("all_clear_of", _("Only an alert can end another alert."))
     return alert
 
 

@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A small city whose posts are sent within the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from canale.channel.channels import create_channel
+from canale.channel.models import Channel, Post
+from canale.delivery.chunk import BatchChunk, record_chunks
+from canale.delivery.deliver import Deliverer
+from canale.delivery.engines.table import TableBatches
+from canale.delivery.models import Welcome
+from canale.delivery.reader import Reader
+from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.transports.registry import named
+from canale.delivery.window import lanes
+from canale.followers.follow import follow
+from canale.followers.readers import new_token
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.wording import Wording
+from tests.waiting import PATIENCE
+
+ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
+GONE = Result(Outcome.GONE, 410, "")
+LATER = Result(Outcome.LATER, 503, "")
+
+
+class Clock:
+    """Set by the test."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+def city_of(followers: int) -> Channel:
+    """A channel whose followers each have one address; no welcomes wait."""
+    city = create_channel("cremona", "Comune di Cremona")
+    for number in range(followers):
+        add_follower(city, number)
+    Welcome.objects.all().delete()
+    return city
+
+
+def add_follower(city: Channel, number: int, topics: tuple[str, ...] = ()) -> None:
+    endpoint = {"endpoint": f"https://push.example/{number}"}
+    address = ("push", endpoint)
+    follow(city, new_token(), address=address, topics=list(topics), language="it")
+
+
+def published(city: Channel, kind: str = "news", *, topics: tuple[str, ...] = ()) -> Post:
+    draft = save_draft(city, Wording(kind, "Il Po sale", "Testo", topics=topics), by="cli")
+    return publish(draft, by="cli")
+
+
+def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
+    return Reader(worker, TableBatches(), clock)
+
+
+def next_batch_chunk(reader: Reader) -> BatchChunk:
+    chunk = reader.next(lanes([]))
+    assert isinstance(chunk, BatchChunk)
+    return chunk
+
+
+def record(worker: str, now: datetime, *chunks: BatchChunk, result: Result = ACCEPTED) -> None:
+    """As if every message of these chunks had been sent."""
+    results = [(parcel, result) for chunk in chunks for parcel in chunk.parcels]
+    record_chunks(worker, chunks, results, now)
+
+
+class FarEnd:
+    """A transport whose messages are answered when the test says so."""
+
+    name = "webpush"
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        """Endpoints, in the order in which sending to them began."""
+        self.answer: Callable[[str], Result] = lambda endpoint: ACCEPTED
+        self.answers = asyncio.Event()
+        """When those are answered that it holds back."""
+        self.holds: Callable[[str], bool] = lambda endpoint: True
+
+    def check_address(self, address: Mapping[str, object]) -> None:
+        """Every address can be used."""
+
+    def origin(self, address: Mapping[str, object]) -> str:
+        return "https://push.example"
+
+    def service(self, origin: str) -> str:
+        return "other"
+
+    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
+        endpoint = str(address["endpoint"])
+        self.begun.append(endpoint)
+        if self.holds(endpoint):
+            await self.answers.wait()
+        return self.answer(endpoint)
+
+    async def close(self) -> None:
+        """There is no connection."""
+
+
+@asynccontextmanager
+async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncIterator[Deliverer]:
+    """A worker's deliverer that records what is complete; the test calls ``take`` and ``hint``.
+
+    One message is under way until it is answered, however slow the machine.
+    """
+    entry = replace(named("webpush"), open=lambda: far_end, concurrency=1)
+    monkeypatch.setattr("canale.delivery.deliver.named", lambda name: entry)
+    for patience in ("deliver.TICK_SECONDS", "gates.LATE_SECONDS", "gates.SILENCE_SECONDS"):
+        monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
+    deliverer = Deliverer(TableBatches())
+    running = asyncio.create_task(deliverer.run())
+    try:
+        yield deliverer
+        far_end.answers.set()
+        await deliverer.finish()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await deliverer.call(lambda: connection.close())

@@ -1,0 +1,252 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a worker does with messages on their way: stop them, survive them, record them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+
+from canale.channel.models import Channel, Topic
+from canale.delivery import deliver
+from canale.delivery.deliver import Deliverer
+from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.delivery.progress import progress
+from canale.followers.models import Address, Follower
+from canale.publishing.withdraw import withdraw
+from tests.sending import ACCEPTED, FarEnd, add_follower, city_of, delivering, published
+from tests.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FOLLOWERS = 6
+
+
+@pytest.fixture
+def city() -> Channel:
+    return city_of(FOLLOWERS)
+
+
+Flow = Callable[[Deliverer, FarEnd], Awaitable[None]]
+
+
+def deliver_during(monkeypatch: pytest.MonkeyPatch, flow: Flow) -> FarEnd:
+    """Run a flow beside a worker; then let it finish."""
+
+    async def whole() -> FarEnd:
+        far_end = FarEnd()
+        async with delivering(monkeypatch, far_end) as deliverer:
+            await flow(deliverer, far_end)
+        return far_end
+
+    return asyncio.run(whole())
+
+
+def test_withdrawn_post_is_not_sent_any_further(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        assert await deliverer.take()
+        await until(lambda: len(far_end.begun) == 1)
+        await deliverer.call(lambda: withdraw(post, reason="Errore", by="cli"))
+        deliverer.hint()
+        # Those that wait at the gate are dropped, and only then the one under way is answered.
+        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        far_end.answers.set()
+        await until(lambda: not deliverer._shipments)
+
+    far_end = deliver_during(monkeypatch, flow)
+    assert len(far_end.begun) == 1
+    first = Broadcast.objects.earliest("pk")
+    assert (first.accepted, first.skipped) == (1, FOLLOWERS - 1)
+    assert first.batches.get().state == Batch.State.DONE
+
+
+def test_hint_stops_nothing_that_is_not_stopped(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withdrawn, kept = published(city), published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        for _ in range(2):
+            assert await deliverer.take()
+        await until(lambda: len(far_end.begun) == 1)
+        await deliverer.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
+        deliverer.hint()
+        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        far_end.answers.set()
+        await until(lambda: not deliverer._shipments)
+
+    far_end = deliver_during(monkeypatch, flow)
+    assert len(far_end.begun) == 1 + FOLLOWERS
+    assert Broadcast.objects.get(post=kept).accepted == FOLLOWERS
+
+
+def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hint came before there was anything to stop."""
+    post = published(city)
+    read = deliver.Reader.next
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        loop = asyncio.get_running_loop()
+
+        def hinted_meanwhile(self: deliver.Reader, room: deliver.Lanes) -> object:
+            chunk = read(self, room)
+            withdraw(post, reason="Errore", by="cli")
+            loop.call_soon_threadsafe(deliverer.hint)
+            return chunk
+
+        monkeypatch.setattr(deliver.Reader, "next", hinted_meanwhile)
+        assert await deliverer.take()
+        monkeypatch.setattr(deliver.Reader, "next", read)
+        await until(lambda: len(deliverer._shipments[0].open) <= 1)
+        far_end.answers.set()
+        await until(lambda: not deliverer._shipments)
+
+    far_end = deliver_during(monkeypatch, flow)
+    assert len(far_end.begun) <= 1
+    assert Broadcast.objects.earliest("pk").skipped >= FOLLOWERS - 1
+
+
+def test_message_that_raises_keeps_no_other_waiting(
+    city: Channel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        def answer(endpoint: str) -> object:
+            if endpoint.endswith("/0"):
+                raise RuntimeError("nobody foresaw this")
+            return ACCEPTED
+
+        far_end.answer = answer  # type: ignore[assignment]
+        far_end.answers.set()
+        assert await deliverer.take()
+        await until(lambda: not deliverer._shipments)
+
+    deliver_during(monkeypatch, flow)
+    broadcast = Broadcast.objects.get()
+    assert (broadcast.accepted, broadcast.rejected) == (FOLLOWERS - 1, 1)
+    assert Address.objects.count() == FOLLOWERS, "it is our error, not the address's"
+    assert sum("nobody foresaw this" in str(record.exc_info) for record in caplog.records) == 1
+
+
+def test_address_that_the_key_does_not_open_is_counted_and_kept(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Address.objects.earliest("pk")
+    Address.objects.filter(pk=broken.pk).update(sealed=b"x" * 60)
+    published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        far_end.answers.set()
+        assert await deliverer.take()
+        await until(lambda: not deliverer._shipments)
+
+    far_end = deliver_during(monkeypatch, flow)
+    assert len(far_end.begun) == FOLLOWERS - 1
+    broadcast = Broadcast.objects.get()
+    assert (broadcast.accepted, broadcast.rejected) == (FOLLOWERS - 1, 1)
+    assert Address.objects.filter(pk=broken.pk).exists()
+    assert not Retry.objects.exists()
+
+
+def test_what_was_sent_is_recorded_when_the_database_is_back(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(city)
+    monkeypatch.setattr(deliver, "DATABASE_PAUSE_SECONDS", 0.01)
+    failures, whole = [3], deliver._write
+
+    def failing(*arguments: object) -> None:
+        if failures[0]:
+            failures[0] -= 1
+            raise OperationalError("the database is away")
+        whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(deliver, "_write", failing)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        far_end.answers.set()
+        assert await deliverer.take()
+        await until(lambda: not deliverer._shipments)
+
+    far_end = deliver_during(monkeypatch, flow)
+    assert failures == [0]
+    assert len(far_end.begun) == FOLLOWERS, "nothing is sent a second time"
+    assert Broadcast.objects.get().accepted == FOLLOWERS
+
+
+def test_worker_that_lost_its_batch_sends_no_more_of_it(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 3)
+    published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        far_end.holds = lambda endpoint: endpoint[-1] in "0345"
+        for _ in range(2):
+            assert await deliverer.take()
+        await until(lambda: len(far_end.begun) == 1)
+        rows = Batch.objects.all()
+        await deliverer.call(lambda: rows.update(claimed_by="b:1:1"))
+        far_end.holds = lambda endpoint: endpoint[-1] in "345"
+        far_end.answers.set()
+        far_end.answers = asyncio.Event()
+        # The first chunk is complete and cannot be recorded; of the second one has begun.
+        await until(lambda: [len(each.open) for each in deliverer._shipments] == [1])
+        far_end.answers.set()
+        await until(lambda: not deliverer._shipments)
+        assert not await deliverer.take(), "the other worker has the batch"
+
+    assert len(deliver_during(monkeypatch, flow).begun) == 4
+    broadcast, batch = Broadcast.objects.get(), Batch.objects.get()
+    assert (broadcast.accepted, batch.claimed_by) == (0, "b:1:1")
+    assert batch.cursor == batch.first_address - 1
+
+
+def test_post_whose_time_is_over_is_not_sent_any_further(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(city)
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        assert await deliverer.take()
+        await until(lambda: len(far_end.begun) == 1)
+        broadcast = next(iter(deliverer._shipments)).chunk.broadcast
+        assert broadcast is not None
+        broadcast.expires_at -= timedelta(days=3)
+        deliverer.hint()
+        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        far_end.answers.set()
+        await until(lambda: not deliverer._shipments)
+
+    assert len(deliver_during(monkeypatch, flow).begun) == 1
+
+
+def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slug in ("sport", "scuola"):
+        Topic.objects.create(channel=city, slug=slug, name=slug)
+    Follower.objects.all().delete()
+    add_follower(city, 100, ("scuola",))
+    Welcome.objects.all().delete()
+    post = published(city, topics=("sport",))
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        assert await deliverer.take()
+        await until(lambda: not deliverer._shipments)
+
+    assert deliver_during(monkeypatch, flow).begun == []
+    row = progress(post)[0]
+    assert (row.finished, row.accepted, row.waiting) == (True, 0, 0)
+    broadcast = Broadcast.objects.get()
+    assert broadcast.skipped == broadcast.planned == 1

@@ -1,0 +1,300 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Batches that are stopped, lost or set aside on their way: nothing is sent or counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from canale.channel.models import Channel, Post, Topic
+from canale.delivery.chunk import ClaimLost, record_chunks
+from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.delivery.queue import BATCH_LEASE, clock_went_back
+from canale.delivery.repeat import RetryChunk, claim_retries, drop_retries, parcels, record_retries
+from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_CHUNK, WINDOW_ADDRESSES, lanes
+from canale.followers.models import Address
+from canale.publishing.correct import correct
+from canale.publishing.expire import expire_due
+from canale.publishing.withdraw import withdraw
+from canale.publishing.wording import Wording
+from tests.sending import (
+    LATER,
+    Clock,
+    add_follower,
+    city_of,
+    new_reader,
+    next_batch_chunk,
+    published,
+    record,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+A, B = "a:1:1", "b:1:1"
+
+
+@pytest.fixture
+def city(monkeypatch: pytest.MonkeyPatch) -> Channel:
+    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    return city_of(6)
+
+
+def _withdraw(post: Post) -> None:
+    withdraw(post, reason="Errore", by="cli")
+
+
+def _correct(post: Post) -> None:
+    correct(post, Wording("news", "Il Po scende", "Testo"), note="Errore", by="cli")
+
+
+def _expire(post: Post) -> None:
+    assert post.visible_until is not None
+    expire_due(post.visible_until)
+
+
+@pytest.mark.parametrize("stop", [_withdraw, _correct, _expire])
+def test_rest_of_a_stopped_batch_is_skipped(city: Channel, stop: Callable[[Post], None]) -> None:
+    post, clock = published(city), Clock()
+    broadcast = Broadcast.objects.get()
+    reader = new_reader(A, clock)
+    first = next_batch_chunk(reader)
+    record(A, clock.now, first)
+    stop(post)
+    rest = next_batch_chunk(reader)
+    assert (rest.claim.batch.broadcast, rest.parcels, rest.last) == (broadcast, [], True)
+    record(A, clock.now, rest)
+    broadcast.refresh_from_db()
+    assert (broadcast.accepted, broadcast.skipped) == (2, 4)
+    assert broadcast.batches.get().state == Batch.State.DONE
+
+
+def test_rest_of_a_batch_is_skipped_when_its_time_is_over(city: Channel) -> None:
+    published(city)
+    clock = Clock()
+    reader = new_reader(A, clock)
+    record(A, clock.now, next_batch_chunk(reader))
+    clock.now = Broadcast.objects.get().expires_at
+    record(A, clock.now, next_batch_chunk(reader))
+    assert (Broadcast.objects.get().skipped, Batch.objects.get().state) == (4, Batch.State.DONE)
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_batch_ends_though_its_last_followers_left(city: Channel, left: int) -> None:
+    published(city)
+    there = Address.objects.order_by("pk").values_list("pk", flat=True)
+    Address.objects.filter(pk__in=list(there)[left:]).delete()
+    clock, reader = Clock(), new_reader(A, Clock())
+    for _ in range(left // 2 + 1):
+        record(A, clock.now, next_batch_chunk(reader))
+    assert (Broadcast.objects.get().accepted, Batch.objects.get().state) == (left, Batch.State.DONE)
+    assert reader.next(lanes([])) is None
+
+
+def test_followers_who_did_not_choose_the_topic_are_counted_as_skipped(city: Channel) -> None:
+    Topic.objects.create(channel=city, slug="sport", name="Sport")
+    Topic.objects.create(channel=city, slug="scuola", name="Scuola")
+    for number in (100, 101):
+        add_follower(city, number, ("scuola",))
+    published(city, topics=("sport",))
+    clock, reader = Clock(), new_reader(A, Clock())
+    while Batch.objects.exclude(state=Batch.State.DONE).exists():
+        record(A, clock.now, next_batch_chunk(reader))
+    broadcast = Broadcast.objects.get()
+    assert (broadcast.planned, broadcast.accepted, broadcast.skipped) == (8, 6, 2)
+
+
+def test_worker_whose_lease_ended_records_nothing(city: Channel) -> None:
+    published(city)
+    clock = Clock()
+    late = next_batch_chunk(new_reader(A, clock))
+    clock.now += BATCH_LEASE + timedelta(seconds=1)
+    other = next_batch_chunk(new_reader(B, clock))
+    before = Batch.objects.values().get(), Broadcast.objects.values().get()
+    with pytest.raises(ClaimLost) as lost:
+        record(A, clock.now, late)
+    assert lost.value.claim is late.claim
+    assert (Batch.objects.values().get(), Broadcast.objects.values().get()) == before
+    record(B, clock.now, other)
+    broadcast, batch = Broadcast.objects.get(), Batch.objects.get()
+    assert (broadcast.accepted, batch.cursor, batch.claimed_by) == (2, other.end, B)
+
+
+def test_worker_that_claims_its_batch_again_does_not_record_the_first_claim(city: Channel) -> None:
+    """The name alone does not tell the claims apart; the cursor does."""
+    published(city)
+    clock = Clock()
+    late = next_batch_chunk(new_reader(A, clock))
+    clock.now += BATCH_LEASE + timedelta(seconds=1)
+    record(A, clock.now, next_batch_chunk(new_reader(A, clock)))
+    with pytest.raises(ClaimLost):
+        record(A, clock.now, late)
+    assert Broadcast.objects.get().accepted == 2
+
+
+def test_lost_batch_is_forgotten_by_its_reader(city: Channel) -> None:
+    published(city)
+    clock = Clock()
+    reader = new_reader(A, clock)
+    lost = next_batch_chunk(reader).claim
+    clock.now += BATCH_LEASE + timedelta(seconds=1)
+    assert next_batch_chunk(new_reader(B, clock)).claim is not lost
+    reader.forget(lost)
+    assert (lost.lost, lost.ended) == (True, True)
+    assert reader.next(lanes([])) is None, "the other worker has it"
+
+
+def test_reader_puts_its_ordinary_batch_back_when_an_alert_comes(city: Channel) -> None:
+    news = published(city)
+    clock = Clock()
+    reader = new_reader(A, clock)
+    record(A, clock.now, next_batch_chunk(reader))
+    published(city, "alert")
+    assert next_batch_chunk(reader).urgent
+    batch = Batch.objects.get(broadcast__post=news)
+    assert (batch.state, batch.claimed_by, batch.claimed_until) == (Batch.State.WAITING, "", None)
+    taken = next_batch_chunk(new_reader(B, clock)).claim.batch
+    assert taken.urgent is False
+    assert taken.pk == batch.pk
+
+
+def test_what_was_read_before_an_alert_is_recorded_and_then_put_back(city: Channel) -> None:
+    news = published(city)
+    clock = Clock()
+    reader = new_reader(A, clock)
+    read = next_batch_chunk(reader)
+    published(city, "alert")
+    assert next_batch_chunk(reader).urgent
+    held = Batch.objects.get(broadcast__post=news)
+    assert held.state == Batch.State.CLAIMED, "two messages are still on their way"
+    record(A, clock.now, read)
+    batch = Batch.objects.get(broadcast__post=news)
+    assert (batch.state, batch.claimed_by, batch.cursor) == (Batch.State.WAITING, "", read.end)
+
+
+def _retry(broadcast: Broadcast, address: Address, clock: Clock) -> Retry:
+    return Retry.objects.create(
+        broadcast=broadcast, address=address, urgent=broadcast.urgent, not_before=clock.now
+    )
+
+
+@pytest.mark.parametrize(("stopped", "counted"), [(True, (1, 0)), (False, (0, 1))])
+def test_dropped_retries_are_counted_in_their_broadcast_alone(
+    city: Channel, stopped: bool, counted: tuple[int, int]
+) -> None:
+    clock = Clock()
+    posts = [published(city), published(city)]
+    ended, other = (Broadcast.objects.get(post=post) for post in posts)
+    rows = [
+        _retry(broadcast, Address.objects.earliest("pk"), clock) for broadcast in (ended, other)
+    ]
+    # Its reader claimed the retry before the withdrawal, which deletes those that wait.
+    if stopped:
+        Broadcast.objects.filter(pk=ended.pk).update(stopped_at=clock.now)
+    drop_retries(ended, [rows[0]])
+    for broadcast in (ended, other):
+        broadcast.refresh_from_db()
+    assert (ended.skipped, ended.expired) == counted
+    assert (other.skipped, other.expired) == (0, 0)
+    assert list(Retry.objects.all()) == [rows[1]]
+
+
+def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
+    post, clock = published(city), Clock()
+    broadcast = Broadcast.objects.get()
+    Batch.objects.all().delete()
+    row = _retry(broadcast, Address.objects.earliest("pk"), clock)
+    Broadcast.objects.filter(post=post).update(stopped_at=clock.now)
+    chunk = new_reader(A, clock).next(lanes([]))
+    assert isinstance(chunk, RetryChunk)
+    assert (chunk.rows, chunk.parcels) == ([], [])
+    assert not Retry.objects.filter(pk=row.pk).exists()
+
+
+def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
+    """Of two that could not be sent, one would come too late."""
+    published(city)
+    clock = Clock()
+    Batch.objects.all().delete()
+    broadcast = Broadcast.objects.get()
+    for address in Address.objects.order_by("pk")[:2]:
+        _retry(broadcast, address, clock)
+    rows = claim_retries(clock.now, urgent=False)
+    broadcast.expires_at = clock.now + timedelta(hours=1)
+    broadcast.save()
+    early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
+    results = list(zip(parcels(rows), [early, late], strict=True))
+    record_retries(broadcast, rows, results, clock.now)
+    broadcast.refresh_from_db()
+    assert broadcast.expired == 1
+    assert [retry.address_id for retry in Retry.objects.all()] == [rows[0].address_id]
+
+
+def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) -> None:
+    published(city)
+    clock = Clock()
+    broadcast = Broadcast.objects.get()
+    broadcast.expires_at = clock.now + timedelta(hours=1)
+    broadcast.save()
+    reader = new_reader(A, clock)
+    early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
+    chunk = next_batch_chunk(reader)
+    results = list(zip(chunk.parcels, [early, late], strict=True))
+    record_chunks(A, [chunk], results, clock.now)
+    broadcast.refresh_from_db()
+    assert broadcast.expired == 1
+    assert [retry.address_id for retry in Retry.objects.all()] == [chunk.parcels[0].address_id]
+
+
+@pytest.mark.parametrize(
+    ("on_their_way", "kind"),
+    [
+        ([(True, True, REPEAT_CHUNK)] * 2, None),
+        ([(True, True, REPEAT_CHUNK)], "alert"),
+        ([(False, False, WINDOW_ADDRESSES)], "alert"),
+        ([(True, False, WINDOW_ADDRESSES - CHUNK_ADDRESSES)], "alert"),
+    ],
+)
+def test_repeats_of_alerts_are_read_only_while_their_window_has_room(
+    city: Channel, on_their_way: list[tuple[bool, bool, int]], kind: str | None
+) -> None:
+    published(city, "alert")
+    clock = Clock()
+    Batch.objects.all().delete()
+    _retry(Broadcast.objects.get(), Address.objects.earliest("pk"), clock)
+    chunk = new_reader(A, clock).next(lanes(on_their_way))
+    assert (isinstance(chunk, RetryChunk) and chunk.broadcast.post.kind) == (kind or False)
+
+
+def test_nothing_is_read_while_alerts_fill_their_window(city: Channel) -> None:
+    for kind in ("alert", "news"):
+        published(city, kind)
+    reader = new_reader(A, Clock())
+    assert reader.next(lanes([(True, False, WINDOW_ADDRESSES)])) is None
+    assert not Batch.objects.filter(state=Batch.State.CLAIMED).exists()
+
+
+def test_ordinary_posts_wait_while_their_window_is_full(city: Channel) -> None:
+    published(city)
+    reader = new_reader(A, Clock())
+    full = [(False, False, WINDOW_ADDRESSES)]
+    assert reader.next(lanes(full)) is None
+    assert reader.next(lanes([])) is not None
+
+
+def test_what_a_clock_ahead_put_off_is_due_within_a_lease(city: Channel) -> None:
+    published(city)
+    clock = Clock()
+    near, far = clock.now + timedelta(seconds=5), clock.now + timedelta(hours=5)
+    addresses = list(Address.objects.order_by("pk")[:2])
+    for address, moment in zip(addresses, (near, far), strict=True):
+        Retry.objects.create(broadcast=Broadcast.objects.get(), address=address, not_before=moment)
+        Welcome.objects.create(address=address, not_before=moment)
+    Batch.objects.update(state=Batch.State.CLAIMED, claimed_by=A, claimed_until=far)
+    clock_went_back(clock.now)
+    latest = clock.now + BATCH_LEASE
+    for rows in (Retry.objects, Welcome.objects):
+        assert list(rows.order_by("pk").values_list("not_before", flat=True)) == [near, latest]
+    assert Batch.objects.get().claimed_until == latest
