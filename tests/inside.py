@@ -170,6 +170,15 @@ def topics(names: list[str]) -> None:
         channel.topics.create(slug=slugify(name), name=name)
 
 
+def invites(_: object) -> list[dict[str, Any]]:
+    """Each invite's code and count, and all that the table could keep of one."""
+    from canale.followers.models import Invite
+
+    columns = sorted(field.column for field in Invite._meta.fields if field.name != "channel")
+    rows = Invite.objects.values("code", "joined")
+    return [{**row, "columns": columns} for row in rows]
+
+
 def staff(said: list[str]) -> None:
     """An account with a role in a channel, which is made if there is none."""
     from canale.accounts.models import Membership, Staff
@@ -276,6 +285,7 @@ ACTS = {
         follower_rows,
         age,
         topics,
+        invites,
         staff,
         tamper,
         kept_counts,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -133,11 +134,23 @@ def run(flow: Callable[[], Coroutine[None, None, None]]) -> None:
 
 
 async def listening(bus: Bus) -> Heard:
-    """What a new listener hears from now on, once it is sure to hear."""
+    """What a new listener receives from now on, once it is sure to receive.
+
+    What makes it sure, and may still be on its way to other listeners, is in no list.
+    """
     heard: Heard = []
-    bus.subscribe(lambda subject, data: heard.append((subject, data)))
+    mark, returned = secrets.token_bytes(8), asyncio.Event()
+
+    def hear(subject: str, data: bytes) -> None:
+        if subject != "sure":
+            heard.append((subject, data))
+        elif data == mark:
+            returned.set()
+
+    bus.subscribe(hear)
     await until(lambda: not bus.trouble)
-    bus.publish("sure", str(id(heard)).encode())
-    await until(lambda: ("sure", str(id(heard)).encode()) in heard)
+    bus.publish("sure", mark)
+    await until(returned.is_set)
+    # With a connection comes a hint to look at everything.
     heard.clear()
     return heard

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from django.db import connection, transaction
@@ -93,3 +94,28 @@ def test_entries_of_many_threads_are_one_chain() -> None:
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(act, range(threads)))
     assert audit.verify() == audit.Verification(True, threads * each, None)
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+def test_entries_recorded_at_the_same_moment_follow_one_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sign-ins are recorded outside a transaction: the entry's own holds the lock to its end."""
+    audit.record("cli", "test")
+    together, saved = Barrier(4), AuditEntry.save
+
+    def save_slowly(entry: AuditEntry, *arguments: object, **more: object) -> None:
+        # Whoever read the newest entry before gets here beside us, unless the lock is held.
+        with suppress(BrokenBarrierError):
+            together.wait(0.3)
+        saved(entry, *arguments, **more)  # type: ignore[arg-type]
+
+    def act(number: int) -> None:
+        audit.record("cli", "test", number=number)
+        connection.close()
+
+    monkeypatch.setattr(AuditEntry, "save", save_slowly)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(act, range(8)))
+    assert audit.verify() == audit.Verification(True, 9, None)

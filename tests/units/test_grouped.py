@@ -36,7 +36,7 @@ async def outcomes(writer: Writer, acts: Sequence[int], most: int = 500) -> list
     """Of acts that all come while the first is being performed."""
     grouped = Grouped("test", writer.perform, most)
     tasks = [asyncio.create_task(grouped.do(act)) for act in acts]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)  # Each has had its turn.
     writer.may_go_on.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -81,7 +81,7 @@ def test_who_goes_away_does_not_disturb_the_others() -> None:
         writer = Writer()
         grouped = Grouped("test", writer.perform)
         tasks = [asyncio.create_task(grouped.do(act)) for act in (1, 2, 3)]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # Each has had its turn.
         tasks[1].cancel()
         writer.may_go_on.set()
         assert await tasks[2] == 6

@@ -13,6 +13,7 @@ from canale.live import connection as lines
 from canale.live.connection import NOT_DIRECT, Connection, write_to_all
 from canale.live.hub import Hub
 from tests.standins.live_site import Run
+from tests.waiting import until
 
 
 def hub() -> Hub:
@@ -49,12 +50,13 @@ def never(connection: Connection) -> None:
 def test_the_first_bytes_are_not_overtaken(run: Run) -> None:
     async def flow() -> None:
         connection, far = await attached(hub())
-        assert connection.transport is not None
-        connection.transport.write(b"head ")
+        transport = connection.transport
+        assert transport is not None
+        transport.write(b"head ")
         # In the same turn of the loop: uvloop has not written the head yet.
         for part in (b"one ", b"two "):
             assert write_to_all([connection], part, never) == 1
-        await asyncio.sleep(0.01)
+        await until(lambda: not transport.get_write_buffer_size())
         assert write_to_all([connection], b"three", never) == 1
         assert await asyncio.to_thread(read, far, 18) == b"head one two three"
 
@@ -75,7 +77,9 @@ def test_what_a_full_line_does_not_take_comes_later_and_in_order(
         said = await asyncio.to_thread(read, far, 500 * 1000)
         assert said == b"".join(events)
         # Once all is read the next one goes straight to the socket again.
-        await asyncio.sleep(0.05)
+        transport = connection.transport
+        assert transport is not None
+        await until(lambda: not transport.get_write_buffer_size())
         assert write_to_all([connection], b"last", never) == 1
         assert connection.socket != NOT_DIRECT
         assert await asyncio.to_thread(read, far, 4) == b"last"
@@ -105,13 +109,9 @@ def test_a_number_given_to_another_gets_nothing(run: Run) -> None:
         assert write_to_all([connection], b"one", never) == 1
         number = connection.socket
         far.close()
-        async with asyncio.timeout(5):
-            while not connection.left:
-                await asyncio.sleep(0.01)
-        while True:
-            ours, theirs = socket.socketpair()
-            if number in (ours.fileno(), theirs.fileno()):
-                break
+        await until(lambda: connection.left)
+        pairs = [socket.socketpair() for _ in range(50)]
+        ours, theirs = next(pair for pair in pairs if number in [end.fileno() for end in pair])
         other = theirs if ours.fileno() == number else ours
         other.setblocking(False)
         assert write_to_all([connection], b"two", never) == 0

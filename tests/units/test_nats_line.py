@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -46,9 +45,8 @@ def test_a_server_that_says_nothing_is_given_up(
         heard = await listening(bus)
         nats.freeze()
         try:
-            begun = time.perf_counter()
+            # The loop does not run meanwhile: a publisher that waited for an answer would hang.
             bus.publish("live", b"into the void")
-            assert time.perf_counter() - begun < 0.5
             await until(lambda: bus.trouble)
             assert "no answer in time" in bus.trouble
         finally:

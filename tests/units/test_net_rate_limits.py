@@ -97,6 +97,14 @@ def test_memory_is_bounded_and_who_keeps_asking_stays_limited() -> None:
     assert len(limiter._due) <= 10
 
 
+def test_memory_is_bounded_though_each_ipv6_client_counts_twice() -> None:
+    """For its household, and for the network that one subscriber may have."""
+    limiter = Time().limiter(max_keys=10)
+    for number in range(500):
+        limiter.allow("follow", f"2001:db8:{number:x}::1", 1, 3600)
+    assert len(limiter._due) <= 10
+
+
 def test_what_has_run_out_is_forgotten() -> None:
     time = Time()
     limiter = time.limiter()

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from canale.public import page_store
 from canale.public.page_store import PageStore, stored
 from canale.settings import settings
+from tests.waiting import until
 
 TEXT = "Strada chiusa per lavori. " * 60
 Headers = dict[bytes, bytes]
@@ -104,7 +105,7 @@ def test_readers_who_come_at_once_wait_for_one_rendering() -> None:
         app.gate.clear()
         store = PageStore(app)
         readers = [asyncio.create_task(ask(store)) for _ in range(50)]
-        await asyncio.sleep(0.01)
+        await until(lambda: app.seen)
         readers[0].cancel()
         app.gate.set()
         answers = await asyncio.gather(*readers[1:])
@@ -191,11 +192,11 @@ def test_a_rendering_begun_before_a_change_is_not_kept() -> None:
         app.gate.clear()
         store = PageStore(app)
         early = asyncio.create_task(ask(store))
-        await asyncio.sleep(0.01)
+        await until(lambda: len(app.seen) == 1)
         store.forget("cremona")
         app.body = "Nuovo"
         late = asyncio.create_task(ask(store))
-        await asyncio.sleep(0.01)
+        await until(lambda: len(app.seen) == 2)
         app.gate.set()
         assert (await early)[2].decode() == TEXT
         # Who asks after the change does not wait for the older rendering.

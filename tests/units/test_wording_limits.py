@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How much a post may say: the longest that is taken, and the shortest that is refused."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from PIL import Image as Picture
+
+from canale.channel.channels import create_channel
+from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH, Channel
+from canale.channel.models import Image as Kept
+from canale.publishing.correct import NOTE_LENGTH, check_note, correct
+from canale.publishing.drafts import NotADraft, delete_draft, save_draft
+from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.wording import (
+    PLACE_LENGTH,
+    KeptImage,
+    NewImage,
+    PostRefused,
+    Wording,
+    check,
+)
+
+START = datetime(2026, 12, 1, 10, tzinfo=UTC)
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Picture.new("RGB", (64, 64), "#0066cc").save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = picture()
+EVENT = Wording("event", "Fiera", "", starts_at=START)
+
+
+@pytest.fixture
+def city(db: None) -> Channel:
+    return create_channel("cremona", "Comune di Cremona")
+
+
+def errors_of(city: Channel, wording: Wording) -> dict[str, list[str]]:
+    try:
+        check(city, wording)
+    except PostRefused as refused:
+        return refused.errors
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"),
+    [("headline", HEADLINE_LENGTH), ("text", TEXT_LENGTH), ("place", PLACE_LENGTH)],
+)
+def test_words_have_a_longest_length(city: Channel, field: str, limit: int) -> None:
+    longest = {field: "à" * limit}
+    assert errors_of(city, replace(EVENT, **longest)) == {}  # type: ignore[arg-type]
+    longer = {field: "à" * (limit + 3)}
+    (sentence,) = errors_of(city, replace(EVENT, **longer))[field]  # type: ignore[arg-type]
+    assert "3" in sentence
+    assert str(limit) in sentence
+
+
+def test_note_has_a_longest_length() -> None:
+    longest = "à" * NOTE_LENGTH
+    assert check_note(f"  {longest} ", "note", "Missing") == longest
+    for note, said in (("à" * (NOTE_LENGTH + 1), str(NOTE_LENGTH)), (" \n ", "Missing")):
+        with pytest.raises(PostRefused) as refused:
+            check_note(note, "note", "Missing")
+        assert said in refused.value.errors["note"][0]
+
+
+@pytest.mark.parametrize(
+    ("wording", "field"),
+    [
+        (replace(EVENT, starts_at=None), "starts_at"),
+        (replace(EVENT, ends_at=START - timedelta(minutes=1)), "ends_at"),
+        (Wording("deadline", "Bando", ""), "starts_at"),
+    ],
+)
+def test_times_must_fit_the_kind(city: Channel, wording: Wording, field: str) -> None:
+    assert field in errors_of(city, wording)
+
+
+def test_end_after_the_start_is_taken(city: Channel) -> None:
+    assert errors_of(city, replace(EVENT, ends_at=START + timedelta(minutes=1))) == {}
+
+
+def with_images(*alts: str) -> Wording:
+    return Wording("news", "Foto", "", images=tuple(NewImage(PICTURE, alt) for alt in alts))
+
+
+def test_album_has_a_largest_size(city: Channel) -> None:
+    assert errors_of(city, with_images(*["Un quadrato"] * ALBUM_SIZE)) == {}
+    (sentence,) = errors_of(city, with_images(*["Un quadrato"] * (ALBUM_SIZE + 1)))["images"]
+    assert str(ALBUM_SIZE) in sentence
+
+
+@pytest.mark.parametrize("alt", ["", "  ", "à" * (ALT_LENGTH + 1)])
+def test_words_of_an_image_are_needed_and_have_a_longest_length(city: Channel, alt: str) -> None:
+    errors = errors_of(city, with_images("Un quadrato", alt))
+    assert len(errors["images"]) == 1
+    assert "2" in errors["images"][0], "which image it is"
+    assert errors_of(city, with_images("à" * ALT_LENGTH)) == {}
+
+
+def test_image_that_is_no_longer_there_is_refused_and_the_rest_stays(city: Channel) -> None:
+    post = save_draft(city, with_images("Uno", "Due"), by="cli")
+    first, second = post.images.order_by("position")
+    kept = tuple(KeptImage(image.pk, image.alt) for image in (first, second))
+    Kept.objects.filter(pk=first.pk).delete()
+    with pytest.raises(PostRefused) as refused:
+        save_draft(city, Wording("news", "Foto", "", images=kept), by="cli", post=post)
+    assert list(refused.value.errors) == ["images"]
+    assert list(post.images.values_list("pk", "alt")) == [(second.pk, "Due")]
+
+
+def test_image_that_goes_while_a_correction_is_checked_is_refused(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = publish(save_draft(city, with_images("Uno"), by="cli"), by="cli")
+    kept = (KeptImage(post.images.get().pk, "Uno"),)
+
+    def then_gone(*arguments: object) -> object:
+        checked = check(*arguments)  # type: ignore[arg-type]
+        Kept.objects.filter(post=post).delete()
+        return checked
+
+    monkeypatch.setattr("canale.publishing.correct.check", then_gone)
+    with pytest.raises(PostRefused) as refused:
+        correct(post, Wording("news", "Altro", "", images=kept), note="Meglio", by="cli")
+    assert list(refused.value.errors) == ["images"]
+    post.refresh_from_db()
+    assert post.headline == "Foto"
+
+
+def test_image_of_another_post_cannot_be_taken(city: Channel) -> None:
+    other = save_draft(city, with_images("Uno"), by="cli")
+    mine = save_draft(city, Wording("news", "Mia", ""), by="cli")
+    stolen = (KeptImage(other.images.get().pk, "Uno"),)
+    with pytest.raises(PostRefused):
+        save_draft(city, Wording("news", "Mia", "", images=stolen), by="cli", post=mine)
+    assert other.images.count() == 1
+    assert mine.images.count() == 0
+
+
+def test_what_is_published_is_no_draft_any_more(city: Channel) -> None:
+    post = publish(save_draft(city, Wording("news", "Titolo", ""), by="cli"), by="cli")
+    with pytest.raises(NotADraft):
+        save_draft(city, Wording("news", "Altro", ""), by="cli", post=post)
+    with pytest.raises(NotADraft):
+        delete_draft(post, by="cli")
+    with pytest.raises(NotPublishable):
+        publish(post, by="cli")
+    post.refresh_from_db()
+    assert (post.headline, post.state) == ("Titolo", "published")
