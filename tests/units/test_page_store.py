@@ -108,8 +108,7 @@ def test_readers_who_come_at_once_wait_for_one_rendering() -> None:
         await until(lambda: app.seen)
         readers[0].cancel()
         app.gate.set()
-        answers = await asyncio.gather(*readers[1:])
-        assert {answer[0] for answer in answers} == {200}
+        assert {answer[0] for answer in await asyncio.gather(*readers[1:])} == {200}
         assert len(app.seen) == 1
 
     run(flow)
