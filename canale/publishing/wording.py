@@ -204,8 +204,8 @@ def _alert(channel: Channel, wording: Wording, post: Post | None, errors: _Error
         return post.all_clear_of
     # Neither itself nor another all-clear, which ends nothing by being over.
     alerts = channel.posts.visible(timezone.now()).filter(kind=Kind.ALERT, all_clear_of=None)
-    alert = alerts.exclude(pk=post.pk if post else None).filter(pk=wording.all_clear_of).first()
-    if alert is None:
+    alert = alerts.filter(pk=wording.all_clear_of).first()
+    if alert is None or alert == post:
         errors.add("all_clear_of", _("The alert to end was not found."))
     return alert
 
