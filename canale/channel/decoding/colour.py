@@ -42,6 +42,13 @@ def alpha_except(picture: Image.Image, samples: tuple[int, ...]) -> Image.Image:
     return reduce(ImageChops.lighter, alphas)
 
 
+def coloured(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """A grey picture as RGB if its profile is one of RGB: that of a PNG applies to its greys."""
+    if not profile or profile[16:20] != b"RGB ":
+        return picture
+    return picture.convert({"L": "RGB", "LA": "RGBA"}.get(picture.mode, picture.mode))
+
+
 def srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """Converted from an ICC profile to sRGB, as RGB or RGBA.
 

@@ -12,7 +12,7 @@ from math import ceil
 from PIL import AvifImagePlugin, Image, ImageChops, ImageFile
 
 from canale.channel.decoding.avif import read_avif
-from canale.channel.decoding.colour import alpha_except, eight_bits, srgb
+from canale.channel.decoding.colour import alpha_except, coloured, eight_bits, srgb
 from canale.channel.decoding.containers import UPRIGHT, Container, orientation
 from canale.channel.decoding.jpeg import SIGNATURE as JPEG
 from canale.channel.decoding.jpeg import read_jpeg
@@ -75,7 +75,8 @@ def decode(data: bytes, reduction: Callable[[int, int], float]) -> Image.Image:
         opened.draft(None, (ceil(opened.width / times), ceil(opened.height / times)))
     loaded = _loaded(opened)
     pixels = _Pixels(container, loaded)
-    picture = srgb(pixels.reduced(int(times * loaded.width / whole / 2)), profile)
+    picture = pixels.reduced(int(times * loaded.width / whole / 2))
+    picture = srgb(coloured(picture, profile) if opened.format == "PNG" else picture, profile)
     picture = picture if turn == UPRIGHT else picture.transpose(TURNS[turn])
     picture.info.clear()
     return picture

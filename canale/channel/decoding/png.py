@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Iterator
 
 from canale.channel.decoding.containers import BrokenFileError, Container, orientation
-from canale.channel.decoding.profiles import BT709, coded_profile, rgb_profile
+from canale.channel.decoding.profiles import BT709, coded_profile, is_known, rgb_profile
 
 END = b"\0\0\0\0IEND\xaeB`\x82"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE_BYTES = 4 * 2**20
+FULL_RANGE_RGB = b"\0\1"
 # Of the numbers in gAMA and cHRM.
 UNIT = 100_000
 # How tRNS names the colour that is transparent, by colour type: grey, RGB. Pillow compares it with
@@ -81,8 +82,9 @@ def _header(body: bytes) -> tuple[int, int]:
 def _profile(known: dict[bytes, bytes]) -> bytes | None:
     """The colours that a file names, in PNG's order of precedence; None for sRGB."""
     coded = known.get(b"cICP", b"")
-    if len(coded) == 4 and (found := coded_profile(coded[0], coded[1])):
-        return found
+    # Chromium passes over samples of video, whose black is not 0.
+    if len(coded) == 4 and coded[2:] == FULL_RANGE_RGB and is_known(coded[0], coded[1]):
+        return coded_profile(coded[0], coded[1])
     if b"iCCP" in known:
         return _unpacked(known[b"iCCP"])
     gamma = known.get(b"gAMA", b"")

@@ -33,9 +33,14 @@ Vector = tuple[float, ...]
 Matrix = tuple[Vector, ...]
 
 
+def is_known(primaries: int, transfer: int) -> bool:
+    """False for code points whose colours are shown as if the file had none."""
+    return primaries in PRIMARIES and transfer in CURVES
+
+
 def coded_profile(primaries: int, transfer: int) -> bytes | None:
     """The profile of coding-independent code points; None for sRGB and for what is not known."""
-    if (primaries, transfer) == (1, 13) or primaries not in PRIMARIES or transfer not in CURVES:
+    if (primaries, transfer) == (1, 13) or not is_known(primaries, transfer):
         return None
     return rgb_profile(PRIMARIES[primaries], CURVES[transfer])
 
