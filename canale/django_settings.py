@@ -142,7 +142,10 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
-ACCOUNT_FORMS = {"change_password": "canale.newsroom.password_change.ChangePassword"}
+ACCOUNT_FORMS = {
+    "change_password": "canale.newsroom.password_change.ChangePassword",
+    "login": "canale.newsroom.sign_in_form.SignIn",
+}
 # Ours are in the database (newsroom/sign_in_limits.py).
 ACCOUNT_RATE_LIMITS = False
 SIGN_IN_LIMITS = settings.rate_limits

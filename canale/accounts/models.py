@@ -12,13 +12,14 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from canale.accounts.addresses import address
 from canale.accounts.passwords import normalised
 from canale.channel.models import Channel
 
 
 class StaffDirectory(BaseUserManager["Staff"]):
     def create_user(self, email: str, password: str | None = None, **more: Any) -> Staff:
-        staff = self.model(email=self.normalize_email(email).lower(), **more)
+        staff = self.model(email=address(email), **more)
         staff.set_password(password)
         staff.save(using=self._db)
         return staff

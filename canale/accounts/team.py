@@ -7,6 +7,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from canale.accounts import audit
+from canale.accounts.addresses import address
 from canale.accounts.models import Membership, Role, Staff
 from canale.channel.models import Channel
 
@@ -59,6 +60,6 @@ def _keep_an_administrator(channel: Channel, staff: Staff) -> None:
 @transaction.atomic
 def change_email(staff: Staff, email: str, *, by: str) -> None:
     """They sign in with the new one; password, passkeys and roles stay. It has been checked."""
-    old, staff.email = staff.email, email.lower()
+    old, staff.email = staff.email, address(email)
     staff.save(update_fields=["email"])
     audit.record(by, "staff.email_changed", email=staff.email, before=old)

@@ -75,8 +75,10 @@ def number(text: str) -> int:
 
 
 def email(text: str) -> str:
-    """An account's address as the sign-in form takes it: without blanks around it."""
-    return text.strip().lower()
+    """An account's address as the sign-in form takes it."""
+    from canale.accounts.addresses import address
+
+    return address(text)
 
 
 def password(path: str | None, whose: str) -> str:

@@ -90,7 +90,7 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
         team.give_role(channel, staff, role, by="cli")
         sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
-    email = _free(arguments.add.strip())
+    email = _free(arguments.add)
     password = chosen.password(arguments.password_file, email)
     team.add(channel, email, role, chosen.checked_password(password, email), by="cli")
     sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
@@ -99,7 +99,7 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
 def _found(email: str) -> Staff | None:
     from canale.accounts.models import Staff
 
-    return Staff.objects.filter(email=email.strip().lower()).first()
+    return Staff.objects.filter(email=chosen.email(email)).first()
 
 
 def _member(channel: Channel, email: str) -> Staff:
