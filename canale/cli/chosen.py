@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canale.channel.characters import is_blank
-from canale.cli import CommandError
+from canale.cli import CommandError, is_text
 from canale.net.numbers import number_in
 
 if TYPE_CHECKING:
@@ -89,15 +89,22 @@ def password(path: str | None, whose: str) -> str:
     if path is None:
         if not sys.stdin.isatty():
             raise CommandError("give --password-file (- reads standard input)")
-        return getpass.getpass(f"Password of {whose}: ")
+        return _typeable(getpass.getpass(f"Password of {whose}: "), "the terminal")
     text = first_line_typed() if path == "-" else _first_line(file(path), path)
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
-    if is_blank(text[0]) or is_blank(text[-1]):
+    return _typeable(text, path)
+
+
+def _typeable(password: str, source: str) -> str:
+    """Raises CommandError for a password that could not be given again at the sign-in form."""
+    if not is_text(password):
+        raise CommandError(f"{source}: the password is not UTF-8; set the terminal to UTF-8")
+    if password and (is_blank(password[0]) or is_blank(password[-1])):
         raise CommandError(
-            f"{path}: the password begins or ends with a blank, which nobody would type"
+            f"{source}: the password begins or ends with a blank, which nobody would type"
         )
-    return text
+    return password
 
 
 def first_line_typed() -> str:

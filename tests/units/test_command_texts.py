@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -171,6 +172,18 @@ def test_a_password_that_nobody_would_type_is_refused(tmp_path: Path, around: st
     file.write_bytes(codecs.BOM_UTF8 + (around % PASSWORD).encode() + b"\r\n")
     with pytest.raises(CommandError, match="begins or ends with a blank"):
         chosen.password(str(file), "anna")
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"), [(f" {PASSWORD}", "with a blank"), (f"{PASSWORD}\udce0", "not UTF-8")]
+)
+def test_a_password_at_the_terminal_follows_the_same_rules(
+    monkeypatch: pytest.MonkeyPatch, typed: str, reason: str
+) -> None:
+    monkeypatch.setattr(chosen, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(chosen.getpass, "getpass", lambda prompt: typed)
+    with pytest.raises(CommandError, match=reason):
+        chosen.password(None, "anna")
 
 
 @pytest.mark.django_db
