@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import re
 import socket
 import ssl
 import tempfile
@@ -16,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from canale import durable_files
 from canale.cli.finding import Finding
-from canale.setting_values import is_contact
+from canale.setting_values import USUAL_PORTS, is_contact
 from canale.settings import settings
 
 SECONDS = 5.0
@@ -31,7 +32,7 @@ def site() -> Iterator[Finding]:
     """The base URL, asked as a reader's browser asks."""
     base = settings.base_url
     parts = urlsplit(base)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = parts.hostname or "", parts.port or USUAL_PORTS[parts.scheme]
     local = parts.scheme == "http"
     try:
         address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
@@ -161,8 +162,6 @@ def line_to(host: str) -> ssl.SSLSocket:
 def _tunnel(host: str) -> socket.socket:
     """Through the proxy (RFC 9110, section 9.3.6). Raises OSError."""
     proxy = urlsplit(settings.push_proxy)
-    if proxy.scheme == "https":
-        raise OSError("a proxy that is itself reached by TLS is used, but not tried here")
     line = socket.create_connection((proxy.hostname or "", proxy.port or 80), SECONDS)
     head = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n"
     if proxy.username:
@@ -176,7 +175,8 @@ def _tunnel(host: str) -> socket.socket:
         if not part or len(said) > 16_384:
             break
     status = said.split(b"\r\n")[0].decode("latin-1")
-    if " 200" not in status:
+    # Any 2xx opens the tunnel.
+    if not re.match(r"HTTP/1\.[01] 2[0-9]{2}\b", status):
         line.close()
         raise OSError(f"the proxy answers {status or 'nothing'}")
     return line

@@ -174,7 +174,8 @@ def test_row_is_written_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "readonly" in found.what
 
 
-def test_push_services_are_tried_through_the_proxy(settings: SimpleNamespace) -> None:
+@pytest.mark.parametrize("refusal", ["403 Forbidden", "407 Sign in, not 200"])
+def test_push_services_are_tried_through_the_proxy(settings: SimpleNamespace, refusal: str) -> None:
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         settings.push_proxy = f"http://city:p%40ss@127.0.0.1:{proxy.getsockname()[1]}"
@@ -183,12 +184,20 @@ def test_push_services_are_tried_through_the_proxy(settings: SimpleNamespace) ->
             line, _ = proxy.accept()
             with line:
                 asked.append(line.recv(4096))
-                line.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+                line.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
 
         thread = Thread(target=refuse)
         thread.start()
-        with pytest.raises(OSError, match="the proxy answers HTTP/1.1 403 Forbidden"):
+        with pytest.raises(OSError, match=f"the proxy answers HTTP/1.1 {refusal}"):
             check_tries.line_to("web.push.apple.com")
         thread.join(5)
     assert asked[0].startswith(b"CONNECT web.push.apple.com:443 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic Y2l0eTpwQHNz\r\n" in asked[0]
+
+
+def test_a_proxy_reached_by_tls_is_not_called_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxied = SimpleNamespace(push_proxy="https://proxy.example.it:3128")
+    monkeypatch.setattr(check, "settings", proxied)
+    (found,) = check.push_services()
+    assert found.warning
+    assert "were not tried" in found.what
