@@ -17,6 +17,7 @@ from canale.accounts.models import Token
 from canale.api.problems import Problem, problem_response, too_often
 from canale.net.numbers import number_in
 from canale.net.rate_limits import RateLimiter
+from canale.net.readable import is_utf_8
 from canale.settings import settings
 
 READER_BYTES = 8 * 1024
@@ -102,7 +103,7 @@ def _check_form(request: HttpRequest) -> None:
         detail = _("Send JSON, with the content type application/json.")
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     charset = (request.content_params or {}).get("charset", "utf-8")
-    if charset.lower().strip("\"'") not in ("utf-8", "utf8"):
+    if not is_utf_8(charset.strip("\"'")):
         detail = _("Send JSON in UTF-8 (RFC 8259, section 8.1), not in %(charset)s.")
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail % {"charset": charset[:40]})
 

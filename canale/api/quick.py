@@ -36,6 +36,7 @@ from canale.followers.joining import Wish
 from canale.followers.readers import COOKIE, new_token, token_hash
 from canale.grouped import Grouped
 from canale.net.json_reader import read_json
+from canale.net.numbers import number_in
 from canale.net.whole_bodies import STRANGER_SECONDS
 from canale.reactions.react import Act, perform
 from canale.settings import settings
@@ -214,13 +215,12 @@ def _ordinary_token(scope: HTTPScope) -> str | None:
     """The device's token, or a new one; None if anything is not as our pages send it."""
     sent = list(scope["headers"])
     headers = dict(sent)
-    length = headers.get(b"content-length", b"")
+    length = number_in(headers.get(b"content-length", b"").decode("latin-1")) or 0
     ordinary = (
         len(headers) == len(sent)
         and not scope["query_string"]
         and headers.get(b"content-type") == b"application/json"
-        and length.isdigit()
-        and 0 < int(length) <= READER_BYTES
+        and 0 < length <= READER_BYTES
         and headers.get(b"sec-fetch-site") in _OWN_SITE
         and headers.get(b"origin") in _OWN_ORIGIN
     )

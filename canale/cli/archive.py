@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import canale
 from canale.cli import CommandError
+from canale.net.json_reader import read_json
 from canale.settings import settings
 
 MANIFEST, KEY = "manifest.json", "secret-key"
@@ -64,8 +64,8 @@ class Manifest:
     def read(cls, text: bytes) -> Manifest:
         """Raises CommandError."""
         try:
-            found = cls(**_checked(json.loads(text)))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            found = cls(**_checked(read_json(text)))
+        except (ValueError, TypeError, KeyError) as error:
             raise CommandError("this is not a backup of canale: its manifest is damaged") from error
         if found.form != FORM or found.vendor not in DUMPS:
             raise CommandError(f"made by canale {found.canale!a}, in a form not known here")

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 FORGED = "_canale_forged_form"
-_REASONS = {
+_REASONS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "token",
     HTTPStatus.FORBIDDEN: "forbidden",
     HTTPStatus.TOO_MANY_REQUESTS: "limit",
@@ -36,7 +36,7 @@ class Refusals:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        reason = _REASONS.get(HTTPStatus(response.status_code)) if response.status_code else None
+        reason = _REASONS.get(response.status_code)
         if reason is not None:
             count_refusal("csrf" if getattr(request, FORGED, False) else reason)
         return response
