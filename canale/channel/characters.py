@@ -28,6 +28,7 @@ _SURROGATE = regex.compile(r"\p{Cs}")
 _GRAPHEME = regex.compile(r"\X")
 # UAX 15 allows 30 combining marks in a row. A longer cluster is a prank, and may be cut anywhere.
 _LONGEST_GRAPHEME = 31
+ELLIPSIS = "…"
 _STRONG: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
 
 
@@ -90,6 +91,20 @@ def cut(text: str, length: int) -> str:
             break
         end = grapheme.end()
     return text[:end]
+
+
+def shortened(text: str, length: int) -> str:
+    """At most ``length`` characters, cut between words where one ends near, with an ellipsis."""
+    if len(text) <= length:
+        return text
+    if length < 1:
+        return ""
+    kept = cut(text, length - 1)
+    if not text[len(kept)].isspace():
+        words = kept.rsplit(None, 1)
+        near = len(words) == 2 and len(words[0]) >= len(kept) * 2 // 3
+        kept = words[0] if near else kept
+    return kept.rstrip(" \t\n.,;:-–—") + ELLIPSIS
 
 
 def direction(text: str) -> Direction | None:

@@ -23,7 +23,7 @@ import regex
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from canale.channel.characters import cut
+from canale.channel.characters import shortened
 
 BlockKind = Literal["paragraph", "bullets", "numbers", "quote", "code"]
 
@@ -361,10 +361,4 @@ def _plain(inline: Inline) -> str:
 
 def excerpt(text: str, length: int) -> str:
     """One line of at most ``length`` characters, cut between words with an ellipsis."""
-    line = " ".join(render_plain(text).split())
-    if len(line) <= length:
-        return line
-    start = cut(line, length - 1)
-    if not line[len(start)].isspace() and " " in start[length // 2 :]:
-        start = start[: start.rindex(" ")]
-    return start.rstrip(" ,;:.-") + "…"
+    return shortened(" ".join(render_plain(text).split()), length)

@@ -18,6 +18,7 @@ from canale.channel.characters import (
     is_blank,
     one_line,
     several_lines,
+    shortened,
 )
 
 LINE_ENDS = ["\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
@@ -132,3 +133,21 @@ def test_tidying_twice_changes_nothing_and_loses_no_letter(text: str) -> None:
 
 def _letters(text: str) -> str:
     return "".join(regex.findall(r"[\p{L}\p{N}]", unicodedata.normalize("NFC", text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "expected"),
+    [
+        ("corto", 5, "corto"),
+        ("una frase lunga", 11, "una frase…"),
+        ("una frase, lunga", 12, "una frase…"),
+        ("parolalunghissima", 8, "parolal…"),
+        ("qualcosa", 0, ""),
+        # Never half of an accent or of a joined emoji.
+        ("abcdefe\u0301xyz", 8, "abcdef…"),
+        ("abc👩\u200d👧xyz", 6, "abc…"),
+        ("abc👍🏽xyz", 5, "abc…"),
+    ],
+)
+def test_shortening(text: str, length: int, expected: str) -> None:
+    assert shortened(text, length) == expected

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
-from canale.delivery.transports.webpush.payload import SHRUNK, payload_of, shortened
+from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 
 MESSAGE = Message(
     post_id=7,
@@ -113,21 +113,3 @@ def test_it_always_fits(title: str, body: str, path: str, limit: int) -> None:
     url = "https://canale.example/" + path
     shown = notification(replace(MESSAGE, title=title, body=body, url=url), limit)
     assert shown["navigate"].startswith("https://canale.example/")
-
-
-@pytest.mark.parametrize(
-    ("text", "length", "expected"),
-    [
-        ("corto", 5, "corto"),
-        ("una frase lunga", 11, "una frase…"),
-        ("una frase, lunga", 12, "una frase…"),
-        ("parolalunghissima", 8, "parolal…"),
-        ("qualcosa", 0, ""),
-        # Never half of an accent or of a joined emoji.
-        ("abcdefe\u0301xyz", 8, "abcdef…"),
-        ("abc👩\u200d👧xyz", 6, "abc…"),
-        ("abc👍🏽xyz", 5, "abc…"),
-    ],
-)
-def test_shortening(text: str, length: int, expected: str) -> None:
-    assert shortened(text, length) == expected

@@ -12,12 +12,11 @@ import json
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from canale.channel.characters import cut, direction
+from canale.channel.characters import direction, shortened
 from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
 
 MARK = 8030
-ELLIPSIS = "…"
 SHORT_TITLE = 40
 
 # Who says 413 takes less than the 4,096 bytes of body that RFC 8030 promises, nobody knows how much
@@ -108,17 +107,3 @@ _SHORTENINGS: tuple[Shortening, ...] = (
     _cut("title", keep=SHORT_TITLE),
     _open_front_page,
 )
-
-
-def shortened(text: str, length: int) -> str:
-    """At most ``length`` characters, cut between words where one ends near, with an ellipsis."""
-    if len(text) <= length:
-        return text
-    if length < 1:
-        return ""
-    kept = cut(text, length - 1)
-    if not text[len(kept)].isspace():
-        words = kept.rsplit(None, 1)
-        near = len(words) == 2 and len(words[0]) >= len(kept) * 2 // 3
-        kept = words[0] if near else kept
-    return kept.rstrip(" \t\n,;:-–—") + ELLIPSIS
