@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from canale.channel.characters import has_surrogates, one_line, several_lines
+from canale.channel.characters import is_damaged, one_line, several_lines
 from canale.channel.images import PreparedImage, draw_avatar
 from canale.channel.models import AvatarFile, Channel
 
@@ -24,7 +24,7 @@ def create_channel(handle: str, name: str, description: str = "") -> Channel:
     Raises django.core.exceptions.ValidationError for a handle that is taken or malformed, and for
     a name or description that cannot be kept.
     """
-    if has_surrogates(name + description):
+    if is_damaged(name + description):
         raise ValidationError(_("The name or the description is not Unicode. Write it again."))
     channel = Channel(
         handle=handle,

@@ -24,7 +24,7 @@ _INK = regex.compile(
     r"[[\p{L}\p{N}\p{P}\p{S}\p{Co}\p{Cn}\p{Cs}]--[\p{DI}\p{NChar}\u2800\uFFFC\U00013441\U00013442\U0001d159]]",
     regex.V1,
 )
-_SURROGATE = regex.compile(r"\p{Cs}")
+_DAMAGED = regex.compile(r"[\p{Cs}\ufffd]")
 _GRAPHEME = regex.compile(r"\X")
 # UAX 15 allows 30 combining marks in a row. A longer cluster is a prank, and may be cut anywhere.
 _LONGEST_GRAPHEME = 31
@@ -55,7 +55,7 @@ def _or_empty(text: str) -> str:
 def printable(text: str) -> str:
     """Without control characters and without what makes a line read as another than it is.
 
-    Surrogates stay, so that the caller can refuse them: see has_surrogates.
+    Surrogates stay, so that the caller can refuse them: see is_damaged.
     """
     # Word's soft break (U+000B), U+2028 and others end a line: str.splitlines knows them all.
     lines = unicodedata.normalize("NFC", text).splitlines()
@@ -73,9 +73,10 @@ def is_blank(text: str) -> bool:
     return _INK.search(text) is None
 
 
-def has_surrogates(text: str) -> bool:
-    """True for what no database stores: bytes in another encoding, or half of a JSON escape."""
-    return _SURROGATE.search(text) is not None
+def is_damaged(text: str) -> bool:
+    """True for what no database stores (bytes in another encoding, half of a JSON escape), and for
+    U+FFFD, by which a browser or a program replaced what it could not read: something is lost."""
+    return _DAMAGED.search(text) is not None
 
 
 def cut(text: str, length: int) -> str:

@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _name(given: str) -> str:
     """Raises CommandError."""
-    from canale.channel.characters import has_surrogates, one_line
+    from canale.channel.characters import is_damaged, one_line
 
     name = one_line(given)
-    if not name or has_surrogates(name) or len(name) > MAX_NAME_LENGTH:
+    if not name or is_damaged(name) or len(name) > MAX_NAME_LENGTH:
         raise CommandError(f"--name needs 1 to {MAX_NAME_LENGTH} characters of Unicode text")
     return name

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
-from canale.channel.characters import has_surrogates, one_line
+from canale.channel.characters import is_damaged, one_line
 from canale.channel.models import Post, Revision
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
@@ -55,7 +55,7 @@ def check_note(note: str, field: str, missing: str) -> str:
     note = one_line(note)
     if not note:
         raise PostRefused({field: [missing]})
-    if has_surrogates(note):
+    if is_damaged(note):
         raise PostRefused({field: [not_unicode()]})
     if len(note) > NOTE_LENGTH:
         raise PostRefused({field: [_("At most %(limit)d characters.") % {"limit": NOTE_LENGTH}]})

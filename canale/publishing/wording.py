@@ -12,7 +12,7 @@ from functools import partial
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from canale.channel.characters import has_surrogates, one_line, several_lines
+from canale.channel.characters import is_damaged, one_line, several_lines
 from canale.channel.images import Decoder, ImageRefused, PreparedImage, decoder
 from canale.channel.models import (
     ALBUM_SIZE,
@@ -132,7 +132,7 @@ def _check_words(wording: Wording, errors: _Errors) -> None:
 
 
 def _check_field(text: str, limit: int, field: str, errors: _Errors) -> None:
-    if has_surrogates(text):
+    if is_damaged(text):
         errors.add(field, not_unicode())
     if len(text) > limit:
         errors.add(
@@ -237,7 +237,7 @@ def _image_problem(errors: _Errors, number: int, said: str) -> None:
 def _check_alt(alt: str, problem: Callable[[str], None]) -> None:
     if not alt:
         problem(_("Say in words what the image shows: who cannot see it hears this."))
-    if has_surrogates(alt):
+    if is_damaged(alt):
         problem(not_unicode())
     if len(alt) > ALT_LENGTH:
         problem(_("The description is too long: at most %(limit)d.") % {"limit": ALT_LENGTH})

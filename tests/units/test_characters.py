@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from canale.channel.characters import (
     cut,
     direction,
-    has_surrogates,
     is_blank,
+    is_damaged,
     one_line,
     several_lines,
     shortened,
@@ -81,9 +81,9 @@ def test_no_category_without_ink_makes_a_headline(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Citt\udce0", "\ud83c\udfe0"])
-def test_halves_of_characters_are_kept_to_be_refused(text: str) -> None:
-    assert has_surrogates(one_line(text))
-    assert has_surrogates(several_lines(text))
+def test_damaged_characters_are_kept_to_be_refused(text: str) -> None:
+    assert is_damaged(one_line(text))
+    assert is_damaged(several_lines(text))
 
 
 @given(st.text(), st.integers(0, 40))

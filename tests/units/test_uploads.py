@@ -78,6 +78,19 @@ def test_a_post_without_new_images_needs_no_decoder(
     assert newsroom.post("/newsroom/c/cremona/posts/new/", words).status_code == 302
 
 
+@pytest.mark.parametrize("publish", ["", "&publish=1"])
+def test_a_form_in_another_encoding_is_not_published_with_holes(
+    city: Channel, newsroom: Client, publish: str
+) -> None:
+    """Django decodes a form with a sign in place of each byte that it cannot read."""
+    form = f"kind=news&headline=Citt%E0&text=Libert%E0{publish}"
+    path, kind = "/newsroom/c/cremona/posts/new/", "application/x-www-form-urlencoded"
+    answer = newsroom.post(path, form, content_type=kind)
+    assert answer.status_code == 422
+    assert "Alcuni caratteri non si leggono" in answer.content.decode()
+    assert not Post.objects.exists()
+
+
 def test_an_editor_keeps_what_was_written(newsroom: Client, busy: None) -> None:
     form = {"kind": "news", "headline": "Strada chiusa", "text": TEXT}
     form |= {"image-1-file": file(), "image-1-alt": "La via"}

@@ -110,6 +110,17 @@ def test_halves_of_characters_are_refused_and_nothing_is_dropped() -> None:
 
 
 @pytest.mark.django_db
+def test_signs_of_lost_characters_are_refused() -> None:
+    """Whatever replaced a character by U+FFFD could not read it."""
+    lost = "Citt\ufffd"
+    pictures = (NewImage(PICTURE.getvalue(), lost),)
+    errors = refused(headline=lost, text=lost, place=lost, images=pictures)
+    assert errors.keys() == {"headline", "text", "place", "images"}
+    with pytest.raises(PostRefused):
+        check_note(lost, "note", "Say what changed.")
+
+
+@pytest.mark.django_db
 def test_lengths_are_those_of_what_is_kept() -> None:
     """Typed on a Mac, an è may be two characters; pasted words come with blanks around them."""
     long = "  " + "e\u0300" * HEADLINE_LENGTH + "\v \ufeff"
