@@ -14,6 +14,7 @@ from collections.abc import Callable
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.utils.http import parse_header_parameters
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API = "/api/"
@@ -49,6 +50,16 @@ def _check(request: HttpRequest) -> None:
         raise
     except (LookupError, RecursionError, UnreadablePostError, ValueError) as error:
         raise BadRequest(f"{type(error).__name__} while the request was read") from None
+
+
+def charset_of(content_type: str) -> str | None:
+    """The charset that Django will use, found by Django's own parser: another one might find
+    another (the last of two, RFC 2231). Raises ValueError, whatever the parser raises."""
+    try:
+        charset: str | None = parse_header_parameters(content_type)[1].get("charset")
+    except Exception as error:  # noqa: BLE001  the standard library's parser of mail headers
+        raise ValueError(f"{type(error).__name__} in a Content-Type header") from None
+    return charset
 
 
 def is_utf_8(charset: str) -> bool:

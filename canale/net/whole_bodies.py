@@ -9,7 +9,6 @@ for here, where waiting costs nothing; and only people and programs that we know
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -17,7 +16,7 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
 from canale.net.answers import refusal, send_answer
-from canale.net.readable import is_utf_8
+from canale.net.readable import charset_of, is_utf_8
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -37,7 +36,6 @@ KNOWN_BYTES = 155 * 2**20
 KNOWN_SECONDS = 30.0
 IN_MEMORY = 2**20
 PART = 256 * 1024
-_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^"';\s]+)""", re.IGNORECASE)
 
 Kept = SpooledTemporaryFile[bytes]
 
@@ -128,10 +126,14 @@ class WholeBodies:
 def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
     """Django looks at these before any of its middleware can say that it cannot read them: Python
     has encodings that are not of characters (hex, rot13), and addresses are ASCII (RFC 3986)."""
-    kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
-    charset = _CHARSET.search(kind)
-    if charset is not None and not is_utf_8(charset[1]):
-        detail = f"Send UTF-8, not {charset[1][:40]}."
+    # Several become one, as on the way to Django.
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    try:
+        charset = charset_of(b",".join(kinds).decode("latin-1"))
+    except ValueError:
+        return HTTPStatus.BAD_REQUEST, "The Content-Type header cannot be read."
+    if charset is not None and not is_utf_8(charset):
+        detail = f"Send UTF-8, not {charset[:40]}."
         return HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail
     if not scope["query_string"].isascii():
         return HTTPStatus.BAD_REQUEST, "The address holds bytes that are not ASCII."

@@ -115,7 +115,15 @@ def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["application/json; charset=rot13", "text/x; charset=hex", 'multipart/x; CHARSET="idna"'],
+    [
+        "application/json; charset=rot13",
+        "text/x; charset=hex",
+        'multipart/x; CHARSET="idna"',
+        "text/x; charset=utf-8; charset=rot13",
+        "text/x; charset*=utf-8''rot13",
+        'text/x; charset=" rot13"',
+        'text/x; x="; charset=utf-8"; charset=hex',
+    ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/me", LOGIN, "/api/v1/nothing"])
 def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: str) -> None:
@@ -128,6 +136,18 @@ def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: 
     with socket.create_connection(("127.0.0.1", site.port), 10) as line:
         line.sendall(f"GET {path}?a=\xe0 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1"))
         assert b" 400 " in line.recv(4096).split(b"\r\n")[0]
+    assert " ERROR " not in site.log()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/me", LOGIN])
+def test_a_content_type_that_no_parser_reads_is_a_400(site: Site, path: str) -> None:
+    for kind in ("text/x; x*=nothing''y", "text/x; charset*=nothing''utf-8"):
+        for method in ("GET", "POST"):
+            answer = httpx.request(method, site.url + path, headers={"Content-Type": kind})
+            assert answer.status_code == 400, kind
+    # Two headers are one to Django.
+    twice = [("Content-Type", "text/x; charset=hex"), ("Content-Type", "text/x; charset=utf-8")]
+    assert httpx.get(site.url + path, headers=twice).status_code < 500
     assert " ERROR " not in site.log()
 
 
