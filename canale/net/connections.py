@@ -92,12 +92,20 @@ class Connections:
             del self._of_client[client]
 
     def _make_room(self) -> None:
-        """Close the one that was used least lately, unless it is being answered."""
+        """Close the one that was used least lately, unless it is being answered.
+
+        If all are, one that seems to be because its body does not come.
+        """
+        unfinished = None
         for connection in list(islice(self._open, 100)):
             if not connection.is_busy():
                 self._close(connection)
                 return
+            if unfinished is None and connection in self._waiting:
+                unfinished = connection
             self._open.move_to_end(connection)
+        if unfinished is not None:
+            self._close(unfinished)
 
     def _close(self, connection: Open) -> None:
         self.closed(connection)

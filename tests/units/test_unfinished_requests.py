@@ -277,6 +277,16 @@ def test_when_there_are_too_many_the_one_that_was_used_least_lately_goes() -> No
     assert [one.gave_way for one in (busy, *idle)] == [False, False, True, False]
 
 
+def test_half_bodies_of_many_networks_do_not_take_all_places() -> None:
+    """A connection with half a body is busy to the server: the application waits for the rest."""
+    connections = Connections(50, 10, Clock())
+    answered = _opened(connections, "192.0.2.1", busy=True)
+    connections.used(answered)
+    held = [_opened(connections, f"2001:db8:0:{n:x}::1", busy=True) for n in range(200)]
+    assert sum(not one.gave_way for one in (answered, *held)) == 50
+    assert not answered.gave_way
+
+
 def test_what_is_closed_is_counted_no_more() -> None:
     connections = Connections(4, 2, Clock())
     for _ in range(20):
