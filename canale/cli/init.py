@@ -58,13 +58,15 @@ def _make(handle: str, name: str, description: str, email: str, password: str) -
     chosen.checked_password(password, email, name, handle)
     if Staff.objects.filter(email=email.lower()).exists():
         raise CommandError(f"there is already an account {email}")
-    try:
-        with transaction.atomic(), translation.override("en"):
-            validate_email(email)
-            channel = create_channel(handle, name, description)
-            make_admin(channel, email, password, by="cli")
-    except ValidationError as error:
-        raise CommandError("; ".join(_said(error))) from error
+    # Around the except: Django translates its messages when they are read.
+    with translation.override("en"):
+        try:
+            with transaction.atomic():
+                validate_email(email)
+                channel = create_channel(handle, name, description)
+                make_admin(channel, email, password, by="cli")
+        except ValidationError as error:
+            raise CommandError("; ".join(_said(error))) from error
 
 
 def _said(error: object) -> list[str]:

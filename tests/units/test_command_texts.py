@@ -204,6 +204,18 @@ def test_an_undecodable_password_is_refused_and_an_address_is_tidied(
     assert staff.check_password("una parola nuova e lunga")
 
 
+@pytest.mark.django_db
+def test_a_wrong_handle_is_explained_in_the_language_of_the_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD)
+    words = ("--handle", "forlì", "--name", "Forlì", "--admin", "anna@forlì.it")
+    assert main(["init", *words, "--password-file", str(file)]) == 1
+    assert "consisting of letters, numbers" in capsys.readouterr().err
+    assert not Channel.objects.exists()
+
+
 def test_arguments_of_every_command_are_looked_at() -> None:
     from canale.cli import _refuse_what_is_not_text
 
