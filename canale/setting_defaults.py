@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a setting is that nobody has set, where that takes more than a constant. Each default sees
-the values of the settings above its own, and the environment."""
+"""Defaults of settings that take more than a constant. Each sees the values of the settings above
+its own, and the environment."""
 
 from __future__ import annotations
 

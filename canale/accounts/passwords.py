@@ -97,7 +97,7 @@ def parts(folded: str, names: Collection[str] = ()) -> float:
 
 
 def _is_one(piece: str, plain: str, names: Collection[str]) -> bool:
-    """Whether a piece is one guess."""
+    """True if a piece of a password is a single guess."""
     return (
         not WORDS.isdisjoint((piece, plain))
         or not SHORT_WORDS.isdisjoint((piece, plain))
@@ -113,7 +113,7 @@ def _is_run(piece: str) -> bool:
 
 
 def _block(text: str) -> str:
-    """What is said over and over: `abc` of `abcabcab`; else the whole."""
+    """The part that is repeated, as `abc` in `abcabcab`; the whole text if none is."""
     for size in range(1, len(text) // 2 + 1):
         if (text[:size] * (len(text) // size + 1))[: len(text)] == text:
             return text[:size]
@@ -142,7 +142,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 def common_passwords(min_length: int = 12) -> Iterator[str]:
-    """The list that the rules stand for: each is refused."""
+    """The list that the rules stand for, each of which is refused (ASVS 5.0, 6.2.4)."""
     for word in sorted(WORDS):
         for ending in ENDINGS:
             for spelling in (word, word.capitalize()):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whether a channel's newsroom opens to a password alone (docs/decisions/0049)."""
+"""The rule that a channel's newsroom opens only with a second factor (docs/decisions/0049)."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def _corrected(post: Post, payload: CorrectionIn) -> Wording:
 
 
 def _corrected_times(post: Post, payload: CorrectionIn) -> dict[str, Written | None]:
-    """What is left out stays, and so does a day whose moment is sent back."""
+    """Keep a time that is left out, and a day whose moment is sent back."""
     given = payload.dict(include={"starts_at", "ends_at"}, exclude_unset=True)
     stored = {
         "starts_at": (post.starts_at, post.starts_on),

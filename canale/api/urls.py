@@ -22,7 +22,7 @@ from canale.settings import settings
 
 class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
-        """What it raises becomes 400 (problems.py)."""
+        """Raises JSONError, which is answered with 400 (problems.py)."""
         return read_json(request.body)
 
 

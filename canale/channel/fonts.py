@@ -36,7 +36,7 @@ def font_with(text: str, size: float) -> Font | None:
 
 @cache
 def has(name: str, char: str) -> bool:
-    """Whether a font has a glyph for a character."""
+    """True if a font has a glyph for a character."""
     looked_up = font(32, name)
     return _drawn(looked_up, char) != _drawn(looked_up, NO_CHARACTER)
 

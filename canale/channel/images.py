@@ -167,13 +167,13 @@ def stop_decoders() -> None:
 
 
 def prepare_image(data: bytes) -> PreparedImage:
-    """As `Decoder.image`, for a single picture."""
+    """Call `Decoder.image` for a single picture."""
     with decoder() as one:
         return one.image(data)
 
 
 def prepare_avatar(data: bytes) -> PreparedImage:
-    """As `Decoder.avatar`."""
+    """Call `Decoder.avatar` for a single picture."""
     with decoder() as one:
         return one.avatar(data)
 

@@ -51,7 +51,7 @@ def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
 def where_and_when(
     kind: str, timed: Timed, place: str, now: datetime, *, short: bool = False
 ) -> str:
-    """As `when`, and where: *sab 12 dicembre, ore 21:00 · Piazza Duomo*."""
+    """The result of `when`, and the place: *sab 12 dicembre, ore 21:00 · Piazza Duomo*."""
     return " · ".join(part for part in (when(kind, timed, now, short=short), place) if part)
 
 

@@ -76,7 +76,7 @@ class Manifest:
 
 
 def _checked(said: Any) -> dict[str, Any]:
-    """What a manifest says, if each part has the type it is written with. Raises ValueError,
+    """The parts of a manifest, if each has the type it is written with. Raises ValueError,
     TypeError, KeyError."""
     migrations = said["migrations"]
     wrong = [name for name, kind in TYPES.items() if type(said[name]) is not kind]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What `canale check` finds out by trying it: the site, a file, a row, a proxy."""
+"""The parts of `canale check` that try something: the site, a file, a row, a proxy."""
 
 from __future__ import annotations
 

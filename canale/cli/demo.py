@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _open_newsroom_again(channel: Channel) -> None:
-    """As the first time, unless the password was changed since."""
+    """Print the same account as the first time, unless its password was changed since."""
     from canale.accounts.models import Staff
 
     editor = Staff.objects.filter(email=EDITOR, memberships__channel=channel).first()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What `canale check` has to say of one thing, and of all."""
+"""The findings of `canale check`, one by one and counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Finding:
 
     @property
     def rank(self) -> int:
-        """What is wrong comes first."""
+        """The place in the list: errors first, then warnings."""
         return 2 if self.ok else int(self.warning)
 
 

@@ -77,7 +77,7 @@ def _place() -> Path:
 
 
 def _packed(source: Path) -> str:
-    """What to do about an archive that was compressed after it was made; empty if it was not."""
+    """Advice for an archive that was compressed after it was made; empty if it was not."""
     with suppress(OSError), source.open("rb") as file:
         start = file.read(6)
         for magic, program in PACKERS.items():

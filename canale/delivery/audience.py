@@ -22,7 +22,7 @@ def reach(channel: Channel) -> int:
 
 
 def is_exact(part: int, whole: int) -> bool:
-    """Whether a part of the followers may be counted: only when it is nobody or everybody, since
+    """True if a part of the followers may be counted: only when it is nobody or everybody, since
     the rest, and the difference to another part, are groups of people, too."""
     return part == 0 or (part == whole and whole != 2)
 

@@ -121,7 +121,7 @@ class TransportProgress:
 
     @property
     def exact(self) -> bool:
-        """Whether all that became of it may be counted: nobody was left out by their own wish."""
+        """True if every outcome may be counted: nobody was left out by their own wish."""
         return not self.skipped
 
     def _is_small(self, part: int) -> bool:

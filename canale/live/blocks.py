@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What readers missed, in blocks that they share.
+"""Events that readers missed, in blocks that they share.
 
-Each may have missed something else, and one that never reads keeps its bytes waiting. So only what
-comes before the next whole hundred is one reader's own; the hundreds after it are the same bytes
-for all.
+Each reader may have missed a different part, and one that never reads keeps its bytes in memory. So
+only the events before the next whole hundred are one reader's own; the hundreds after it are the
+same bytes for all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BLOCK = 100
 
 
 class Blocks:
-    """Of events in the order of their numbers."""
+    """Blocks of events that come in the order of their numbers."""
 
     def __init__(self, events: Sequence[EncodedEvent]) -> None:
         self._blocks = {
@@ -35,7 +35,7 @@ class Blocks:
         return [first, *later] if first else later
 
     def _start(self, number: int) -> bytes:
-        """What is left of the block in which the number is."""
+        """The rest of the block that the number belongs to."""
         if number not in self._starts:
             block = self._blocks.get(number // BLOCK, ())
             self._starts[number] = b"".join(event.data for event in block if event.id > number)

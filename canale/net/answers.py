@@ -18,7 +18,7 @@ PROGRAMS = ("/api/", "/live/", "/healthz", "/readyz", "/metrics")
 
 
 def header_lines(headers: Mapping[str, str]) -> Headers:
-    """As ASGI wants them."""
+    """Headers in the form that ASGI takes."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
@@ -44,7 +44,7 @@ def problem_document(status: HTTPStatus, detail: str) -> bytes:
 
 
 def with_house(headers: Headers, house: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """With those of the house that it does not set itself."""
+    """Add the headers of the house that the answer does not set itself."""
     own = {name for name, _ in headers}
     return [*headers, *((name, value) for name, value in house if name not in own)]
 

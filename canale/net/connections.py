@@ -4,7 +4,7 @@
 
 Nobody is refused: the connection that has waited longest gives its place to the newest. A phone
 sends its request within a second or two of connecting, so a whole town behind one address passes;
-who opens connections to hold them holds only the newest.
+a client that opens connections to hold them holds only the newest.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Protocol
 
 from canale.net.rate_limits import network_of
 
-# Of one network address, with a request that is not complete, or with none yet.
+# Connections of one network address with a request that is not complete, or with none yet.
 MAX_UNFINISHED = 512
-# None gives way before (seconds): many may be accepted before the first is read.
+# A connection never gives way sooner than this: many may be accepted before the first is read.
 GRACE_SECONDS = 2.0
 # In all, idle ones included; each takes a file and some 20 KB.
 MAX_CONNECTIONS = 10_000
@@ -29,14 +29,14 @@ class Open(Protocol):
     """A connection of the HTTP server."""
 
     def is_busy(self) -> bool:
-        """Whether a request is being answered on it."""
+        """True while a request is being answered on it."""
 
     def give_way(self) -> None:
-        """Close, as far as can be with a word to the client."""
+        """Close; where it is still possible, say why to the client."""
 
 
 class Connections:
-    """All of one process. Used on the event loop's thread."""
+    """All connections of one process. Used on the event loop's thread."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Connections:
         self._most = most
         self._most_unfinished = min(most_unfinished, max(1, most // 2))
         self._open: OrderedDict[Open, None] = OrderedDict()
-        """The one whose last request is oldest first."""
+        """In the order of their last requests, the oldest first."""
         self._waiting: dict[Open, str] = {}
         self._of_client: dict[str, OrderedDict[Open, float]] = {}
         """Since when each waits, the oldest first."""
@@ -78,7 +78,7 @@ class Connections:
                 self._close(oldest)
 
     def closed(self, connection: Open) -> None:
-        """Also of one that became a stream."""
+        """Forget a connection; also called for one that became a stream."""
         self._open.pop(connection, None)
         self._end_waiting(connection)
 

@@ -193,7 +193,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._ending = self.loop.call_later(later, self._is_late)
 
     def _is_late(self) -> None:
-        """What was waited for did not come, or not wholly."""
+        """End a connection on which a request did not come, or not wholly."""
         self._ending = None
         if self.transport.is_closing():
             return

@@ -3,7 +3,7 @@
 """A request that cannot be read is answered 400, never 500.
 
 Django parses a request when a view first looks at it, and its parsers, and those behind them, raise
-more than Django expects. What can only come from what was sent becomes Django's BadRequest.
+errors that Django does not expect. Those that only the request can have caused become BadRequest.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ UNREADABLE = (RecursionError, UnicodeError, UnreadablePostError)
 
 
 class ReadableRequests:
-    """A middleware in front of all that looks at a request's parameters, behind what looks at its
-    size."""
+    """Middleware, after the check of a request's size and before whatever reads its parameters."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -34,13 +33,13 @@ class ReadableRequests:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
-        """Of a view. Raises BadRequest for what a parser of the request's content raised."""
+        """Raise BadRequest where a view met an error of a parser of the request's content."""
         if request.method not in ("GET", "HEAD") and isinstance(error, UNREADABLE):
             raise BadRequest(f"{type(error).__name__} while the request was read") from None
 
 
 def _check(request: HttpRequest) -> None:
-    """Raises BadRequest, or what Django makes a 400 of by itself."""
+    """Raise BadRequest, or an error that Django answers with 400."""
     try:
         request.GET  # noqa: B018
         # The API takes no forms, and says so itself.

@@ -97,7 +97,7 @@ class WholeBodies:
         *,
         known: bool,
     ) -> bool:
-        """Whether the body was read; if not, that was answered."""
+        """Read the body. False if it could not be read, and that was answered."""
         try:
             await (_read_known(receive, kept) if known else _read_stranger(receive, kept))
         except TooLarge:

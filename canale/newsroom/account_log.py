@@ -33,7 +33,7 @@ ACTS: tuple[tuple[Signal, str], ...] = (
     (authenticator_removed, "staff.factor_removed"),
     (authenticator_reset, "staff.factor_reset"),
 )
-# After these, whoever is signed in elsewhere proves anew who they are.
+# After these, whoever is signed in elsewhere must sign in again.
 ENDING = (password_changed, authenticator_added, authenticator_removed, authenticator_reset)
 
 

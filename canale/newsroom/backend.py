@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who a password belongs to."""
+"""The check of a password at the sign-in form."""
 
 from __future__ import annotations
 

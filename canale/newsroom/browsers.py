@@ -27,7 +27,7 @@ _SYSTEMS = (
 
 
 def browser_name(user_agent: str) -> str:
-    """As in `Firefox, Windows`; empty when neither is known. Nothing else of the header is kept."""
+    """For example `Firefox, Windows`; empty when neither is known. Nothing else is kept."""
     parts = (_first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent))
     return ", ".join(filter(None, parts))
 

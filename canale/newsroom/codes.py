@@ -87,7 +87,7 @@ def keep_first_counter(
 
 
 def spend(authenticator: Authenticator, code: str) -> bool:
-    """Whether this right code is taken now: False if it, or a later one, was taken before by any
+    """Use up a right code. False if it, or a later one, was used before by any
     process (RFC 6238, section 5.2)."""
     counter = _counter_of(decrypt(authenticator.data["secret"]), code)
     return counter is not None and _advance(authenticator.pk, counter)

@@ -52,7 +52,7 @@ class LineField(forms.CharField):
 
 
 class LinesField(forms.CharField):
-    """As LineField, for words on several lines."""
+    """Like LineField, for words on several lines."""
 
     widget = forms.Textarea
 
@@ -118,8 +118,8 @@ class PostForm(forms.Form):
         )
 
     def _shown(self, name: str, empty: Any) -> Any:
-        """What was written into a field that the kind shows. What a program gave to a field that
-        the kind does not show stays, while the kind does."""
+        """The value of a field that the kind shows. A value that a program gave to a field that the
+        kind does not show stays for as long as the kind does."""
         kind = self.cleaned_data["kind"]
         if kind in SHOWN_FOR[name]:
             return self.cleaned_data[name]
@@ -133,7 +133,7 @@ class PostForm(forms.Form):
 
 
 def times_in(sent: QueryDict, kind: str) -> Times:
-    """What can be read of the times in a form that is still being filled in."""
+    """The times that can be read from a form that is still being filled in."""
     read: dict[str, Written | None] = {}
     for name in ("starts_at", "ends_at"):
         field = MomentField("")

@@ -17,7 +17,7 @@ from canale.channel.moments import MomentError, Written, read
 
 
 class Halves(NamedTuple):
-    """What the two inputs hold. A program may send both in the first: 2026-12-24T18:00."""
+    """The values of the two inputs. A program may send both in the first: 2026-12-24T18:00."""
 
     day: str = ""
     hour: str = ""

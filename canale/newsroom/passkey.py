@@ -76,7 +76,7 @@ def _origin(credential: Any) -> str:
 
 
 class Counted:
-    """What is refused shows in the figures, whatever was wrong with it."""
+    """Counts each refusal in the figures, whatever the reason."""
 
     def add_error(self, field: str | None, error: Any) -> None:
         count_refusal("passkey")

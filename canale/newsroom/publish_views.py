@@ -74,7 +74,7 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
 
 
 def goes_before(post: Post, visible_until: datetime) -> str:
-    """What is still to come when the post is no longer there to read: "start", "end" or ""."""
+    """The moment that comes after the post has left the page: "start", "end" or ""."""
     if post.kind in (Kind.EVENT, Kind.DEADLINE):
         return "start" if post.starts_at and post.starts_at > visible_until else ""
     return "end" if post.ends_at and post.ends_at > visible_until else ""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who may try to sign in how often (docs/decisions/0048).
+"""Limits on attempts to sign in (docs/decisions/0048).
 
 django-allauth's own limits are off: they live in a cache, count each IPv6 household for itself, and
 take the Host header for a part of the account.
@@ -44,7 +44,7 @@ def taken(request: HttpRequest, limits: Sequence[Limit]) -> bool:
 
 
 def password_limits(request: HttpRequest, email: str) -> list[Limit]:
-    """What a password tried for an account counts for.
+    """The limits that one password, tried for an account, counts against.
 
     Strangers count by household, by provider (a /48) and by account. A browser that the owner
     signed in with before counts for itself, so that no stranger, not even one behind the same

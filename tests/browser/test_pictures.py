@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What Chromium shows of a file is what canale keeps of it, pixel by pixel."""
+"""Canale keeps of a file what Chromium shows of it, pixel by pixel."""
 
 from __future__ import annotations
 

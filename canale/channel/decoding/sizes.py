@@ -56,7 +56,7 @@ def image_sizes(picture: Image.Image) -> list[Variant]:
 
 
 def avatar_reduction(width: int, height: int) -> float:
-    """As `image_reduction`."""
+    """Like `image_reduction`, for an avatar."""
     return max(1.0, min(width, height) / AVATAR_SIZES[-1])
 
 
