@@ -10,8 +10,8 @@ from django.urls import Resolver404, resolve
 
 # Programs, not people, ask for these.
 PROGRAMS = ("/api/", "/static/", "/live/")
-# The key of an image tells capitals from small letters.
-_KEY = re.compile(r"(/c/[^/]+/image/)(.+)", re.IGNORECASE)
+# The key of an image and the secret of a set-up link tell capitals from small letters.
+_EXACT_END = re.compile(r"(/c/[^/]+/image/|/newsroom/setup/)(.+)", re.IGNORECASE)
 # What follows an address in a sentence, and is copied with it.
 _AFTER = " .,;:!?)]}>\"'’”»"
 
@@ -29,8 +29,8 @@ def meant_path(path: str) -> str | None:
 
 
 def _lower(path: str) -> str:
-    image = _KEY.fullmatch(path)
-    return image[1].lower() + image[2] if image else path.lower()
+    exact = _EXACT_END.fullmatch(path)
+    return exact[1].lower() + exact[2] if exact else path.lower()
 
 
 def _leads(path: str) -> bool:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
 from canale.followers.invites import make_invite
+from canale.public.typed_paths import meant_path
 from canale.publishing import correct, drafts, publish
 from canale.publishing.wording import Wording
 
@@ -54,6 +55,11 @@ def test_preview_of_an_invite_leads_to_the_invite_and_is_not_listed(city: Channe
     rules.parse(_get("/robots.txt").content.decode().splitlines())
     assert rules.can_fetch("facebookexternalhit", own)
     assert not rules.can_fetch("Googlebot", "http://localhost:8000/newsroom/")
+
+
+@pytest.mark.parametrize("typed", ["/newsroom/setup/AbC.", "/Newsroom//setup/AbC/"])
+def test_secret_of_a_set_up_link_keeps_its_capitals(typed: str) -> None:
+    assert meant_path(typed) == "/newsroom/setup/AbC/"
 
 
 def test_addresses_typed_from_a_poster_lead_to_the_right_ones(city: Channel) -> None:
