@@ -47,7 +47,8 @@ class LocalBus:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                for folder in {self.folder, self._other}:
+                # The other is in a place where anybody may make a folder of its name.
+                for folder in filter(_is_ours, {self.folder, self._other}):
                     for path in folder.glob("*.sock"):
                         _send(sender, message, path)
         except OSError:
@@ -149,7 +150,15 @@ def short_folder(data: Path) -> Path:
 def _own_folder(folder: Path) -> None:
     """Makes the folder, mode 0700; refuses one that somebody else laid there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    if not _is_ours(folder):
         raise PermissionError(f"The bus's folder {folder} belongs to somebody else. Remove it.")
     folder.chmod(0o700)
+
+
+def _is_ours(folder: Path) -> bool:
+    """False also for one that is not there, and for a link to a folder."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()

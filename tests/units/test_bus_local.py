@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.bus.local import LONGEST_PATH, LocalBus, socket_folder
+from canale.bus.local import LONGEST_PATH, LocalBus, short_folder, socket_folder
 from tests.waiting import until
 
 
@@ -164,3 +164,18 @@ def test_hints_flow_through_the_short_folder(
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
         monkeypatch.setenv("XDG_RUNTIME_DIR", short)
         asyncio.run(flow())
+
+
+def test_no_hint_goes_to_a_short_folder_that_somebody_else_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as theirs:
+        theirs.setblocking(False)
+        theirs.bind(str(elsewhere / "1-a.sock"))
+        short_folder(tmp_path / "data").symlink_to(elsewhere)
+        LocalBus(tmp_path / "data").publish("live", b"17")
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
