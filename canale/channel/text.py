@@ -312,7 +312,7 @@ def _html_block(block: Block) -> str:
         case "bullets":
             return "<ul>" + "".join(f'<li dir="auto">{line}</li>' for line in lines) + "</ul>"
         case "numbers":
-            # Not <ol>, which counts anew: see docs/decisions/0035.
+            # Not <ol>, which numbers its lines from one: see docs/decisions/0035.
             items = "".join(f'<div role="listitem" dir="auto">{line}</div>' for line in lines)
             return f'<div role="list">{items}</div>'
         case "quote":

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from http import HTTPStatus
 
@@ -12,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
 from canale.database_away import RETRY_SECONDS, outage, why_away
+from canale.net.answers import problem_document
 from canale.public.pages import show
 from canale.public.typed_paths import meant_path
 
@@ -116,6 +116,5 @@ def _error(request: HttpRequest, status: HTTPStatus, title: str, said: str) -> H
 
 def _problem(status: HTTPStatus, said: str) -> HttpResponse:
     """Programs get a problem document (RFC 9457)."""
-    problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": said}
-    body = json.dumps(problem, ensure_ascii=False)
+    body = problem_document(status, said)
     return HttpResponse(body, status=status, content_type="application/problem+json")
