@@ -220,7 +220,7 @@ async def _serve_web(
     house = header_lines(security_headers())
     pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known, house)))
     bus = bus_for(settings)
-    metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()])
+    metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
     site = Site(pages, workers, bus, metrics)
     hosts = Hosts(settings.base_url)
     protocol = live_protocol(hub, pages.at_once, hosts, house, connections)

@@ -19,6 +19,7 @@ from canale.metrics.sharing import registry
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
+Headers = list[tuple[bytes, bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PATH = "/metrics"
@@ -29,9 +30,16 @@ PROXY_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via
 class MetricsPage:
     """An ASGI app. Adds what ``collectors`` read at the moment when it is asked."""
 
-    def __init__(self, allowed: Sequence[Network], collectors: Sequence[Collector] = ()) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network],
+        collectors: Sequence[Collector] = (),
+        house: Headers | None = None,
+    ) -> None:
+        """``house`` are headers of every answer."""
         self._allowed = allowed
         self._collectors = collectors
+        self._house = house or []
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -39,11 +47,32 @@ class MetricsPage:
         if scope["type"] != "http":
             return
         if scope["path"] != PATH or not is_allowed(scope, self._allowed):
-            await _say(send, HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"")
+            await self._say(send, HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"")
             return
         # Files and tables are read in a thread.
         body = await asyncio.to_thread(self._figures)
-        await _say(send, HTTPStatus.OK, CONTENT_TYPE_LATEST, body)
+        await self._say(send, HTTPStatus.OK, CONTENT_TYPE_LATEST, body)
+
+    async def _say(
+        self, send: ASGISendCallable, status: HTTPStatus, mime: str, body: bytes
+    ) -> None:
+        headers = [
+            (b"content-type", mime.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        own = {name for name, _ in headers}
+        headers.extend((name, value) for name, value in self._house if name not in own)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status.value,
+                "headers": headers,
+                "trailers": False,
+            }
+        )
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _figures(self) -> bytes:
         said = (registry(REGISTRY), *self._collectors)
@@ -69,21 +98,3 @@ def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:
     if forwarded and (client[1] != 0 or address.is_loopback):
         return False
     return any(address in network for network in allowed)
-
-
-async def _say(send: ASGISendCallable, status: HTTPStatus, mime: str, body: bytes) -> None:
-    headers = [
-        (b"content-type", mime.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status.value,
-            "headers": headers,
-            "trailers": False,
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})

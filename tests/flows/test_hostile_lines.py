@@ -155,6 +155,7 @@ def test_every_refusal_is_a_problem_document_with_the_headers_of_the_house(site:
     asked = [
         ("POST", "/healthz", 200),
         ("GET", "/readyz", 200),
+        ("GET", "/metrics", 200),
         ("POST", site.channel.removeprefix(site.url), 405),
         ("POST", f"/live/{HANDLE}", 405),
         ("GET", "/live/nothing", 404),

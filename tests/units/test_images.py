@@ -19,7 +19,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageStat
 from canale.channel import images
 from canale.channel.decoding.__main__ import prepared
 from canale.channel.decoding.decode import decode
-from canale.channel.decoding.jpeg import MAX_SCANS
+from canale.channel.decoding.jpeg import MAX_SCANS, MAX_SEGMENTS, read_jpeg
+from canale.channel.decoding.png import MAX_CHUNKS
 from canale.channel.decoding.sizes import MAX_SHARE_BYTES, share_size
 from canale.channel.images import (
     LARGEST_BYTES,
@@ -152,6 +153,11 @@ def bomb() -> bytes:
     return png(8, RGB, size=(60_000, 60_000), rows=[b""])
 
 
+def endless_chunks(number: int) -> bytes:
+    whole = png(8, RGB)
+    return whole[:33] + chunk(b"teXt", b"") * number + whole[33:]
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -164,14 +170,33 @@ def bomb() -> bytes:
         (bomb(), "too-large"),
         (b"x" * (LARGEST_BYTES + 1), "too-heavy"),
         (endless_scans(64, MAX_SCANS), "too-complex"),
+        (picture()[:2] + b"\xff\xfe\0\2" * MAX_SEGMENTS + picture()[2:], "too-complex"),
+        (endless_chunks(MAX_CHUNKS), "too-complex"),
     ],
-    ids=["nothing", "svg", "pdf", "cut", "head", "no chunk", "bomb", "heavy", "scans"],
+    ids=[
+        *("nothing", "svg", "pdf", "cut", "head", "no chunk", "bomb", "heavy", "scans"),
+        *("segments", "chunks"),
+    ],
 )
 def test_hostile_uploads_are_refused(data: bytes, code: str) -> None:
     with pytest.raises(ImageRefused) as refused:
         prepare_image(data)
     assert refused.value.code == code
     assert refused.value.message
+
+
+@pytest.mark.parametrize("place", ["before", "within"])
+def test_fill_bytes_are_read_once(place: str) -> None:
+    """Read again from each of them, they would take all the time that a picture has."""
+    whole, fill = picture(), b"\xff" * 600_000
+    scan = whole.index(b"\xff\xda")
+    data = (
+        whole[:2] + fill + whole[2:]
+        if place == "before"
+        else whole[: scan + 100] + fill + b"\0" + whole[scan + 100 :]
+    )
+    container = read_jpeg(data)
+    assert container.data.endswith(b"\xff\xd9")
 
 
 def test_a_progressive_picture_with_the_scans_of_a_camera_is_taken() -> None:

@@ -18,11 +18,15 @@ from canale.channel.decoding.containers import (
 SIGNATURE = b"\xff\xd8\xff"
 # A progressive JPEG of a camera or a program has about ten. Each costs a pass over all pixels.
 MAX_SCANS = 100
+# Before the first scan. Large profiles and metadata take some hundred.
+MAX_SEGMENTS = 10_000
 START_OF_SCAN, END = 0xDA, 0xD9
 JFIF, EXIF, ICC, ADOBE, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 APPLICATION = range(0xE0, 0xF0)
 # Between scans: a marker that is neither a stuffed byte nor a restart.
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
+# Bytes of FF before it are not read again and again: its own is enough.
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+_FILL = re.compile(rb"\xff*")
 
 
 def read_jpeg(data: bytes) -> Container:
@@ -46,14 +50,18 @@ def read_jpeg(data: bytes) -> Container:
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Markers with their start and end, up to the first scan."""
-    place = 2
+    place, segments = 2, 0
     while place + 4 <= len(data):
         if data[place] != 0xFF:
             raise BrokenFileError
         marker = data[place + 1]
         if marker == 0xFF:
-            place += 1
+            fill = _FILL.match(data, place)
+            place = fill.end() - 1 if fill else len(data)
             continue
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            raise TooComplexError
         length = int.from_bytes(data[place + 2 : place + 4], "big")
         if length < 2 or marker == END:
             raise BrokenFileError

@@ -8,11 +8,18 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from canale.channel.decoding.containers import BrokenFileError, Container, orientation
+from canale.channel.decoding.containers import (
+    BrokenFileError,
+    Container,
+    TooComplexError,
+    orientation,
+)
 from canale.channel.decoding.profiles import BT709, coded_profile, is_known, rgb_profile
 
 END = b"\0\0\0\0IEND\xaeB`\x82"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Programs cut the pixels into pieces of 8 KB and more.
+MAX_CHUNKS = 100_000
 MAX_PROFILE_BYTES = 4 * 2**20
 FULL_RANGE_RGB = b"\0\1"
 # Of the numbers in gAMA and cHRM.
@@ -25,7 +32,7 @@ SAMPLES = {0: ">H", 2: ">HHH"}
 def read_png(data: bytes) -> Container:
     """Without what the pixels do not need, however large or damaged it is.
 
-    Raises BrokenFileError.
+    Raises BrokenFileError, TooComplexError.
     """
     kept, known = [SIGNATURE], dict[bytes, bytes]()
     for name, body, chunk in _chunks(data):
@@ -58,8 +65,11 @@ def _transparent(body: bytes, layout: str) -> tuple[int, ...] | None:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Name, content and the whole of each chunk, up to IEND, which may be missing."""
-    place = len(SIGNATURE)
+    place, chunks = len(SIGNATURE), 0
     while place + 12 <= len(data):
+        chunks += 1
+        if chunks > MAX_CHUNKS:
+            raise TooComplexError
         end = place + 12 + int.from_bytes(data[place : place + 4], "big")
         name = data[place + 4 : place + 8]
         if end > len(data):
