@@ -44,39 +44,51 @@ def site() -> Iterator[Finding]:
             warning=local,
         )
         return
+    where = f"{base} ({address})"
     try:
         status, ours, left = _asked(host, port, tls=not local)
-    except ssl.SSLError as error:
+    except (OSError, http.client.HTTPException) as error:
+        yield _unanswered(where, error)
+        return
+    yield _answer(where, status, ours=ours, local=local)
+    if left is not None:
+        yield _certificate(left)
+
+
+def _unanswered(where: str, error: Exception) -> Finding:
+    if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
-        yield Finding(
+        return Finding(
             False,
-            f"the certificate at {base} ({address}) is not trusted: {reason}",
+            f"the certificate at {where} is not trusted: {reason}",
             "get one for this name (docs/operate.md, Behind a proxy), with its whole chain",
         )
-        return
-    except (OSError, http.client.HTTPException) as error:
-        yield Finding(
-            False,
-            f"nothing answers at {base} ({address}): {error}",
-            "start canale and its proxy; if they run, open the port, or correct CANALE_BASE_URL. "
-            "From inside some networks one's own public address cannot be reached: try it outside",
-            warning=True,
-        )
-        return
-    yield Finding(
+    return Finding(
+        False,
+        f"nothing answers at {where}: {error}",
+        "start canale and its proxy; if they run, open the port, or correct CANALE_BASE_URL. "
+        "From inside some networks one's own public address cannot be reached: try it outside",
+        warning=True,
+    )
+
+
+def _answer(where: str, status: int, *, ours: bool, local: bool) -> Finding:
+    others = "" if ours else f" {status}, and not with this channel's pages"
+    return Finding(
         ours,
-        f"{base} ({address}) answers"
-        + ("" if ours else f" {status}, and not with this channel's pages"),
+        f"{where} answers{others}",
         "start canale (502, 503), let the proxy pass Host on (421), or correct CANALE_BASE_URL",
         warning=local or status in (502, 503, 504),
     )
-    if left is not None:
-        yield Finding(
-            left > DAYS_LEFT,
-            f"its certificate ends in {left} days",
-            "renew it, and see why that did not happen on its own (certbot renew --dry-run)",
-            warning=left > 0,
-        )
+
+
+def _certificate(days_left: int) -> Finding:
+    return Finding(
+        days_left > DAYS_LEFT,
+        f"its certificate ends in {days_left} days",
+        "renew it, and see why that did not happen on its own (certbot renew --dry-run)",
+        warning=days_left > 0,
+    )
 
 
 def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:

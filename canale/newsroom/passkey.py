@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A passkey is added in our words, and opens the door by itself unless one says otherwise. It is
-made and used on the site's own pages only.
+"""The forms for passkeys. A passkey is created and used on the site's own pages only, and signs in
+without a password unless its owner chooses otherwise.
 
-Whatever a browser says that it got from a passkey, a form refuses what it cannot read: the
-libraries behind it raise a dozen kinds of errors for JSON and CBOR that are not as they expect.
+The forms refuse whatever they cannot read: the libraries behind them raise a dozen kinds of errors
+for JSON and CBOR that are not as they expect.
 """
 
 from __future__ import annotations
