@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import shutil
@@ -76,11 +75,9 @@ def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a flow on an event loop of each kind."""
-    if request.param == "asyncio":
-        return lambda flow: asyncio.run(flow())
+@pytest.fixture
+def run() -> Run:
+    """Runs a flow on the event loop that serves (uvloop)."""
     import uvloop
 
     return lambda flow: uvloop.run(flow())

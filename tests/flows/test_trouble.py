@@ -36,6 +36,7 @@ CALLS = {
     "restore": "{folder}/none.tar",
     "migrate-database": "-",
     "rotate-key": "",
+    "setup-link": "",
 }
 
 

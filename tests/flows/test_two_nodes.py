@@ -181,6 +181,10 @@ def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
 def test_a_broker_that_keeps_no_batches_is_told(tmp_path: Path) -> None:
     with NatsServer(tmp_path) as nats, new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
         checked = check(site)
-        assert checked.returncode == 0, "workers look into the database: canale runs"
+        wrong = [line for line in checked.stdout.splitlines() if line.startswith("WRONG")]
+        # The tests' PostgreSQL is fast because it does not sync; else canale runs: workers look
+        # into the database.
+        assert all("fsync" in line for line in wrong), checked.stdout
+        assert (checked.returncode == 0) is (not wrong)
         assert "JetStream is off" in checked.stdout
         assert "hints go through NATS" in checked.stdout
