@@ -71,12 +71,18 @@ class HardToGuess:
         if parts(block) < MIN_PARTS:
             said = _("Many would try this one: put four unrelated words together.")
             raise ValidationError(said)
-        if parts(block, context_words(user)) < MIN_PARTS:
+        if _is_made_of_names(block, context_words(user)):
             said = _("Made of names from here: choose words that have nothing to do with them.")
             raise ValidationError(said)
 
     def get_help_text(self) -> str:
         return _("Four unrelated words are easy to remember.")
+
+
+def _is_made_of_names(folded: str, names: Collection[str]) -> bool:
+    """A name may be of several words, so the marks between them make it no better."""
+    bare = "".join(sign for sign in folded if sign.isalnum())
+    return any(parts(text, names) < MIN_PARTS <= parts(text) for text in (folded, bare))
 
 
 def parts(folded: str, names: Collection[str] = ()) -> float:

@@ -149,7 +149,10 @@ def test_names_from_here_are_refused() -> None:
     anna = Staff(email=EMAIL)
     for password in ("zognobello2026", "Zogno-Zognobello!", "Bianchetti1985!", "annabianchetti7"):
         assert any("nomi di qui" in said or "e-mail" in said for said in refusals(password, anna))
+    for password in ("COMUNE-DI-ZOGNOBELLO-2026", "Comune di Zognobello, 1985"):
+        assert any("nomi di qui" in said for said in refusals(password, anna))
     assert refusals("zogno lampada cavallo fune", anna) == []
+    assert refusals("zogno-lampada-cavallo-fune!", anna) == []
 
 
 def test_the_first_channels_name_is_refused_before_it_is_there() -> None:
