@@ -293,3 +293,47 @@ def test_nothing_about_readers_is_written_down(front: Front) -> None:
         said = path.read_text(errors="replace")
         assert "secret-path" not in said, path
         assert "127.0.0.11" not in said, path
+
+
+# Every call of the API that takes a body, and one form of the newsroom's.
+WITH_A_BODY = [
+    *((method, f"/api/v1{address}") for method, address in (
+        ("POST", f"/channels/{HANDLE}/followers"), ("POST", f"/channels/{HANDLE}/posts"),
+        ("POST", f"/channels/{HANDLE}/invites"), ("PATCH", "/me"), ("DELETE", "/me"),
+        ("PUT", "/posts/1/reaction"), ("PATCH", "/posts/1"), ("DELETE", "/posts/1"),
+    )),
+    ("POST", "/newsroom/accounts/login/"),
+]  # fmt: skip
+
+
+def connections_to(port: int) -> int:
+    """Established TCP connections to a port of this machine, by the kernel's own table."""
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+def half_request(front: Front, method: str, path: str) -> ssl.SSLSocket:
+    trust = ssl.create_default_context(cafile=str(front.folder / "cert.pem"))
+    line = socket.create_connection(("127.0.0.1", front.tls), timeout=PATIENCE)
+    tls = trust.wrap_socket(line, server_hostname=NAME)
+    head = f"{method} {path} HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/json\r\n"
+    tls.sendall(f"{head}Content-Length: 2000\r\n\r\n{{".encode())
+    return tls
+
+
+def test_half_bodies_are_ended_behind_the_proxy(front: Front) -> None:
+    """nginx keeps them to itself; what Caddy passes on is ended after twenty seconds."""
+    ports = (front.first.port, front.second.port)
+    before = sum(map(connections_to, ports))
+    with contextlib.ExitStack() as lines:
+        for method, path in WITH_A_BODY * 3:
+            lines.enter_context(half_request(front, method, path))
+        if front.name == "caddy":
+            wait_until(lambda: sum(map(connections_to, ports)) >= before + len(WITH_A_BODY))
+        with front.client() as browser:
+            assert browser.get(f"/c/{HANDLE}/").status_code == 200
+        wait_until(lambda: sum(map(connections_to, ports)) <= before + 2)
