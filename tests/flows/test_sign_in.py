@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 
@@ -21,14 +23,26 @@ def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["2fa/", "2fa/webauthn/", "2fa/totp/activate/", "password/change/", "logout/"]
+    ("path", "heading", "offers"),
+    [
+        ("2fa/", "Account", '/newsroom/accounts/2fa/totp/activate/"'),
+        ("2fa/webauthn/", "Chiavi", '/newsroom/accounts/2fa/webauthn/add/"'),
+        ("2fa/totp/activate/", "app", 'name="code"'),
+        ("password/change/", "Cambia la password", 'name="oldpassword"'),
+        ("logout/", "Disconnetti", 'action="/newsroom/accounts/logout/"'),
+    ],
 )
-def test_no_page_of_the_account_breaks(module_site: Site, path: str) -> None:
+def test_each_page_of_the_account_offers_what_it_is_for(
+    module_site: Site, path: str, heading: str, offers: str
+) -> None:
     newsroom = Newsroom(module_site)
     newsroom.send(f"{ACCOUNTS}reauthenticate/", password=PASSWORD)
     answer = newsroom.browser.get(ACCOUNTS + path)
     assert answer.status_code == 200
     assert answer.url.path == ACCOUNTS + path
+    headings = re.findall(r"<h1[^>]*>(.*?)</h1>", answer.text, re.DOTALL)
+    assert [heading in said for said in headings] == [True], (headings, answer.text)
+    assert offers in answer.text
 
 
 def test_a_malformed_address_is_said_at_its_field(module_site: Site) -> None:

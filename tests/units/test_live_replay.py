@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
+from collections.abc import Sequence
 
 import pytest
 
 from canale.live import hub as hubs
 from canale.live.blocks import BLOCK, Blocks
+from canale.live.encoding import EncodedEvent
 from tests.standins.live_site import Database, Run, event, hub_with, live, serving
 
 
@@ -49,5 +52,43 @@ def test_reader_that_takes_nothing_of_a_replay_is_dropped(
             assert await reader.ids(2_000) == list(range(2, 2_001))
             await asyncio.sleep(0.3)
             assert hub.counts().connections == 1
+
+    run(flow)
+
+
+class HeldDatabase(Database):
+    """Answers its first read once the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
+        self.asked.set()
+        assert self.answer.wait(30)
+        return super().backlog(handle, after)
+
+
+def test_more_published_during_a_read_than_memory_holds_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setattr(hubs, "MEMORY", 3)
+    database = HeldDatabase()
+    database.events = [event(number) for number in range(1, 4)]
+    hub = hub_with(3, database)
+
+    async def flow() -> None:
+        async with serving(hub) as running:
+            reader = await running.reader(live(1))
+            await asyncio.to_thread(database.asked.wait, 30)
+            for number in range(4, 11):
+                database.events.append(event(number))
+                hub.publish("cremona", event(number))
+            database.answer.set()
+            assert await reader.ids(10) == list(range(2, 11))
+            hub.publish("cremona", event(11))
+            assert await reader.ids(11) == [11]
+            assert database.reads == 2
 
     run(flow)

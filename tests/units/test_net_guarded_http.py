@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -259,16 +260,21 @@ class Sends:
         """Nothing is open."""
 
 
+async def answers(version: str = "HTTP/1.1") -> object:
+    body = SimpleNamespace(read=lambda _: asyncio.sleep(0))
+    said = {"status": 201, "version": version, "body_reader": body}
+    return SimpleNamespace(**said, get_header=lambda _: None)
+
+
 def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guarded_http, "GRACE", 0.2)
-
-    async def answered() -> object:
-        body = SimpleNamespace(read=lambda _: asyncio.sleep(0))
-        said = {"status": 201, "version": "HTTP/1.1", "body_reader": body}
-        return SimpleNamespace(**said, get_header=lambda _: None)
+    passed = 0.0
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
+    monkeypatch.setattr(guarded_http, "time", clock)
 
     async def refused_late() -> object:
-        await asyncio.sleep(1.8)
+        nonlocal passed
+        passed += 1_000
         said = next(text for text, what in FAILURES.items() if what is UNPROCESSED)
         raise RequestError("no", {"causes": [{"message": said}]})
 
@@ -277,15 +283,32 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
         return None
 
     async def work() -> None:
-        origin, client = "http://push.example", Sends(answered, refused_late, hangs)
+        origin, client = "http://push.example", Sends(answers, refused_late, hangs)
         monkeypatch.setattr(GuardedHTTP, "_built", lambda *_, **__: client)
-        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=2))
+        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=1_000))
         assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 201
-        begun = time.monotonic()
-        with pytest.raises(NoAnswer, match="no answer in time"):
+        # With a whole time of its own the second try would hang for 1,000 s.
+        async with asyncio.timeout(60):
+            with pytest.raises(NoAnswer, match="no answer in time"):
+                await http.post(origin, f"{origin}/x", {}, b"")
+        await http.close()
+
+    run(work())
+
+
+def test_strangers_cannot_make_us_remember_every_origin_that_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guarded_http, "MAX_PINS", 3)
+    origins = [f"http://push{number}.example" for number in range(8)]
+
+    async def work() -> None:
+        client = Sends(*[partial(answers, "HTTP/2.0")] * len(origins))
+        monkeypatch.setattr(GuardedHTTP, "_built", lambda *_, **__: client)
+        http = GuardedHTTP(origins)
+        for origin in origins:
             await http.post(origin, f"{origin}/x", {}, b"")
-        # With a whole time of its own it would be 3.8 s.
-        assert time.monotonic() - begun < 3.5
+        assert list(http._known) == list(http._http2) == origins[-3:]
         await http.close()
 
     run(work())

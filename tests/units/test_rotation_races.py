@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Addresses that change while each is sealed with a new key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canale.channel.models import Channel
+from canale.followers import rotation, vault
+from canale.followers.follow import follow
+from canale.followers.models import Address, ChannelCount, Follower
+from canale.followers.readers import new_token
+from canale.followers.vault import open_and_date, seal
+from tests.sending import city_of
+
+OLD, NEW = "the key before, of a good length", "the key of today, of a good length"
+
+
+def keys(monkeypatch: pytest.MonkeyPatch, today: str, before: str = "") -> None:
+    changed = replace(vault.settings, secret_key=today, old_secret_key=before)
+    monkeypatch.setattr(vault, "settings", changed)
+
+
+def subscribe(city: Channel, endpoint: str) -> Follower:
+    address = ("push", {"endpoint": endpoint})
+    return follow(city, new_token(), address=address, topics=[], language="it").follower
+
+
+def opened() -> dict[int, object]:
+    """The endpoint of each follower; every one of them is sealed with today's key."""
+    endpoints = {}
+    for row in Address.objects.all():
+        address, today = open_and_date(bytes(row.sealed), row.kind, row.channel_id)
+        assert today
+        endpoints[row.follower_id] = address["endpoint"]
+    return endpoints
+
+
+@pytest.mark.django_db
+def test_device_that_followed_again_keeps_its_new_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys(monkeypatch, OLD)
+    city = city_of(0)
+    lost = subscribe(city, "https://push.example/again")
+    other = subscribe(city, "https://push.example/other")
+    keys(monkeypatch, NEW)
+    again = subscribe(city, "https://push.example/again")
+    keys(monkeypatch, NEW, OLD)
+
+    steps = list(rotation.reseal_addresses())
+
+    assert [(step.seen, step.resealed, step.lost) for step in steps] == [(3, 2, ())]
+    assert opened() == {
+        again.pk: "https://push.example/again",
+        other.pk: "https://push.example/other",
+    }
+    assert not Follower.objects.filter(pk=lost.pk).exists()
+    assert ChannelCount.objects.get(channel=city).followers == 2
+
+
+@pytest.mark.django_db
+def test_address_changed_since_it_was_read_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys(monkeypatch, OLD)
+    follower = subscribe(city_of(0), "https://push.example/x")
+    keys(monkeypatch, NEW, OLD)
+    row = Address.objects.get()
+    fresh = seal({"endpoint": "https://push.example/x", "keys": "new"}, "push", row.channel_id)
+    read_and_date = rotation.open_and_date
+
+    def changed_since(*sealed: object) -> object:
+        Address.objects.filter(pk=row.pk).update(sealed=fresh)
+        return read_and_date(*sealed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rotation, "open_and_date", changed_since)
+    list(rotation.reseal_addresses())
+
+    assert bytes(Address.objects.get().sealed) == fresh
+    assert opened() == {follower.pk: "https://push.example/x"}
