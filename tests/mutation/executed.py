@@ -73,13 +73,18 @@ class Executed:
     def _take(self, name: str, by_line: dict[int, list[str]]) -> None:
         for line, contexts in by_line.items():
             for target, _, test in (context.partition("|") for context in contexts):
-                chosen = test if target.startswith("tests/units") else target
-                if chosen:
+                if not test:
+                    self._imported.add((name, line))
+                chosen = test if test and target.startswith("tests/units") else target
+                if "::" in chosen or chosen.endswith(".py"):
                     self._by_line.setdefault((name, line), set()).add(chosen)
                     self._by_file.setdefault(name, set()).add(chosen)
                     self._size[chosen] += 1
-                else:
-                    self._imported.add((name, line))
+
+    def some(self, count: int) -> list[str]:
+        """A few unit tests, spread over the files."""
+        tests = sorted(test for test in self._size if "::" in test)
+        return tests[:: max(1, len(tests) // count)]
 
     def by(self, path: Path, line: int) -> tuple[list[str], list[str]]:
         """Unit tests, the most specific first, and files of flows. A line that runs while its

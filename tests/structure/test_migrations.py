@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from tests.postgresql_server import programs
 from tests.structure.repository import ROOT
@@ -19,7 +20,7 @@ APPS = ("channel", "followers", "reactions", "accounts", "delivery", "live")
 # Migrations that the linter would refuse, by name, with the reason why they are safe all the same.
 EXEMPT: dict[str, str] = {}
 
-pytestmark = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
+needs_postgresql = pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
 
 HARMFUL = """
 from django.db import migrations, models
@@ -53,6 +54,12 @@ def lint(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedP
     )
 
 
+@pytest.mark.django_db
+def test_every_change_of_a_model_has_its_migration() -> None:
+    call_command("makemigrations", *APPS, "--check", "--dry-run")
+
+
+@needs_postgresql
 def test_our_migrations_are_safe_on_a_live_system() -> None:
     ignored = ["--ignore-name", *EXEMPT] if EXEMPT else []
     done = lint(ROOT, "--include-apps", *APPS, *ignored)
@@ -61,6 +68,7 @@ def test_our_migrations_are_safe_on_a_live_system() -> None:
         assert f"({app}, 0001_initial)... OK" in done.stdout
 
 
+@needs_postgresql
 def test_harmful_ones_are_found(tmp_path: Path) -> None:
     for number, (name, operation) in enumerate(HARMS.items()):
         app = f"harmful{number}"

@@ -16,8 +16,10 @@ from canale.delivery import deliver
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
+from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
+from canale.settings import settings
 from tests.sending import ACCEPTED, FarEnd, add_follower, city_of, delivering, published
 from tests.waiting import until
 
@@ -250,3 +252,16 @@ def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
     assert (row.finished, row.accepted, row.waiting) == (True, 0, 0)
     broadcast = Broadcast.objects.get()
     assert broadcast.skipped == broadcast.planned == 1
+
+
+def test_worker_that_ends_in_order_leaves_no_sign(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signs = settings.data / FOLDER
+
+    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+        assert len(list(signs.iterdir())) == before + 1
+
+    before = len(list(signs.iterdir())) if signs.exists() else 0
+    deliver_during(monkeypatch, flow)
+    assert len(list(signs.iterdir())) == before

@@ -340,3 +340,19 @@ def test_gates_that_nobody_uses_are_forgotten() -> None:
         gates.at(f"https://{number}.example")
     assert gates.at("https://busy.example") is busy
     assert len(gates._gates) <= Gates.MOST_GATES
+
+
+def test_one_that_keeps_asking_for_less_is_probed_after_a_pause() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.warm()
+        desk.offer(FAILURES + 5)
+        desk.answer(FAILURES, Result(Outcome.LATER, 503, ""))
+        started = len(desk.started)
+        assert desk.gate.shut
+        desk.now += FIRST_PAUSE_SECONDS
+        desk.offer(5)
+        assert len(desk.started) == started + 1
+        assert len(desk.deferred) == 4
+
+    on_loop(flow())

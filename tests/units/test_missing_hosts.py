@@ -156,3 +156,10 @@ def test_what_was_only_put_off_says_nothing_about_the_host() -> None:
     sent.record(MISSING, timedelta())
     sent.record(Result(Outcome.LATER, None, "deferred", 5.0, tried=False), timedelta(hours=1))
     assert Address.objects.get().missing_since == sent.begun
+
+
+@pytest.mark.django_db
+def test_far_end_that_answers_is_not_missing() -> None:
+    sent = Sent()
+    sent.record(Result(Outcome.LATER, 503, "busy"), timedelta())
+    assert Address.objects.get().missing_since is None

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from canale.accounts.models import Staff
-from canale.accounts.passwords import MIN_PARTS, common_passwords, normalised, parts
+from canale.accounts.passwords import (
+    LOOKED_AT,
+    MIN_PARTS,
+    HardToGuess,
+    common_passwords,
+    normalised,
+    parts,
+)
 from canale.channel.channels import create_channel
 from canale.cli import CommandError, chosen
 
@@ -168,3 +175,9 @@ def test_length_is_counted_as_it_is_kept() -> None:
     decomposed = unicodedata.normalize("NFD", "àèìòùàèì")
     assert len(decomposed) > 12
     assert any("almeno 12" in said for said in refusals(decomposed))
+
+
+def test_only_the_beginning_of_a_long_password_is_looked_at() -> None:
+    with pytest.raises(ValidationError):
+        HardToGuess().validate("ab" * (LOOKED_AT // 2) + "zogno lampada cavallo fune")
+    HardToGuess().validate("zogno lampada cavallo fune" + "ab" * LOOKED_AT)

@@ -12,7 +12,7 @@ from canale.delivery.chunk import BatchChunk
 from canale.delivery.engines.table import TableBatches
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.reader import URGENT_REPEATS_IN_A_ROW, Reader
-from canale.delivery.repeat import RetryChunk
+from canale.delivery.repeat import RetryChunk, WelcomeChunk
 from canale.delivery.window import lanes
 from canale.followers.follow import follow
 from canale.followers.models import Address
@@ -20,6 +20,16 @@ from canale.followers.readers import new_token
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
+from tests.sending import (
+    LATER,
+    Clock,
+    add_follower,
+    city_of,
+    new_reader,
+    next_batch_chunk,
+    published,
+    record,
+)
 
 
 @pytest.mark.django_db
@@ -48,3 +58,34 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
     ]
     # And alerts again where there is nothing else.
     assert isinstance(reader.next(lanes([])), RetryChunk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_repeat_is_read_with_its_address_and_its_message() -> None:
+    city, clock = city_of(2), Clock()
+    published(city)
+    reader = new_reader("a:1:1", clock)
+    record("a:1:1", clock.now, next_batch_chunk(reader), result=LATER)
+    clock.forward(minutes=10)
+    chunk = reader.next(lanes([]))
+    assert isinstance(chunk, RetryChunk)
+    addresses = Address.objects.in_bulk([parcel.address_id for parcel in chunk.parcels])
+    assert [row.address_id for row in chunk.rows] == list(addresses)
+    assert len(addresses) == 2
+    assert chunk.broadcast == Broadcast.objects.get()
+    assert chunk.messages["it"].title == "Il Po sale"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_welcome_is_read_with_its_address_and_its_message() -> None:
+    city, clock = city_of(1), Clock()
+    add_follower(city, 7)
+    address = Address.objects.latest("pk")
+    Welcome.objects.create(address=address)
+    clock.forward(minutes=1)
+    chunk = new_reader("a:1:1", clock).next(lanes([]))
+    assert isinstance(chunk, WelcomeChunk)
+    assert [parcel.address_id for parcel in chunk.parcels] == [address.pk]
+    assert chunk.parcels[0].opened == {"endpoint": "https://push.example/7"}
+    assert "Comune di Cremona" in f"{chunk.messages['it']}"
+    assert chunk.transport == "webpush"

@@ -200,3 +200,12 @@ def test_whoever_publishes_is_warned_that_the_post_goes_first(city: Channel) -> 
     assert goes_before(Post(kind="service", ends_at=until + timedelta(days=1)), until) == "end"
     assert goes_before(Post(kind="event", starts_at=until - timedelta(days=1)), until) == ""
     assert goes_before(Post(kind="news"), until) == ""
+
+
+@pytest.mark.parametrize("kind", ["deadline", "event", "news"])
+def test_year_is_left_out_in_the_year_of_reading_alone(kind: str) -> None:
+    day = at("2031-05-01T21:00")
+    timed = Times(starts_at=day) if kind != "news" else Times(ends_at=day)
+    with translation.override("it"):
+        assert "2031" not in when(kind, timed, at("2031-01-01T00:00"))
+        assert "maggio 2031" in when(kind, timed, at("2030-12-31T23:59"))
