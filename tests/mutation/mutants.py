@@ -105,7 +105,7 @@ def _changes(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     elif isinstance(node, cst.If):
         test = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         yield node.with_changes(test=cst.UnaryOperation(cst.Not(), test))
-    elif isinstance(node, cst.Return) and node.value:
+    elif isinstance(node, cst.Return) and node.value and _code(node.value) != "None":
         yield node.with_changes(value=cst.Name("None"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from canale.api.urls import api
-from tests.structure.repository import ROOT
+from tests.structure.repository import ROOT, text
 
 VALIDATORS = ROOT / "tests/validators"
 
@@ -80,3 +80,16 @@ def test_integers_have_a_format_and_pictures_an_encoding(document: dict[str, Any
     assert posts["id"] == {"title": "Id", "type": "integer", "format": "int64"}
     picture = document["components"]["schemas"]["NewImageIn"]["properties"]["data"]
     assert picture["contentEncoding"] == "base64"
+
+
+def test_calls_of_programs_say_how_they_are_refused(document: dict[str, Any]) -> None:
+    posts = {path: calls for path, calls in document["paths"].items() if "/posts" in path}
+    calls = [call for calls in posts.values() for call in calls.values()]
+    by_token = [call for call in calls if {"TokenAuth": []} in call.get("security", [])]
+    assert len(by_token) >= 3
+    for call in by_token:
+        assert {"400", "401", "403", "404", "413", "415"} <= call["responses"].keys()
+
+
+def test_licence_is_that_of_the_repository(document: dict[str, Any]) -> None:
+    assert document["info"]["license"]["identifier"] in text(Path("publiccode.yml"))

@@ -16,11 +16,22 @@ from canale.delivery import deliver
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
+from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
 from canale.settings import settings
-from tests.sending import ACCEPTED, FarEnd, add_follower, city_of, delivering, published
+from tests.sending import (
+    ACCEPTED,
+    Clock,
+    FarEnd,
+    add_follower,
+    city_of,
+    delivering,
+    new_reader,
+    next_batch_chunk,
+    published,
+)
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -265,3 +276,17 @@ def test_worker_that_ends_in_order_leaves_no_sign(
     before = len(list(signs.iterdir())) if signs.exists() else 0
     deliver_during(monkeypatch, flow)
     assert len(list(signs.iterdir())) == before
+
+
+def test_chunk_is_recorded_only_after_those_that_were_read_before_it(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch's cursor would pass the messages that are still on their way."""
+    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    published(city)
+    reader = new_reader("a:1:1", Clock())
+    first, second, third = (Shipment(next_batch_chunk(reader), 0.0) for _ in range(3))
+    second.open = {1: Sending(second, second.chunk.parcels[0])}
+    assert list(deliver._groups([first, second, third])) == [[first]]
+    second.open = {}
+    assert list(deliver._groups([first, second, third])) == [[first, second, third]]

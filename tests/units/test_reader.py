@@ -11,6 +11,7 @@ from canale.channel.channels import create_channel
 from canale.delivery.chunk import BatchChunk
 from canale.delivery.engines.table import TableBatches
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.delivery.queue import count_failure
 from canale.delivery.reader import URGENT_REPEATS_IN_A_ROW, Reader
 from canale.delivery.repeat import RetryChunk, WelcomeChunk
 from canale.delivery.window import lanes
@@ -89,3 +90,12 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     assert chunk.parcels[0].opened == {"endpoint": "https://push.example/7"}
     assert "Comune di Cremona" in f"{chunk.messages['it']}"
     assert chunk.transport == "webpush"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", [Batch.State.DONE, Batch.State.WAITING, Batch.State.FAILED])
+def test_failure_of_a_batch_that_is_claimed_no_longer_is_not_counted(state: str) -> None:
+    published(city_of(1))
+    Batch.objects.update(state=state, claimed_by="a:1:1")
+    count_failure(Batch.objects.get(), "a:1:1", Clock().now)
+    assert (Batch.objects.get().state, Batch.objects.get().failures) == (state, 0)

@@ -14,7 +14,8 @@ from canale.accounts.models import Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.audience import shown
-from canale.delivery.models import Broadcast
+from canale.delivery.models import Batch, Broadcast
+from canale.delivery.progress import progress
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount
 from canale.followers.readers import new_token
@@ -132,3 +133,13 @@ def test_how_many_came_by_an_invite_hides_the_others(city: Channel, newsroom: Cl
     assert "almeno 30 sono arrivate con un invito" in _page(newsroom, "")
     ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=9)
     assert "con un invito" not in _page(newsroom, "")
+
+
+@pytest.mark.parametrize(("people", "is_shown"), [(9, False), (10, True)])
+def test_objective_is_of_ten_people_or_more(city: Channel, people: int, is_shown: bool) -> None:
+    post = publish(_draft(city, "scuola"), by="cli")
+    Batch.objects.update(state=Batch.State.DONE)
+    Broadcast.objects.filter(post=post).update(
+        planned=12, accepted=people, skipped=12 - people, accepted_in_time=people
+    )
+    assert (progress(post)[0].objective is not None) is is_shown
