@@ -14,7 +14,7 @@ import pytest
 from tests.site import HANDLE, Site
 
 # Bounded: a few examples of each kind for each call.
-EXAMPLES = 25
+EXAMPLES = 15
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 
 from canale.bus import cancelling
 from canale.bus.cancelling import ends_when_cancelled
+from tests.waiting import PATIENCE
 
 
 async def deaf(times: int) -> str:
@@ -27,7 +28,7 @@ async def deaf(times: int) -> str:
 
 def run(flow: Coroutine[Any, Any, None]) -> None:
     async def in_time() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await flow
 
     asyncio.run(in_time())

@@ -17,6 +17,7 @@ from canale.net.guarded_http import GuardedHTTP, Headers, NoAnswer
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Http11Server, Reply, Request
+from tests.waiting import PATIENCE
 
 AT_ONCE = 64
 MESSAGES = 300
@@ -126,7 +127,7 @@ def test_streams_that_hang_hold_nobody_else_up(
         service.hangs = False
         monkeypatch.setattr(guarded_http, "STALL", 0.05)
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await post(http, service, 1 + streams)
         for each in waiting:
             each.cancel()

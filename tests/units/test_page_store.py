@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from canale.public import page_store
 from canale.public.page_store import PageStore, stored
 from canale.settings import settings
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 TEXT = "Strada chiusa per lavori. " * 60
 Headers = dict[bytes, bytes]
@@ -81,7 +81,7 @@ async def ask(
 
 def run(flow: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await flow()
 
     asyncio.run(whole())
