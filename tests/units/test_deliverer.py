@@ -16,6 +16,7 @@ from canale.delivery import deliver
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
+from canale.delivery.repeat import RetryChunk
 from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
@@ -289,4 +290,6 @@ def test_chunk_is_recorded_only_after_those_that_were_read_before_it(
     second.open = {1: Sending(second, second.chunk.parcels[0])}
     assert list(deliver._groups([first, second, third])) == [[first]]
     second.open = {}
-    assert list(deliver._groups([first, second, third])) == [[first, second, third]]
+    repeat = Shipment(RetryChunk([], [], {}, Broadcast.objects.get()), 0.0)
+    groups = list(deliver._groups([repeat, first, second, third]))
+    assert groups == [[repeat], [first, second, third]]

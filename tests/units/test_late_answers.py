@@ -92,6 +92,8 @@ def test_api_does_not_change_what_is_not_visible(
     assert answer.status_code == 409
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == 409
+    says_draft = "bozza" in answer.json()["detail"]
+    assert says_draft is ((why, method) == ("draft", "PATCH"))
     assert wording_of(post) == before
 
 
@@ -307,3 +309,22 @@ def test_upload_that_is_too_large_is_refused_before_it_is_read(editor: Client) -
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         answer = editor.generic("POST", path, "x", content_type=kind, CONTENT_LENGTH=str(2**31))
         assert answer.status_code == 413
+
+
+def test_correction_by_api_keeps_images_or_replaces_them(city: Channel, program: Client) -> None:
+    post = publish(draft(city, images=(picture(),)), by="cli")
+    for more, left in (({}, 1), ({"images": []}, 0)):
+        body = json.dumps({"note": "Meglio", **more})
+        answer = program.patch(f"/api/v1/posts/{post.pk}", body, content_type=JSON)
+        assert answer.status_code == 200
+        assert post.images.count() == left
+
+
+def test_device_that_is_forgotten_follows_nothing(city: Channel) -> None:
+    other = create_channel("piadena", "Comune di Piadena")
+    device, stays = known_device(city), known_device(city)
+    token = device.cookies[COOKIE].value
+    follow(other, token, address=None, topics=[], language="it")
+    assert device.delete("/api/v1/me").status_code == 204
+    assert [row.channel for row in Follower.objects.all()] == [city]
+    assert stays.get("/api/v1/me").json()["following"] != []
