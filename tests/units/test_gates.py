@@ -356,3 +356,18 @@ def test_one_that_keeps_asking_for_less_is_probed_after_a_pause() -> None:
         assert len(desk.deferred) == 4
 
     on_loop(flow())
+
+
+def test_one_that_has_never_answered_is_probed_after_the_first_pause() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        for _ in range(FAILURES):
+            desk.offer(1)
+            desk.answer(1, NO_ANSWER)
+        started = len(desk.started)
+        assert desk.gate.shut
+        desk.now += FIRST_PAUSE_SECONDS
+        desk.offer(1)
+        assert len(desk.started) == started + 1
+
+    on_loop(flow())

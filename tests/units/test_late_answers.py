@@ -313,11 +313,12 @@ def test_upload_that_is_too_large_is_refused_before_it_is_read(editor: Client) -
 
 def test_correction_by_api_keeps_images_or_replaces_them(city: Channel, program: Client) -> None:
     post = publish(draft(city, images=(picture(),)), by="cli")
+    post.topics.add(Topic.objects.create(channel=city, slug="sport", name="Sport"))
     for more, left in (({}, 1), ({"images": []}, 0)):
         body = json.dumps({"note": "Meglio", **more})
         answer = program.patch(f"/api/v1/posts/{post.pk}", body, content_type=JSON)
         assert answer.status_code == 200
-        assert post.images.count() == left
+        assert (post.images.count(), post.topics.count()) == (left, 1)
 
 
 def test_device_that_is_forgotten_follows_nothing(city: Channel) -> None:
