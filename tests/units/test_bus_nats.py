@@ -45,7 +45,13 @@ def test_every_listener_hears_a_hint(nats: NatsServer) -> None:
         bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
         one, two = await listening(bus), await listening(other)
         three: Heard = []
-        listener = bus.subscribe(lambda subject, data: three.append((subject, data)))
+
+        def hear(subject: str, data: bytes) -> None:
+            # The mark by which the other bus was sure may still be on its way.
+            if subject != "sure":
+                three.append((subject, data))
+
+        listener = bus.subscribe(hear)
         one.clear()
         bus.publish("live", b"17")
         await until(lambda: one and two and three)

@@ -80,7 +80,10 @@ def test_a_password_says_what_is_wrong_with_it() -> None:
 
     with translation.override("it"), pytest.raises(ValidationError) as said:
         validate_password("anna.rossi@b.it", Staff(email="anna.rossi@b.it"))
-    assert said.value.messages == ["Somiglia troppo al tuo indirizzo e-mail."]
+    assert said.value.messages == [
+        "Somiglia troppo al tuo indirizzo e-mail.",
+        "È fatta di nomi di qui: scegli parole che non c’entrano.",
+    ]
 
 
 def test_no_form_of_ours_cuts_what_is_pasted() -> None:
