@@ -77,7 +77,7 @@ ferrari lamborghini ducati vespa fiat alfa romeo lancia maserati valentinorossi 
 baggio buffon delpiero pirlo ronaldo messi
 """
 _SHORT = "di de del la il lo le un una e a in con per su io tu mio mia sei sono the my is you and"
-# What a keyboard or the alphabet says when a finger slides over it, each way.
+# The keys that a finger slides over, and the alphabet; each is tried in both directions.
 ROWS = (
     "1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "azertyuiop", "qwertzuiop",
     "qazwsxedcrfvtgb", "1qaz2wsx3edc4rfv5tgb", "abcdefghijklmnopqrstuvwxyz", "!\"£$%&/()=",

@@ -21,12 +21,12 @@ from canale.channel.models import Channel
 from canale.settings import settings
 
 PRODUCT = "canale"
-# What an attacker must guess: words, names, numbers, or single signs (`parts`).
+# The least number of guesses: words, names, numbers, or single signs (`parts`).
 MIN_PARTS = 4
 # Marks between words and at the end are tried first.
 MARK = 0.2
 MIN_DISTINCT = 5
-# Of a longer one the beginning is enough.
+# The beginning of a longer one is enough.
 LOOKED_AT = 128
 _MOST_CHANNELS = 200
 _LEET = str.maketrans("013457@$!€", "oieastasie")
@@ -69,11 +69,11 @@ class HardToGuess:
         if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
             raise ValidationError(_("It repeats itself: put four unrelated words together."))
         if parts(block) < MIN_PARTS:
-            said = _("Many would try this one: put four unrelated words together.")
-            raise ValidationError(said)
+            message = _("Many would try this one: put four unrelated words together.")
+            raise ValidationError(message)
         if _is_made_of_names(block, context_words(user)):
-            said = _("Made of names from here: choose words that have nothing to do with them.")
-            raise ValidationError(said)
+            message = _("Made of names from here: choose words that have nothing to do with them.")
+            raise ValidationError(message)
 
     def get_help_text(self) -> str:
         return _("Four unrelated words are easy to remember.")

@@ -57,7 +57,7 @@ def _nothing_here(request: HttpRequest) -> HttpResponse:
 def _guard(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
     if isinstance(pattern, URLPattern):
         if pattern.name == "openapi-json":
-            # It repeats nothing that a request said and holds no secret: safe to compress.
+            # It reflects nothing of the request and holds no secret: safe to compress.
             pattern.callback = gzip_page(pattern.callback)
         pattern.callback = guarded(pattern.callback, _METHODS.get(str(pattern.pattern), ()))
     return pattern
