@@ -76,6 +76,21 @@ fiorentina sampdoria genoa atalanta udinese torinofc calcio calciatore campione 
 ferrari lamborghini ducati vespa fiat alfa romeo lancia maserati valentinorossi maradona totti
 baggio buffon delpiero pirlo ronaldo messi
 """
+# What an administrator writes where a person should choose: "change me at once".
+_CHANGE_ME = """
+cambia cambiami cambiala cambialo cambiare cambiarla cambiarlo cambiate cambiatela cambiata cambiato
+modifica modificami modificala modificare sostituisci sostituiscimi sostituire resetta resettami
+change changed changeme changeit changethis replace replaceme reset resetme password passwd pwd
+temporanea temporaneo provvisoria provvisorio iniziale predefinita predefinito segnaposto temporary
+temp initial default placeholder
+"""
+# These alone say nothing of the kind.
+_WITH_CHANGE_ME = """
+subito adesso ora ancora immediatamente presto oggi domani prego favore piacere grazie devi va vai
+questa questo quella poi al alla da dopo prima primo accesso ingresso login account codice parola
+chiave qui tutto please now immediately today tomorrow asap soon once thanks must should be this
+that it me at to on after before first access code key here
+"""
 _SHORT = "di de del la il lo le un una e a in con per su io tu mio mia sei sono the my is you and"
 # The keys that a finger slides over, and the alphabet; each is tried in both directions.
 ROWS = (
@@ -92,7 +107,9 @@ ENDINGS = (
 
 WORDS = frozenset(
     word
-    for text in (_PHRASES, _TOWN_HALL, _CALENDAR, _NAMES, _PLACES, _CLUBS)
+    for text in (_PHRASES, _TOWN_HALL, _CALENDAR, _NAMES, _PLACES, _CLUBS, _CHANGE_ME)
     for word in text.split()
-)
+) | frozenset(word for word in _WITH_CHANGE_ME.split() if len(word) > 4)
 SHORT_WORDS = frozenset(_SHORT.split())
+CHANGE_ME = frozenset(_CHANGE_ME.split())
+WITH_CHANGE_ME = SHORT_WORDS | frozenset(_WITH_CHANGE_ME.split())

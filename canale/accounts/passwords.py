@@ -16,7 +16,14 @@ from django.contrib.auth.password_validation import (
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from canale.accounts.guessable_words import ENDINGS, ROWS, SHORT_WORDS, WORDS
+from canale.accounts.guessable_words import (
+    CHANGE_ME,
+    ENDINGS,
+    ROWS,
+    SHORT_WORDS,
+    WITH_CHANGE_ME,
+    WORDS,
+)
 from canale.channel.models import Channel
 from canale.settings import settings
 
@@ -31,6 +38,8 @@ LOOKED_AT = 128
 _MOST_CHANNELS = 200
 _LEET = str.maketrans("013457@$!€", "oieastasie")
 _DATE = re.compile(r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((19|20)\d\d|\d\d)")
+# What stands before the first letter and after the last.
+_INNER = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LONGEST = max(map(len, WORDS))
 
 
@@ -68,7 +77,7 @@ class HardToGuess:
         block = _block(folded)
         if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
             raise ValidationError(_("It repeats itself: put four unrelated words together."))
-        if parts(block) < MIN_PARTS:
+        if parts(block) < MIN_PARTS or _is_a_word_in_disguise(block) or _says_to_change_it(block):
             message = _("Many would try this one: put four unrelated words together.")
             raise ValidationError(message)
         if _is_made_of_names(block, context_words(user)):
@@ -77,6 +86,34 @@ class HardToGuess:
 
     def get_help_text(self) -> str:
         return _("Four unrelated words are easy to remember.")
+
+
+def _is_a_word_in_disguise(folded: str) -> bool:
+    """True for a common word with marks or digits between its letters, as `p.a.s.s.w.o.r.d`."""
+    return not WORDS.isdisjoint(_letters(folded))
+
+
+def _says_to_change_it(folded: str) -> bool:
+    """True for a placeholder, as `cambiami.subito`, of however many words."""
+    every = CHANGE_ME | WITH_CHANGE_ME
+    return any(
+        _is_made_of(letters, every) and any(word in letters for word in CHANGE_ME)
+        for letters in _letters(folded)
+    )
+
+
+def _letters(folded: str) -> set[str]:
+    """The letters of a password, with and without those that a digit may stand for."""
+    spellings = (folded, folded.translate(_LEET), _INNER.sub("", folded).translate(_LEET))
+    return {"".join(filter(str.isalpha, spelling)) for spelling in spellings}
+
+
+def _is_made_of(letters: str, words: Collection[str]) -> bool:
+    ends = {0}
+    for start in range(len(letters)):
+        if start in ends:
+            ends |= {start + len(word) for word in words if letters.startswith(word, start)}
+    return len(letters) in ends
 
 
 def _is_made_of_names(folded: str, names: Collection[str]) -> bool:

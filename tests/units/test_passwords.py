@@ -120,6 +120,19 @@ def test_what_many_use_is_refused(password: str) -> None:
     assert all(sentence.endswith(".") for sentence in said)
 
 
+PLACEHOLDERS = """
+cambiami.subito Cambiami-Subito-1 c4mbiami_sub1to! C4mb14m1.Sub1t0 2026cambiami2026subito
+cambiala.adesso.per.favore cambia-questa-password-al-primo-accesso password_provvisoria_2026
+changeme.now.please Change.Me.At.Once ch4nge.th1s.passw0rd.n0w Please-change-it-immediately!
+temporary.password.01 p.a.s.s.w.o.r.d c-a-m-b-i-a-m-i-2-0-2-6 1c2a3m4b5i6a7m8i c.h.a.n.g.e.m.e.7
+"""
+
+
+@pytest.mark.parametrize("password", PLACEHOLDERS.split())
+def test_password_that_asks_to_be_changed_is_refused(password: str) -> None:
+    assert any("prime che si provano" in said for said in refusals(password))
+
+
 @pytest.mark.parametrize(
     "password",
     [
@@ -128,6 +141,11 @@ def test_what_many_use_is_refused(password: str) -> None:
         "cavallo corretto batteria graffetta",
         "xK9#mQ2$vL7p",
         "roma lampada cavallo 2026",
+        "cambiami il cavallo con la graffetta",
+        "change horses in midstream now",
+        "subito dopo la prima neve",
+        "mare 48 luna 93 neve 17",
+        "k#$%&!?9-_;:",
         "корова трава луна ночь",
         "水道の水は飲めません今日から",
     ],
