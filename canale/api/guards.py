@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
@@ -15,6 +17,7 @@ from ninja.security import HttpBearer
 from canale.accounts import tokens
 from canale.accounts.models import Token
 from canale.api.problems import Problem, problem_response, too_often
+from canale.channel.images import RETRY_SECONDS
 from canale.net.numbers import number_in
 from canale.net.rate_limits import RateLimiter
 from canale.net.readable import is_utf_8
@@ -27,6 +30,9 @@ _WITH_IMAGES = re.compile(r"/channels/[^/]+/posts$|/posts/[0-9]+$")
 # In the scope of a request that was counted on its way here (quick.py).
 COUNTED = "canale.counted"
 _limiter = RateLimiter()
+# Tokens with pictures in preparation, in this process.
+_uploading: set[int] = set()
+_uploading_lock = threading.Lock()
 
 View = Callable[..., HttpResponseBase]
 
@@ -116,3 +122,22 @@ class TokenAuth(HttpBearer):
         if found is None:
             limited(request, "wrong token", 20, 60)
         return found
+
+
+@contextmanager
+def one_upload_at_a_time(token: Token, images: Collection[object] | None) -> Iterator[None]:
+    """Keep a program from taking every decoder: the newsroom needs one too.
+
+    Raises Problem (429) while another call with the same token prepares pictures.
+    """
+    if not images:
+        yield
+        return
+    with _uploading_lock:
+        if token.pk in _uploading:
+            raise too_often(RETRY_SECONDS)
+        _uploading.add(token.pk)
+    try:
+        yield
+    finally:
+        _uploading.discard(token.pk)

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from canale.accounts.models import IdempotencyKey, Token
 from canale.api.channels import find_channel
-from canale.api.guards import TokenAuth
+from canale.api.guards import TokenAuth, one_upload_at_a_time
 from canale.api.problems import Problem, not_found
 from canale.api.router import router
 from canale.api.schemas import (
@@ -88,7 +88,8 @@ def create_post(
         response.headers["Location"] = str(answer["url"])
         return HTTPStatus.CREATED, answer
     # Before the transaction: it decodes images, which takes seconds.
-    checked = check(channel, _wording(payload))
+    with one_upload_at_a_time(token, payload.images):
+        checked = check(channel, _wording(payload))
     with transaction.atomic():
         answer = _answered_before(token, idempotency_key, request.body)
         if not answer:
@@ -186,8 +187,10 @@ def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> di
     post = _find_post(request, post_id)
     if post.state == State.DRAFT:
         raise Problem(HTTPStatus.CONFLICT, _("The post is a draft."))
+    token: Token = request.auth  # type: ignore[attr-defined]
     try:
-        correct(post, _corrected(post, payload), note=payload.note, by=_by(request))
+        with one_upload_at_a_time(token, payload.images):
+            correct(post, _corrected(post, payload), note=payload.note, by=f"token:{token.name}")
     except NotVisible:
         raise _not_visible() from None
     post.refresh_from_db()

@@ -16,11 +16,15 @@ from django.test import Client
 
 from canale.accounts import setup
 from canale.accounts.models import Membership, Role, Staff
-from canale.accounts.tokens import make_token
+from canale.accounts.tokens import find, make_token
+from canale.api.guards import one_upload_at_a_time
 from canale.channel.channels import create_channel
 from canale.channel.images import decoder
 from canale.channel.models import Channel, Post
 from canale.cli import CommandError, publish
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish as publish_post
+from canale.publishing.wording import Wording
 from tests.pictures import jpeg
 
 TEXT = "Via Dante è chiusa da lunedì."
@@ -71,6 +75,31 @@ def test_a_program_gets_a_problem_document(city: Channel, busy: None) -> None:
     assert not Post.objects.exists()
 
 
+@pytest.mark.parametrize("method", ["post", "patch"])
+def test_program_leaves_a_decoder_to_others(city: Channel, method: str) -> None:
+    mine, other = (make_token(city, name) for name in ("mine", "other"))
+    post = publish_post(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    path = PATH if method == "post" else f"/api/v1/posts/{post.pk}"
+    images = [{"data": base64.b64encode(jpeg()).decode(), "alt": "La via"}]
+    body = {"headline": "Strada chiusa", "text": TEXT, "note": "Una foto", "images": images}
+
+    def answer(token: str, **more: Any) -> Any:
+        words = {name: body[name] for name in body if method == "patch" or name != "note"}
+        client = Client(headers={"authorization": f"Bearer {token}"})
+        return getattr(client, method)(path, words | more, content_type="application/json")
+
+    found = find(mine)
+    assert found is not None
+    with one_upload_at_a_time(found, images):
+        refused = answer(mine)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert answer(mine, images=[]).status_code in (200, 201)
+        assert answer(other).status_code in (200, 201)
+    assert answer(mine, images=[{"data": "AAAA", "alt": "La via"}]).status_code == 422
+    assert answer(mine).status_code in (200, 201)
+
+
 def test_a_post_without_new_images_needs_no_decoder(
     city: Channel, newsroom: Client, busy: None
 ) -> None:
@@ -102,10 +131,6 @@ def test_an_editor_keeps_what_was_written(newsroom: Client, busy: None) -> None:
 
 
 def test_a_correction_keeps_what_was_written(city: Channel, newsroom: Client, busy: None) -> None:
-    from canale.publishing.drafts import save_draft
-    from canale.publishing.publish import publish as publish_post
-    from canale.publishing.wording import Wording
-
     post = publish_post(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
     form = {"kind": "news", "headline": "Titolo", "text": TEXT, "note": "Il giorno"}
     form |= {"image-1-file": file(), "image-1-alt": "La via"}
