@@ -325,11 +325,12 @@ def _others() -> Iterator[tuple[str, bytes]]:
     for kind in ("GIF", "WEBP", "PNG"):
         extra = {"lossless": True} if kind == "WEBP" else {}
         yield f"{kind.lower()} animated", saved(plain, kind, **options, **extra)
-    yield "gif of a small frame", _small_frame()
+    yield "gif of a small frame", small_frame()
 
 
-def _small_frame() -> bytes:
-    """A GIF whose only frame covers a corner of it."""
+def small_frame(left: int = 0, top: int = 0) -> bytes:
+    """A GIF whose only frame covers a quarter of its screen, which is twice as wide and high."""
     whole = saved(photo().quantize(64), "GIF")
     width, height = struct.pack("<H", WIDTH * 2), struct.pack("<H", HEIGHT * 2)
-    return whole[:6] + width + height + whole[10:]
+    at, before = struct.pack("<HH", left, top), whole.index(b",\0\0\0\0")
+    return whole[:6] + width + height + whole[10 : before + 1] + at + whole[before + 5 :]

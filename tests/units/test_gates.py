@@ -371,3 +371,27 @@ def test_one_that_has_never_answered_is_probed_after_the_first_pause() -> None:
         assert len(desk.started) == started + 1
 
     on_loop(flow())
+
+
+def test_late_failure_of_what_was_written_off_starts_no_second_probe() -> None:
+    async def flow() -> None:
+        desk = Desk()
+        desk.warm()
+        desk.offer(FIRST_LIMIT)
+        desk.answer(FAILURES, NO_ANSWER, seconds=0.0)
+        desk.now += FIRST_PAUSE_SECONDS
+        desk.offer(1)
+        probed = len(desk.started)
+        # Begun in the moment in which the far end failed.
+        desk.answer(5, NO_ANSWER, seconds=FIRST_PAUSE_SECONDS)
+        desk.offer(1)
+        assert (len(desk.started), len(desk.deferred)) == (probed, 1)
+        desk.now += 0.25
+        desk.answer(1, seconds=0.25)
+        # What is written off takes none of the places that the answered probe opens.
+        desk.offer(MOST)
+        assert len(desk.started) == probed + desk.gate.limit
+        desk.answer(FIRST_LIMIT - FAILURES - 5, NO_ANSWER, seconds=FIRST_PAUSE_SECONDS + 0.25)
+        assert len(desk.started) == probed + desk.gate.limit == probed + desk.gate.under_way
+
+    on_loop(flow())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pydantic
@@ -44,6 +44,18 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field:
     with pytest.raises(PostRefused) as refused:
         check(channel, edge)
     assert refused.value.errors.keys() == {field}
+
+
+@pytest.mark.django_db
+def test_event_whose_end_has_an_hour_needs_one_at_its_start() -> None:
+    """From 2 December to 2 December at 18: from when?"""
+    channel = Channel.objects.create(handle="cremona", name="Cremona")
+    event = Wording("event", "Fiera", "", starts_at=date(2026, 12, 2))
+    check(channel, event)
+    check(channel, replace(event, ends_at=date(2026, 12, 3)))
+    with pytest.raises(PostRefused, match="l’ora d’inizio") as refused:
+        check(channel, replace(event, ends_at=datetime(2026, 12, 2, 18, tzinfo=UTC)))
+    assert refused.value.errors.keys() == {"starts_at"}
 
 
 BLANKS = ["", " ", "\u200b", "\ufeff", "\u3164\u3164", "\u2800", "\U000e0020", "\ufe0f", "\u0301"]
