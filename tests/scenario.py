@@ -16,6 +16,7 @@ import argparse
 import base64
 import difflib
 import json
+import os
 import re
 import sys
 import tempfile
@@ -273,6 +274,8 @@ def main() -> int:
     parser.add_argument("act", choices=("record", "compare"))
     parser.add_argument("files", nargs="+", type=Path)
     asked = parser.parse_args()
+    if database := os.environ.get("TEST_DATABASE_URL"):
+        os.environ["CANALE_DATABASE_URL"] = database
     if asked.act == "record":
         record(asked.files[0])
         return 0
