@@ -42,18 +42,19 @@ ACTS: dict[str, Promise] = {
     "topic.added": _("added a topic"),
     "topic.removed": _("removed a topic"),
 }
+# In the order in which they are shown: PostgreSQL keeps JSON's keys in an order of its own.
 DETAILS: dict[str, Promise] = {
-    "before": _("before"),
-    "count": _("times"),
-    "email": _("account"),
-    "fields": _("what"),
+    "post": _("number"),
     "headline": _("headline"),
     "note": _("what changed"),
-    "post": _("number"),
     "reason": _("why"),
+    "email": _("account"),
+    "before": _("before"),
     "role": _("role"),
+    "fields": _("what"),
     "token": _("token"),
     "topic": _("topic"),
+    "count": _("times"),
 }
 # Who acts without an account.
 ACTORS: dict[str, Promise] = {"cli": _("command line"), "demo": _("demonstration")}
@@ -72,11 +73,12 @@ def act(entry: AuditEntry) -> str:
 
 
 def details(entry: AuditEntry) -> list[tuple[str, str]]:
-    """What more is known of it: labels and values. Empty values say nothing."""
+    """Labels and values of what else the entry records. Empty values are left out."""
+    names = [*DETAILS, *sorted(entry.detail.keys() - DETAILS.keys())]
     return [
-        (str(DETAILS.get(name, name)), _value(name, value))
-        for name, value in entry.detail.items()
-        if value not in ("", None, [])
+        (str(DETAILS.get(name, name)), _value(name, entry.detail[name]))
+        for name in names
+        if entry.detail.get(name) not in ("", None, [])
     ]
 
 

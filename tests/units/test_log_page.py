@@ -13,6 +13,7 @@ from django.test import Client
 from canale.accounts import audit
 from canale.accounts.models import AuditEntry, Membership, Role, Staff
 from canale.channel.channels import create_channel
+from canale.newsroom import acts
 from canale.newsroom.channel_views import LOG_ENTRIES
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +68,12 @@ def test_a_channels_page_is_found_by_an_index() -> None:
     plan = entries.explain()
     assert "log_of_channel" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_details_stand_in_one_order_on_every_database() -> None:
+    channel = create_channel("cremona", "Comune di Cremona")
+    details = [{"post": 7, "headline": "Ponte", "x": 1}, {"x": 1, "headline": "Ponte", "post": 7}]
+    entries = [audit.record("cli", "post.published", channel.handle, **each) for each in details]
+    first, second = (acts.details(entry) for entry in entries)
+    assert first == second
+    assert [value for _label, value in first] == ["7", "Ponte", "1"]
