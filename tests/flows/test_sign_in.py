@@ -26,7 +26,7 @@ def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
     ("path", "heading", "offers"),
     [
         ("2fa/", "Account", '/newsroom/accounts/2fa/totp/activate/"'),
-        ("2fa/webauthn/", "Chiavi", '/newsroom/accounts/2fa/webauthn/add/"'),
+        ("2fa/webauthn/", "Passkey", '/newsroom/accounts/2fa/webauthn/add/"'),
         ("2fa/totp/activate/", "app", 'name="code"'),
         ("password/change/", "Cambia la password", 'name="oldpassword"'),
         ("logout/", "Disconnetti", 'action="/newsroom/accounts/logout/"'),
