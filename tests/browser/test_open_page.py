@@ -313,6 +313,21 @@ def test_images_are_enlarged_and_walked_by_keyboard(city: City, page: Page) -> N
     expect(first).to_be_focused()
 
 
+def test_what_an_event_was_does_not_lie_under_its_date(city: City, browser: Browser) -> None:
+    before, after = (
+        (datetime.now(UTC) - timedelta(days=3, hours=hours)).isoformat() for hours in (2, 0)
+    )
+    post = city.publish("Concerto", kind="event", starts_at=before, ends_at=after)
+    context = browser.new_context(viewport={**PHONE, "width": 320}, locale="it-IT")
+    page = open_page(context, f"{city.site.channel}p/{post}")
+    badge = article(page, post).locator(".over").bounding_box()
+    date = article(page, post).locator(".date-tile").bounding_box()
+    assert badge
+    assert date
+    assert badge["x"] + badge["width"] <= date["x"]
+    context.close()
+
+
 # Without
 
 
