@@ -39,6 +39,7 @@ from canale.newsroom.access import done, retry_later, role_required, staff_of
 from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
 from canale.publishing.correct import NOTE_LENGTH
 from canale.publishing.drafts import NotADraft, delete_draft, save_draft
+from canale.publishing.publish import ChangedMeanwhile, wording_mark
 from canale.publishing.wording import PLACE_LENGTH, PostRefused
 from canale.reactions.tallies import counts
 
@@ -126,7 +127,8 @@ def write(request: HttpRequest, channel: Channel) -> HttpResponse:
 @role_required(may_write)
 def edit(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
-    if post.state != State.DRAFT:
+    # What was written meanwhile is not thrown away: the form comes back and says why.
+    if post.state != State.DRAFT and request.method != "POST":
         return redirect("newsroom:post", handle=channel.handle, post_id=post.pk)
     return _form_page(request, channel, post, initial_of(post))
 
@@ -138,12 +140,19 @@ def _form_page(
     if request.method == "POST" and form.is_valid():
         try:
             saved = save_draft(
-                channel, form.wording(images_of(request)), by=staff_of(request).email, post=post
+                channel,
+                form.wording(images_of(request)),
+                by=staff_of(request).email,
+                post=post,
+                seen=request.POST.get("seen"),
             )
         except PostRefused as refused:
             form.add_errors(refused.errors)
         except NotADraft:
             form.add_error(None, _("Somebody published it meanwhile: correct it instead."))
+        except ChangedMeanwhile:
+            form.add_error(None, _changed_meanwhile())
+            return render_form(request, channel, post, form, "newsroom/write.html", fresh=True)
         except DecodersBusyError as busy:
             form.add_error(None, str(busy))
             page = render_form(request, channel, post, form, "newsroom/write.html")
@@ -154,15 +163,33 @@ def _form_page(
     return render_form(request, channel, post, form, "newsroom/write.html")
 
 
+def _changed_meanwhile() -> str:
+    return _(
+        "This draft was changed after you opened it, perhaps by somebody else. To keep your "
+        "version, press again; to read the other one, open the draft in another tab."
+    )
+
+
 def render_form(
-    request: HttpRequest, channel: Channel, post: Post | None, form: PostForm, template: str
+    request: HttpRequest,
+    channel: Channel,
+    post: Post | None,
+    form: PostForm,
+    template: str,
+    *,
+    fresh: bool = False,
 ) -> HttpResponse:
-    """The composer; 422 when something in it must change."""
+    """The composer; 422 when something in it must change.
+
+    The form says which wording it began with, until it tells the editor of another (``fresh``).
+    """
+    seen = wording_mark(Post.objects.get(pk=post.pk)) if post else ""
     context = page_context(request, channel) | {
         "form": form,
         "post": post,
         "images": list(post.images.all()) if post else [],
         "kinds": Kind,
+        "seen": seen if fresh else request.POST.get("seen", seen),
         "limits": {
             "headline": HEADLINE_LENGTH,
             "text": TEXT_LENGTH,

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from canale.accounts.audit import record
 from canale.channel.images import PreparedImage
 from canale.channel.models import Channel, Image, ImageFile, Post, State
+from canale.publishing.publish import ChangedMeanwhile, wording_mark
 from canale.publishing.wording import CheckedWording, PostRefused, Wording, check
 
 
@@ -19,24 +20,42 @@ class NotADraft(Exception):  # noqa: N818
     """The post was published meanwhile; correct it instead."""
 
 
-def save_draft(channel: Channel, wording: Wording, *, by: str, post: Post | None = None) -> Post:
-    """Keep a new draft, or rewrite one. Raises PostRefused, NotADraft.
+def save_draft(
+    channel: Channel,
+    wording: Wording,
+    *,
+    by: str,
+    post: Post | None = None,
+    seen: str | None = None,
+) -> Post:
+    """Keep a new draft, or rewrite one. Raises PostRefused, NotADraft, ChangedMeanwhile.
 
     Not within a transaction: it decodes images first. See `keep_draft`.
     """
-    return keep_draft(channel, check(channel, wording, post), by=by, post=post)
+    return keep_draft(channel, check(channel, wording, post), by=by, post=post, seen=seen)
 
 
 @transaction.atomic
 def keep_draft(
-    channel: Channel, checked: CheckedWording, *, by: str, post: Post | None = None
+    channel: Channel,
+    checked: CheckedWording,
+    *,
+    by: str,
+    post: Post | None = None,
+    seen: str | None = None,
 ) -> Post:
-    """As `save_draft`, for a wording that was checked. Raises NotADraft."""
+    """As `save_draft`, for a wording that was checked.
+
+    ``seen`` is the `wording_mark` of the draft that the editor began with; None: whatever it says
+    now is rewritten. Raises NotADraft, ChangedMeanwhile.
+    """
     if post is None:
         post = Post(channel=channel, state=State.DRAFT)
         act = "post.drafted"
     elif not Post.objects.filter(pk=post.pk, state=State.DRAFT).select_for_update().exists():
         raise NotADraft
+    elif seen is not None and seen != wording_mark(Post.objects.get(pk=post.pk)):
+        raise ChangedMeanwhile
     else:
         act = "post.redrafted"
     write_wording(post, checked)

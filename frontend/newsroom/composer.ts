@@ -45,12 +45,13 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   }
 }
 
-/** Says why, where signing in again or waiting helps. */
+/** Says why, and what to do with the words that are still here. */
 function refused(form: HTMLFormElement, answer: Response): boolean {
   const signedOut = new URL(answer.url).pathname.startsWith("/newsroom/accounts/");
   if (signedOut) alert(form.dataset["signedOut"]);
+  else if (answer.status === 404) alert(form.dataset["gone"]);
   else if (answer.status === 503) alert(form.dataset["away"]);
-  return signedOut || answer.status === 503;
+  return signedOut || [404, 503].includes(answer.status);
 }
 
 /** Of the page as it is now: signing in again, in another tab, has changed the one in the form, and
@@ -69,7 +70,15 @@ function showErrors(form: HTMLFormElement, html: string): void {
     if (place.childElementCount && !first) first = place;
   }
   if (!first) return alert(form.dataset["unsaved"]);
+  takeMark(form, said);
   first.scrollIntoView({ block: "center" });
   const field = first.closest(".field, fieldset")?.querySelector<HTMLElement>("input, textarea, select");
   field?.focus({ preventScroll: true });
+}
+
+/** Told that the draft has changed, the editor may press again: the next press knows that wording. */
+function takeMark(form: HTMLFormElement, said: Document): void {
+  const fresh = said.querySelector<HTMLInputElement>("[data-composer] [name=seen]");
+  const mark = form.querySelector<HTMLInputElement>("[name=seen]");
+  if (fresh && mark) mark.value = fresh.value;
 }

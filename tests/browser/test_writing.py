@@ -154,6 +154,83 @@ def test_words_outlive_the_session(city: City, desk: Page) -> None:
     expect(desk.get_by_role("heading", name="Scritto con pazienza")).to_be_visible()
 
 
+def test_two_editors_of_one_draft_do_not_overwrite_each_other(city: City, desk: Page) -> None:
+    draft = _draft(city, desk, "A quattro mani")
+    hers = desk.context.new_page()
+    for page in (desk, hers):
+        page.goto(f"{draft}edit/")
+    hers.fill("#id_text", "Quello di Anna")
+    hers.locator("button[name=save]").click()
+    expect(hers.locator(".prose")).to_have_text("Quello di Anna")
+    desk.fill("#id_text", "Quello di Marco")
+    # An error in between changes nothing about what Marco has seen.
+    desk.fill("#id_headline", " ")
+    desk.locator("button[name=save]").click()
+    expect(desk.locator("#error-headline")).to_contain_text("Scrivi un titolo")
+    desk.fill("#id_headline", "A quattro mani")
+    desk.locator("button[name=save]").click()
+    expect(desk.locator("#error-general")).to_contain_text("Questa bozza è cambiata")
+    hers.reload()
+    expect(hers.locator(".prose")).to_have_text("Quello di Anna")
+    desk.locator("button[name=save]").click()
+    expect(desk.locator(".prose")).to_have_text("Quello di Marco")
+
+
+def test_words_outlive_the_draft_they_were_written_for(city: City, desk: Page) -> None:
+    said: list[str] = []
+    desk.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
+    published, deleted = _draft(city, desk, "Uscita"), _draft(city, desk, "Eliminata")
+    other = desk.context.new_page()
+    other.on("dialog", lambda dialog: dialog.accept())
+
+    desk.goto(f"{published}edit/")
+    desk.fill("#id_text", "Scritto tardi")
+    other.goto(f"{published}publish/")
+    other.get_by_role("button", name="Pubblica ora").click()
+    expect(other.get_by_text("Pubblicato.", exact=True)).to_be_visible()
+    desk.locator("button[name=save]").click()
+    expect(desk.locator("#error-general")).to_contain_text("ora si può solo correggere")
+    assert desk.input_value("#id_text") == "Scritto tardi"
+
+    desk.goto(f"{deleted}edit/")
+    desk.fill("#id_text", "Scritto invano")
+    other.goto(f"{deleted}edit/")
+    other.get_by_role("button", name="Elimina la bozza").click()
+    expect(other).to_have_url(city.site.url + HOME)
+    with desk.expect_event("dialog"):
+        desk.locator("button[name=save]").click()
+    expect(desk.locator("button[name=save]")).to_be_enabled()
+    assert "Qualcuno ha eliminato questa bozza" in said[-1]
+    assert desk.input_value("#id_text") == "Scritto invano"
+
+
+def _draft(city: City, page: Page, headline: str) -> str:
+    """Write a draft; its address."""
+    page.goto(city.site.url + HOME + "posts/new/")
+    page.fill("#id_headline", headline)
+    page.locator("button[name=save]").click()
+    expect(page).to_have_url(re.compile(r"/posts/\d+/$"))
+    return page.url
+
+
+def test_counts_of_full_fields_cover_nothing_and_narrow_nothing(city: City, desk: Page) -> None:
+    desk.set_viewport_size({"width": 360, "height": 640})
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.check("[name=kind][value=event]")
+    width = desk.locator("fieldset.topics").bounding_box()["width"]  # type: ignore[index]
+    desk.fill("#id_headline", "Un titolo lungo " * 6)
+    desk.fill("#id_place", "Piazza " * 20)
+    expect(desk.locator("#count-place")).to_have_class(re.compile("is-over"))
+    assert desk.locator("fieldset.topics").bounding_box()["width"] == width  # type: ignore[index]
+    desk.locator("button[name=save]").click()
+    for field in ("headline", "place"):
+        error = desk.locator(f"#error-{field} p").bounding_box()
+        count = desk.locator(f"#count-{field}").bounding_box()
+        assert error
+        assert count
+        assert count["y"] + count["height"] <= error["y"], field
+
+
 def test_words_outlive_a_database_that_is_away(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.fill("#id_headline", "Scritto nel mezzo")
