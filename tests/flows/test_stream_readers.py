@@ -5,7 +5,6 @@
 import asyncio
 import random
 import socket
-import threading
 import time
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from tests.standins.live_site import (
     LIVE,
     RETRY,
     Database,
+    HeldDatabase,
     Run,
     Running,
     event,
@@ -111,20 +111,6 @@ def test_nothing_is_missing_and_nothing_twice(seed: int, run: Run) -> None:
             assert traffic.database.reads > 1
 
     run(flow)
-
-
-class HeldDatabase(Database):
-    """Answers when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = threading.Event()
-        self.answer = threading.Event()
-
-    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
-        self.asked.set()
-        assert self.answer.wait(10)
-        return super().backlog(handle, after)
 
 
 def test_what_is_published_during_the_read_is_not_lost(run: Run) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,20 @@ class Database:
     def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
         self.reads += 1
         return [event for event in self.events if event.id > after]
+
+
+class HeldDatabase(Database):
+    """Answers its first read once the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.answer = threading.Event()
+
+    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
+        self.asked.set()
+        assert self.answer.wait(PATIENCE)
+        return super().backlog(handle, after)
 
 
 async def site(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:

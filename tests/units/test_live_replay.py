@@ -6,15 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from collections.abc import Sequence
 
 import pytest
 
 from canale.live import hub as hubs
 from canale.live.blocks import BLOCK, Blocks
-from canale.live.encoding import EncodedEvent
-from tests.standins.live_site import Database, Run, event, hub_with, live, serving
+from tests.standins.live_site import Database, HeldDatabase, Run, event, hub_with, live, serving
 
 
 def test_replays_are_complete_and_share_their_bytes() -> None:
@@ -54,20 +51,6 @@ def test_reader_that_takes_nothing_of_a_replay_is_dropped(
             assert hub.counts().connections == 1
 
     run(flow)
-
-
-class HeldDatabase(Database):
-    """Answers its first read once the test lets it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = threading.Event()
-        self.answer = threading.Event()
-
-    def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
-        self.asked.set()
-        assert self.answer.wait(30)
-        return super().backlog(handle, after)
 
 
 def test_more_published_during_a_read_than_memory_holds_is_read_again(
