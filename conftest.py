@@ -41,6 +41,7 @@ import canale  # noqa: E402, F401
 
 django.setup()
 
+from tests.databases import skip_without_postgresql  # noqa: E402
 from tests.site import Site, new_site  # noqa: E402
 from tests.standins.live_site import Run  # noqa: E402
 from tests.waiting import PATIENCE  # noqa: E402
@@ -55,6 +56,17 @@ def _be_patient() -> None:
 
 
 _be_patient()
+
+
+QUICK_FOLDERS = ("units", "structure")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip_without_postgresql(items)
+    for item in items:
+        if item.path.parent.name in QUICK_FOLDERS:
+            item.add_marker("quick")
 
 
 def pytest_unconfigure() -> None:

@@ -53,6 +53,8 @@ POSTS = f"channels/{HANDLE}/posts"
 POST = {"kind": "news", "headline": "Titolo", "text": "Testo"}
 
 
+@pytest.mark.quick
+@pytest.mark.postgres
 def test_a_repeated_call_publishes_once(program: httpx.Client) -> None:
     key = {"Idempotency-Key": "abc-1"}
     first = program.post(POSTS, json=POST, headers=key)
@@ -62,6 +64,7 @@ def test_a_repeated_call_publishes_once(program: httpx.Client) -> None:
     is_problem(program.post(POSTS, json={**POST, "text": "Altro"}, headers=key), 422)
 
 
+@pytest.mark.postgres
 def test_a_repeated_call_is_answered_though_the_world_has_changed(program: httpx.Client) -> None:
     alert = program.post(POSTS, json={**POST, "kind": "alert"}).json()["id"]
     clear = {**POST, "kind": "alert", "headline": "Finita", "all_clear_of": alert}
@@ -195,6 +198,7 @@ def test_a_reaction_must_be_one_of_the_set(page: httpx.Client, program: httpx.Cl
     assert "SameSite=Lax" in cookie
 
 
+@pytest.mark.postgres
 def test_invites_are_counted_and_nameless(module_site: Site, page: httpx.Client) -> None:
     made = page.post(f"channels/{HANDLE}/invites", json={}).json()
     code = made["url"].rsplit("/", 1)[1]
@@ -223,6 +227,7 @@ def test_invite_needs_no_body_but_refuses_a_form(page: httpx.Client) -> None:
     is_problem(page.post(address, data={"x": "1"}), 415)
 
 
+@pytest.mark.postgres
 def test_posts_are_read_page_by_page(module_site: Site, program: httpx.Client) -> None:
     made = {
         program.post(POSTS, json={**POST, "headline": f"N {n}"}).json()["id"] for n in range(25)

@@ -20,13 +20,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.databases import ON_POSTGRESQL
 from tests.flows.test_commands import run
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
 
-POSTGRESQL = bool(os.environ.get("TEST_DATABASE_URL"))
-DUMP = "database.pgdump" if POSTGRESQL else "database.sqlite3"
+DUMP = "database.pgdump" if ON_POSTGRESQL else "database.sqlite3"
 
 
 @pytest.fixture
@@ -56,6 +56,8 @@ def give_key(city: Site, other: Site) -> None:
     shutil.copy(city.folder / "data/secret-key", other.folder / "data/secret-key")
 
 
+@pytest.mark.quick
+@pytest.mark.postgres
 def test_a_backup_is_the_channel_again(city: Site, push: PushService, tmp_path: Path) -> None:
     post = city.post(city.token(), headline="Prima della copia")
     push.wait_for(30)
@@ -73,7 +75,7 @@ def test_a_backup_is_the_channel_again(city: Site, push: PushService, tmp_path: 
     assert [path.name for path in tmp_path.glob(".b.tar*")] == []
     names, manifest = opened(tmp_path / "b.tar")
     assert names == ["manifest.json", DUMP]
-    assert (manifest["vendor"] == "postgresql") is POSTGRESQL
+    assert (manifest["vendor"] == "postgresql") is ON_POSTGRESQL
 
     counts = city.inside("rows")
     with machine(tmp_path / "other", push) as other:
@@ -129,6 +131,7 @@ def test_with_the_key_one_file_is_enough(city: Site, push: PushService, tmp_path
         assert other.inside("sealed_with", str(data / "secret-key"))["yes"] == 30
 
 
+@pytest.mark.postgres
 def test_nothing_is_overwritten_unasked(city: Site, tmp_path: Path) -> None:
     file = tmp_path / "b.tar"
     city.run("backup", str(file))
@@ -144,7 +147,7 @@ def test_nothing_is_overwritten_unasked(city: Site, tmp_path: Path) -> None:
     assert city.inside("rows")["channel_post"] == 1
     said = city.run("restore", "--replace", str(file))
     assert city.inside("rows")["channel_post"] == 0
-    if not POSTGRESQL:
+    if not ON_POSTGRESQL:
         before = city.folder / "data/canale.sqlite3.before-restore"
         assert str(before) in said
         assert before.stat().st_size > 0
@@ -222,6 +225,7 @@ def test_what_is_not_whole_touches_nothing(city: Site, push: PushService, tmp_pa
         other.run("restore", str(good))
 
 
+@pytest.mark.postgres
 def test_a_full_disk_is_said_and_leaves_nothing(city: Site, tmp_path: Path) -> None:
     """No file may grow beyond 40 KiB: to a program that writes, that is a full disk."""
     done = subprocess.run(
@@ -238,7 +242,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(city: Site, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.glob(".full*")] == []
 
 
-@pytest.mark.skipif(not POSTGRESQL, reason="of PostgreSQL's programs")
+@pytest.mark.postgres(only="PostgreSQL's own programs write the copy")
 def test_without_the_programs_it_says_what_to_install(city: Site, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "canale", "backup", str(tmp_path / "b.tar")],

@@ -209,9 +209,7 @@ def test_a_taken_port_is_named(module_site: Site) -> None:
     assert "CANALE_PORT" in done.stderr
 
 
-@pytest.mark.skipif(
-    "CANALE_DATABASE_URL" not in os.environ, reason="one node alone has its data in SQLite"
-)
+@pytest.mark.postgres(only="one node alone has its data in SQLite")
 def test_nodes_that_start_together_bring_the_database_up_together(tmp_path: Path) -> None:
     with new_site(tmp_path, init=False, start=False) as site, ThreadPoolExecutor(3) as nodes:
         done = list(nodes.map(lambda _: run(site, "migrate"), range(3)))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.db import connection
 
+from tests.databases import ON_POSTGRESQL
 from tests.newsroom import Newsroom
 from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
 from tests.standins.push_service import PushService
@@ -22,7 +22,7 @@ from tests.standins.syncs import Syncs, can_trace
 
 pytestmark = [
     pytest.mark.skipif(not can_trace(), reason="strace is missing or may not trace"),
-    pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL syncs in its own process"),
+    pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL syncs in its own process"),
 ]
 READERS = 60
 EDITOR = "maria@comune.test"

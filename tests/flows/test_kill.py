@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 FOLLOWERS = 5_000
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture

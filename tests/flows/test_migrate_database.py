@@ -22,10 +22,7 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
 
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.skipif(not SERVER, reason="needs a PostgreSQL server: bin/with-postgresql"),
-]
+only_postgresql = pytest.mark.postgres(only="the target is a database of PostgreSQL")
 
 
 @pytest.fixture
@@ -56,6 +53,7 @@ def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
         yield site
 
 
+@only_postgresql
 def test_everything_is_there_and_goes_on(city: Site, target: str, push: PushService) -> None:
     # The last event ever told is deleted: its number must not be given again.
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
@@ -94,6 +92,7 @@ def test_everything_is_there_and_goes_on(city: Site, target: str, push: PushServ
         assert row[0] > last
 
 
+@only_postgresql
 def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> None:
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
         # SQLite keeps what PostgreSQL refuses.
@@ -111,6 +110,7 @@ def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> N
     assert "the target is not empty: its table channel_channel has rows" in refused.stderr
 
 
+@only_postgresql
 def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
     """A trigger on the target does what a bad disk or a bad converter would."""
     with psycopg.connect(target, autocommit=True) as there:

@@ -32,6 +32,8 @@ def public(site: Site, number: int) -> httpx.Response:
     return httpx.get(f"{site.channel}p/{number}")
 
 
+@pytest.mark.quick
+@pytest.mark.postgres
 def test_a_post_with_an_image_is_written_published_corrected_withdrawn(
     module_site: Site, newsroom: Newsroom
 ) -> None:

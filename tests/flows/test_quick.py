@@ -51,6 +51,7 @@ def is_quick(answer: httpx.Response) -> bool:
     return "content-language" not in answer.headers
 
 
+@pytest.mark.postgres
 def test_a_reaction_is_answered_as_by_django(module_site: Site) -> None:
     number = module_site.post(module_site.token())["id"]
     device = token()
@@ -79,6 +80,7 @@ def test_who_has_no_cookie_gets_one(module_site: Site) -> None:
         assert device.put(url, json={"emoji": HEART}).json()["counts"] == {HEART: 1}
 
 
+@pytest.mark.postgres
 def test_following_is_answered_as_by_django(module_site: Site) -> None:
     module_site.inside("topics", ["Strade", "Cultura"])
     for wish in ({"topics": ["strade", "cultura"], "language": "en"}, {}):
@@ -125,6 +127,7 @@ def test_what_is_wrong_goes_on_to_django(
     assert not is_quick(quick)
 
 
+@pytest.mark.postgres
 def test_a_post_that_is_gone_is_gone(module_site: Site) -> None:
     key = module_site.token()
     number = module_site.post(key)["id"]
@@ -143,7 +146,7 @@ def push() -> Iterator[PushService]:
         yield service
 
 
-@pytest.mark.slow
+@pytest.mark.postgres
 def test_counts_are_right_however_many_act_at_once(tmp_path: Path, push: PushService) -> None:
     """Three processes; every reader changes its mind on three posts, some are forgotten."""
     environment = {"CANALE_WEB_PROCESSES": "3", "CANALE_PUSH_ORIGINS": push.origin}

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from canale.net.open_files import raise_open_files
 from tests.reader import ReturningReader
@@ -19,7 +18,6 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.crowd import Crowd
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.slow
 CROWD = 2_000
 
 

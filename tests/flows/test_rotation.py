@@ -48,6 +48,8 @@ def follow(site: Site, browser: httpx.Client, subscription: dict[str, Any]) -> h
     return browser.post(f"{site.api}/channels/{HANDLE}/followers", json=body)
 
 
+@pytest.mark.quick
+@pytest.mark.postgres
 def test_the_key_is_changed_and_nobody_notices(city: Site, push: PushService) -> None:
     data = Path(city.environment["CANALE_DATA"])
     identity = channel(city)["vapid_public_key"]
@@ -96,7 +98,7 @@ def test_the_key_is_changed_and_nobody_notices(city: Site, push: PushService) ->
     assert not push.refused
 
 
-@pytest.mark.slow
+@pytest.mark.postgres
 def test_a_rotation_that_is_killed_goes_on(tmp_path: Path, push: PushService) -> None:
     with new_site(tmp_path, start=False) as city:
         data = Path(city.environment["CANALE_DATA"])

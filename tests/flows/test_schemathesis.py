@@ -9,15 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.site import HANDLE, Site
 
 # Bounded: a few examples of each kind for each call.
 EXAMPLES = 15
 
 
-@pytest.mark.slow
 def test_schemathesis_finds_nothing(module_site: Site, tmp_path: Path) -> None:
     post = module_site.post(module_site.token())["id"]
     # What is really there, so that the calls get past "not found".

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.newsroom import Newsroom
 from tests.site import PASSWORD, Site, new_site
@@ -25,6 +26,7 @@ def _filled(link: str, number: int) -> tuple[httpx.Client, dict[str, str]]:
     return browser, {"csrfmiddlewaretoken": token[1], "password": PASSWORD, **words}
 
 
+@pytest.mark.quick
 def test_of_people_who_send_the_form_at_once_one_makes_the_channel(tmp_path: Path) -> None:
     with new_site(tmp_path, start=False, init=False) as site:
         site.start()

@@ -52,6 +52,7 @@ def test_a_malformed_address_is_said_at_its_field(module_site: Site) -> None:
     assert "Inserisci un indirizzo email valido" in answer.text
 
 
+@pytest.mark.quick
 def test_a_changed_password_ends_the_other_sessions(module_site: Site) -> None:
     email = "turno@cremona.test"
     module_site.inside("staff", [email, PASSWORD, HANDLE, "editor"])

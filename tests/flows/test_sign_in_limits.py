@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 from allauth.mfa.totp.internal import auth as totp
 
 from tests.site import ADMIN, PASSWORD, Site, new_site
@@ -31,6 +32,7 @@ def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
     return client.post(path, data={"csrfmiddlewaretoken": token[1], **fields})
 
 
+@pytest.mark.postgres
 def test_processes_count_together(tmp_path: Path) -> None:
     options = {"CANALE_WEB_PROCESSES": "2", "CANALE_RATE_LIMITS": "on", "CANALE_WORKERS": "0"}
     with new_site(tmp_path, **options) as site:

@@ -24,6 +24,7 @@ def staff(module_site: Site) -> Staff:
     return call
 
 
+@pytest.mark.quick
 def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff) -> None:
     new = ("--add", MARIA, "--role", "editor", "--password-file", "-")
     staff(*new, stdin=f"{PASSWORD}\n")

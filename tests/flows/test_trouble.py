@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from canale.cli import COMMANDS
+from tests.databases import ON_POSTGRESQL
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.site import Site
 
@@ -100,7 +100,7 @@ def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> Non
     assert "start PostgreSQL, or correct host and port" in said["token"]
 
 
-@pytest.mark.skipif("CANALE_DATABASE_URL" in os.environ, reason="of the file of SQLite")
+@pytest.mark.skipif(ON_POSTGRESQL, reason="damages the file of SQLite")
 def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) -> None:
     site = new_machine(tmp_path)
     asking = ("worker", "publish", "token", "check", "audit", "password", "staff", "rotate-key")

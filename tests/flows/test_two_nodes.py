@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -22,12 +21,7 @@ from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site
 from tests.waiting import wait_until
 
-SERVER = os.environ.get("TEST_DATABASE_URL", "")
-pytestmark = [
-    needs_nats,
-    # Several nodes share no SQLite file.
-    pytest.mark.skipif(not SERVER, reason="needs a PostgreSQL server: bin/with-postgresql"),
-]
+pytestmark = [needs_nats, pytest.mark.postgres(only="several nodes share no SQLite file")]
 
 # Looking into the database, which both nodes do, takes half a second on average and a second at
 # most: what is told in a fifth of that was a hint's doing.

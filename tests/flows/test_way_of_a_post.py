@@ -15,6 +15,8 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import Behaviour, PushService, Received, Subscription
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.postgres
+
 
 @pytest.fixture(scope="module")
 def push() -> Iterator[PushService]:
@@ -68,6 +70,7 @@ def phone(city: Site, push: PushService) -> Iterator[Phone]:
     assert not push.refused
 
 
+@pytest.mark.quick
 def test_a_post_of_the_api_reaches_page_stream_and_phone(
     city: Site, token: str, phone: Phone
 ) -> None:
@@ -100,6 +103,7 @@ def test_a_post_of_the_command_line_reaches_stream_and_phone(city: Site, phone: 
     assert message.headers["urgency"] == "high"
 
 
+@pytest.mark.quick
 def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
     city: Site, token: str, phone: Phone
 ) -> None:
@@ -198,6 +202,7 @@ def test_muted_phones_hear_alerts_only(city: Site, token: str, push: PushService
         phone.browser.delete("me")
 
 
+@pytest.mark.quick
 def test_reactions_are_counted_live_and_one_for_each_reader(city: Site, token: str) -> None:
     post = city.post(token, headline="Festa")
     number = int(str(post["id"]))
@@ -233,6 +238,7 @@ def test_a_page_from_memory_is_told_the_counts_since_by_the_stream(city: Site, t
         assert stream.wait_for("reactions", number).data["counts"] == {"👍": 1}
 
 
+@pytest.mark.quick
 def test_forget_me_leaves_nothing(city: Site, token: str, push: PushService) -> None:
     personal = ("followers_follower", "followers_address", "followers_follower_topics")
     personal += ("reactions_reaction", "delivery_welcome", "delivery_retry")

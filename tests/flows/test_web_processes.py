@@ -14,15 +14,12 @@ import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
 from tests.waiting import wait_until
 from tests.worker_node import worker_node
-
-pytestmark = pytest.mark.slow
 
 
 def web_processes(site: Site) -> list[int]:

@@ -23,9 +23,7 @@ from canale.newsroom.codes import spend
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 # SQLite's database in memory does not wait for another connection; flows/test_sign_in_limits.py
 # has one in a file.
-with_connections = pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="needs a database for several connections"
-)
+with_connections = pytest.mark.postgres(only="needs a database for several connections")
 T = TypeVar("T")
 PLACES = [Limit("password", "192.0.2.1", 10, 60), Limit("password", "account 1", 100, 300)]
 

@@ -79,7 +79,7 @@ def test_a_new_link_ends_the_older_and_is_used_once() -> None:
     assert [setup.claim(new), setup.claim(new)] == [True, False]
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.postgres(only="SQLite has one writer at a time")
 def test_entries_of_many_threads_are_one_chain() -> None:
     """As sign-ins are recorded: outside any transaction."""
     threads, each = 4, 15
@@ -96,8 +96,7 @@ def test_entries_of_many_threads_are_one_chain() -> None:
     assert audit.verify() == audit.Verification(True, threads * each, None)
 
 
-@pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.postgres(only="SQLite has one writer at a time")
 def test_entries_recorded_at_the_same_moment_follow_one_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -31,9 +31,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.postgres,
 ]
-on_postgresql = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite has no clock of its own"
-)
+on_postgresql = pytest.mark.postgres(only="SQLite has no clock of its own")
 
 
 def ours() -> datetime:

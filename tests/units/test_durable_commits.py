@@ -9,9 +9,10 @@ from django.db import connection
 
 from canale.cli.check import database
 from canale.cli.database_postgresql import durability_settings
+from tests.databases import ON_POSTGRESQL
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
-on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL")
+on_postgresql = pytest.mark.postgres(only="settings of PostgreSQL")
 
 
 def _setting_of_a_new_connection(options: str) -> str:
@@ -47,7 +48,7 @@ def test_check_finds_a_server_that_may_lose_commits() -> None:
     assert findings["PostgreSQL's full_page_writes is on"].ok
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="a pragma of SQLite")
+@pytest.mark.skipif(ON_POSTGRESQL, reason="a pragma of SQLite")
 def test_sqlite_syncs_each_commit() -> None:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from canale.accounts import audit
@@ -15,6 +14,7 @@ from canale.accounts.models import AuditEntry, Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.newsroom import acts
 from canale.newsroom.channel_views import LOG_ENTRIES
+from tests.databases import ON_POSTGRESQL
 
 pytestmark = pytest.mark.django_db
 LOG = "/newsroom/c/cremona/log/"
@@ -62,7 +62,7 @@ def test_a_changed_log_is_found_when_it_is_asked_for(newsroom: Client) -> None:
     assert f"alterato alla voce {entry.pk}" in _page(newsroom, "?verify=1")
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a small table whole")
+@pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL reads a small table whole")
 def test_a_channels_page_is_found_by_an_index() -> None:
     entries = AuditEntry.objects.filter(channel="cremona").order_by("-id")[:LOG_ENTRIES]
     plan = entries.explain()

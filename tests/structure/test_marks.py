@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""bin/test runs every test: on SQLite, or else on PostgreSQL by a mark that says so."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.structure.repository import files, text
+
+TWICE = (Path("tests/flows"), Path("tests/units"))
+"""The folders that bin/test asks for tests marked `postgres`."""
+
+
+def _decorators_and_calls(path: Path, name: str) -> list[ast.Call]:
+    """Calls of ``….name(…)`` in a file."""
+    return [
+        node
+        for node in ast.walk(ast.parse(text(path)))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == name
+    ]
+
+
+def _tests() -> list[Path]:
+    return [path for path in files(".py") if path.parts[0] == "tests"]
+
+
+def test_only_the_mark_skips_a_test_for_want_of_postgresql() -> None:
+    """Any other condition could skip it in the run on PostgreSQL too, or keep it out of that."""
+    conditions = [
+        (path, ast.unparse(call.args[0]))
+        for path in _tests()
+        if path.parent in TWICE
+        for call in _decorators_and_calls(path, "skipif")
+    ]
+    of_databases = [
+        (path, condition)
+        for path, condition in conditions
+        if any(word in condition for word in ("POSTGRESQL", "DATABASE_URL", "vendor", "SERVER"))
+    ]
+    assert of_databases
+    assert [found for found in of_databases if found[1] != "ON_POSTGRESQL"] == []
+
+
+def test_marked_tests_stand_where_the_run_on_postgresql_looks() -> None:
+    marked = {path for path in _tests() if "mark.postgres" in text(path)}
+    marked -= {Path("tests/structure/test_marks.py")}
+    assert {path.parent for path in marked} == set(TWICE)
+    run = next(line for line in text(Path("bin/test")).splitlines() if "-m postgres" in line)
+    assert {Path(word) for word in run.split() if word.startswith("tests/")} == set(TWICE)
