@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 from PIL import Image, ImageChops, ImageCms
@@ -12,7 +13,20 @@ from PIL import Image, ImageChops, ImageCms
 from canale.channel.decoding.decode import decode
 from canale.channel.decoding.profiles import coded_profile
 from canale.channel.decoding.sizes import image_sizes
-from tests.pictures import DISPLAY_P3, HEIGHT, WIDTH, jpeg, photo, saved, small_frame
+from tests.pictures import (
+    DISPLAY_P3,
+    GREY,
+    HEIGHT,
+    RGB,
+    WIDTH,
+    chunk,
+    iccp,
+    jpeg,
+    photo,
+    png,
+    saved,
+    small_frame,
+)
 
 
 def opened(data: bytes) -> Image.Image:
@@ -53,3 +67,19 @@ def test_code_points_become_the_published_profile(codes: tuple[int, int]) -> Non
     colorants = (profile.red_colorant, profile.green_colorant, profile.blue_colorant)
     for colorant, published in zip(colorants, COLORANTS[codes], strict=True):
         assert colorant[0] == pytest.approx(published, abs=0.0005)
+
+
+def test_code_points_go_before_a_profile() -> None:
+    coded, profile = chunk(b"cICP", bytes((1, 13, 0, 1))), iccp(DISPLAY_P3)
+    plain, both, other = (
+        decode(png(8, RGB, *chunks), lambda *_: 1.0).tobytes()
+        for chunks in ((), (profile, coded), (profile,))
+    )
+    assert both == plain != other
+
+
+def test_gamma_applies_to_greys() -> None:
+    rows = [bytes([128]) * WIDTH] * HEIGHT
+    linear = png(8, GREY, chunk(b"gAMA", struct.pack(">I", 100_000)), rows=rows)
+    assert decode(linear, lambda *_: 1.0).getpixel((5, 5)) == (188, 188, 188)
+    assert decode(png(8, GREY, rows=rows), lambda *_: 1.0).getpixel((5, 5)) == (128, 128, 128)
