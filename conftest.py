@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pytest_django.fixtures import Settings
 
 DATA = tempfile.mkdtemp(prefix="canale-test-")
 
@@ -93,3 +94,9 @@ def run() -> Run:
     import uvloop
 
     return lambda flow: uvloop.run(flow())
+
+
+@pytest.fixture
+def quick_hasher(settings: Settings) -> None:
+    """For tests that sign in and do not ask how long a password takes to hash."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

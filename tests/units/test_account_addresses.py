@@ -10,7 +10,6 @@ import pytest
 from django.apps import apps
 from django.db import connection
 from django.test import Client
-from pytest_django.fixtures import Settings
 
 from canale.accounts.addresses import address
 from canale.accounts.models import Staff
@@ -42,9 +41,8 @@ def test_an_address_has_one_spelling(text: str, meant: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["anna@forlì.it", "Anna@FORLÌ.IT", PUNYCODE])
 def test_who_was_added_with_accents_signs_in_from_every_browser(
-    client: Client, settings: Settings, typed: str
+    client: Client, quick_hasher: None, typed: str
 ) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     create_channel("cremona", "Cremona")
     Staff.objects.create_user("anna@forlì.it", PASSWORD)
     client.post("/newsroom/accounts/login/", {"login": typed, "password": PASSWORD})

@@ -15,7 +15,6 @@ from django.test import Client
 from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest_django.fixtures import Settings
 
 from canale.accounts.models import Staff
 from canale.accounts.passwords import (
@@ -36,8 +35,7 @@ FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 @pytest.fixture(autouse=True)
-def quick(settings: Settings) -> Iterator[None]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def italian(quick_hasher: None) -> Iterator[None]:
     with translation.override("it"):
         yield
 

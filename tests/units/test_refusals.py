@@ -15,26 +15,17 @@ from pytest_django.fixtures import Settings
 from canale.accounts import audit
 from canale.accounts.failures import log_failures
 from canale.accounts.models import AuditEntry, FailedSignIn, Membership, Role, Staff
-from canale.channel.channels import create_channel
 from canale.metrics.names import REFUSAL_REASONS, REGISTRY
+from tests.accounts import EMAIL, PASSWORD, add_account
 
-pytestmark = pytest.mark.django_db
-EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
 ACCOUNTS, HOME = "/newsroom/accounts/", "/newsroom/c/cremona/"
 STRANGER = "203.0.113.77"
 
 
-@pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def editor() -> Staff:
-    staff = Staff.objects.create_user(EMAIL, PASSWORD)
-    channel = create_channel("cremona", "Cremona")
-    Membership.objects.create(staff=staff, channel=channel, role=Role.EDITOR)
-    return staff
+    return add_account(EMAIL, PASSWORD, Role.EDITOR)
 
 
 def sign_in(email: str = EMAIL, password: str = "sbagliata") -> Client:

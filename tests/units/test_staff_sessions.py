@@ -11,33 +11,23 @@ from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
-from pytest_django.fixtures import Settings
 
 from canale.accounts.known import may_send_files
 from canale.accounts.models import AuditEntry, Membership, Role, Staff, StaffSession
 from canale.accounts.sessions import IDLE, LONGEST, SessionStore, kept_key
-from canale.channel.channels import create_channel
 from canale.cli import password as password_command
 from canale.newsroom.browsers import browser_name
+from tests.accounts import EMAIL, PASSWORD, add_account
 
-pytestmark = pytest.mark.django_db
-EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
 HOME, SESSIONS = "/newsroom/c/cremona/", "/newsroom/sessions/"
 CHANGE = "/newsroom/accounts/password/change/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 
 
-@pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def owner() -> Staff:
-    staff = Staff.objects.create_user(EMAIL, PASSWORD)
-    channel = create_channel("cremona", "Cremona")
-    Membership.objects.create(staff=staff, channel=channel, role=Role.ADMIN)
-    return staff
+    return add_account(EMAIL, PASSWORD, Role.ADMIN)
 
 
 def signed_in(user_agent: str = FIREFOX) -> Client:
