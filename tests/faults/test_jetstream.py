@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import nats
 import pytest
@@ -72,16 +73,33 @@ def seen_at(city: City) -> tuple[StreamInfo, ConsumerInfo]:
     return asyncio.run(ask(city.broker.url))
 
 
+def is_empty(city: City) -> bool:
+    """Each batch was acknowledged, and each worker asks for more."""
+    stream, usual = seen_at(city)
+    return (stream.state.messages, usual.num_waiting) == (0, WORKERS)
+
+
+@contextmanager
+def stopped_workers(city: City) -> Iterator[None]:
+    """They hold no batch. The post of the test before may be done while the acknowledgement of its
+    last batch is on its way: a worker that is stopped then leaves that batch in the stream."""
+    wait_until(lambda: is_empty(city), seconds=120)
+    workers = city.site.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+
+
 def goes_through_the_stream(city: City, headline: str) -> None:
     """Each batch of one more post, once; that is, server, workers and stream are well."""
 
-    def all_ask() -> bool:
-        stream, usual = seen_at(city)
-        return (stream.state.messages, usual.num_waiting) == (0, WORKERS)
-
     # A request for a batch ends after twenty seconds, also one of a worker that is gone; what was
     # handed out and not acknowledged comes again after thirty.
-    wait_until(all_ask, seconds=120)
+    wait_until(lambda: is_empty(city), seconds=120)
     _, earlier = seen_at(city)
     before = earlier.delivered.consumer_seq if earlier.delivered is not None else 0
     city.publish_in_batches(headline).all_are_told()
@@ -148,24 +166,16 @@ def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back
     city: City,
 ) -> None:
     assert city.broker is not None
-    for worker in city.site.workers():
-        os.kill(worker, signal.SIGSTOP)
-    city.broker.stop()
-    broadcast = city.publish_in_batches("Pronti")
-    city.broker.start()
-    wait_until(lambda: seen_at(city)[0].state.messages == BATCHES, seconds=30)
-    for worker in city.site.workers():
-        os.kill(worker, signal.SIGCONT)
+    with stopped_workers(city):
+        city.broker.stop()
+        broadcast = city.publish_in_batches("Pronti")
+        city.broker.start()
+        wait_until(lambda: seen_at(city)[0].state.messages == BATCHES, seconds=30)
     broadcast.all_are_told()
 
 
 def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City) -> None:
     assert city.broker is not None
-    for worker in city.site.workers():
-        os.kill(worker, signal.SIGSTOP)
-    broadcast = city.publish_in_batches("Persi")
-    wait_until(lambda: seen_at(city)[0].state.messages == BATCHES)
-    asyncio.run(emptied(city.broker.url))
     url = city.broker.url
 
     def handed_out_again() -> bool:
@@ -173,9 +183,11 @@ def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City)
         assert tell_from_a_process(url, installation(KEY), SUBJECT) == ""
         return seen_at(city)[0].state.messages == BATCHES
 
-    wait_until(handed_out_again, seconds=3 * SWEEP_SECONDS)
-    for worker in city.site.workers():
-        os.kill(worker, signal.SIGCONT)
+    with stopped_workers(city):
+        broadcast = city.publish_in_batches("Persi")
+        wait_until(lambda: seen_at(city)[0].state.messages == BATCHES)
+        asyncio.run(emptied(url))
+        wait_until(handed_out_again, seconds=3 * SWEEP_SECONDS)
     broadcast.all_are_told()
 
 
