@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from canale.delivery.sign_of_life import FOLDER
+
 
 def start_worker(
     environment: Mapping[str, str], log: Path, *, inside: Sequence[str] = ()
@@ -23,6 +25,11 @@ def start_worker(
             stdout=out,
             stderr=out,
         )
+
+
+def is_up(environment: Mapping[str, str]) -> bool:
+    """Whether a worker of this data folder has begun: it ends politely when it is told to stop."""
+    return any((Path(environment["CANALE_DATA"]) / FOLDER).glob("*"))
 
 
 @contextmanager

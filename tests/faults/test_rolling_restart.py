@@ -21,7 +21,7 @@ from tests.postgresql_server import postgresql_server, programs
 from tests.reader import ReturningReader
 from tests.site import HANDLE, Site
 from tests.waiting import wait_until
-from tests.worker_node import start_worker
+from tests.worker_node import is_up, start_worker
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +79,7 @@ class WorkerNode:
 
     def _start(self) -> None:
         self._process = start_worker(self._environment, self._log)
+        wait_until(lambda: self._process.poll() is not None or is_up(self._environment))
 
     def tell_to_stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
