@@ -63,11 +63,20 @@ QUICK_FOLDERS = ("units", "structure")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("SOAK"):
+        _leave_out_the_long_form(config, items)
     skip_without_postgresql(items)
     for item in items:
         if item.path.parent.name in QUICK_FOLDERS:
             item.add_marker("quick")
+
+
+def _leave_out_the_long_form(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = [item for item in items if item.get_closest_marker("long")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_unconfigure() -> None:

@@ -19,7 +19,6 @@ from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.skipif(
         PROGRAM is None and not os.environ.get("CI"), reason="Firefox is not installed"
     ),

@@ -24,7 +24,6 @@ from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
     pytest.mark.skipif(
         PROGRAM is None and not os.environ.get("CI"), reason="Firefox is not installed"
     ),

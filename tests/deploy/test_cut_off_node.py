@@ -20,7 +20,6 @@ from tests.site import Site, new_site
 from tests.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
 SOCKET = ".s.PGSQL.5432"

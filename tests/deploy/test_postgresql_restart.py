@@ -21,7 +21,6 @@ from tests.standins.push_service import PushService
 from tests.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
 # As docs/operate.md says: of one server, and of each worker.

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 import httpx
+import pytest
 
 from canale.delivery.shipment import PARKED_SECONDS
 from canale.delivery.window import WINDOW_ADDRESSES
@@ -35,9 +36,15 @@ WORKERS = 2
 FINISHED_SECONDS = PARKED_SECONDS + 60
 KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
-# The long form: `make soak`.
+# The long form: `make soak`. It runs the tests that are marked `long` too.
 SOAK = bool(os.environ.get("SOAK"))
 KILLS = int(os.environ.get("KILLS") or (50 if SOAK else 2))
+
+
+def on_each_engine(*, short_form: str) -> pytest.MarkDecorator:
+    """Runs a test on both; the short form does so on one of them."""
+    rest = (pytest.param(name, marks=pytest.mark.long) for name in ENGINES if name != short_form)
+    return pytest.mark.parametrize("engine", [short_form, *rest], indirect=True)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.broadcast import ENGINES, SOAK, City, new_city
+from tests.faults.broadcast import City, new_city, on_each_engine
 from tests.postgresql_server import postgresql_server, programs
 from tests.standins.push_service import Behaviour
 from tests.waiting import wait_until
@@ -25,7 +25,6 @@ ONE_BATCH = 1_000
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(
         not LIBRARIES, reason="faketime is not installed (apt-get install faketime)"
     ),
@@ -64,14 +63,8 @@ def city(tmp_path: Path, engine: str, clock: Clock) -> Iterator[City]:
         yield made
 
 
-# In the short form each engine sees one of the two.
-@pytest.mark.parametrize(
-    ("engine", "step"),
-    [(engine, step) for step in ("-3600", "+3600") for engine in ENGINES]
-    if SOAK
-    else [("local", "-3600"), ("jetstream", "+3600")],
-    indirect=["engine"],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["-3600", "+3600"])
 def test_the_clock_is_put(city: City, clock: Clock, step: str) -> None:
     # Some are put off before the step, and are due after it.
     city.push.behave(Behaviour(status=503, times=5))
@@ -107,6 +100,7 @@ def wide_city(tmp_path: Path, engine: str) -> Iterator[City]:
             yield made
 
 
+@on_each_engine(short_form="jetstream")
 def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting(
     wide_city: City, clock: Clock, tmp_path: Path
 ) -> None:

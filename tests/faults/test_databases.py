@@ -23,14 +23,12 @@ import canale  # noqa: F401  (its SQLite, not the system's)
 from canale.cli.worker import LAST_SECONDS
 from canale.delivery.sign_of_life import FOLDER
 from tests.faults.amid import Fault
-from tests.faults.broadcast import City, new_city
+from tests.faults.broadcast import City, new_city, on_each_engine
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.site import HANDLE, new_site
 from tests.standins.push_service import Behaviour
 from tests.waiting import wait_until
 from tests.worker_node import worker_node
-
-pytestmark = pytest.mark.slow
 
 # Longer than a write waits for its turn.
 LOCKED_SECONDS = 25.0
@@ -46,6 +44,7 @@ def server() -> Iterator[PostgresqlServer]:
         yield made
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["local"], indirect=True)
 def test_sqlite_is_locked_for_long(city: City) -> None:
     import sqlite3
@@ -108,6 +107,7 @@ def frozen(server: PostgresqlServer) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: PostgresqlServer) -> None:
     given = {"CANALE_DATABASE_URL": server.url, "CANALE_WORKERS": "0"}
     with (
@@ -123,6 +123,7 @@ def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: Postgre
             worker.wait(LAST_SECONDS + 10)
 
 
+@on_each_engine(short_form="jetstream")
 def test_postgresql_falls_over(tmp_path: Path, engine: str, server: PostgresqlServer) -> None:
     with new_city(tmp_path, engine, CANALE_DATABASE_URL=server.url) as city:
         broadcast = city.publish()

@@ -35,7 +35,6 @@ def _possible() -> bool:
 
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not _possible(), reason="namespaces of users and processes are not allowed"),
 ]
 
@@ -71,7 +70,7 @@ def hidden_worker(city: City) -> Iterator[HiddenWorker]:
             worker.kill()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
     """Without workers of its own."""
     if request.param == "sqlite":

@@ -100,7 +100,6 @@ def city(tmp_path_factory: pytest.TempPathFactory, manners: Manners) -> Iterator
         yield made
 
 
-@pytest.mark.slow
 def test_all_are_told_over_one_line_and_its_streams_are_used_up(city: City) -> None:
     told = city.tells_all("Una linea")
     assert set(told.values()) == {1}
@@ -110,7 +109,6 @@ def test_all_are_told_over_one_line_and_its_streams_are_used_up(city: City) -> N
     assert sum(line.taken for line in lines) == FOLLOWERS
 
 
-@pytest.mark.slow
 def test_nobody_is_left_out_or_told_twice_when_the_service_goes_away_midway(
     city: City, manners: Manners
 ) -> None:
@@ -122,7 +120,6 @@ def test_nobody_is_left_out_or_told_twice_when_the_service_goes_away_midway(
     assert 4 <= len(city.new_lines()) <= 5 + STALLS
 
 
-@pytest.mark.slow
 def test_what_is_refused_unread_is_told_once(city: City, manners: Manners) -> None:
     manners.refuse = FOLLOWERS // 4
     told = city.tells_all("Rifiuta")
@@ -131,7 +128,6 @@ def test_what_is_refused_unread_is_told_once(city: City, manners: Manners) -> No
     assert len(city.new_lines()) <= STALLS
 
 
-@pytest.mark.slow
 def test_a_lost_line_loses_nobody(city: City, manners: Manners) -> None:
     manners.break_after = city.line.requests + FOLLOWERS // 2
     told = city.tells_all("Cade", seconds=120)
@@ -141,7 +137,6 @@ def test_a_lost_line_loses_nobody(city: City, manners: Manners) -> None:
     assert 1 <= len(city.new_lines()) <= 1 + STALLS
 
 
-@pytest.mark.slow
 def test_who_is_told_after_a_hang_does_not_wait_until_what_hung_is_given_up(city: City) -> None:
     begun = time.monotonic()
     city.hangs_for(STREAMS, "Si incanta")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from canale.delivery.window import WINDOW_ADDRESSES
-from tests.faults.broadcast import ENGINES, broker_for
+from tests.faults.broadcast import broker_for
 from tests.faults.table import saw
 from tests.postgresql_server import postgresql_server, programs
 from tests.site import Site, new_site
@@ -52,8 +52,6 @@ ODD = {
     "takes short messages only (413)": Behaviour(longest=LONGEST),
 }
 
-pytestmark = pytest.mark.slow
-
 
 @dataclass
 class Town:
@@ -82,7 +80,7 @@ class Town:
         return counts
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=["local", pytest.param("jetstream", marks=pytest.mark.long)])
 def town(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Town]:

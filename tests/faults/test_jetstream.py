@@ -37,7 +37,7 @@ BATCHES = FEWER // BATCH_ADDRESSES
 # So long NATS is away; after three seconds workers take batches from the table.
 AWAY_SECONDS = 20.0 if SOAK else 5.0
 
-pytestmark = [pytest.mark.slow, needs_nats]
+pytestmark = needs_nats
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,7 @@ def goes_through_the_stream(city: City, headline: str) -> None:
     assert usual.num_redelivered == earlier.num_redelivered
 
 
+@pytest.mark.long
 def test_each_batch_goes_through_the_stream_once(city: City) -> None:
     goes_through_the_stream(city, "Piena del Po")
 
@@ -127,6 +128,7 @@ def test_the_broker_is_away_for_a_while(city: City) -> None:
     goes_through_the_stream(city, "Dopo l'assenza")
 
 
+@pytest.mark.long
 def test_the_broker_is_frozen(city: City) -> None:
     """As behind a network that swallows packets."""
     assert city.broker is not None
@@ -136,6 +138,7 @@ def test_the_broker_is_frozen(city: City) -> None:
     goes_through_the_stream(city, "Dopo il gelo")
 
 
+@pytest.mark.long
 def test_the_broker_is_killed_and_back(city: City) -> None:
     assert city.broker is not None
     broadcast = city.publish_in_batches("Caduta", fault=Fault(city.broker.stop))
@@ -144,6 +147,7 @@ def test_the_broker_is_killed_and_back(city: City) -> None:
     goes_through_the_stream(city, "Dopo la caduta")
 
 
+@pytest.mark.long
 def test_the_broker_is_back_with_nothing(city: City) -> None:
     """Stream and consumers are made anew, and the rest of the broadcast goes through them."""
     assert city.broker is not None
@@ -162,6 +166,7 @@ def test_the_broker_is_back_with_nothing(city: City) -> None:
     goes_through_the_stream(city, "Dopo il vuoto")
 
 
+@pytest.mark.long
 def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back(
     city: City,
 ) -> None:
@@ -174,6 +179,7 @@ def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back
     broadcast.all_are_told()
 
 
+@pytest.mark.long
 def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City) -> None:
     assert city.broker is not None
     url = city.broker.url

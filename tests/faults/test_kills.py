@@ -10,9 +10,7 @@ from itertools import count
 
 import pytest
 
-from tests.faults.broadcast import KILLS, City
-
-pytestmark = pytest.mark.slow
+from tests.faults.broadcast import KILLS, City, on_each_engine
 
 
 def kill_them(city: City, kill: Callable[[], int]) -> None:
@@ -41,18 +39,22 @@ def kill_them(city: City, kill: Callable[[], int]) -> None:
     withdrawn.nobody_is_told_any_more(killed=windows)
 
 
+@on_each_engine(short_form="jetstream")
 def test_the_server_is_killed(city: City) -> None:
     kill_them(city, city.kill_server)
 
 
+@pytest.mark.long
 def test_a_worker_is_killed(city: City) -> None:
     kill_them(city, city.kill_worker)
 
 
+@on_each_engine(short_form="local")
 def test_all_processes_are_killed(city: City) -> None:
     kill_them(city, city.kill_everything)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["jetstream"], indirect=True)
 def test_the_broker_is_killed(city: City) -> None:
     kill_them(city, city.kill_broker)

@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.broadcast import ENGINES, SOAK
+from tests.faults.broadcast import on_each_engine
 from tests.faults.far_workers import city_with_far_workers
 from tests.network import needs_namespaces
 from tests.postgresql_server import programs
 
 pytestmark = [
-    pytest.mark.slow,
     needs_namespaces,
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
 
 
 # An alert's batch waits ten seconds for a lost worker, another's thirty.
-@pytest.mark.parametrize("kind", ["alert", "news"] if SOAK else ["alert"])
-@pytest.mark.parametrize("engine", ENGINES if SOAK else ["jetstream"], indirect=True)
+@pytest.mark.parametrize("kind", ["alert", pytest.param("news", marks=pytest.mark.long)])
+@on_each_engine(short_form="jetstream")
 def test_a_worker_is_cut_off_and_back(tmp_path: Path, engine: str, kind: str) -> None:
     with city_with_far_workers(tmp_path, engine, workers=2) as (city, (lost, other)):
         broadcast = city.publish(kind=kind)

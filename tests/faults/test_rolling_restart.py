@@ -23,12 +23,11 @@ from tests.site import HANDLE, Site
 from tests.waiting import wait_until
 from tests.worker_node import is_up, start_worker
 
-pytestmark = pytest.mark.slow
-
 # What nodes of one city have in common.
 COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "BASE_URL")
 
 
+@pytest.mark.long
 def test_server_and_workers_are_restarted(small_city: City) -> None:
     web = WebNode(small_city.site)
     first = small_city.publish_in_batches("Riavvio", fault=Fault(web.tell_to_stop))

@@ -67,7 +67,6 @@ def all_is_recorded(site: Site, number: int) -> bool:
     return bool(site.inside("counts", number)[0]["finished"])
 
 
-@pytest.mark.slow
 def test_who_is_elsewhere_does_not_wait_for_it(
     site: Site, well: PushService, slow: PushService
 ) -> None:
@@ -92,7 +91,6 @@ def test_who_is_elsewhere_does_not_wait_for_it(
     assert set(told(well, headline).values()) == {1}
 
 
-@pytest.mark.slow
 def test_an_alert_overtakes_what_waits_there(
     site: Site, well: PushService, slow: PushService
 ) -> None:

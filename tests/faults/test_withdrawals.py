@@ -55,7 +55,6 @@ def told_after(city: City, headline: str) -> int:
     return len(withdrawn[0].told()) - before
 
 
-@pytest.mark.slow
 def test_what_is_read_and_not_begun_is_not_sent(city: City) -> None:
     assert city.token
     after: list[int] = []
