@@ -23,6 +23,7 @@ from tests.waiting import wait_until
 pytestmark = [
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
+FOLLOWERS = 10
 # As docs/operate.md says: of one server, and of each worker.
 SERVER_CONNECTIONS, WORKER_CONNECTIONS = 16, 4
 
@@ -44,10 +45,10 @@ def test_it_serves_again_without_help(
 ) -> None:
     given = {"CANALE_DATABASE_URL": database.url, "CANALE_PUSH_ORIGINS": push.origin}
     with new_site(tmp_path, **given) as city:
-        city.inside("follow", push.subscribe(40))
+        city.inside("follow", push.subscribe(FOLLOWERS))
         token = city.token()
         city.post(token, headline="Prima")
-        push.wait_for(40)
+        push.wait_for(FOLLOWERS)
         assert "Prima" in httpx.get(city.channel, timeout=30).text
         assert connections(city, database) <= SERVER_CONNECTIONS + 2 * WORKER_CONNECTIONS
 
@@ -72,7 +73,7 @@ def test_it_serves_again_without_help(
             assert {answer.status_code for answer in answers} == {201}
             last = answers[-1].json()["id"]
             page.wait_for("post", last, seconds=30)
-        push.wait_for(40 + 10 * 40, timeout=60)
+        push.wait_for(11 * FOLLOWERS, timeout=60)
         assert not push.refused
         assert city.server is not None
         assert city.server.poll() is None

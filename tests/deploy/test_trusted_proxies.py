@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,12 +16,26 @@ from tests.site import HANDLE, Site, new_site
 GUESSES, MINUTE = 20, 60
 
 
-@pytest.fixture(params=["trusted", "stranger"])
-def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Site, bool]]:
+@pytest.fixture(params=["trusted", "stranger"], scope="module")
+def city(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Site, bool]]:
     trusted = request.param == "trusted"
+    folder = tmp_path_factory.mktemp(request.param)
     proxies = {} if trusted else {"CANALE_TRUSTED_PROXIES": "10.9.9.9"}
-    with new_site(tmp_path, CANALE_RATE_LIMITS="on", **proxies) as site:
+    with new_site(folder, CANALE_RATE_LIMITS="on", **proxies) as site:
         yield site, trusted
+
+
+def test_a_scheme_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
+    site, trusted = city
+    said = {"X-Forwarded-Proto": "https", "Origin": f"https://localhost:{site.port}"}
+    body = {"topics": [], "language": "it"}
+    answer = httpx.post(
+        f"{site.api}/channels/{HANDLE}/followers", json=body, headers=said, timeout=30
+    )
+    # Same origin only if the page was read over https; then the call itself is looked at.
+    assert (answer.status_code == 403) is not trusted
 
 
 def test_a_readers_address_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
@@ -38,17 +51,6 @@ def test_a_readers_address_comes_from_trusted_proxies_only(city: tuple[Site, boo
         assert of_others == [401] * 2 * GUESSES
     statuses = answers_until_refused(told, GUESSES, MINUTE)
     assert statuses[:GUESSES] == [401] * GUESSES
-
-
-def test_a_scheme_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
-    site, trusted = city
-    said = {"X-Forwarded-Proto": "https", "Origin": f"https://localhost:{site.port}"}
-    body = {"topics": [], "language": "it"}
-    answer = httpx.post(
-        f"{site.api}/channels/{HANDLE}/followers", json=body, headers=said, timeout=30
-    )
-    # Same origin only if the page was read over https; then the call itself is looked at.
-    assert (answer.status_code == 403) is not trusted
 
 
 def guess(site: Site, headers: dict[str, str]) -> int:
