@@ -27,9 +27,10 @@ def start_worker(
         )
 
 
-def is_up(environment: Mapping[str, str]) -> bool:
-    """Whether a worker of this data folder has begun: it ends politely when it is told to stop."""
-    return any((Path(environment["CANALE_DATA"]) / FOLDER).glob("*"))
+def workers_up(environment: Mapping[str, str]) -> int:
+    """How many workers of this data folder have begun; they end politely when told to stop. One
+    that was killed is counted until its end is noticed."""
+    return len(list((Path(environment["CANALE_DATA"]) / FOLDER).glob("*")))
 
 
 @contextmanager

@@ -26,19 +26,19 @@ from tests.nats_server import NatsServer
 from tests.site import Site, new_site
 from tests.waiting import wait_until
 
-FOLLOWERS = 3_000
+# The long form: `make soak`. It runs the tests that are marked `long` too.
+SOAK = bool(os.environ.get("SOAK"))
 # Of a broadcast into which the push service puts a fault. Workers have a third of it in hand:
 # whenever the fault comes, there are batches that nobody was given yet.
 BATCH_ADDRESSES = 100
 FEWER = 15 * BATCH_ADDRESSES
+FOLLOWERS = 3_000 if SOAK else FEWER
 WORKERS = 2
 # A worker that is killed leaves what was answered late to a retry, which is due a minute later.
 FINISHED_SECONDS = PARKED_SECONDS + 60
 KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
-# The long form: `make soak`. It runs the tests that are marked `long` too.
-SOAK = bool(os.environ.get("SOAK"))
-KILLS = int(os.environ.get("KILLS") or (50 if SOAK else 2))
+KILLS = int(os.environ.get("KILLS") or (50 if SOAK else 1))
 
 
 def on_each_engine(*, short_form: str) -> pytest.MarkDecorator:

@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.faults.broadcast import FOLLOWERS, City, new_city
 from tests.network import Machine, Network, network
 from tests.postgresql_server import postgresql_server
-from tests.worker_node import worker_node
+from tests.waiting import wait_until
+from tests.worker_node import worker_node, workers_up
 
 
 @dataclass
@@ -60,12 +61,10 @@ def city_with_far_workers(
         settings = {"CANALE_DATABASE_URL": database.url, "CANALE_WORKERS": "0"}
         made = new_city(folder, engine, followers=followers, host=net.address, **settings)
         city = stack.enter_context(made)
-        yield (
-            city,
-            [
-                stack.enter_context(
-                    far_worker(net, f"worker-{number}", folder, city.site.environment)
-                )
-                for number in range(1, workers + 1)
-            ],
-        )
+        started = [
+            stack.enter_context(far_worker(net, f"worker-{number}", folder, city.site.environment))
+            for number in range(1, workers + 1)
+        ]
+        # Each has its part of the first broadcast.
+        wait_until(lambda: workers_up(city.site.environment) == workers)
+        yield city, started

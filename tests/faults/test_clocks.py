@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 from tests.worker_node import worker_node
 
 # Who takes it has everything.
-ONE_BATCH = 1_000
+ONE_BATCH = 600
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 pytestmark = [
@@ -107,7 +107,7 @@ def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_n
     city, right = wide_city, Clock(tmp_path / "right")
     clock.put("+3600")
     # Slow enough for two workers to meet.
-    city.push.behave(Behaviour(delay=0.3))
+    city.push.behave(Behaviour(delay=1.0))
     with worker(city, "right", right):
         first = city.publish()
         wait_until(first.told)

@@ -32,7 +32,6 @@ from tests.worker_node import worker_node
 
 # Longer than a write waits for its turn.
 LOCKED_SECONDS = 25.0
-AWAY_SECONDS = 5.0
 FILLER = "filler"
 
 
@@ -71,7 +70,7 @@ def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
     import sqlite3
 
     # So that a backup begins and ends while it is sent.
-    city.push.behave(Behaviour(delay=1.0))
+    city.push.behave(Behaviour(delay=1.5))
     broadcast = city.publish()
     wait_until(broadcast.told)
     city.site.run("backup", str(tmp_path / "copy.tar"))
@@ -126,12 +125,12 @@ def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: Postgre
 @on_each_engine(short_form="jetstream")
 def test_postgresql_falls_over(tmp_path: Path, engine: str, server: PostgresqlServer) -> None:
     with new_city(tmp_path, engine, CANALE_DATABASE_URL=server.url) as city:
-        broadcast = city.publish()
+        broadcast = city.publish_in_batches()
         broadcast.midway()
         withdrawn = city.publish("Ritirato")
         withdrawn.withdraw()
         server.stop()
-        time.sleep(AWAY_SECONDS)
+        wait_until(lambda: not city.serves())
         server.start()
         broadcast.all_are_told()
         withdrawn.nobody_is_told_any_more()
@@ -167,7 +166,7 @@ def fill_up(folder: Path) -> None:
 def with_a_photo(city: City, headline: str) -> httpx.Response:
     """The answer to a post that takes more room than a log may have left."""
     out = io.BytesIO()
-    Image.effect_noise((2600, 1900), 90).save(out, "JPEG", quality=90)
+    Image.effect_noise((1300, 950), 90).save(out, "JPEG", quality=90)
     photo = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Il Po"}
     return httpx.post(
         f"{city.site.api}/channels/{HANDLE}/posts",
@@ -204,8 +203,10 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         assert refused.headers["retry-after"]
         assert httpx.get(city.site.channel).status_code == 200
         # One that dies is replaced, whatever it finds.
+        signs = data / FOLDER
+        before_the_kill = set(signs.iterdir())
         windows = city.kill_worker()
-        time.sleep(AWAY_SECONDS)
+        wait_until(lambda: set(signs.iterdir()) - before_the_kill)
         assert broadcast.is_under_way()
         (data / FILLER).unlink()
         broadcast.all_are_told(killed=windows)

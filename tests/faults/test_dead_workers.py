@@ -101,7 +101,7 @@ def test_workers_hidden_from_each_other(city: City) -> None:
     with hidden_worker(city) as one, hidden_worker(city) as other:
         spaces = [Path(f"/proc/{pid}/ns/pid").readlink() for pid in ("self", one.pid, other.pid)]
         assert len(set(spaces)) == 3
-        broadcast = city.publish()
+        broadcast = city.publish_in_batches()
         held = stopped_midway(broadcast, one, other)
         assert city.site.inside("sweep") == 0
         assert city.site.inside("claims") == held
@@ -118,7 +118,7 @@ def test_workers_hidden_from_each_other(city: City) -> None:
 def test_where_no_site_runs_the_next_worker_looks_for_the_dead(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
     signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
-    broadcast = city.publish()
+    broadcast = city.publish_in_batches()
     city.site.stop()
     with hidden_worker(city) as one:
         stopped_midway(broadcast, one)

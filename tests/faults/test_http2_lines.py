@@ -22,7 +22,7 @@ from tests.standins.http2 import Line, Manners
 from tests.standins.push_service import Behaviour, PushService
 from tests.waiting import wait_until
 
-FOLLOWERS = 400
+FOLLOWERS = 200
 STREAMS = 10
 # On a machine that stands still for seconds a line is taken for dead.
 STALLS = 2

@@ -17,14 +17,14 @@ from dataclasses import dataclass, replace
 import pytest
 
 from canale.delivery.window import WINDOW_ADDRESSES
-from tests.faults.broadcast import broker_for
+from tests.faults.broadcast import SOAK, broker_for
 from tests.faults.table import saw
 from tests.postgresql_server import postgresql_server, programs
 from tests.site import Site, new_site
 from tests.standins.push_service import Behaviour, PushService
 from tests.waiting import wait_until
 
-EACH = 100
+EACH = 100 if SOAK else 30
 # What was deferred comes back within so many seconds.
 PROBED_SECONDS = 4
 # A worker hears of a withdrawal, and what it had begun is answered, within so many.
@@ -184,7 +184,7 @@ def test_what_is_too_long_is_sent_shorter(course: Course) -> None:
 def test_who_is_gone_is_forgotten_and_nobody_else(town: Town) -> None:
     town.get_well(all_of_them=True)
     before = town.site.inside("follower_rows")
-    (leaving, staying) = town.well.subscribe(40), town.well.subscribe(40)
+    (leaving, staying) = town.well.subscribe(20), town.well.subscribe(20)
     pairs = zip(leaving, staying, strict=True)
     town.site.inside("follow", [one for pair in pairs for one in pair])
     for subscription in leaving:

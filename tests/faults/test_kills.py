@@ -18,7 +18,7 @@ def kill_them(city: City, kill: Callable[[], int]) -> None:
     more when a post has been withdrawn."""
     done = 0
     for number in count(1):
-        broadcast = city.publish(f"Avviso {number}")
+        broadcast = city.publish_in_batches(f"Avviso {number}")
         windows = 0
         while done < KILLS and broadcast.at_a_random_moment():
             windows += kill()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.amid import Fault
 from tests.faults.broadcast import on_each_engine
 from tests.faults.far_workers import city_with_far_workers
 from tests.network import needs_namespaces
@@ -24,9 +25,7 @@ pytestmark = [
 @on_each_engine(short_form="jetstream")
 def test_a_worker_is_cut_off_and_back(tmp_path: Path, engine: str, kind: str) -> None:
     with city_with_far_workers(tmp_path, engine, workers=2) as (city, (lost, other)):
-        broadcast = city.publish(kind=kind)
-        broadcast.midway()
-        lost.machine.cut_off()
+        broadcast = city.publish_in_batches(kind=kind, fault=Fault(lost.machine.cut_off))
         # The other takes over when the lease ends. PostgreSQL may have to notice first that who
         # holds a lock is gone (deploy/postgresql.conf).
         broadcast.all_are_told(killed=1, seconds=180)

@@ -21,7 +21,7 @@ from tests.postgresql_server import postgresql_server, programs
 from tests.reader import ReturningReader
 from tests.site import HANDLE, Site
 from tests.waiting import wait_until
-from tests.worker_node import is_up, start_worker
+from tests.worker_node import start_worker, workers_up
 
 # What nodes of one city have in common.
 COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "BASE_URL")
@@ -78,7 +78,7 @@ class WorkerNode:
 
     def _start(self) -> None:
         self._process = start_worker(self._environment, self._log)
-        wait_until(lambda: self._process.poll() is not None or is_up(self._environment))
+        wait_until(lambda: self._process.poll() is not None or workers_up(self._environment))
 
     def tell_to_stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)

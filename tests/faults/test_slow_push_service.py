@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 DELAY = 2.0
 # Who waits for it waits for more than six delays.
 ALLOWED = 2 * DELAY
-MANY, FEW = 2_500, 250
+MANY, FEW = 1_000, 250
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def all_is_recorded(site: Site, number: int) -> bool:
 def test_who_is_elsewhere_does_not_wait_for_it(
     site: Site, well: PushService, slow: PushService
 ) -> None:
-    # One at the slow service after each ten at the other.
+    # One at the slow service after each four at the other.
     followers, at_slow = well.subscribe(MANY), slow.subscribe(FEW)
     for place, one in enumerate(at_slow):
-        followers.insert(place * 11, one)
+        followers.insert(place * 5, one)
     site.inside("follow", followers)
     token = site.token()
     usual, number = seconds_until_told(site, token, well, MANY, "Acqua non potabile")
