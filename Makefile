@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: CC0-1.0
 .PHONY: help setup serve demo test quick lint bench soak sbom audit
 
-help:  ; bin/help
+help:  ; @bin/help
 setup: ; bin/setup
 serve: ; bin/serve
 demo:  ; bin/demo
