@@ -11,7 +11,7 @@ HELP = "verify the audit log"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=["verify"], help="the only act there is")
+    parser.add_argument("act", choices=["verify"], metavar="verify", help="the only act there is")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -26,8 +26,14 @@ def channel(handle: str) -> Channel:
 
     found = Channel.objects.filter(handle=handle).first()
     if found is None:
-        known = ", ".join(Channel.objects.values_list("handle", flat=True)) or "none yet"
-        raise CommandError(f"there is no channel {handle}; there is: {known}")
+        known = ", ".join(Channel.objects.values_list("handle", flat=True))
+        hint = (
+            f"there is: {known}"
+            if known
+            else "there is none yet: open the link that `canale setup-link` prints, "
+            "or call `canale init`"
+        )
+        raise CommandError(f"there is no channel {handle}; {hint}")
     return found
 
 

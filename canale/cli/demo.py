@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Nobody's city: it may be shown again.
     (settings.data / NEWSROOM_FILE).write_text(password + "\n")
     sys.stdout.write(f"The demonstration is ready: {channel_url(channel)}\n")
-    sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/ ({EDITOR}, {password})\n")
+    _print_sign_in(password)
     return 0
 
 
@@ -68,11 +68,16 @@ def _open_newsroom_again(channel: Channel) -> None:
     kept = settings.data / NEWSROOM_FILE
     password = kept.read_text().strip() if kept.exists() else ""
     if editor is not None and password and editor.check_password(password):
-        sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/ ({EDITOR}, {password})\n")
+        _print_sign_in(password)
     else:
         command = f"CANALE_DATA={shlex.quote(str(settings.data))} .venv/bin/canale password"
         sys.stdout.write(f"A new password for its newsroom: {command} {EDITOR}\n")
     sys.stdout.write(f"Its posts go after 30 days; to make them again, delete {settings.data}\n")
+
+
+def _print_sign_in(password: str) -> None:
+    sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/\n")
+    sys.stdout.write(f"Sign in there as {EDITOR} with the password {password}\n")
 
 
 def _make(handle: str, password: str) -> Channel:

@@ -234,4 +234,4 @@ def _tell(manifest: Manifest, before: Path | None, *, other_key: bool) -> None:
         say(f"What was there before is now {before}; delete it when all is well.\n")
     if other_key:
         say("Without the backup's key nobody can be reached: everybody must follow again.\n")
-    say("Who left since then is back: see docs/operate.md, Restore. Start canale now.\n")
+    say("Who left since then is back (docs/operate.md, Back up and restore). Start canale now.\n")

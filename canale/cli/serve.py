@@ -22,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-stdin-ends",
         action="store_true",
-        help="serve site and stream alone, beside the `canale serve` that started this process, "
-        "until standard input ends: that one is gone",
+        help=argparse.SUPPRESS,
     )
 
 
@@ -75,7 +74,9 @@ def _greet() -> None:
     from canale.accounts.setup import make_setup_link
 
     sys.stdout.write(f"canale: serving {settings.base_url}\n")
-    if not Staff.objects.exists():
+    if Staff.objects.exists():
+        sys.stdout.write(f"canale: the newsroom is at {settings.base_url}/newsroom/\n")
+    else:
         link = make_setup_link()
         sys.stdout.write(
             f"canale: no account yet. Set the channel up (once, within 24 hours; "

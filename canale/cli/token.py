@@ -48,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         secret = tokens.make_token(channel, name)
         audit.record("cli", "token.made", channel.handle, token=name)
     sys.stdout.write(secret + "\n")
+    if sys.stdout.isatty():
+        sys.stderr.write("Copy it now: it is not shown again. To end it: --revoke.\n")
     return 0
 
 

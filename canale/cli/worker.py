@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-stdin-ends",
         action="store_true",
-        help="stop when standard input ends: whoever started this worker is gone",
+        help=argparse.SUPPRESS,
     )
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import COMMANDS, CommandError, _parser, demo, main, setup_link
+from canale.cli import COMMANDS, CommandError, _parser, chosen, demo, main, setup_link
 from tests.structure.repository import ROOT
 
 
@@ -33,6 +33,20 @@ def test_every_argument_of_every_command_is_explained(name: str) -> None:
     assert command.description
     silent = [action.dest for action in command._actions if not action.help]
     assert silent == []
+
+
+@pytest.mark.parametrize("name", ["serve", "worker"])
+def test_help_leaves_out_what_only_canale_itself_gives(name: str) -> None:
+    assert "stdin" not in commands()[name].format_help()
+
+
+@pytest.mark.django_db
+def test_missing_channel_names_those_there_are_or_how_to_make_one() -> None:
+    with pytest.raises(CommandError, match="none yet: .*`canale setup-link`.*`canale init`"):
+        chosen.channel("fano")
+    create_channel("pesaro", "Comune di Pesaro", "")
+    with pytest.raises(CommandError, match="no channel fano; there is: pesaro$"):
+        chosen.channel("fano")
 
 
 def alone(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +155,7 @@ def test_demonstration_says_again_how_to_sign_in(
     channel = create_channel("demo", "Demo")
     setup.make_admin(channel, demo.EDITOR, password, by="demo")
     (tmp_path / demo.NEWSROOM_FILE).write_text(password + "\n")
-    for expected in (f"({demo.EDITOR}, {password})", f"canale password {demo.EDITOR}"):
+    for expected in (f"as {demo.EDITOR} with the password {password}\n", f"password {demo.EDITOR}"):
         assert demo.run(argparse.Namespace(handle="demo")) == 0
         said = capsys.readouterr().out
         assert "there already" in said
