@@ -30,7 +30,7 @@ def test_make_help_says_what_each_target_is_for() -> None:
     assert list(said) == re.findall(r"^(\w+):", text(Path("Makefile")), re.MULTILINE)
     assert "invented city" in said["demo"]
     # A sentence that takes two lines of the comment is not cut at the end of the first.
-    assert said["test"].endswith("everything else on SQLite")
+    assert said["test"].endswith("everything on SQLite")
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=str)
