@@ -31,6 +31,10 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService, Subscription
 
 CHROMIUM = shutil.which("chromium")
+# The same engine without Chromium's own windows: opening a page takes a third of the processor
+# time. It shows no notifications and reads no preferences.
+HEADLESS_SHELL = shutil.which("chromium-headless-shell") or CHROMIUM
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-dev-shm-usage"]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 
@@ -68,9 +72,7 @@ _SUBSCRIBER = """
 def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = playwright.chromium.launch(executable_path=HEADLESS_SHELL, args=CHROMIUM_OPTIONS)
         try:
             yield browser
         finally:

@@ -17,6 +17,7 @@ from tests.browser.pages import (
     press,
     state,
 )
+from tests.waiting import wait_until
 
 pytestmark = needs_chromium
 
@@ -113,10 +114,12 @@ def test_who_stops_is_no_follower_any_more(city: City, follower: Page) -> None:
 
 def test_forget_me_leaves_nothing_on_server_and_device(city: City, follower: Page) -> None:
     post = city.publish("Da dimenticare")
+    before = city.site.inside("rows")["reactions_reaction"]
     reaction = follower.locator(f"#post-{post} .reaction").first
     reaction.click()
     expect(reaction).to_have_attribute("aria-pressed", "true")
-    rows = city.site.inside("rows")
+    # The button is pressed before the server has answered.
+    rows = wait_until(lambda: _rows_after_reaction(city, before))
     open_settings(follower)
     press(follower, "forget")
     state(follower, "follow")
@@ -126,6 +129,11 @@ def test_forget_me_leaves_nothing_on_server_and_device(city: City, follower: Pag
         assert left[table] == rows[table] - 1, table
     assert follower.context.cookies() == []
     assert follower.evaluate("localStorage.length") == 0
+
+
+def _rows_after_reaction(city: City, before: int) -> dict[str, int] | None:
+    rows: dict[str, int] = city.site.inside("rows")
+    return rows if rows["reactions_reaction"] == before + 1 else None
 
 
 def test_a_failure_to_stop_says_so_and_changes_nothing(follower: Page) -> None:

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.pages import (
     CHROMIUM,
+    CHROMIUM_OPTIONS,
     PHONE,
     City,
     article,
@@ -214,7 +215,7 @@ def test_who_blocks_cookies_reads_and_is_told_the_truth(
     with browser.browser_type.launch_persistent_context(
         tmp_path,
         executable_path=CHROMIUM,
-        args=["--no-sandbox", "--disable-dev-shm-usage"],
+        args=CHROMIUM_OPTIONS,
         viewport=PHONE,
         locale="it-IT",
     ) as context:
