@@ -51,6 +51,12 @@ def is_problem(answer: httpx.Response, status: int) -> dict[str, object]:
 
 POSTS = f"channels/{HANDLE}/posts"
 POST = {"kind": "news", "headline": "Titolo", "text": "Testo"}
+# The public key of the private key 1 (SEC 2, section 2.4.2: G): such as a browser could give.
+KEYS = {
+    "p256dh": "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKW"
+    "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    "auth": "A" * 22,
+}
 
 
 @pytest.mark.quick
@@ -183,9 +189,10 @@ def test_other_sites_cannot_act_for_a_reader(module_site: Site, page: httpx.Clie
     ],
 )
 def test_an_endpoint_of_nobody_we_know_is_refused(page: httpx.Client, endpoint: str) -> None:
-    keys = {"p256dh": "B" + "A" * 86, "auth": "A" * 22}
-    body = {"push": {"endpoint": endpoint, "keys": keys}, "topics": [], "language": "it"}
-    is_problem(page.post(f"channels/{HANDLE}/followers", json=body), 422)
+    body = {"push": {"endpoint": endpoint, "keys": KEYS}, "topics": [], "language": "it"}
+    # The keys are good: nothing but the endpoint can be what is refused.
+    errors = is_problem(page.post(f"channels/{HANDLE}/followers", json=body), 422)["errors"]
+    assert list(errors) == ["push"]  # type: ignore[call-overload]
 
 
 def test_a_reaction_must_be_one_of_the_set(page: httpx.Client, program: httpx.Client) -> None:

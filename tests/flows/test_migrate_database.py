@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +18,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.flows.test_commands import run
+from tests.commands import refused_in_one_line, run, run_each
 from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService
 
@@ -25,7 +26,7 @@ SERVER = os.environ.get("TEST_DATABASE_URL", "")
 only_postgresql = pytest.mark.postgres(only="the target is a database of PostgreSQL")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def push() -> Iterator[PushService]:
     with PushService() as service:
         yield service
@@ -42,14 +43,23 @@ def target() -> Iterator[str]:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture
-def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
-    """On SQLite, whatever the other tests run on."""
-    (tmp_path / "city").mkdir()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, push: PushService) -> Path:
+    """The data of a city on SQLite, whatever the other tests run on: made once, to be copied."""
+    folder = tmp_path_factory.mktemp("made")
     options = {"CANALE_DATABASE_URL": "", "CANALE_PUSH_ORIGINS": push.origin}
-    with new_site(tmp_path / "city", start=False, init=False, **options) as site:
+    with new_site(folder, start=False, init=False, **options) as site:
         site.run("demo", "--handle", HANDLE)
         site.inside("follow", push.subscribe(50))
+    return folder / "data"
+
+
+@pytest.fixture
+def city(tmp_path: Path, made: Path, push: PushService) -> Iterator[Site]:
+    (tmp_path / "city").mkdir()
+    shutil.copytree(made, tmp_path / "city/data")
+    options = {"CANALE_DATABASE_URL": "", "CANALE_PUSH_ORIGINS": push.origin}
+    with new_site(tmp_path / "city", start=False, init=False, **options) as site:
         yield site
 
 
@@ -133,7 +143,6 @@ def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
 
 def test_only_postgresql_is_a_target(tmp_path: Path) -> None:
     with new_site(tmp_path, CANALE_DATABASE_URL="", start=False) as site:
-        for target_url in ("sqlite:////x", "mysql://u@h/d", "postgresql://"):
-            refused = run(site, "migrate-database", target_url)
-            assert refused.returncode == 1
-            assert "postgresql://user@host:port/name" in refused.stderr
+        targets = ("sqlite:////x", "mysql://u@h/d", "postgresql://")
+        for end in run_each(site, [("migrate-database", target_url) for target_url in targets]):
+            assert "postgresql://user@host:port/name" in refused_in_one_line(end)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from canale.followers.rotation import BATCH
-from tests.flows.test_commands import run
+from tests.commands import run
 from tests.nats_server import NatsServer, needs_nats
 from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import PushService

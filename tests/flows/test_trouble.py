@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from canale.cli import COMMANDS
+from tests.commands import run_each
 from tests.databases import ON_POSTGRESQL
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.site import Site
@@ -40,35 +38,11 @@ CALLS = {
 }
 
 
-# All of them in one process: each by itself would spend a second on its imports.
-ONE_PROCESS = """
-import contextlib, io, json, sys
-from canale.cli import main
-said = []
-for arguments in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = main(arguments)
-    said.append([status, out.getvalue(), err.getvalue()])
-print(json.dumps(said))
-"""
-
-
 def one_line(site: Site, *commands: str) -> dict[str, str]:
     """What each says of its trouble; checks that it says nothing else, and no secret."""
     calls = [[name, *CALLS[name].format(folder=site.folder).split()] for name in commands]
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_PROCESS, json.dumps(calls)],
-        env=site.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)
-    return {name: _line(name, *answer) for name, answer in zip(commands, answers, strict=True)}
+    ends = run_each(site, calls)
+    return {name: _line(name, *end) for name, end in zip(commands, ends, strict=True)}
 
 
 def _line(command: str, status: int, out: str, err: str) -> str:

@@ -61,19 +61,6 @@ def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: P
         assert site.listeners() == 0
 
 
-def test_one_process_lets_nobody_else_on_its_port(site: Site) -> None:
-    again = subprocess.run(
-        [sys.executable, "-m", "canale", "serve"],
-        env=site.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert again.returncode == 1
-    assert "CANALE_PORT" in again.stderr
-
-
 def test_who_is_in_when_the_server_stops_is_still_answered(site: Site) -> None:
     assert site.server is not None
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
