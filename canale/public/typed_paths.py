@@ -12,14 +12,16 @@ from django.urls import Resolver404, resolve
 PROGRAMS = ("/api/", "/static/", "/live/")
 # The key of an image and the secret of a set-up link tell capitals from small letters.
 _EXACT_END = re.compile(r"(/c/[^/]+/image/|/newsroom/setup/)(.+)", re.IGNORECASE)
+# Nobody types more, and Django refuses to redirect to an address of more than 16 KB.
+MAX_TYPED = 1_000
 # What follows an address in a sentence, and is copied with it.
 _AFTER = " .,;:!?)]}>\"'’”»"
 
 
 def meant_path(path: str) -> str | None:
     """The path that leads somewhere and differs from `path` only in capitals, slashes or the
-    punctuation after it; None if there is no such path."""
-    if _leads(path):
+    punctuation after it; None if there is no such path, or if it is longer than people type."""
+    if len(path) > MAX_TYPED or _leads(path):
         return None
     tidy = _lower(re.sub("/{2,}", "/", path)).rstrip(_AFTER)
     for candidate in (tidy, tidy.rstrip("/"), tidy.rstrip("/") + "/"):

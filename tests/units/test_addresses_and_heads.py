@@ -57,6 +57,15 @@ def test_preview_of_an_invite_leads_to_the_invite_and_is_not_listed(city: Channe
     assert not rules.can_fetch("Googlebot", "http://localhost:8000/newsroom/")
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["/c/" + "a-" * 10_000 + "/!", "/C/" + "A" * 10_000, "/privacy" + "." * 20_000,
+     "/newsroom/accounts/login!?next=" + "x" * 20_000],
+)  # fmt: skip
+def test_address_longer_than_people_type_leads_nowhere(city: Channel, typed: str) -> None:
+    assert Client(raise_request_exception=False).get(typed).status_code == 404
+
+
 @pytest.mark.parametrize("typed", ["/newsroom/setup/AbC.", "/Newsroom//setup/AbC/"])
 def test_secret_of_a_set_up_link_keeps_its_capitals(typed: str) -> None:
     assert meant_path(typed) == "/newsroom/setup/AbC/"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.net.answers import problem_document
+from canale.public.page_keys import LONGEST_QUERY
 from canale.public.pages import show
 from canale.public.typed_paths import meant_path
 
@@ -44,8 +45,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     meant = meant_path(request.path)
-    if meant is not None:
-        query = request.META.get("QUERY_STRING", "")
+    query = request.META.get("QUERY_STRING", "")
+    if meant is not None and len(query) <= LONGEST_QUERY:
         return HttpResponsePermanentRedirect(meant + (f"?{query}" if query else ""))
     return _error(
         request,
