@@ -211,7 +211,7 @@ class GuardedHTTP:
         finally:
             pin.under_way -= 1
         self._answered(origin, pin, answer)
-        return Reply(answer.status, answer.get_header("retry-after"))
+        return Reply(answer.status, _readable(answer, "retry-after"))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -377,6 +377,14 @@ class GuardedHTTP:
         self._retired = [pin for pin in self._retired if pin.made_at >= ended]
         for pin in due:
             await _close(pin)
+
+
+def _readable(answer: Response, name: str) -> str | None:
+    """A header's value; None if it is missing or not text."""
+    try:
+        return answer.get_header(name)
+    except ValueError:
+        return None
 
 
 async def _close(pin: _Pin) -> None:

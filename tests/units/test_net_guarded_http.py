@@ -356,3 +356,21 @@ def test_answer_without_end_is_read_to_some_length_only() -> None:
         server.close()
 
     run(work())
+
+
+def test_answer_with_an_unreadable_header_is_an_answer() -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: \xff\xfe\r\n"
+        writer.write(head + b"Content-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async def work() -> None:
+        server = await asyncio.start_server(odd, "127.0.0.1", 0)
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        http = GuardedHTTP([origin])
+        assert await http.post(origin, f"{origin}/x", {}, b"") == (429, None)
+        await http.close()
+        server.close()
+
+    run(work())
