@@ -26,7 +26,7 @@ from urllib.parse import quote, urlsplit
 import brotli
 from django.http import HttpRequest, HttpResponse
 
-from canale.database_away import Why, outage
+from canale.database_away import RETRY_SECONDS, Why, outage
 from canale.net.answers import header_lines, refusal, send_answer
 from canale.public.page_keys import Key, key_of, query_of
 from canale.public.security import security_headers
@@ -57,6 +57,9 @@ PLAIN_PATH = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
 # So long a page stands in for the next one, which could not be made.
 STAND_IN_SECONDS = 5.0
+# A rendering that takes longer waits for a database that accepts queries and never answers; one
+# that cannot be reached fails within 20 s (canale/database_url.py).
+RENDER_SECONDS = 25.0
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
 COMPRESSED_FROM = 500
@@ -191,8 +194,12 @@ class PageStore:
             if self._look is None or self._look.done():
                 self._look = self._flight(key, scope)
             return page
+        flight = self._flight(key, scope)
         # A reader who leaves does not take the page from the others.
-        return await asyncio.shield(self._flight(key, scope))
+        done, _ = await asyncio.wait({flight}, timeout=RENDER_SECONDS)
+        if done:
+            return flight.result()
+        return self._stand_in(key) or _late(key)
 
     def _flight(self, key: Key, scope: HTTPScope) -> asyncio.Task[Page]:
         """The making of the page, one for all who wait for it."""
@@ -244,6 +251,25 @@ async def _not_allowed(scope: HTTPScope, send: ASGISendCallable) -> None:
     headers, body = refusal(scope["path"], status, "A page is only read.", house)
     allow = (b"allow", ", ".join(METHODS).encode())
     await send_answer(send, status, [allow, *headers], body)
+
+
+def _late(key: Key) -> Page:
+    """The answer when the page could not be made in time."""
+    house = header_lines(security_headers())
+    detail = "The page could not be made in time. Try again in a moment."
+    headers, body = refusal(key[0], HTTPStatus.SERVICE_UNAVAILABLE, detail, house)
+    return Page(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        headers=[
+            (b"retry-after", str(RETRY_SECONDS).encode()),
+            *(header for header in headers if header[0] != b"content-length"),
+        ],
+        variants={"": body},
+        etag=b"",
+        handle=None,
+        until=0.0,
+        at_most=0.0,
+    )
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:

@@ -238,3 +238,33 @@ def test_a_link_with_a_query_of_its_own_is_answered_at_once(query: str) -> None:
         assert store.at_once(url, []) == store.at_once(b"/c/cremona/", [])
 
     run(flow)
+
+
+@pytest.mark.parametrize("stands_in", [False, True])
+def test_nobody_waits_without_end_for_a_page_that_is_not_made(
+    monkeypatch: pytest.MonkeyPatch, stands_in: bool
+) -> None:
+    """As when the database accepts queries and does not answer them."""
+    monkeypatch.setattr(page_store, "RENDER_SECONDS", 0.05)
+
+    async def flow() -> None:
+        now = [100.0]
+        app = Renderer(until=110.0)
+        app.at_most = 1e12
+        store = PageStore(app, clock=lambda: now[0])
+        if stands_in:
+            await ask(store)
+            now[0] = 120.0
+        app.seen.clear()
+        app.gate.clear()
+        queries = [_own(number) for number in range(READERS)]
+        answers = await asyncio.gather(*(ask(store, query=query) for query in queries))
+        assert {answer[0] for answer in answers} == {200 if stands_in else 503}
+        if not stands_in:
+            assert {answer[1][b"retry-after"] for answer in answers} == {b"10"}
+        assert len(app.seen) == 1
+        app.gate.set()
+        now[0] = 130.0
+        assert (await ask(store))[0] == 200
+
+    run(flow)
