@@ -8,7 +8,7 @@ import secrets
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils import timezone
 
 from canale.accounts import audit
@@ -46,8 +46,11 @@ def claim(secret: str) -> bool:
 
 
 def _open_links(secret: str) -> QuerySet[SetupLink]:
+    """None once there is an account: a link that was made while somebody sent the form of another
+    one ends with that form."""
     begun = timezone.now() - LIFE
-    return SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=begun)
+    links = SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=begun)
+    return links.exclude(Exists(Staff.objects.all()))
 
 
 def close() -> None:

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from canale.accounts import audit, setup
 from canale.accounts.models import AuditEntry, AuditHead, SetupLink, Staff
+from canale.accounts.tokens import secret_hash
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 
@@ -77,6 +78,14 @@ def test_a_new_link_ends_the_older_and_is_used_once() -> None:
     assert setup.is_open(new)
     assert SetupLink.objects.count() == 1
     assert [setup.claim(new), setup.claim(new)] == [True, False]
+
+
+def test_a_link_opens_nothing_once_there_is_an_account() -> None:
+    """As one that another process made while somebody sent the form of the link before."""
+    Staff.objects.create_user("admin@cremona.test", "acqua alta")
+    SetupLink.objects.create(secret_hash=secret_hash("beside"))
+    assert not setup.is_open("beside")
+    assert not setup.claim("beside")
 
 
 @pytest.mark.postgres(only="SQLite has one writer at a time")
