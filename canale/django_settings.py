@@ -184,6 +184,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # A request that cannot be read gets its 400, not a page of traceback each.
         "django.security": {"level": "CRITICAL"},
+        # It writes down which key of which person was used.
+        "fido2": {"level": "WARNING"},
     },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

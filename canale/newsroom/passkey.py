@@ -27,12 +27,16 @@ from django.utils.translation import gettext_lazy as _
 from fido2.utils import websafe_decode
 from fido2.webauthn import CollectedClientData
 
+from canale.accounts.attempts import Limit, take
 from canale.metrics.refusals import count_refusal
 from canale.net.json_reader import StrictDecoder
 from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 Read = TypeVar("Read")
+
+# Far longer than two requests with one session may overlap.
+CHALLENGE_SECONDS = 3600
 
 
 def _credential() -> forms.JSONField:
@@ -59,20 +63,37 @@ class OwnPage:
     def _from_own_page(self) -> Any:
         credential = self.cleaned_data["credential"]  # type: ignore[attr-defined]
         # Without TLS only this machine's pages have passkeys, at whatever port they are reached.
-        if settings.base_url.startswith("https:") and _origin(credential) != settings.base_url:
+        client_data = _client_data(credential)
+        origin = str(client_data.origin) if client_data else ""
+        if settings.base_url.startswith("https:") and origin != settings.base_url:
+            raise get_adapter().validation_error("incorrect_code")
+        # No page of ours stands in a frame of another site (WebAuthn, section 7.2, step 14).
+        if client_data is not None and client_data.cross_origin:
             raise get_adapter().validation_error("incorrect_code")
         # A form that adds a passkey looks at the rest later.
         further = getattr(super(), "clean_credential", None)
         return credential if further is None else further()
 
 
-def _origin(credential: Any) -> str:
-    """The page on which the browser asked for the passkey; empty if it does not say."""
+def _client_data(credential: Any) -> CollectedClientData | None:
+    """What the browser says of the page that asked for the passkey; None if it cannot be read."""
     try:
-        written = websafe_decode(credential["response"]["clientDataJSON"])
-        return str(CollectedClientData(written).origin)
+        return CollectedClientData(websafe_decode(credential["response"]["clientDataJSON"]))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return ""
+        return None
+
+
+class Once:
+    """A challenge is answered once, also when the same answer is sent several times at the same
+    moment: the session that holds the challenge is read by each of them."""
+
+    def clean_credential(self) -> Any:
+        client_data = _client_data(self.cleaned_data["credential"])  # type: ignore[attr-defined]
+        authenticator = super().clean_credential()  # type: ignore[misc]
+        challenge = client_data.challenge.hex() if client_data else ""
+        if take([Limit("challenge", challenge, 1, CHALLENGE_SECONDS)]) is not None:
+            raise get_adapter().validation_error("incorrect_code")
+        return authenticator
 
 
 class Counted:
@@ -83,15 +104,15 @@ class Counted:
         super().add_error(field, error)  # type: ignore[misc]
 
 
-class SignInPasskey(Counted, OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
+class SignInPasskey(Counted, Once, OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class SecondPasskey(Counted, OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
+class SecondPasskey(Counted, Once, OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class AgainPasskey(Counted, OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class AgainPasskey(Counted, Once, OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
