@@ -49,8 +49,7 @@ PING_INTERVAL = timedelta(seconds=15)
 # What is read of an answer: it says in a few words why a message was refused.
 MAX_ANSWER_BYTES = 64 * 1024
 
-# A push service moves its addresses; ask again this often (seconds).
-PIN_LIFE = 300.0
+PIN_LIFE = 300.0  # A push service moves its addresses; ask again this often (seconds).
 
 # A connection on which nothing was answered for so long is left to those who wait there: their
 # streams may be all that it has (seconds).
@@ -380,7 +379,6 @@ class GuardedHTTP:
 
 
 def _readable(answer: Response, name: str) -> str | None:
-    """A header's value; None if it is missing or not text."""
     try:
         return answer.get_header(name)
     except ValueError:

@@ -51,14 +51,14 @@ AT_MOST_HEADER = b"x-canale-at-most"
 PERSONAL = ("/newsroom", "/api/", "/static/")
 # Nothing of the channel is told, or made, by writing to one of its pages.
 METHODS = ("GET", "HEAD")
+ALLOW, RETRY = (b"allow", b"GET, HEAD"), (b"retry-after", b"%d" % RETRY_SECONDS)
 PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
 # A path that is written one way only.
 PLAIN_PATH = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
 # So long a page stands in for the next one, which could not be made.
 STAND_IN_SECONDS = 5.0
-# A rendering that takes longer waits for a database that accepts queries and never answers; one
-# that cannot be reached fails within 20 s (canale/database_url.py).
+# A database that cannot be reached fails within 20 s; one that hangs does not fail.
 RENDER_SECONDS = 25.0
 STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
 COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
@@ -146,13 +146,14 @@ class PageStore:
     ) -> None:
         if scope["path"].startswith(PERSONAL):
             await self._render(scope, receive, send)
-            return
+            return None
         if scope["method"] not in METHODS:
-            await _not_allowed(scope, send)
-            return
+            return await _refuse(scope, send, 405, "A page is only read.", ALLOW)
         wanted = dict(scope["headers"])
         page = await self._page(scope, wanted)
-        await _answer(page, scope["method"], wanted, send)
+        if page is None:
+            return await _refuse(scope, send, 503, "The page was not made in time.", RETRY)
+        return await _answer(page, scope["method"], wanted, send)
 
     def at_once(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
         """What is in store for a GET: head, without its last empty line, and body.
@@ -181,7 +182,7 @@ class PageStore:
         self.hits += 1
         return page
 
-    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page:
+    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page | None:
         key = key_of(scope["path"], scope["query_string"], wanted)
         page = self._stored(key)
         if page is not None:
@@ -197,9 +198,7 @@ class PageStore:
         flight = self._flight(key, scope)
         # A reader who leaves does not take the page from the others.
         done, _ = await asyncio.wait({flight}, timeout=RENDER_SECONDS)
-        if done:
-            return flight.result()
-        return self._stand_in(key) or _late(key)
+        return flight.result() if done else self._stand_in(key)
 
     def _flight(self, key: Key, scope: HTTPScope) -> asyncio.Task[Page]:
         """The making of the page, one for all who wait for it."""
@@ -246,30 +245,12 @@ class PageStore:
             self._bytes -= page.size
 
 
-async def _not_allowed(scope: HTTPScope, send: ASGISendCallable) -> None:
-    status, house = HTTPStatus.METHOD_NOT_ALLOWED, header_lines(security_headers())
-    headers, body = refusal(scope["path"], status, "A page is only read.", house)
-    allow = (b"allow", ", ".join(METHODS).encode())
-    await send_answer(send, status, [allow, *headers], body)
-
-
-def _late(key: Key) -> Page:
-    """The answer when the page could not be made in time."""
-    house = header_lines(security_headers())
-    detail = "The page could not be made in time. Try again in a moment."
-    headers, body = refusal(key[0], HTTPStatus.SERVICE_UNAVAILABLE, detail, house)
-    return Page(
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        headers=[
-            (b"retry-after", str(RETRY_SECONDS).encode()),
-            *(header for header in headers if header[0] != b"content-length"),
-        ],
-        variants={"": body},
-        etag=b"",
-        handle=None,
-        until=0.0,
-        at_most=0.0,
-    )
+async def _refuse(
+    scope: HTTPScope, send: ASGISendCallable, code: int, detail: str, header: tuple[bytes, bytes]
+) -> None:
+    status, house = HTTPStatus(code), header_lines(security_headers())
+    headers, body = refusal(scope["path"], status, detail, house)
+    await send_answer(send, status, [header, *headers], body)
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:
