@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Body, Header, Query
+from ninja import Body, Header, Query, Status
 from pydantic import Field
 
 from canale.accounts.models import IdempotencyKey, Token
@@ -80,13 +80,13 @@ def create_post(
     handle: str,
     payload: PostIn,
     idempotency_key: Key | None = _KEY,
-) -> tuple[int, dict[str, object]]:
+) -> Status[dict[str, object]]:
     channel = find_channel(handle)
     token = _token(request, channel)
     answer = _known_answer(token, idempotency_key, request.body)
     if answer:
         response.headers["Location"] = str(answer["url"])
-        return HTTPStatus.CREATED, answer
+        return Status(HTTPStatus.CREATED, answer)
     # Before the transaction: it decodes images, which takes seconds.
     with one_upload_at_a_time(token, payload.images):
         checked = check(channel, _wording(payload))
@@ -96,7 +96,7 @@ def create_post(
             answer = _create(channel, checked, by=f"token:{token.name}", draft=payload.draft)
             IdempotencyKey.objects.filter(token=token, key=idempotency_key).update(response=answer)
     response.headers["Location"] = str(answer["url"])
-    return HTTPStatus.CREATED, answer
+    return Status(HTTPStatus.CREATED, answer)
 
 
 def _wording(payload: PostIn) -> Wording:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query
+from ninja import Query, Status
 
 from canale.api.channels import find_channel
 from canale.api.guards import limited, same_origin
@@ -86,7 +86,7 @@ def follow_limit(*, with_address: bool) -> tuple[str, int, int]:
 )
 def follow(
     request: HttpRequest, response: HttpResponse, handle: str, payload: FollowerIn
-) -> tuple[int, FollowingOut]:
+) -> Status[FollowingOut]:
     same_origin(request)
     limited(request, *follow_limit(with_address=payload.push is not None))
     channel = find_channel(handle)
@@ -108,7 +108,7 @@ def follow(
             plan_welcome(followed.new_address_id)
     remember(response, token)
     status = HTTPStatus.CREATED if followed.created else HTTPStatus.OK
-    return status, following_of(followed.follower)
+    return Status(status, following_of(followed.follower))
 
 
 def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
@@ -198,7 +198,7 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
 )
 def forget_me(
     request: HttpRequest, response: HttpResponse, channel: Query[Slug | None] = None
-) -> tuple[int, None]:
+) -> Status[None]:
     same_origin(request)
     limited(request, "change", 3_000, 60)
     token = _known(request)
@@ -206,13 +206,13 @@ def forget_me(
         found = find_channel(channel)
         if token:
             following.unfollow(found, token)
-        return HTTPStatus.NO_CONTENT, None
+        return Status(HTTPStatus.NO_CONTENT, None)
     if token:
         with transaction.atomic():
             forget(token)
             reacting.forget(token_hash(token))
     response.delete_cookie(COOKIE, samesite="Lax")
-    return HTTPStatus.NO_CONTENT, None
+    return Status(HTTPStatus.NO_CONTENT, None)
 
 
 def _visible_post(post_id: int) -> Post:
@@ -287,8 +287,8 @@ def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
     summary="A link that brings others, and says nothing about who made it",
     description="Each call makes a new link; no body is needed.",
 )
-def invite(request: HttpRequest, handle: str) -> tuple[int, InviteOut]:
+def invite(request: HttpRequest, handle: str) -> Status[InviteOut]:
     same_origin(request)
     limited(request, "invite", 60, 60)
     url = invite_url(make_invite(find_channel(handle)).code)
-    return HTTPStatus.CREATED, InviteOut(url=url, qr=f"{url}/qr.svg")
+    return Status(HTTPStatus.CREATED, InviteOut(url=url, qr=f"{url}/qr.svg"))
