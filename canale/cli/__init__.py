@@ -8,6 +8,7 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _helped(given)
     try:
         _refuse_where_nothing_is(given)
+        _exit_when_stopped_early(given[0])
         # Commands read the settings when they are imported.
         asked = _parser().parse_args(given)
         _refuse_what_is_not_text(asked)
@@ -73,6 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if trouble is None:
             raise
         return _ended(trouble)
+
+
+def _exit_when_stopped_early(command: str) -> None:
+    """Let a service that is stopped before it has its own handlers exit with 0, as it does later.
+    As process 1 of a container it would otherwise ignore SIGTERM until it is killed."""
+    if command in STAYING:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def _open_missing_streams() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from datetime import timedelta
@@ -19,7 +20,9 @@ from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
 from canale.cli import COMMANDS, CommandError, _parser, chosen, demo, main, setup_link
+from tests.ports import free_port
 from tests.structure.repository import ROOT
+from tests.waiting import wait_until
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
@@ -163,3 +166,24 @@ def test_demonstration_says_again_how_to_sign_in(
         editor = Staff.objects.get(email=demo.EDITOR)
         editor.set_password("un'altra parola segreta")
         editor.save()
+
+
+def test_service_stopped_while_it_starts_ends_well(tmp_path: Path) -> None:
+    environment = {**os.environ, "CANALE_DATA": str(tmp_path), "CANALE_PORT": str(free_port())}
+    program = [sys.executable, "-m", "canale", "serve"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(program, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: catches_sigterm(process.pid))
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    assert (tmp_path / "log").read_bytes() == b"", "it had not begun to serve"
+
+
+def catches_sigterm(pid: int) -> bool:
+    """Whether the process has a handler for it (proc(5), status: SigCgt)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
