@@ -92,8 +92,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """As `site`, shared by the tests of one file: they must not mind each other's posts."""
-    with new_site(tmp_path_factory.mktemp("site")) as running:
+    """As `site`, shared by the tests of one file: they must not mind each other's posts. Nothing
+    is sent: there are no workers."""
+    with new_site(tmp_path_factory.mktemp("site"), CANALE_WORKERS="0") as running:
         yield running
 
 

@@ -18,7 +18,7 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.crowd import Crowd
 from tests.waiting import wait_until
 
-CROWD = 2_000
+CROWD = 800
 
 
 @contextlib.contextmanager
