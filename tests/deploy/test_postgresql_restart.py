@@ -40,6 +40,7 @@ def push() -> Iterator[PushService]:
         yield service
 
 
+@pytest.mark.long
 def test_it_serves_again_without_help(
     database: PostgresqlServer, push: PushService, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def wide_city(tmp_path: Path, engine: str) -> Iterator[City]:
             yield made
 
 
+@pytest.mark.long
 @on_each_engine(short_form="jetstream")
 def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting(
     wide_city: City, clock: Clock, tmp_path: Path

@@ -65,6 +65,7 @@ def test_sqlite_is_locked_for_long(city: City) -> None:
     withdrawn.nobody_is_told_any_more()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("engine", ["local"], indirect=True)
 def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
     import sqlite3

@@ -113,6 +113,7 @@ def several_nodes(folder: Path) -> Iterator[tuple[City, list[WebNode], list[Work
         yield city, [WebNode(city.site), WebNode(two)], workers
 
 
+@pytest.mark.long
 @needs_nats
 @pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
 def test_every_node_is_restarted_one_after_the_other(tmp_path: Path) -> None:

@@ -280,7 +280,10 @@ def test_draft_that_was_published_meanwhile_is_not_rewritten(city: Channel, edit
     publish(post, by="cli")
     path = f"/newsroom/c/cremona/posts/{post.pk}/edit/"
     words = {"kind": "news", "headline": "Altro", "text": "Altro", "save": "1"}
-    assert editor.post(path, words).status_code == 302
+    answer = editor.post(path, words)
+    # What the editor wrote is not lost.
+    assert answer.status_code == 422
+    assert 'value="Altro"' in answer.content.decode()
     assert wording_of(post)[0] == "Titolo"
 
 

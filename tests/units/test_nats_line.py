@@ -179,7 +179,7 @@ def test_it_ends_when_it_is_cancelled_whatever_it_is_doing(nats: NatsServer) -> 
 
     async def flow() -> None:
         moments = random.Random(8030)
-        for _ in range(10):
+        for _ in range(4):
             lines = [Line([nats.url], "test", opened, meanwhile="nothing") for _ in range(20)]
             kept = [asyncio.create_task(line.keep()) for line in lines]
             for line, task in zip(lines, kept, strict=True):
