@@ -1,0 +1,241 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The rules of wording that a machine can hold. bin/lint runs this module.
+
+CONTRIBUTING.md (*Plain words*) has the rules. A folder that does not keep a rule yet is listed in
+EXEMPT under that rule; the lists only shrink.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.structure.repository import files, text
+
+CHECKED = ("canale", "bench", "tests")
+
+# The share of all functions that are private and called once may not grow. Goal: 12 %.
+MAX_SINGLE_USE_PERCENT = 26.5
+
+BARE_OPENING = re.compile(r"(Of|That|Whether|What|Whatever|Who|Whoever|Whom|Whose|As)\b")
+
+# Names and phrases that were abolished, as regular expressions, and what to say now.
+ABOLISHED = {
+    r"\b[Aa]new\b": "again, or nothing",
+    r"\b[Mm]eanwhile\b": "until then, while …, or nothing",
+    r"\bthe one before\b": "the previous …",
+    r"\bby (itself|themselves)\b": "on its own",
+    r"\b[Ss]o (long|many) (a|an|the|it|of)\b": "this long, N",
+    r"\bsigns? of life\b": "heartbeat",
+    r"\bill (service|services|far end)\b": "unhealthy",
+}
+
+EXEMPT: dict[str, tuple[str, ...]] = {
+    "bare opening": (
+        "bench",
+        "canale/accounts",
+        "canale/api",
+        "canale/bus",
+        "canale/channel",
+        "canale/cli",
+        "canale/core",
+        "canale/delivery",
+        "canale/followers",
+        "canale/live",
+        "canale/metrics",
+        "canale/nats",
+        "canale/net",
+        "canale/newsroom",
+        "canale/public",
+        "canale/publishing",
+        "canale/reactions",
+        "canale/runtime",
+        "canale/syndication",
+        "canale/vault",
+        "tests",
+        "canale",
+    ),
+    "exception without Error": (
+        "bench",
+        "canale/accounts",
+        "canale/api",
+        "canale/channel",
+        "canale/delivery",
+        "canale/followers",
+        "canale/nats",
+        "canale/net",
+        "canale/publishing",
+        "canale/reactions",
+        "canale/syndication",
+        "tests",
+    ),
+    "abolished word": (
+        "bench",
+        "canale/accounts",
+        "canale/api",
+        "canale/bus",
+        "canale/channel",
+        "canale/cli",
+        "canale/core",
+        "canale/delivery",
+        "canale/followers",
+        "canale/live",
+        "canale/metrics",
+        "canale/nats",
+        "canale/net",
+        "canale/newsroom",
+        "canale/public",
+        "canale/publishing",
+        "canale/reactions",
+        "canale/runtime",
+        "canale/syndication",
+        "canale/vault",
+        "tests",
+        "canale",
+    ),
+}
+
+
+class Finding(NamedTuple):
+    rule: str
+    path: Path
+    line: int
+    message: str
+
+
+class Prose(NamedTuple):
+    line: int
+    text: str
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def main() -> int:
+    """Print what breaks a rule and the share of single-use helpers; return the exit status."""
+    sources = {path: text(path) for path in files(".py") if _is_checked(path)}
+    trees = {path: ast.parse(source) for path, source in sources.items()}
+    findings = [
+        *(found for path in sources for found in wording(path, sources[path], trees[path])),
+        *exceptions(trees),
+    ]
+    held = [found for found in findings if not _is_exempt(found)]
+    for found in held:
+        print(f"{found.path}:{found.line}: {found.rule}: {found.message}")
+    left = Counter(found.rule for found in findings if _is_exempt(found))
+    for rule, folders in EXEMPT.items():
+        print(f"{rule}: {left[rule]} in {len(folders)} exempt folders")
+    percent = single_use_percent(
+        [tree for path, tree in trees.items() if path.parts[0] == "canale"]
+    )
+    return 1 if held or percent > MAX_SINGLE_USE_PERCENT else 0
+
+
+def _is_checked(path: Path) -> bool:
+    return path.parts[0] in CHECKED and "migrations" not in path.parts
+
+
+def _is_exempt(found: Finding) -> bool:
+    """Look for the file's folder among those exempt; "canale" stands for its loose modules."""
+    depth = 2 if found.path.parts[0] == "canale" and len(found.path.parts) > 2 else 1
+    room = Path(*found.path.parts[:depth])
+    return room.as_posix() in EXEMPT[found.rule]
+
+
+def wording(path: Path, source: str, tree: ast.Module) -> Iterator[Finding]:
+    """Yield bare openings and abolished words of the docstrings and comments of one file."""
+    for prose in (*docstrings(tree), *comments(source)):
+        if BARE_OPENING.match(prose.text):
+            shown = prose.text.split("\n")[0]
+            yield Finding("bare opening", path, prose.line, f"name the thing: {shown!r}")
+        for pattern, instead in ABOLISHED.items():
+            if match := re.search(pattern, prose.text):
+                message = f"{match[0]!r}: say {instead}"
+                yield Finding("abolished word", path, prose.line, message)
+
+
+def docstrings(tree: ast.Module) -> Iterator[Prose]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | Function) and (
+            doc := ast.get_docstring(node)
+        ):
+            yield Prose(node.body[0].lineno, doc)
+
+
+def comments(source: str) -> Iterator[Prose]:
+    """Yield each block of comment lines as one text; a comment behind code is a block."""
+    lines: list[str] = []
+    first = last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        row = token.start[0]
+        stands_alone = token.line.lstrip().startswith("#")
+        if lines and not (stands_alone and row == last + 1):
+            yield Prose(first, "\n".join(lines))
+            lines = []
+        first = first if lines else row
+        lines.append(token.string.lstrip("# "))
+        last = row if stands_alone else -1
+    if lines:
+        yield Prose(first, "\n".join(lines))
+
+
+def exceptions(trees: dict[Path, ast.Module]) -> Iterator[Finding]:
+    """Yield exception classes, direct and derived, whose names do not end in Error."""
+    bases = {
+        node.name: [base.id for base in node.bases if isinstance(base, ast.Name)]
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def is_exception(name: str) -> bool:
+        if name in bases:
+            return any(is_exception(base) for base in bases[name] if base != name)
+        return name.endswith(("Exception", "Error"))
+
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.ClassDef)
+                and not node.name.endswith("Error")
+                and is_exception(node.name)
+            ):
+                yield Finding("exception without Error", path, node.lineno, node.name)
+
+
+def single_use_percent(trees: list[ast.Module]) -> float:
+    """Print and return the share of functions that are private and named once in their module."""
+    functions = single = 0
+    for tree in trees:
+        nodes = list(ast.walk(tree))
+        defined = [node.name for node in nodes if isinstance(node, Function)]
+        named = Counter(
+            node.id if isinstance(node, ast.Name) else node.attr
+            for node in nodes
+            if isinstance(node, ast.Name | ast.Attribute)
+        )
+        functions += len(defined)
+        single += sum(
+            name.startswith("_") and not name.endswith("__") and named[name] == 1
+            for name in defined
+        )
+    percent = 100 * single / functions
+    print(
+        f"single-use private helpers: {single} of {functions} functions, {percent:.1f} %"
+        f" (at most {MAX_SINGLE_USE_PERCENT} %; goal 12 %)"
+    )
+    return percent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

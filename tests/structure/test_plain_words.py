@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The check of wording finds what it is meant to find."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.structure.plain_words import exceptions, single_use_percent, wording
+
+PATH = Path("canale/example.py")
+
+SOURCE = '''
+"""Whether it is open."""
+
+# The queue is read
+# What it holds stays.
+limit = 1  # Of the queue
+
+# As many as fit,
+# read anew.
+class Lost(ValueError): ...
+class Gone(Lost): ...
+class GoneError(Lost): ...
+
+def shown(): return _once() + _twice() + _twice()
+def _once(): return 1
+def _twice(): return 2
+'''
+
+
+def test_bare_openings_and_abolished_words_are_found() -> None:
+    findings = wording(PATH, SOURCE, ast.parse(SOURCE))
+
+    assert [(found.rule, found.line) for found in findings] == [
+        ("bare opening", 2),
+        ("bare opening", 6),
+        ("bare opening", 8),
+        ("abolished word", 8),
+    ]
+
+
+def test_derived_exceptions_are_found_by_their_bases() -> None:
+    findings = exceptions({PATH: ast.parse(SOURCE)})
+
+    assert [found.message for found in findings] == ["Lost", "Gone"]
+
+
+def test_helpers_called_once_are_counted() -> None:
+    assert round(single_use_percent([ast.parse(SOURCE)])) == 33
