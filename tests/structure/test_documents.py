@@ -88,3 +88,16 @@ def test_every_deployed_file_is_in_the_guide() -> None:
     deployed = {path.name for path in files() if str(path).startswith(DEPLOYED)}
     assert deployed
     assert [name for name in sorted(deployed) if name not in guide] == []
+
+
+def test_every_decision_is_in_the_index_under_its_title() -> None:
+    folder = Path("docs/decisions")
+    listed = re.findall(r"^- \[(\d{4})\]\((\S+)\) (.+)$", text(folder / "README.md"), re.MULTILINE)
+    titles = []
+    for path in files(".md"):
+        if path.parent == folder and path.name != "README.md":
+            heading = re.search(r"^# (\d{4})\. (.+)$", text(path), re.MULTILINE)
+            assert heading, f"{path}: no heading '# NNNN. Do this'"
+            titles.append((heading[1], path.name, heading[2]))
+    assert len(titles) > 40
+    assert sorted(listed) == sorted(titles)

@@ -33,7 +33,7 @@ def test_every_purpose_has_a_fate() -> None:
 
 
 def test_the_decision_names_each() -> None:
-    page = text(Path("docs/decisions/0017-keys-are-changed-while-serving.md"))
+    page = text(Path("docs/decisions/0017-rotate-the-secret-key-while-serving.md"))
     assert [name for name in PURPOSES if f"`{name}`" not in page] == []
 
 
