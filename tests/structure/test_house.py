@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The house stays as CONTRIBUTING.md draws it: arrows, names, sizes."""
+"""The house stays as docs/architecture.md draws it: arrows, names, sizes."""
 
 from __future__ import annotations
 
