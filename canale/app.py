@@ -33,11 +33,11 @@ from canale.delivery.engines.local import WorkerPool
 from canale.delivery.figures import QueueCollector
 from canale.delivery.hints import SUBJECT as WORK
 from canale.garbage import search_less_for_garbage
-from canale.live.follow import StreamFollower, backlog
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
+from canale.live.tail import EventTailer, backlog
 from canale.metrics.page import PATH as METRICS
 from canale.metrics.page import MetricsPage
 from canale.metrics.pulse import pulse
@@ -223,7 +223,7 @@ async def _serve_web(
     metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
     site = Site(pages, workers, bus, metrics)
     hosts = Hosts(settings.base_url)
-    protocol = live_protocol(hub, pages.at_once, hosts, house, connections)
+    protocol = live_protocol(hub, pages.try_cached, hosts, house, connections)
     server = _server(protocol, site)
     _stop_when_told(server, stopping, with_stdin=workers is None)
     search_less_for_garbage()
@@ -313,7 +313,7 @@ async def _figures(figures: WebFigures) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
-    follower = StreamFollower(hub, pages.forget)
+    follower = EventTailer(hub, pages.forget)
     await follower.start()
 
     def hear(subject: str, data: bytes) -> None:

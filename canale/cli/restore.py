@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         if not held:
             _forget(before, key)
             before = None
-        from canale.live.record import skip_numbers
+        from canale.live.record import advance_sequence
 
-        skip_numbers()
+        advance_sequence()
     _tell(manifest, before, other_key=arguments.other_key)
     return 0
 

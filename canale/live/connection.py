@@ -20,7 +20,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from canale.live.hub import Channel, Hub
+    from canale.live.hub import Hub, Stream
 
 # What the kernel keeps for a reader who does not read, instead of the 4 MB it would grow to (it
 # doubles the number, and counts its own bookkeeping: some 50 KB of events). Decision 0029.
@@ -30,7 +30,7 @@ NO_LINGER = struct.pack("ii", 1, 0)
 # Bytes that wait for a reader; one with more of them at the next event is dropped.
 UNREAD_LIMIT = 64 * 1024
 # Heartbeats are spread over so many moments of the interval.
-BEATS = 25
+SLOTS = 25
 # In place of a socket's number: write through the transport.
 NOT_DIRECT = -1
 
@@ -41,22 +41,22 @@ class Connection(asyncio.Protocol):
     """Takes over from the HTTP protocol once the request is read."""
 
     __slots__ = (
-        "beat",
-        "channel",
         "client",
         "hub",
         "left",
         "server",
+        "slot",
         "socket",
+        "stream",
         "transport",
         "unread_limit",
     )
 
-    def __init__(self, hub: Hub, channel: Channel, client: bytes | None) -> None:
+    def __init__(self, hub: Hub, stream: Stream, client: bytes | None) -> None:
         self.hub = hub
-        self.channel = channel
+        self.stream = stream
         self.client = client
-        self.beat = random.randrange(BEATS)
+        self.slot = random.randrange(SLOTS)
         self.unread_limit = UNREAD_LIMIT
         self.left = False
         self.transport: asyncio.Transport | None = None
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         _set(transport, socket.SO_SNDBUF, SEND_BUFFER)
         transport.set_protocol(self)
 
-    def cut_off(self) -> None:
+    def abort(self) -> None:
         """At once, with all that waits: the kernel keeps nothing for who will not read it."""
         if self.transport is not None:
             _set(self.transport, socket.SO_LINGER, NO_LINGER)
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Called by uvicorn for each of its connections when the server stops."""
-        self.hub.dismiss(self)
+        self.hub.close_gracefully(self)
 
     def use_socket(self) -> None:
         """From now on by write(2), unless the bytes are encrypted on the way."""

@@ -35,6 +35,6 @@ def encode_sse(event_id: int, kind: EventKind, data: str | bytes) -> bytes:
     return b"event: %b\nid: %d\ndata: %b\n\n" % (kind.encode(), event_id, line)
 
 
-def encode_goodbye() -> bytes:
+def encode_reconnect() -> bytes:
     """Asks a reader to come back in 1 to 6 seconds, so that not all come back at once."""
     return b"retry: %d\n\n" % random.randint(1000, 6000)

@@ -3,7 +3,7 @@
 """Who reads which channel, and the writing of each event to all of them.
 
 Everything runs on the event loop's thread. A reader is a transport and one small object: no task,
-no queue. What a reader missed comes from the channel's memory of recent events; only what is older
+no queue. What a reader missed comes from the stream's memory of recent events; only what is older
 is read from the database, in a thread, one read at a time for all who wait.
 """
 
@@ -18,9 +18,9 @@ from typing import Any
 
 from canale.live.blocks import Blocks
 from canale.live.clients import salted_key
-from canale.live.connection import BEATS, NOT_DIRECT, UNREAD_LIMIT, Connection, write_to_all
-from canale.live.counts import HubCounts
-from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_goodbye
+from canale.live.connection import NOT_DIRECT, SLOTS, UNREAD_LIMIT, Connection, write_to_all
+from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_reconnect
+from canale.live.stats import HubStats
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +36,14 @@ STALL_SECONDS = 30.0
 GRACE = 2.0
 
 
-class Channel:
+class Stream:
     """One channel's readers, its recent events, and what is still being written."""
 
     __slots__ = (
+        "_reader_list",
         "floor",
         "handle",
         "last_id",
-        "listed",
         "outgoing",
         "readers",
         "reading",
@@ -59,7 +59,7 @@ class Channel:
         self.recent: deque[EncodedEvent] = deque()
         # In the order in which they came: neighbours in memory, here and in the kernel.
         self.readers: dict[Connection, None] = {}
-        self.listed: list[Connection] | None = None
+        self._reader_list: list[Connection] | None = None
         self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
         self.waiting: list[tuple[Connection, int]] = []
         self.reading = False
@@ -85,27 +85,27 @@ class Channel:
 
     def add(self, reader: Connection) -> None:
         self.readers[reader] = None
-        self.listed = None
+        self._reader_list = None
 
     def remove(self, reader: Connection) -> None:
         if reader in self.readers:
             del self.readers[reader]
-            self.listed = None
+            self._reader_list = None
 
-    def everyone(self) -> list[Connection]:
+    def all_readers(self) -> list[Connection]:
         """Not to be changed: the same list until somebody comes or goes."""
-        if self.listed is None:
-            self.listed = list(self.readers)
-        return self.listed
+        if self._reader_list is None:
+            self._reader_list = list(self.readers)
+        return self._reader_list
 
-    def in_beat(self, beat: int) -> list[Connection]:
-        return [reader for reader in self.readers if reader.beat == beat]
+    def in_slot(self, slot: int) -> list[Connection]:
+        return [reader for reader in self.readers if reader.slot == slot]
 
 
 class Hub:
     """All open pages of this process.
 
-    `backlog(handle, after_id)` returns the channel's events with a greater number, in order; it is
+    `backlog(handle, after_id)` returns the stream's events with a greater number, in order; it is
     called in a thread. `connection_limit` and `client_limit` cap what is open in all and for each
     client; None means no cap. `heartbeat` is in seconds.
     """
@@ -123,48 +123,48 @@ class Hub:
         self._connection_limit = connection_limit
         self._client_limit = client_limit
         self._client_key = client_key or salted_key()
-        self._pause = heartbeat / BEATS
-        self._channels: dict[str, Channel] = {}
+        self._pause = heartbeat / SLOTS
+        self._streams: dict[str, Stream] = {}
         self._clients: Counter[bytes] = Counter()
         self._connections = 0
         self._events = 0
         self._deliveries = 0
         self._dropped_slow = 0
         self._refused = 0
-        self._beat = 0
-        self._beating: asyncio.TimerHandle | None = None
+        self._slot = 0
+        self._heartbeats: asyncio.TimerHandle | None = None
         self._database = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-backlog")
 
     def open(self, handle: str, last_id: int) -> None:
         """Makes a channel known; `last_id` is the number of its latest event (0: none yet)."""
-        if handle not in self._channels:
-            self._channels[handle] = Channel(handle, last_id)
+        if handle not in self._streams:
+            self._streams[handle] = Stream(handle, last_id)
 
     def close(self, handle: str) -> None:
         """Forgets a channel and sends its readers away."""
-        channel = self._channels.pop(handle, None)
-        if channel is not None:
-            waiting = [reader for reader, _ in channel.waiting]
-            for reader in [*channel.readers, *waiting]:
-                self.dismiss(reader)
+        stream = self._streams.pop(handle, None)
+        if stream is not None:
+            waiting = [reader for reader, _ in stream.waiting]
+            for reader in [*stream.readers, *waiting]:
+                self.close_gracefully(reader)
 
     def forget(self, handle: str) -> None:
         """Keeps no recent event in memory: who comes back reads the database, as it is now."""
-        channel = self._channels.get(handle)
-        if channel is not None:
+        stream = self._streams.get(handle)
+        if stream is not None:
             # A new one: a read that is under way must not fill it again.
-            channel.recent, channel.floor = deque(), channel.last_id
+            stream.recent, stream.floor = deque(), stream.last_id
 
-    def known(self, handle: str) -> bool:
-        return handle in self._channels
+    def has_channel(self, handle: str) -> bool:
+        return handle in self._streams
 
     def reserve(self, handle: str, address: str | None) -> Connection | None:
         """A place for one reader, or None when all places, or this client's, are taken.
 
         `address` is the client's, and is kept only as a salted hash. Raises KeyError if the
-        channel is not known. Whoever reserves also calls `attach` or `detach`.
+        stream is not known. Whoever reserves also calls `attach` or `detach`.
         """
-        channel = self._channels[handle]
+        stream = self._streams[handle]
         capped = self._client_limit is not None
         client = self._client_key(address) if address and capped else None
         if self._is_full(client):
@@ -173,7 +173,7 @@ class Hub:
         self._connections += 1
         if client is not None:
             self._clients[client] += 1
-        return Connection(self, channel, client)
+        return Connection(self, stream, client)
 
     def _is_full(self, client: bytes | None) -> bool:
         if self._connection_limit is not None and self._connections >= self._connection_limit:
@@ -201,11 +201,11 @@ class Hub:
         connection.server = server
         if server is not None:
             server.add(connection)
-        self._start_beating()
-        channel = connection.channel
-        after = channel.last_id if last_event_id is None else last_event_id
-        if after >= channel.floor:
-            self._join(connection, head + RECONNECT + channel.since(after))
+        self._schedule_heartbeat()
+        stream = connection.stream
+        after = stream.last_id if last_event_id is None else last_event_id
+        if after >= stream.floor:
+            self._join(connection, head + RECONNECT + stream.since(after))
         else:
             transport.write(head + RECONNECT)
             self._wait_for_backlog(connection, after)
@@ -217,71 +217,71 @@ class Hub:
             connection.transport.write(missed)
             # A long replay is not the reader's slowness.
             connection.unread_limit += len(missed)
-        connection.channel.add(connection)
+        connection.stream.add(connection)
 
     def _wait_for_backlog(self, connection: Connection, after: int) -> None:
-        channel = connection.channel
-        channel.waiting.append((connection, after))
-        if not channel.reading:
-            self._read_backlog(channel)
+        stream = connection.stream
+        stream.waiting.append((connection, after))
+        if not stream.reading:
+            self._read_backlog(stream)
 
-    def _read_backlog(self, channel: Channel) -> None:
+    def _read_backlog(self, stream: Stream) -> None:
         """One read for all who wait; who comes while it runs is served by the next."""
-        batch, channel.waiting = channel.waiting, []
-        channel.reading = True
+        batch, stream.waiting = stream.waiting, []
+        stream.reading = True
         oldest = min(after for _, after in batch)
         loop = asyncio.get_running_loop()
-        read = loop.run_in_executor(self._database, self._backlog, channel.handle, oldest)
-        told = partial(self._backlog_read, channel, batch, channel.last_id, channel.recent)
+        read = loop.run_in_executor(self._database, self._backlog, stream.handle, oldest)
+        told = partial(self._backlog_read, stream, batch, stream.last_id, stream.recent)
         read.add_done_callback(told)
 
     def _backlog_read(
         self,
-        channel: Channel,
+        stream: Stream,
         batch: list[tuple[Connection, int]],
         covered: int,
         memory: deque[EncodedEvent],
         read: "asyncio.Future[Sequence[EncodedEvent]]",
     ) -> None:
-        channel.reading = False
+        stream.reading = False
         failure = None if read.cancelled() else read.exception()
         if read.cancelled() or failure:
-            logger.error("The backlog of %s was not read.", channel.handle, exc_info=failure)
+            logger.error("The backlog of %s was not read.", stream.handle, exc_info=failure)
             for connection, _ in batch:
-                self.dismiss(connection)
+                self.close_gracefully(connection)
         else:
             # A newer event may be in the database already; the hub hears of it in its turn.
             events = [event for event in read.result() if event.id <= covered]
-            self._replay(channel, batch, events, covered)
-            if channel.recent is memory:
-                channel.refill(events, min(after for _, after in batch), covered)
-        if channel.waiting and not channel.reading:
-            self._read_backlog(channel)
+            self._replay(stream, batch, events, covered)
+            if stream.recent is memory:
+                stream.refill(events, min(after for _, after in batch), covered)
+        if stream.waiting and not stream.reading:
+            self._read_backlog(stream)
 
     def _replay(
         self,
-        channel: Channel,
+        stream: Stream,
         batch: list[tuple[Connection, int]],
         events: list[EncodedEvent],
         covered: int,
     ) -> None:
         """Writes what each missed up to `covered`, and from memory what came during the read."""
         blocks = Blocks(events)
-        recent = channel.since(covered)
+        recent = stream.since(covered)
         for connection, after in batch[:SLICE]:
             self._catch_up(connection, blocks.after(after), recent, max(after, covered))
         if len(batch) > SLICE:
             loop = asyncio.get_running_loop()
-            loop.call_soon(self._replay, channel, batch[SLICE:], events, covered)
+            loop.call_soon(self._replay, stream, batch[SLICE:], events, covered)
 
     def _catch_up(
         self, connection: Connection, missed: list[bytes], recent: bytes, after: int
     ) -> None:
-        channel = connection.channel
+        stream = connection.stream
         if connection.transport is None:
             return
-        if self._channels.get(channel.handle) is not channel:
-            self.dismiss(connection)
+        if self._streams.get(stream.handle) is not stream:
+            self.close_gracefully(connection)
             return
         for block in missed:
             connection.transport.write(block)
@@ -289,7 +289,7 @@ class Hub:
             connection.unread_limit += len(block)
         if missed:
             self._watch(connection, connection.transport.get_write_buffer_size())
-        if after >= channel.floor:
+        if after >= stream.floor:
             self._join(connection, recent)
         else:
             # More was published during the read than the memory holds.
@@ -314,60 +314,60 @@ class Hub:
     def publish(self, handle: str, event: EncodedEvent) -> None:
         """Writes an event to all readers of its channel, each channel's in order of publishing.
 
-        An event that is not newer than the channel's latest was already written, and is ignored.
+        An event that is not newer than the stream's latest was already written, and is ignored.
         """
         self.open(handle, event.id - 1)
-        channel = self._channels[handle]
-        if event.id <= channel.last_id:
+        stream = self._streams[handle]
+        if event.id <= stream.last_id:
             return
         self._events += 1
-        channel.remember(event)
+        stream.remember(event)
         # Who joins after this line gets the event from memory.
-        channel.outgoing.append((event.data, iter(channel.everyone())))
-        if len(channel.outgoing) == 1:
-            self._pump(channel)
+        stream.outgoing.append((event.data, iter(stream.all_readers())))
+        if len(stream.outgoing) == 1:
+            self._pump(stream)
 
-    def _pump(self, channel: Channel) -> None:
+    def _pump(self, stream: Stream) -> None:
         """Writes one slice; events wait for the one before, so none overtakes another."""
         budget = SLICE
-        while channel.outgoing and budget > 0:
-            data, readers = channel.outgoing[0]
+        while stream.outgoing and budget > 0:
+            data, readers = stream.outgoing[0]
             part = list(islice(readers, budget))
             budget -= len(part)
             self._deliveries += write_to_all(part, data, self._drop)
             if budget > 0:
-                channel.outgoing.popleft()
-        if channel.outgoing:
-            asyncio.get_running_loop().call_soon(self._pump, channel)
+                stream.outgoing.popleft()
+        if stream.outgoing:
+            asyncio.get_running_loop().call_soon(self._pump, stream)
 
     def _drop(self, reader: Connection) -> None:
         self._dropped_slow += 1
-        reader.cut_off()
+        reader.abort()
         self.detach(reader)
 
-    def _start_beating(self) -> None:
-        if self._beating is None:
-            self._beating = asyncio.get_running_loop().call_later(self._pause, self._heartbeat)
+    def _schedule_heartbeat(self) -> None:
+        if self._heartbeats is None:
+            self._heartbeats = asyncio.get_running_loop().call_later(self._pause, self._heartbeat)
 
     def _heartbeat(self) -> None:
-        """Each tick is one beat's turn; the timer rests when nobody is connected."""
-        self._beat = (self._beat + 1) % BEATS
-        for channel in self._channels.values():
-            write_to_all(channel.in_beat(self._beat), HEARTBEAT, self._drop)
-        self._beating = None
+        """Each tick is one slot's turn; the timer rests when nobody is connected."""
+        self._slot = (self._slot + 1) % SLOTS
+        for stream in self._streams.values():
+            write_to_all(stream.in_slot(self._slot), HEARTBEAT, self._drop)
+        self._heartbeats = None
         if self._connections:
-            self._start_beating()
+            self._schedule_heartbeat()
 
-    def dismiss(self, connection: Connection) -> None:
+    def close_gracefully(self, connection: Connection) -> None:
         """Ends one connection politely: when to come back, then the end of the stream."""
         transport = connection.transport
         if transport is None or transport.is_closing():
             return
         connection.socket = NOT_DIRECT
-        transport.write(encode_goodbye())
+        transport.write(encode_reconnect())
         transport.close()
-        asyncio.get_running_loop().call_later(GRACE, connection.cut_off)
-        connection.channel.remove(connection)
+        asyncio.get_running_loop().call_later(GRACE, connection.abort)
+        connection.stream.remove(connection)
 
     def detach(self, connection: Connection) -> None:
         """Gives the place back. May be called more than once."""
@@ -377,7 +377,7 @@ class Hub:
         connection.transport = None
         # From here on the number may be another connection's.
         connection.socket = NOT_DIRECT
-        connection.channel.remove(connection)
+        connection.stream.remove(connection)
         if connection.server is not None:
             connection.server.discard(connection)
         self._connections -= 1
@@ -386,10 +386,10 @@ class Hub:
             if not self._clients[connection.client]:
                 del self._clients[connection.client]
 
-    def counts(self) -> HubCounts:
-        return HubCounts(
+    def counts(self) -> HubStats:
+        return HubStats(
             connections=self._connections,
-            by_channel={handle: len(channel.readers) for handle, channel in self._channels.items()},
+            by_channel={handle: len(stream.readers) for handle, stream in self._streams.items()},
             events=self._events,
             deliveries=self._deliveries,
             dropped_slow=self._dropped_slow,

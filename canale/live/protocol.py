@@ -44,7 +44,7 @@ STREAM_HEADERS = [
 ]
 
 
-class Ready(Protocol):
+class CachedResponder(Protocol):
     """Whom to ask for answers that are ready."""
 
     def __call__(
@@ -53,11 +53,11 @@ class Ready(Protocol):
         """For a GET: the answer's head, without its last empty line, and body; None: not ready."""
 
 
-def nothing_ready(url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+def no_cache(url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     return None
 
 
-class Answer:
+class StaticResponse:
     """An ASGI app with one fixed answer."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
@@ -72,17 +72,17 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 
 
-def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> Answer:
+def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> StaticResponse:
     """A problem document (RFC 9457)."""
     common, body = refusal(PREFIX, status, detail, [(b"x-content-type-options", b"nosniff")])
-    return Answer(status.value, [*common, *headers], body)
+    return StaticResponse(status.value, [*common, *headers], body)
 
 
 class LiveProtocol(PatientProtocol):
     """uvicorn's protocol with a hub; `live_protocol(hub)` makes the class to give to uvicorn."""
 
     hub: ClassVar[Hub]
-    at_once: ClassVar[Ready]
+    try_cached: ClassVar[CachedResponder]
     hosts: ClassVar[Hosts | None]
     # Per server configuration: whose X-Forwarded-For is believed.
     proxies: ClassVar[dict[int, ProxyHeadersMiddleware]]
@@ -102,7 +102,7 @@ class LiveProtocol(PatientProtocol):
             self._answer(problem(refusal.status, refusal.detail))
             return
         if b"/live/" not in self.url or self._asks_for_websocket():
-            if not self._answer_at_once():
+            if not self._write_cached():
                 super().on_headers_complete()
             return
         url = httptools.parse_url(self.url)
@@ -119,11 +119,11 @@ class LiveProtocol(PatientProtocol):
             return None
         return self.hosts.refusal(self.url, self.headers, self.parser.get_http_version())
 
-    def _answer_at_once(self) -> bool:
+    def _write_cached(self) -> bool:
         """Writes an answer that is ready, as uvicorn's cycle would, without a cycle and a task."""
         if not self._is_plain_get():
             return False
-        ready = self.at_once(self.url, self.headers)
+        ready = self.try_cached(self.url, self.headers)
         if ready is None:
             return False
         head, body = ready
@@ -153,20 +153,20 @@ class LiveProtocol(PatientProtocol):
     def _asks_for_websocket(self) -> bool:
         return self.parser.should_upgrade() and self._should_upgrade()
 
-    def _reserve(self, handle: str, query: str) -> Answer | None:
+    def _reserve(self, handle: str, query: str) -> StaticResponse | None:
         """Takes a place with the hub, or says why there is none."""
         method = self.parser.get_method()
         if method not in (b"GET", b"HEAD"):
             detail = "The stream can only be read."
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET, HEAD"))
-        if not self.hub.known(handle):
+        if not self.hub.has_channel(handle):
             return problem(HTTPStatus.NOT_FOUND, "There is no such channel.")
         asked = self._asked_event_id(query)
         if asked and not EVENT_ID.fullmatch(asked):
             detail = "The last event's id must be a number as the stream gave it."
             return problem(HTTPStatus.BAD_REQUEST, detail)
         if method == b"HEAD":
-            return Answer(200, STREAM_HEADERS)
+            return StaticResponse(200, STREAM_HEADERS)
         self.last_event_id = int(asked) if asked else None
         self.live = self.hub.reserve(handle, self._client_address())
         if self.live is None:
@@ -209,7 +209,7 @@ class LiveProtocol(PatientProtocol):
             self.proxies[key] = ProxyHeadersMiddleware(self.app, trusted_hosts=allowed)
         return self.proxies[key]
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: StaticResponse) -> None:
         answer.headers = with_house(answer.headers, self.house)
         app, self.app = self.app, answer
         try:
@@ -271,7 +271,7 @@ class LiveProtocol(PatientProtocol):
 
 def live_protocol(
     hub: Hub,
-    at_once: Ready = nothing_ready,
+    try_cached: CachedResponder = no_cache,
     hosts: Hosts | None = None,
     house: Headers | None = None,
     connections: Connections | None = None,
@@ -283,7 +283,7 @@ def live_protocol(
     """
     own = {
         "hub": hub,
-        "at_once": staticmethod(at_once),
+        "try_cached": staticmethod(try_cached),
         "hosts": hosts,
         "proxies": {},
         "house": house or [],

@@ -53,7 +53,7 @@ def record_reactions(post: Post, counts: dict[str, int], now: datetime) -> LiveE
     return record_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
 
 
-def skip_numbers() -> None:
+def advance_sequence() -> None:
     """After an older database was put back: it would give numbers again that open pages have seen,
     and they would take what comes with them for old."""
     table = LiveEvent._meta.db_table

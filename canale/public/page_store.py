@@ -155,7 +155,7 @@ class PageStore:
             return await _refuse(scope, send, 503, "The page was not made in time.", RETRY)
         return await _answer(page, scope["method"], wanted, send)
 
-    def at_once(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
+    def try_cached(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
         """What is in store for a GET: head, without its last empty line, and body.
 
         None: ask the ordinary way. For the server's protocol, which can write it without a task, a

@@ -20,7 +20,7 @@ from canale.accounts.sessions import SessionStore
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
 from canale.delivery.queue import clock_went_back, hand_back_of_the_dead
 from canale.followers import invites
-from canale.live.announce import announce_reactions
+from canale.live.reaction_updates import publish_reaction_updates
 from canale.publishing.expire import expire_due, prune_past
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def _prune(now: datetime) -> None:
 
 # How often, and what.
 CHORES: tuple[tuple[timedelta, Chore], ...] = (
-    (timedelta(seconds=1), announce_reactions),
+    (timedelta(seconds=1), publish_reaction_updates),
     (timedelta(seconds=5), lambda _: hand_back_of_the_dead()),
     (timedelta(seconds=5), log_failures),
     (timedelta(seconds=10), expire_due),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from canale.live.connection import BEATS
+from canale.live.connection import SLOTS
 from canale.live.encoding import EncodedEvent
 from canale.live.hub import Hub
 from tests.standins.live_site import (
@@ -301,7 +301,7 @@ def test_everyone_gets_a_heartbeat_in_every_interval(run: Run) -> None:
             # The same loop counts the time, so a busy machine slows both down.
             nonlocal steps
             while True:
-                await asyncio.sleep(0.25 / BEATS)
+                await asyncio.sleep(0.25 / SLOTS)
                 steps += 1
 
         async with serving(hub_with(heartbeat=0.25)) as site:
@@ -313,8 +313,8 @@ def test_everyone_gets_a_heartbeat_in_every_interval(run: Run) -> None:
             for _ in range(3):
                 for reader in readers:
                     assert await reader.block() == ": \n\n"
-            assert steps > 1.5 * BEATS
-            assert steps - begun < 6 * BEATS
+            assert steps > 1.5 * SLOTS
+            assert steps - begun < 6 * SLOTS
             stepping.cancel()
 
     run(flow)

@@ -15,7 +15,7 @@ import uvicorn
 
 from canale.live.encoding import EncodedEvent, encode_sse
 from canale.live.hub import Hub
-from canale.live.protocol import Ready, live_protocol, nothing_ready
+from canale.live.protocol import CachedResponder, live_protocol, no_cache
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -126,10 +126,10 @@ class Reader:
 
 @contextlib.asynccontextmanager
 async def serving(
-    hub: Hub, at_once: Ready = nothing_ready, **options: Any
+    hub: Hub, try_cached: CachedResponder = no_cache, **options: Any
 ) -> AsyncIterator[Running]:
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    protocol = live_protocol(hub, at_once)
+    protocol = live_protocol(hub, try_cached)
     config = uvicorn.Config(site, http=protocol, log_config=None, lifespan="off", **options)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve([listener]))

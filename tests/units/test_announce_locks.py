@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
-from canale.live.announce import announce_reactions
+from canale.live.reaction_updates import publish_reaction_updates
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
@@ -34,7 +34,7 @@ def test_whoever_announces_holds_the_post_before_its_note() -> None:
     with ThreadPoolExecutor(1) as thread:
         with transaction.atomic():
             Post.objects.select_for_update().get(pk=post.pk)
-            announcing = thread.submit(lambda: announce_reactions(timezone.now()))
+            announcing = thread.submit(lambda: publish_reaction_updates(timezone.now()))
             wait_until(somebody_waits)
             # A withdrawal deletes the note next: had they taken it already, it would wait for them.
             assert list(Unannounced.objects.select_for_update(nowait=True))

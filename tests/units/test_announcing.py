@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
-from canale.live.announce import PACE, announce_reactions
+from canale.live.reaction_updates import PACE, publish_reaction_updates
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.wording import Wording
@@ -33,5 +33,5 @@ def test_a_post_told_lately_is_told_again_a_second_later(post: Post, hours: int)
     told = []
     for moment in (now, now + PACE / 2, now + PACE * 1.5):
         Unannounced.objects.get_or_create(post=post)
-        told.append(announce_reactions(moment))
+        told.append(publish_reaction_updates(moment))
     assert told == [1, 0, 1]

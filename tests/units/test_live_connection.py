@@ -126,7 +126,7 @@ def test_a_dismissed_reader_gets_no_more_events(run: Run) -> None:
         mine = hub()
         connection, far = await attached(mine)
         assert write_to_all([connection], b"one", never) == 1
-        mine.dismiss(connection)
+        mine.close_gracefully(connection)
         assert write_to_all([connection], b"two", never) == 0
         said = await asyncio.to_thread(read, far, 1000)
         assert said.startswith(b"oneretry: ")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canale.live.clients import salted_key
-from canale.live.encoding import encode_goodbye, encode_sse
+from canale.live.encoding import encode_reconnect, encode_sse
 
 
 def test_an_event_has_kind_number_and_one_line() -> None:
@@ -41,7 +41,7 @@ def test_a_number_is_positive() -> None:
 
 
 def test_readers_are_asked_to_come_back_at_different_times() -> None:
-    waits = {int(encode_goodbye().removeprefix(b"retry: ")) for _ in range(200)}
+    waits = {int(encode_reconnect().removeprefix(b"retry: ")) for _ in range(200)}
     assert len(waits) > 100
     assert min(waits) >= 1000
     assert max(waits) <= 6000

@@ -341,10 +341,10 @@ def test_what_is_ready_is_what_the_ordinary_way_says(said: dict[str, str]) -> No
     async def flow() -> None:
         store = PageStore(Renderer())
         headers = [(name.replace("_", "-").encode(), word.encode()) for name, word in said.items()]
-        assert store.at_once(b"/c/cremona/", headers) is None
+        assert store.try_cached(b"/c/cremona/", headers) is None
         status, wanted, body = await ask(store, **said)
         for _ in range(2):
-            ready = store.at_once(b"/c/cremona/", headers)
+            ready = store.try_cached(b"/c/cremona/", headers)
             assert ready is not None
             line, *lines = ready[0].split(b"\r\n")
             assert line.startswith(b"HTTP/1.1 %d " % status)
@@ -361,12 +361,12 @@ def test_what_is_ready_ends_and_changes_like_all_else() -> None:
         now = 1_000.0
         store = PageStore(Renderer(until=1_010.0), clock=lambda: now)
         await ask(store)
-        assert store.at_once(b"/c/cremona/", []) is not None
+        assert store.try_cached(b"/c/cremona/", []) is not None
         now = 1_010.0
-        assert store.at_once(b"/c/cremona/", []) is None
+        assert store.try_cached(b"/c/cremona/", []) is None
         now = 1_000.0
         store.forget("cremona")
-        assert store.at_once(b"/c/cremona/", []) is None
+        assert store.try_cached(b"/c/cremona/", []) is None
 
     run(flow)
 
@@ -379,7 +379,7 @@ def test_what_is_written_otherwise_is_asked_the_ordinary_way(url: bytes) -> None
         store = PageStore(Renderer())
         for path in ("/c/cremona/", "/newsroom/"):
             await ask(store, path)
-        assert store.at_once(url, []) is None
+        assert store.try_cached(url, []) is None
 
     run(flow)
 

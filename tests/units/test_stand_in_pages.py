@@ -16,9 +16,9 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Image, ImageFile
 from canale.database_away import Outage, Why
-from canale.live import follow
-from canale.live.follow import StreamFollower
+from canale.live import tail
 from canale.live.hub import Hub
+from canale.live.tail import EventTailer
 from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
@@ -30,7 +30,7 @@ from tests.units.test_page_store import TEXT, Renderer, ask, run
 def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
     """Each test has a process of its own, whose database is well so far as it knows."""
     new = Outage()
-    for module in (page_store, follow):
+    for module in (page_store, tail):
         monkeypatch.setattr(module, "outage", new)
     return new
 
@@ -117,7 +117,7 @@ def test_no_page_stands_in_for_what_another_node_may_have_taken_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_channel("cremona", "Comune di Cremona")
-    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(tail, "POLL_SECONDS", 0.01)
     failed: list[int] = []
 
     def fail() -> Any:
@@ -133,7 +133,7 @@ def test_no_page_stands_in_for_what_another_node_may_have_taken_back(
         app = Renderer(until=1.0)
         app.at_most = 1e12
         store = PageStore(app)
-        follower = StreamFollower(Hub(follow.backlog), store.forget)
+        follower = EventTailer(Hub(tail.backlog), store.forget)
         await follower.start()
         await asyncio.get_running_loop().run_in_executor(follower._thread, _close)
         await ask(store)

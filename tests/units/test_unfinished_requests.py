@@ -57,7 +57,7 @@ async def serving(behind: Behind, connections: Connections) -> AsyncIterator[int
     pages = PageStore(QuickActs(whole, security_headers()))  # type: ignore[arg-type]
     hub = Hub(lambda handle, after: [])
     hub.open("cremona", 0)
-    protocol = live_protocol(hub, pages.at_once, None, house, connections)
+    protocol = live_protocol(hub, pages.try_cached, None, house, connections)
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     options: Any = {"http": protocol, "log_config": None, "access_log": False}
     server = uvicorn.Server(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class HubCounts:
+class HubStats:
     """What the hub has open and has done since it started."""
 
     connections: int

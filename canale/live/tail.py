@@ -41,7 +41,7 @@ def backlog(handle: str, after_id: int) -> Sequence[EncodedEvent]:
         connection.close()
 
 
-class StreamFollower:
+class EventTailer:
     """One per web process: keeps the hub and the page store at the database's latest line."""
 
     def __init__(self, hub: Hub, forget_pages: Callable[[str], None]) -> None:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 PACE = timedelta(seconds=1)
 
 
-def announce_reactions(now: datetime) -> int:
+def publish_reaction_updates(now: datetime) -> int:
     """Write a line for each visible post whose counts changed; the number of lines.
 
     Any node may call it at any time: who deletes the note of the change writes the line.
