@@ -38,17 +38,16 @@ from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
 from canale.live.tail import EventTailer, backlog
-from canale.metrics.page import PATH as METRICS
-from canale.metrics.page import MetricsPage
+from canale.metrics.endpoint import PATH as METRICS
+from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.pulse import pulse
-from canale.metrics.version import VersionCollector
 from canale.net.answers import header_lines, send_answer, with_house
 from canale.net.connections import MAX_CONNECTIONS, MAX_UNFINISHED, Connections
 from canale.net.hosts import Hosts
 from canale.net.open_files import raise_open_files
 from canale.net.whole_bodies import WholeBodies
 from canale.processes import KeptProcesses, canale, when_stdin_ends
-from canale.public.figures import WebFigures
+from canale.public.metrics import WebMetrics
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
@@ -91,7 +90,7 @@ class Site:
     """The ASGI app: health, then the page store with Django behind it."""
 
     def __init__(
-        self, pages: PageStore, pool: WorkerPool | None, bus: Bus, metrics: MetricsPage
+        self, pages: PageStore, pool: WorkerPool | None, bus: Bus, metrics: MetricsEndpoint
     ) -> None:
         self._pages = pages
         self._pool = pool
@@ -220,7 +219,7 @@ async def _serve_web(
     house = header_lines(security_headers())
     pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known, house)))
     bus = bus_for(settings)
-    metrics = MetricsPage(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
+    metrics = MetricsEndpoint(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
     site = Site(pages, workers, bus, metrics)
     hosts = Hosts(settings.base_url)
     protocol = live_protocol(hub, pages.try_cached, hosts, house, connections)
@@ -228,7 +227,7 @@ async def _serve_web(
     _stop_when_told(server, stopping, with_stdin=workers is None)
     search_less_for_garbage()
     sys.setswitchinterval(SWITCH_SECONDS)
-    async with _figures(WebFigures(hub, pages)), _stream(hub, pages, bus):
+    async with _figures(WebMetrics(hub, pages)), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
     # Python would wait for the threads that wait for them.
     stop_decoders()
@@ -303,7 +302,7 @@ def _stop_when_told(server: Server, stopping: Callable[[], None], *, with_stdin:
 
 
 @asynccontextmanager
-async def _figures(figures: WebFigures) -> AsyncIterator[None]:
+async def _figures(figures: WebMetrics) -> AsyncIterator[None]:
     task = asyncio.create_task(pulse("web", figures.hand_over))
     try:
         yield

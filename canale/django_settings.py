@@ -48,7 +48,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
 ]
 MIDDLEWARE = [
-    "canale.metrics.requests.DatabaseTimes",
+    "canale.metrics.database_timing.DatabaseTimingMiddleware",
     "canale.metrics.refusals.Refusals",
     "canale.public.security.SecurityHeaders",
     "canale.public.static_files.StaticFiles",

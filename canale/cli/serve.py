@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from canale.cli.migrate import migrate
-    from canale.metrics.sharing import share
+    from canale.metrics.multiprocess import share_metrics
 
     beside: bool = arguments.until_stdin_ends
     # Before anything declares a figure.
-    share(settings.data, afresh=not beside)
+    share_metrics(settings.data, reset=not beside)
     from canale.app import serve, serve_beside
 
     if not beside:

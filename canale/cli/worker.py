@@ -69,9 +69,9 @@ def _require_database() -> None:
 
 
 async def _work(*, until_stdin_ends: bool) -> None:
-    from canale.metrics.sharing import share
+    from canale.metrics.multiprocess import share_metrics
 
-    share(settings.data)
+    share_metrics(settings.data)
     from canale.bus import bus_for
     from canale.delivery.clock import DatabaseClock
     from canale.delivery.deliver import Deliverer
@@ -116,9 +116,8 @@ async def _metrics(port: int | None) -> AsyncIterator[None]:
         yield
         return
     # Late: who has no listener does not wait for the imports of one.
+    from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
     from canale.metrics.listener import listen, listening
-    from canale.metrics.page import MetricsPage
-    from canale.metrics.version import VersionCollector
 
     try:
         listener = listen(settings.host, port)
@@ -127,5 +126,5 @@ async def _metrics(port: int | None) -> AsyncIterator[None]:
             f"cannot listen on {settings.host}:{port} ({error.strerror}); choose another by "
             "CANALE_HOST and CANALE_METRICS_PORT"
         ) from error
-    async with listening(listener, MetricsPage(settings.metrics_from, [VersionCollector()])):
+    async with listening(listener, MetricsEndpoint(settings.metrics_from, [VersionCollector()])):
         yield

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
-from canale.metrics.page import MetricsPage
+from canale.metrics.endpoint import MetricsEndpoint
 
 CLIENTS = 20
 
@@ -31,7 +31,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def listening(listener: socket.socket, page: MetricsPage) -> AsyncIterator[None]:
+async def listening(listener: socket.socket, page: MetricsEndpoint) -> AsyncIterator[None]:
     """Answer while the block runs."""
     # No proxy stands before it: who asks is who asks.
     config = uvicorn.Config(

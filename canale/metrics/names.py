@@ -15,7 +15,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from canale.metrics.many import ManyHistogram
+from canale.metrics.batch_histogram import BatchHistogram
 
 # When each series began: one more line for each, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ def _gauge(name: str, says: str, *labels: str) -> Gauge:
 # Delivery
 
 MESSAGES = _counter("canale_messages", "Messages answered by a far end", *FAR_END, "outcome")
-MESSAGE_SECONDS = ManyHistogram(
+MESSAGE_SECONDS = BatchHistogram(
     "canale_message_seconds",
     "From the start of a message to its answer",
     FAR_END,

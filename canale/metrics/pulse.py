@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 SECONDS = 1.0
 
 
-class Copier:
+class DeltaCounters:
     """Brings numbers that only grow into counters."""
 
     def __init__(self, counters: Mapping[str, Counter]) -> None:

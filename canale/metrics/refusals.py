@@ -22,7 +22,7 @@ _REASONS: dict[int, str] = {
 
 def count_refusal(reason: str) -> None:
     """``reason`` is one of REFUSAL_REASONS (names.py)."""
-    # Late: apps import this before a process has shared its figures (sharing.py).
+    # Late: apps import this before a process has shared its figures (multiprocess.py).
     from canale.metrics.names import REFUSALS
 
     REFUSALS.labels(reason).inc()

@@ -42,7 +42,7 @@ class Tally:
             self._outcomes[outcome] = 0
         if any(self._buckets):
             seconds = MESSAGE_SECONDS.labels(self.transport, self.origin)
-            seconds.observe_many(self._buckets, self._seconds)
+            seconds.observe_batch(self._buckets, self._seconds)
             self._buckets, self._seconds = [0] * len(self._buckets), 0.0
         for code, count in self._codes.items():
             REJECTED.labels(self.transport, code).inc(count)

@@ -17,8 +17,8 @@ import yaml
 from prometheus_client import Metric
 
 from canale.delivery.figures import FAMILIES
+from canale.metrics.endpoint import VersionCollector
 from canale.metrics.names import REGISTRY
-from canale.metrics.version import VersionCollector
 from tests.structure.repository import ROOT, text
 
 PAGE = Path("docs/metrics.md")

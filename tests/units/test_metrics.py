@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What processes count, how they share it, and who may read it."""
+"""What processes count, how they share_metrics it, and who may read it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.followers.follow import follow
 from canale.followers.models import Address
 from canale.followers.readers import new_token
-from canale.metrics.many import ManyHistogram
+from canale.metrics.batch_histogram import BatchHistogram
+from canale.metrics.database_timing import DatabaseTimingMiddleware
+from canale.metrics.endpoint import is_allowed
+from canale.metrics.multiprocess import KINDS
 from canale.metrics.names import REGISTRY
-from canale.metrics.page import is_allowed
-from canale.metrics.pulse import Copier
-from canale.metrics.requests import DatabaseTimes
-from canale.metrics.sharing import KINDS
+from canale.metrics.pulse import DeltaCounters
 from canale.metrics.tally import Tally
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -45,11 +45,11 @@ def test_many_observations_at_once_are_the_same_as_one_by_one() -> None:
     seconds = [0.001, 0.01, 0.02, 0.5, 3.0, 99.0]
     bounds = (0.01, 0.1, 1.0)
     said = []
-    for kind in (Histogram, ManyHistogram):
+    for kind in (Histogram, BatchHistogram):
         registry = CollectorRegistry()
         histogram = kind("h", "h", ("a",), registry=registry, buckets=bounds).labels("x")
-        if isinstance(histogram, ManyHistogram):
-            histogram.observe_many([2, 1, 1, 2], sum(seconds))
+        if isinstance(histogram, BatchHistogram):
+            histogram.observe_batch([2, 1, 1, 2], sum(seconds))
         else:
             for each in seconds:
                 histogram.observe(each)
@@ -81,7 +81,7 @@ def test_numbers_that_grow_are_copied_by_their_growth() -> None:
     from prometheus_client import Counter
 
     counter = Counter("c", "c", registry=registry)
-    copier = Copier({"n": counter})
+    copier = DeltaCounters({"n": counter})
     copier.copy({"n": 3})
     copier.copy({"n": 3})
     copier.copy({"n": 10})
@@ -122,8 +122,8 @@ def test_who_may_read(client: Any, headers: list[bytes], may: bool) -> None:
 COUNT = """
 import sys, time
 from pathlib import Path
-from canale.metrics.sharing import share
-assert share(Path(sys.argv[1]), afresh=sys.argv[3] == "afresh")
+from canale.metrics.multiprocess import share_metrics
+assert share_metrics(Path(sys.argv[1]), reset=sys.argv[3] == "reset")
 from canale.metrics.names import LIVE_CONNECTIONS, LIVE_EVENTS
 LIVE_EVENTS.inc(int(sys.argv[2]))
 LIVE_CONNECTIONS.set(int(sys.argv[2]))
@@ -133,8 +133,8 @@ time.sleep(60)
 READ = """
 import sys
 from pathlib import Path
-from canale.metrics.sharing import registry, share
-assert share(Path(sys.argv[1]))
+from canale.metrics.multiprocess import registry, share_metrics
+assert share_metrics(Path(sys.argv[1]))
 from canale.metrics.names import REGISTRY
 shared = registry(REGISTRY)
 names = ("canale_live_events_total", "canale_live_connections")
@@ -172,13 +172,13 @@ def test_processes_are_added_up_and_the_dead_leave_only_what_they_counted(tmp_pa
             first = counting(tmp_path, 100)
             kill(first)
         assert read(tmp_path) == "311 10"
-        places = {path.name for path in (tmp_path / "metrics").glob("place-*")}
-        assert places == {"place-0", "place-1", "place-2"}, "the third was the reader's"
+        slots = {path.name for path in (tmp_path / "metrics").glob("slot-*")}
+        assert slots == {"slot-0", "slot-1", "slot-2"}, "the third was the reader's"
         # A second main process, while the first still runs, does not make the sum smaller.
-        first = counting(tmp_path, 5, "afresh")
+        first = counting(tmp_path, 5, "reset")
         assert read(tmp_path) == "316 15"
         kill(first, second)
-        first = counting(tmp_path, 5, "afresh")
+        first = counting(tmp_path, 5, "reset")
         assert read(tmp_path) == "5 5"
     finally:
         kill(first, second)
@@ -198,8 +198,9 @@ def test_files_are_taken_from_the_disk_before_they_are_mapped(tmp_path: Path) ->
 def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path) -> None:
     (tmp_path / "metrics").write_text("not a folder")
     program = (
-        "import sys; from pathlib import Path; from canale.metrics.sharing import share, registry\n"
-        "assert not share(Path(sys.argv[1]))\n"
+        "import sys; from pathlib import Path\n"
+        "from canale.metrics.multiprocess import share_metrics, registry\n"
+        "assert not share_metrics(Path(sys.argv[1]))\n"
         "from canale.metrics.names import REGISTRY, LIVE_EVENTS\n"
         "LIVE_EVENTS.inc(); assert registry(REGISTRY) is REGISTRY"
     )
@@ -273,9 +274,9 @@ def test_a_request_that_asks_the_database_is_measured_once() -> None:
 
     request = RequestFactory().get("/")
     before = value("canale_database_seconds_count", work="request")
-    DatabaseTimes(two_queries)(request)
+    DatabaseTimingMiddleware(two_queries)(request)
     assert value("canale_database_seconds_count", work="request") == before + 1
-    DatabaseTimes(lambda _: HttpResponse())(request)
+    DatabaseTimingMiddleware(lambda _: HttpResponse())(request)
     assert value("canale_database_seconds_count", work="request") == before + 1
 
 

@@ -3,10 +3,10 @@
 """One set of figures for all processes of a machine.
 
 Each process writes its own in mapped files of a folder; whoever is asked adds them up
-(prometheus_client's multiprocess mode). A file belongs to a place, not to a process id: a process
-takes the first free place by a lock that the system gives back however the process ends, and
+(prometheus_client's multiprocess mode). A file belongs to a slot, not to a process id: a process
+takes the first free slot by a lock that the system gives back however the process ends, and
 goes on counting where the last holder stopped. So a worker that dies every ten seconds leaves no
-trail of files, and of a place that nobody holds only the counters still count.
+trail of files, and of a slot that nobody holds only the counters still count.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from canale.file_locks import lock
 logger = logging.getLogger(__name__)
 
 FOLDER = "metrics"
-MOST_PLACES = 1_000
-# All of a place's figures fit: labels are few. Taken from the disk at once, for who writes to a
+MAX_SLOTS = 1_000
+# All of a slot's figures fit: labels are few. Taken from the disk at once, for who writes to a
 # mapped page that a full disk cannot give is killed (mmap(2), SIGBUS).
 FILE_BYTES = 256 * 1024
 KINDS = ("counter", "histogram", "gauge_livesum")
@@ -35,28 +35,28 @@ KINDS = ("counter", "histogram", "gauge_livesum")
 _held: FileIO | None = None
 
 
-def share(data: Path, *, afresh: bool = False) -> bool:
+def share_metrics(data: Path, *, reset: bool = False) -> bool:
     """From now on this process's figures are seen by the others; before metrics are declared.
 
-    ``afresh`` forgets what was counted, if no other process holds a place. False: there is no
+    ``reset`` forgets what was counted, if no other process holds a slot. False: there is no
     room, and this process counts for itself alone.
     """
     global _held
     if "canale.metrics.names" in sys.modules:
-        raise RuntimeError("share() comes before the import of canale.metrics.names")
+        raise RuntimeError("share_metrics() comes before the import of canale.metrics.names")
     folder = data / FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        if afresh:
+        if reset:
             _forget(folder)
-        place, _held = _take_place(folder)
-        _reserve(folder, place)
+        slot, _held = _take_slot(folder)
+        _reserve(folder, slot)
     except OSError as error:
         logger.warning("This process's figures are its own: %s cannot be used (%s)", folder, error)
         return False
     # Where prometheus_client looks for the folder.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
     return True
 
 
@@ -65,24 +65,24 @@ def registry(own: CollectorRegistry) -> CollectorRegistry:
     if _held is None:
         return own
     folder = Path(_held.name).parent
-    for place in _free_places(folder):
-        mark_process_dead(place, str(folder))  # type: ignore[no-untyped-call]
+    for slot in _free_slots(folder):
+        mark_process_dead(slot, str(folder))  # type: ignore[no-untyped-call]
     shared = CollectorRegistry()
     MultiProcessCollector(shared, str(folder))  # type: ignore[no-untyped-call]
     return shared
 
 
-def _take_place(folder: Path) -> tuple[int, FileIO]:
-    for place in range(MOST_PLACES):
-        held = lock(folder / f"place-{place}")
+def _take_slot(folder: Path) -> tuple[int, FileIO]:
+    for slot in range(MAX_SLOTS):
+        held = lock(folder / f"slot-{slot}")
         if held is not None:
-            return place, held
-    raise OSError(f"{MOST_PLACES} processes are counted already")
+            return slot, held
+    raise OSError(f"{MAX_SLOTS} processes are counted already")
 
 
-def _reserve(folder: Path, place: int) -> None:
+def _reserve(folder: Path, slot: int) -> None:
     for kind in KINDS:
-        path = folder / f"{kind}_{place}.db"
+        path = folder / f"{kind}_{slot}.db"
         if kind.startswith("gauge"):
             # What the last holder had open is not open any more.
             path.unlink(missing_ok=True)
@@ -93,17 +93,17 @@ def _reserve(folder: Path, place: int) -> None:
 def _forget(folder: Path) -> None:
     """All or nothing: Prometheus takes a sum that became smaller for one that began again at 0, and
     would count what is left a second time."""
-    free = list(_free_places(folder))
-    if len(free) == len(list(folder.glob("place-*"))):
-        for place in free:
+    free = list(_free_slots(folder))
+    if len(free) == len(list(folder.glob("slot-*"))):
+        for slot in free:
             for kind in KINDS:
-                (folder / f"{kind}_{place}.db").unlink(missing_ok=True)
+                (folder / f"{kind}_{slot}.db").unlink(missing_ok=True)
 
 
-def _free_places(folder: Path) -> Iterator[int]:
+def _free_slots(folder: Path) -> Iterator[int]:
     """Each is held while the caller looks at it, so that nobody takes it meanwhile."""
-    for path in folder.glob("place-*"):
+    for path in folder.glob("slot-*"):
         held = None if _held is not None and path == Path(_held.name) else lock(path)
         if held is not None:
             with held:
-                yield int(path.name.removeprefix("place-"))
+                yield int(path.name.removeprefix("slot-"))

@@ -17,14 +17,14 @@ from canale.metrics.names import REQUESTS
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
-class DatabaseTimes:
+class DatabaseTimingMiddleware:
     """Middleware: one observation for each request that asked the database."""
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        watch = Watch()
+        watch = QueryTimer()
         with connection.execute_wrapper(watch):
             response = self._get_response(request)
         if watch.asked:
@@ -32,7 +32,7 @@ class DatabaseTimes:
         return response
 
 
-class Watch:
+class QueryTimer:
     """Adds up the time of a request's queries."""
 
     __slots__ = ("asked", "seconds")

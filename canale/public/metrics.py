@@ -15,17 +15,17 @@ from canale.metrics.names import (
     LIVE_REFUSED,
     PAGES,
 )
-from canale.metrics.pulse import Copier
+from canale.metrics.pulse import DeltaCounters
 from canale.public.page_store import PageStore
 
 
-class WebFigures:
+class WebMetrics:
     """Of one web process."""
 
     def __init__(self, hub: Hub, pages: PageStore) -> None:
         self._hub = hub
         self._pages = pages
-        self._stream = Copier(
+        self._stream = DeltaCounters(
             {
                 "events": LIVE_EVENTS,
                 "deliveries": LIVE_DELIVERIES,
@@ -33,7 +33,9 @@ class WebFigures:
                 "refused": LIVE_REFUSED,
             }
         )
-        self._store = Copier({"hits": PAGES.labels("store"), "misses": PAGES.labels("rendering")})
+        self._store = DeltaCounters(
+            {"hits": PAGES.labels("store"), "misses": PAGES.labels("rendering")}
+        )
 
     def hand_over(self) -> None:
         counts = self._hub.counts()

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from prometheus_client import Histogram
 
 
-class ManyHistogram(Histogram):
+class BatchHistogram(Histogram):
     """`observe` costs 2-4 µs in shared files; a hot path counts by itself and brings the sums.
 
     prometheus_client has no call for it; tests/units/test_metrics.py holds this to what `observe`
     does.
     """
 
-    def observe_many(self, counts: Sequence[int], total: float) -> None:
+    def observe_batch(self, counts: Sequence[int], total: float) -> None:
         """``counts`` in each bucket, the last for what is above all bounds; ``total`` of all."""
         for bucket, count in zip(self._buckets, counts, strict=True):
             if count:

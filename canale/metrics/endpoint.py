@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Metric, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+import canale
+from canale.metrics.multiprocess import registry
 from canale.metrics.names import REGISTRY
-from canale.metrics.sharing import registry
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -27,7 +29,7 @@ PATH = "/metrics"
 PROXY_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 
 
-class MetricsPage:
+class MetricsEndpoint:
     """An ASGI app. Adds what ``collectors`` read at the moment when it is asked."""
 
     def __init__(
@@ -98,3 +100,12 @@ def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:
     if forwarded and (client[1] != 0 or address.is_loopback):
         return False
     return any(address in network for network in allowed)
+
+
+class VersionCollector(Collector):
+    def collect(self) -> Iterable[Metric]:
+        info = GaugeMetricFamily(
+            "canale_info", "The version that runs; always 1", labels=["version"]
+        )
+        info.add_metric([canale.__version__], 1)
+        return [info]
