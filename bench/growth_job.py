@@ -139,16 +139,16 @@ def fill(followers: int) -> Said:
 def plan(posts: int) -> Said:
     """The whole act of publishing, of which planning is what grows."""
     from canale.channel.channels import default_channel
+    from canale.publishing.content import Content
     from canale.publishing.drafts import save_draft
     from canale.publishing.publish import publish
-    from canale.publishing.wording import Wording
 
     channel = default_channel()
     assert channel is not None
     took = 0.0
     used = time.process_time()
     for number in range(posts):
-        wording = Wording(kind="news", headline=f"Avviso {number}", text="Via Dante è chiusa.")
+        wording = Content(kind="news", headline=f"Avviso {number}", text="Via Dante è chiusa.")
         draft = save_draft(channel, wording, by="bench")
         started = time.perf_counter()
         publish(draft, by="bench")

@@ -45,12 +45,12 @@ class Request(BaseHTTPRequestHandler):
 def published(channel: Channel, headline: str, text: str) -> dict[str, float]:
     from django.db import transaction
 
+    from canale.publishing.content import Content, check
     from canale.publishing.drafts import keep_draft
     from canale.publishing.publish import publish
-    from canale.publishing.wording import Wording, check
 
     committed: list[float] = []
-    checked = check(channel, Wording(kind="news", headline=headline, text=text))
+    checked = check(channel, Content(kind="news", headline=headline, text=text))
     with transaction.atomic():
         # The first that runs after the commit, before anybody is told.
         transaction.on_commit(lambda: committed.append(time.time()))

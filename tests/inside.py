@@ -55,13 +55,13 @@ def publish(said: list[Any]) -> int:
     from canale.channel.channels import default_channel
     from canale.delivery import plan
     from canale.publishing import publish as publishing
+    from canale.publishing.content import Content
     from canale.publishing.drafts import save_draft
-    from canale.publishing.wording import Wording
 
     kind, headline, plan.BATCH_ADDRESSES = said
     channel = default_channel()
     assert channel is not None
-    post = save_draft(channel, Wording(kind, headline, "Testo"), by="cli")
+    post = save_draft(channel, Content(kind, headline, "Testo"), by="cli")
     publishing.publish(post, by="cli")
     return post.pk
 
@@ -255,11 +255,27 @@ def second_factor_kept(_: object) -> str:
     return secret
 
 
-def first_step(part: str) -> None:
-    """Back to the first migration of one part, as an older canale left it."""
+def undo_migrations(part: str) -> None:
+    """Leave the database as a canale left it that did not have this part yet."""
     from django.core.management import call_command
 
-    call_command("migrate", part, "0001", verbosity=0, interactive=False)
+    call_command("migrate", part, "zero", verbosity=0, interactive=False)
+
+
+def pretend_migration(step: list[str]) -> None:
+    """Leave the database as a newer canale leaves it, which has one more migration."""
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder(connection).record_applied(*step)
+
+
+def forget_migration(step: list[str]) -> None:
+    """Undo `pretend_migration`."""
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder(connection).record_unapplied(*step)
 
 
 def lose_table(name: str) -> None:
@@ -294,7 +310,9 @@ ACTS = {
         second_factor,
         second_factor_kept,
         lose_table,
-        first_step,
+        undo_migrations,
+        pretend_migration,
+        forget_migration,
     )
 }
 

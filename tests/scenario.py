@@ -55,6 +55,7 @@ VARYING: tuple[tuple[str, str], ...] = (
     (r"\b[0-9a-f]{40,}\b", "DIGEST"),
     (r"\?v=\w+", "?v=VERSION"),
     (r"\b\d{1,2}:\d\d\b", "HH:MM"),
+    (r"\n\s+", "\n"),
 )
 
 

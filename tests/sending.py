@@ -16,10 +16,9 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
-from canale.delivery.chunk import Chunk
+from canale.delivery.chunk import BatchChunk, record_chunks
 from canale.delivery.deliver import Deliverer
 from canale.delivery.engines.table import TableBatches
-from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
 from canale.delivery.reader import Reader
 from canale.delivery.transports.base import Message, Outcome, Result
@@ -27,9 +26,9 @@ from canale.delivery.transports.registry import named
 from canale.delivery.window import lanes
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from tests.waiting import PATIENCE
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
@@ -66,7 +65,7 @@ def add_follower(city: Channel, number: int, topics: tuple[str, ...] = ()) -> No
 
 
 def published(city: Channel, kind: str = "news", *, topics: tuple[str, ...] = ()) -> Post:
-    draft = save_draft(city, Wording(kind, "Il Po sale", "Testo", topics=topics), by="cli")
+    draft = save_draft(city, Content(kind, "Il Po sale", "Testo", topics=topics), by="cli")
     return publish(draft, by="cli")
 
 
@@ -74,23 +73,16 @@ def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
     return Reader(worker, TableBatches(), clock)
 
 
-def next_batch_chunk(reader: Reader) -> Chunk:
+def next_batch_chunk(reader: Reader) -> BatchChunk:
     chunk = reader.next(lanes([]))
-    assert chunk is not None
-    assert not chunk.source.repeats
+    assert isinstance(chunk, BatchChunk)
     return chunk
 
 
-def lease(chunk: Chunk) -> Lease:
-    """The lease under which the chunk was read."""
-    assert isinstance(chunk.source, Lease)
-    return chunk.source
-
-
-def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
-    """As if every message of the chunk had been sent."""
-    chunk.results = [(parcel, result) for parcel in chunk.parcels]
-    chunk.source.record([chunk], now)
+def record(worker: str, now: datetime, *chunks: BatchChunk, result: Result = ACCEPTED) -> None:
+    """As if every message of these chunks had been sent."""
+    results = [(parcel, result) for chunk in chunks for parcel in chunk.parcels]
+    record_chunks(worker, chunks, results, now)
 
 
 class FarEnd:

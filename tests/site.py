@@ -54,7 +54,6 @@ class Site:
         self._log: IO[bytes] | None = None
         self._acting: Acting | None = None
         self.made_token = ""
-        self.program = [sys.executable, "-m", "canale"]
         self.tracer: list[str] = []
         """A program, with its options, that starts canale and looks on."""
 
@@ -69,7 +68,7 @@ class Site:
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """What a command prints. Fails with what it says on stderr."""
         done = subprocess.run(
-            [*self.tracer, *self.program, *arguments],
+            [*self.tracer, sys.executable, "-m", "canale", *arguments],
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -91,7 +90,7 @@ class Site:
         """Start the server and wait until it answers."""
         self._log = (self.folder / "log").open("ab")
         self.server = subprocess.Popen(
-            [*self.tracer, *self.program, "serve"],
+            [*self.tracer, sys.executable, "-m", "canale", "serve"],
             env=self.environment,
             stdout=self._log,
             stderr=self._log,

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query
@@ -14,7 +13,7 @@ from canale.api.problems import not_found
 from canale.api.router import router
 from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
-from canale.channel.models import Channel, Post
+from canale.channel.models import Channel, Post, PostQuerySet
 from canale.channel.text import render_html
 from canale.delivery.transports.registry import follow_parameters
 from canale.followers.models import ChannelCount
@@ -72,19 +71,15 @@ def read_posts(
     # the channel does so every few seconds at most.
     limited(request, "read posts", 120, 60)
     channel = find_channel(handle)
-    posts: QuerySet[Post] = channel.posts.visible(timezone.now()).newest_first()
+    posts: PostQuerySet = channel.posts.visible(timezone.now()).newest_first()
     if before is not None:
-        last = channel.posts.filter(pk=before).first()
-        if last is None or last.published_at is None:
+        last = channel.posts.once_published().filter(pk=before).first()
+        if last is None:
             raise not_found()
         posts = posts.filter(published_at__lte=last.published_at).exclude(
             published_at=last.published_at, pk__gte=last.pk
         )
-    rows = list(
-        posts.prefetch_related("images", "topics", "revisions").select_related("channel")[
-            : PAGE_POSTS + 1
-        ]
-    )
+    rows = list(posts.with_content()[: PAGE_POSTS + 1])
     shown = rows[:PAGE_POSTS]
     tallies = counts([post.pk for post in shown])
     return PostsOut(
@@ -98,35 +93,35 @@ def _next(channel: Channel, last: Post) -> str:
 
 
 def _post(post: Post, reactions: dict[str, int]) -> PostOut:
-    latest = list(post.revisions.all())[-1]
+    content = post.content
     return PostOut.model_validate(
         {
             "id": post.pk,
             "url": post_url(post),
-            "kind": post.kind,
-            "headline": post.headline,
-            "text": post.text,
-            "html": str(render_html(post.text)),
+            "kind": content.kind,
+            "headline": content.headline,
+            "text": content.text,
+            "html": str(render_html(content.text)),
             "published_at": post.published_at,
             "visible_until": post.visible_until,
             "corrected_at": post.corrected_at,
-            "correction": latest.note or None,
-            "starts_at": post.starts_at,
-            "ends_at": post.ends_at,
-            "starts_on": post.starts_on,
-            "ends_on": post.ends_on,
-            "place": post.place,
-            "all_clear_of": post.all_clear_of_id,
-            "topics": [topic.slug for topic in post.topics.all()],
+            "correction": content.note or None,
+            "starts_at": content.starts_at,
+            "ends_at": content.ends_at,
+            "starts_on": content.starts_on,
+            "ends_on": content.ends_on,
+            "place": content.place,
+            "all_clear_of": content.all_clear_of_id,
+            "topics": content.topic_slugs,
             "images": [
                 ImageOut(
-                    small=image_url(image, "small"),
-                    large=image_url(image, "large"),
-                    width=image.width,
-                    height=image.height,
-                    alt=image.alt,
+                    small=image_url(shown.image, "small"),
+                    large=image_url(shown.image, "large"),
+                    width=shown.image.width,
+                    height=shown.image.height,
+                    alt=shown.alt,
                 )
-                for image in post.images.all()
+                for shown in content.images.all()
             ],
             "reactions": reactions,
         }

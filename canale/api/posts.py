@@ -30,21 +30,21 @@ from canale.api.schemas import (
     WithdrawalIn,
 )
 from canale.channel.links import post_url
-from canale.channel.models import Channel, Post, State
+from canale.channel.models import Channel, Post, Revision, State
 from canale.channel.moments import Written, kept
+from canale.publishing.content import (
+    CheckedContent,
+    Content,
+    KeptImage,
+    NewImage,
+    PostRefused,
+    check,
+    read_times,
+)
 from canale.publishing.correct import NotVisible, correct
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import (
-    CheckedWording,
-    KeptImage,
-    NewImage,
-    PostRefused,
-    Wording,
-    check,
-    read_times,
-)
 
 REFUSALS = {
     400: ProblemOut,
@@ -89,7 +89,7 @@ def create_post(
         return Status(HTTPStatus.CREATED, answer)
     # Before the transaction: it decodes images, which takes seconds.
     with one_upload_at_a_time(token, payload.images):
-        checked = check(channel, _wording(payload))
+        checked = check(channel, _content(payload))
     with transaction.atomic():
         answer = _answered_before(token, idempotency_key, request.body)
         if not answer:
@@ -99,8 +99,8 @@ def create_post(
     return Status(HTTPStatus.CREATED, answer)
 
 
-def _wording(payload: PostIn) -> Wording:
-    return Wording(
+def _content(payload: PostIn) -> Content:
+    return Content(
         kind=payload.kind,
         headline=payload.headline,
         text=payload.text,
@@ -146,7 +146,7 @@ def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, ob
 
 
 def _create(
-    channel: Channel, checked: CheckedWording, *, by: str, draft: bool
+    channel: Channel, checked: CheckedContent, *, by: str, draft: bool
 ) -> dict[str, object]:
     post = keep_draft(channel, checked, by=by)
     if not draft:
@@ -155,7 +155,9 @@ def _create(
 
 
 def _state(post: Post) -> dict[str, object]:
-    return {"id": post.pk, "url": post_url(post), "state": post.state}
+    # Of a post that nobody has seen yet, the state of its draft.
+    state = post.content.state if post.state == State.UNPUBLISHED else post.state
+    return {"id": post.pk, "url": post_url(post), "state": state}
 
 
 def _find_post(request: HttpRequest, post_id: int) -> Post:
@@ -185,7 +187,7 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
 )
 def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> dict[str, object]:
     post = _find_post(request, post_id)
-    if post.state == State.DRAFT:
+    if post.state == State.UNPUBLISHED:
         raise Problem(HTTPStatus.CONFLICT, _("The post is a draft."))
     token: Token = request.auth  # type: ignore[attr-defined]
     try:
@@ -197,30 +199,27 @@ def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> di
     return _state(post)
 
 
-def _corrected(post: Post, payload: CorrectionIn) -> Wording:
-    images = tuple(KeptImage(image.pk, image.alt) for image in post.images.all())
-    return Wording(
-        kind=payload.kind or post.kind,
-        headline=post.headline if payload.headline is None else payload.headline,
-        text=post.text if payload.text is None else payload.text,
-        topics=tuple(
-            [topic.slug for topic in post.topics.all()]
-            if payload.topics is None
-            else payload.topics
-        ),
-        **_corrected_times(post, payload),
-        place=post.place if payload.place is None else payload.place,
-        all_clear_of=post.all_clear_of_id,
+def _corrected(post: Post, payload: CorrectionIn) -> Content:
+    content = post.content
+    images = tuple(KeptImage(shown.image_id, shown.alt) for shown in content.images.all())
+    return Content(
+        kind=payload.kind or content.kind,
+        headline=content.headline if payload.headline is None else payload.headline,
+        text=content.text if payload.text is None else payload.text,
+        topics=tuple(content.topic_slugs if payload.topics is None else payload.topics),
+        **_corrected_times(content, payload),
+        place=content.place if payload.place is None else payload.place,
+        all_clear_of=content.all_clear_of_id,
         images=images if payload.images is None else _new_images(payload.images),
     )
 
 
-def _corrected_times(post: Post, payload: CorrectionIn) -> dict[str, Written | None]:
+def _corrected_times(content: Revision, payload: CorrectionIn) -> dict[str, Written | None]:
     """Keep a time that is left out, and a day whose moment is sent back."""
     given = payload.dict(include={"starts_at", "ends_at"}, exclude_unset=True)
     stored = {
-        "starts_at": (post.starts_at, post.starts_on),
-        "ends_at": (post.ends_at, post.ends_on),
+        "starts_at": (content.starts_at, content.starts_on),
+        "ends_at": (content.ends_at, content.ends_on),
     }
     times = {name: on or at for name, (at, on) in stored.items()} | read_times(**given)
     return {name: kept(written, *stored[name]) for name, written in times.items()}

@@ -22,7 +22,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
 from canale.database_away import RETRY_SECONDS, outage, why_away
-from canale.publishing.wording import PostRefused
+from canale.publishing.content import PostRefused
 from canale.settings import settings
 
 logger = logging.getLogger(__name__)

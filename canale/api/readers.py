@@ -217,8 +217,8 @@ def forget_me(
 
 def _visible_post(post_id: int) -> Post:
     """Raises Problem (404; 410 when its time is over)."""
-    post = Post.objects.select_related("channel").filter(pk=post_id).first()
-    if post is None or post.published_at is None:
+    post = Post.objects.once_published().select_related("channel").filter(pk=post_id).first()
+    if post is None:
         raise not_found()
     if not post.is_visible(timezone.now()):
         raise _gone()

@@ -18,7 +18,7 @@ def post_url(post: Post) -> str:
 
 def image_url(image: Image, size: str) -> str:
     """``size`` is small, large or share (see images.py)."""
-    return f"{settings.base_url}/c/{image.post.channel.handle}/image/{image.key}-{size}"
+    return f"{settings.base_url}/c/{image.channel.handle}/image/{image.key}-{size}"
 
 
 def avatar_url(channel: Channel, size: str) -> str:

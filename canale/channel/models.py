@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 HEADLINE_LENGTH = 80
@@ -100,12 +103,24 @@ class Kind(models.TextChoices):
 
 
 class State(models.TextChoices):
-    DRAFT = "draft", _("Draft")
+    """The public life of a post; publishing/transitions.py moves it."""
+
+    UNPUBLISHED = "unpublished", _("Draft")
     PUBLISHED = "published", _("Published")
     WITHDRAWN = "withdrawn", _("Withdrawn")
     EXPIRED = "expired", _("Expired")
 
 
+class RevisionState(models.TextChoices):
+    """The editorial life of a revision; publishing/transitions.py moves it."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+
+
+# A post in one of these was out: its number and that it exists are public.
+ONCE_PUBLISHED = (State.PUBLISHED, State.WITHDRAWN, State.EXPIRED)
 # In these an all-clear holds: that it is old does not bring the danger back.
 ALL_CLEAR_STATES = (State.PUBLISHED, State.EXPIRED)
 
@@ -119,39 +134,42 @@ class PostQuerySet(models.QuerySet["Post"]):
         """
         return self.filter(state=State.PUBLISHED, visible_until__gt=now)
 
+    def once_published(self) -> PostQuerySet:
+        """Posts that citizens can read, or could; never inferred from what is not a draft."""
+        return self.filter(state__in=ONCE_PUBLISHED)
+
     def newest_first(self) -> PostQuerySet:
         return self.order_by("-published_at", "-id")
 
+    def with_content(self, revision: str = "live") -> PostQuerySet:
+        """Each with all that its ``live`` or ``next`` revision says, in a few queries."""
+        shown = RevisionImage.objects.select_related("image__channel")
+        return self.select_related("channel", revision).prefetch_related(
+            f"{revision}__wordings",
+            f"{revision}__topics",
+            models.Prefetch(f"{revision}__images", shown),
+        )
+
 
 class Post(models.Model):
-    """One message in a channel. Its wording here is the draft's, or the latest revision's."""
+    """One message in a channel, with its public life. What it says is in its revisions."""
 
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="posts")
-    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.NEWS)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
-    headline = models.CharField(max_length=HEADLINE_LENGTH)
-    text = models.TextField(max_length=TEXT_LENGTH, blank=True)
-    topics: models.ManyToManyField[Topic, models.Model] = models.ManyToManyField(
-        Topic, related_name="posts", blank=True
+    state = models.CharField(max_length=12, choices=State.choices, default=State.UNPUBLISHED)
+    live = models.OneToOneField(
+        "Revision", models.SET_NULL, null=True, blank=True, related_name="live_in"
     )
-    starts_at = models.DateTimeField(null=True, blank=True)
-    """Of an event: its start. Of a deadline: the moment it ends."""
-    ends_at = models.DateTimeField(null=True, blank=True)
-    """Of an event: its end. Of a service disruption or an alert: its expected end."""
-    starts_on = models.DateField(null=True, blank=True)
-    """The day, where no hour was given; ``starts_at`` is then a moment of it (moments.py)."""
-    ends_on = models.DateField(null=True, blank=True)
-    place = models.CharField(max_length=120, blank=True)
-    all_clear_of = models.ForeignKey(
-        "self", models.SET_NULL, null=True, blank=True, related_name="all_clears"
+    """The revision that readers see, or saw last."""
+    next = models.OneToOneField(
+        "Revision", models.SET_NULL, null=True, blank=True, related_name="next_in"
     )
-    """The alert that this post ends."""
-
+    """The revision that is being worked on."""
     created_at = models.DateTimeField(default=timezone.now)
     published_at = models.DateTimeField(null=True, blank=True)
     visible_until = models.DateTimeField(null=True, blank=True)
-    corrected_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=254, blank=True)
+    """The account's e-mail, or the token's name. Never shown to citizens."""
     withdrawal_reason = models.CharField(max_length=200, blank=True)
     reaction_counts = models.JSONField(default=dict)
     """{emoji: count}: what the tallies said when the post expired; the tallies count before."""
@@ -165,7 +183,19 @@ class Post(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.headline}"
+        return str(self.pk)
+
+    @property
+    def content(self) -> Revision:
+        """What readers see; of a post that is not yet published, what is being written."""
+        revision = self.live or self.next
+        if revision is None:
+            raise Revision.DoesNotExist(f"post {self.pk} has no revision")
+        return revision
+
+    @property
+    def corrected_at(self) -> datetime | None:
+        return self.live.published_at if self.live and self.live.number > 1 else None
 
     def is_visible(self, now: datetime) -> bool:
         return (
@@ -176,12 +206,13 @@ class Post(models.Model):
 
     def is_active_alert(self, now: datetime) -> bool:
         """An alert that is neither over by its own end nor by an all-clear."""
+        content = self.content
         return (
-            self.kind == Kind.ALERT
-            and self.all_clear_of_id is None
+            content.kind == Kind.ALERT
+            and content.all_clear_of_id is None
             and self.is_visible(now)
-            and (self.ends_at is None or self.ends_at > now)
-            and not self.all_clears.filter(state__in=ALL_CLEAR_STATES).exists()
+            and (content.ends_at is None or content.ends_at > now)
+            and not all_clears().filter(all_clear_of=self).exists()
         )
 
     def visible_end(self, published_at: datetime) -> datetime:
@@ -189,20 +220,31 @@ class Post(models.Model):
 
 
 class Revision(models.Model):
-    """One published wording of a post."""
+    """One state of a post's content, with its editorial life. A published one never changes."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
-    headline = models.CharField(max_length=HEADLINE_LENGTH)
-    text = models.TextField(max_length=TEXT_LENGTH, blank=True)
+    state = models.CharField(
+        max_length=12, choices=RevisionState.choices, default=RevisionState.DRAFT
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.NEWS)
+    topics: models.ManyToManyField[Topic, models.Model] = models.ManyToManyField(
+        Topic, related_name="revisions", blank=True
+    )
     starts_at = models.DateTimeField(null=True, blank=True)
+    """Of an event: its start. Of a deadline: the moment it ends."""
     ends_at = models.DateTimeField(null=True, blank=True)
+    """Of an event: its end. Of a service disruption or an alert: its expected end."""
     starts_on = models.DateField(null=True, blank=True)
+    """The day, where no hour was given; ``starts_at`` is then a moment of it (moments.py)."""
     ends_on = models.DateField(null=True, blank=True)
-    place = models.CharField(max_length=120, blank=True)
+    all_clear_of = models.ForeignKey(
+        Post, models.SET_NULL, null=True, blank=True, related_name="all_clears"
+    )
+    """The alert that this revision's post ends."""
     note = models.CharField(max_length=200, blank=True)
     """What changed, in the editor's words; readers see it."""
-    published_at = models.DateTimeField()
+    published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.CharField(max_length=254, blank=True)
     """The account's e-mail, or the token's name. Never shown to citizens."""
 
@@ -215,23 +257,101 @@ class Revision(models.Model):
     def __str__(self) -> str:
         return f"{self.post_id} r{self.number}"
 
+    @cached_property
+    def wording(self) -> Wording:
+        """The words in the channel's language."""
+        return self.wordings.all()[0]
+
+    @property
+    def headline(self) -> str:
+        return self.wording.headline
+
+    @property
+    def text(self) -> str:
+        return self.wording.text
+
+    @property
+    def place(self) -> str:
+        return self.wording.place
+
+    @property
+    def topic_slugs(self) -> list[str]:
+        return [topic.slug for topic in self.topics.all()]
+
+    @property
+    def digest(self) -> str:
+        """The content digest: SHA-256, in hexadecimal, of everything that the revision says."""
+        wordings = [[w.language, w.headline, w.text, w.place, w.alts] for w in self.wordings.all()]
+        times = [self.starts_at, self.ends_at, self.starts_on, self.ends_on]
+        images = [shown.image.key for shown in self.images.all()]
+        topics = sorted(self.topic_slugs)
+        content = [self.kind, wordings, *times, self.all_clear_of_id, topics, images]
+        return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+
+
+def all_clears() -> models.QuerySet[Revision]:
+    """The revisions that end an alert, as readers see them."""
+    return Revision.objects.filter(
+        all_clear_of__isnull=False,
+        live_in__state__in=ALL_CLEAR_STATES,
+    )
+
+
+class Wording(models.Model):
+    """The words of one revision in one language."""
+
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="wordings")
+    language = models.CharField(max_length=12)
+    """BCP 47."""
+    headline = models.CharField(max_length=HEADLINE_LENGTH)
+    text = models.TextField(max_length=TEXT_LENGTH, blank=True)
+    place = models.CharField(max_length=120, blank=True)
+    alts = models.JSONField(default=list)
+    """What each image shows, in the order of the images: [text, …]."""
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=["revision", "language"], name="one_wording_a_language"),
+        )
+
+    def __str__(self) -> str:
+        return self.headline
+
 
 class Image(models.Model):
-    """One image of a post, always with its alt text."""
+    """One picture of a channel; the revisions that show it say in which order and what it shows."""
 
-    post = models.ForeignKey(Post, models.CASCADE, related_name="images")
-    position = models.PositiveSmallIntegerField(default=0)
-    alt = models.CharField(max_length=ALT_LENGTH)
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="images")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     key = models.CharField(max_length=32, unique=True)
     """Random: the address of an image cannot be guessed before its post is out."""
 
-    class Meta:
-        ordering = ("position", "id")
-
     def __str__(self) -> str:
         return self.key
+
+
+class RevisionImage(models.Model):
+    """An image in the album of a revision."""
+
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="images")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="shown_in")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (
+            models.UniqueConstraint(fields=["revision", "position"], name="one_image_a_position"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.revision_id} {self.position}"
+
+    @property
+    def alt(self) -> str:
+        text: str = self.revision.wording.alts[self.position]
+        return text
 
 
 class ImageFile(models.Model):

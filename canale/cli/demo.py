@@ -10,7 +10,6 @@ import secrets
 import shlex
 import sys
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
@@ -20,7 +19,7 @@ from canale.settings import settings
 if TYPE_CHECKING:
     from canale.channel.models import Channel, Post
     from canale.cli.demo_posts import DemoPost
-    from canale.publishing.wording import Wording
+    from canale.publishing.content import Content
 
 HELP = "make the channel of an invented city, with two weeks of posts and reactions"
 READERS = 240
@@ -71,9 +70,7 @@ def _open_newsroom_again(channel: Channel) -> None:
     if editor is not None and password and editor.check_password(password):
         _print_sign_in(password)
     else:
-        # The program as it was called: a checkout's, or one that is installed.
-        program = sys.argv[0] if Path(sys.argv[0]).name == "canale" else "canale"
-        command = f"CANALE_DATA={shlex.quote(str(settings.data))} {program} password"
+        command = f"CANALE_DATA={shlex.quote(str(settings.data))} .venv/bin/canale password"
         sys.stdout.write(f"A new password for its newsroom: {command} {EDITOR}\n")
     sys.stdout.write(f"Its posts go after 30 days; to make them again, delete {settings.data}\n")
 
@@ -133,11 +130,11 @@ def _moment(days: int, hour: float) -> datetime:
     return min(moment, now - timedelta(minutes=1)) if days == 0 else moment
 
 
-def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Wording:
-    from canale.publishing.wording import NewImage, Wording
+def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
+    from canale.publishing.content import Content, NewImage
 
     timed = one.in_days is not None
-    return Wording(
+    return Content(
         kind=one.kind,
         headline=one.headline,
         text=text or one.text,

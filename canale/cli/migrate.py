@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from canale.cli import CommandError
+from canale.cli.trouble import foreign_trouble
+
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper
 
@@ -30,10 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def migrate() -> None:
-    """Apply what is missing; one process at a time. Raises django.db.Error."""
+    """Apply what is missing; one process at a time. Raises CommandError, django.db.Error."""
     from django.core.management import call_command
 
     with _alone():
+        if foreign := foreign_trouble():
+            raise CommandError(str(foreign))
         call_command("migrate", verbosity=0, interactive=False)
 
 

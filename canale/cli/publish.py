@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from canale.cli import CommandError, chosen
 
 if TYPE_CHECKING:
-    from canale.publishing.wording import NewImage
+    from canale.publishing.content import NewImage
 
 HELP = "publish a post and print its address"
 KINDS = ("news", "event", "deadline", "service", "alert")
@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from canale.channel.images import DecodersBusyError
     from canale.channel.links import post_url
+    from canale.publishing.content import Content, PostRefused, check, read_times
     from canale.publishing.drafts import keep_draft
     from canale.publishing.publish import publish
-    from canale.publishing.wording import PostRefused, Wording, check, read_times
 
     channel = chosen.channel(arguments.channel)
     text = chosen.standard_input() if arguments.text == "-" else arguments.text
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with translation.override("en"):
             times = read_times(starts_at=arguments.starts_at, ends_at=arguments.ends_at)
-            wording = Wording(
+            wording = Content(
                 kind=arguments.kind,
                 headline=arguments.headline,
                 text=text,
@@ -87,7 +87,7 @@ def _option(name: str) -> str:
 
 
 def _images(paths: list[str], alts: list[str]) -> tuple[NewImage, ...]:
-    from canale.publishing.wording import NewImage
+    from canale.publishing.content import NewImage
 
     if len(paths) != len(alts):
         raise CommandError("each --image needs its --alt, which says what it shows")

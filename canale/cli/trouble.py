@@ -78,12 +78,34 @@ def standing_trouble() -> Trouble | None:
     from django.db import Error as DatabaseError
 
     try:
+        foreign = foreign_trouble()
         steps, is_empty = _missing_steps()
     except DatabaseError as error:
         return _told(error)
     if is_empty:
         return _empty()
-    return _older(steps) if steps else None
+    return foreign or (_older(steps) if steps else None)
+
+
+def foreign_trouble() -> Trouble | None:
+    """Why this version cannot use the database of another one: it has steps that are unknown here.
+
+    Raises django.db.Error.
+    """
+    from django.db import connection
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(connection)
+    known = set(loader.disk_migrations)
+    ours = {app for app, _ in known}
+    unknown = sorted(step for step in set(loader.applied_migrations) - known if step[0] in ours)
+    if not unknown:
+        return None
+    return Trouble(
+        f"the database {shown(settings.database_url)} was made by another version of canale: it "
+        f"has the step {'.'.join(unknown[0])}, which is unknown here",
+        "install that version, or name another data folder by CANALE_DATA",
+    )
 
 
 def empty_trouble() -> Trouble | None:

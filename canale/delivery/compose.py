@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from canale.channel.characters import Direction, direction
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
-from canale.channel.models import Channel, Kind, Post
+from canale.channel.models import Channel, Kind, Revision
 from canale.channel.text import excerpt
 from canale.channel.when import where_and_when
 from canale.delivery.models import Broadcast
@@ -34,26 +34,26 @@ URGENCY: dict[str, Urgency] = {
 
 def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
     """The message of a broadcast for followers who read ``language``."""
-    post = broadcast.post
+    post, revision = broadcast.post, broadcast.revision
     withdrawn = broadcast.purpose == Broadcast.Purpose.WITHDRAWAL
     with translation.override(language):
-        title, body = _withdrawal(post) if withdrawn else _wording(broadcast, now)
-    text = body if withdrawn else broadcast.revision.text
-    runs = direction(broadcast.revision.headline) or direction(text)
+        title, body = _withdrawal(broadcast) if withdrawn else _published(broadcast, now)
+    text = body if withdrawn else revision.text
+    runs = direction(revision.headline) or direction(text)
     return Message(
         post_id=post.pk,
         channel_handle=post.channel.handle,
-        kind=post.kind,
+        kind=revision.kind,
         title=title,
         body=body,
         url=post_url(post),
         icon=avatar_url(post.channel, "192"),
-        image=None if withdrawn else _first_image(post),
+        image=None if withdrawn else _first_image(revision),
         language=_city_language(runs),
         tag=f"post-{post.pk}",
         silent=broadcast.silent,
         ttl=max(0, int((broadcast.expires_at - now).total_seconds())),
-        urgency=URGENCY[post.kind],
+        urgency=URGENCY[revision.kind],
         sent_at=broadcast.created_at,
         direction=runs,
     )
@@ -65,16 +65,16 @@ def _city_language(runs: Direction | None) -> str:
     return code if runs in (None, "rtl" if get_language_info(code)["bidi"] else "ltr") else ""
 
 
-def _wording(broadcast: Broadcast, now: datetime) -> tuple[str, str]:
+def _published(broadcast: Broadcast, now: datetime) -> tuple[str, str]:
     revision = broadcast.revision
     headline, note = revision.headline, ""
     if broadcast.purpose == Broadcast.Purpose.CORRECTION:
         headline, note = _("Corrected: %(headline)s") % {"headline": headline}, revision.note
-    elif broadcast.post.kind == Kind.ALERT and broadcast.post.all_clear_of_id:
+    elif revision.kind == Kind.ALERT and revision.all_clear_of_id:
         headline = _("All clear: %(headline)s") % {"headline": headline}
-    elif broadcast.post.kind == Kind.ALERT:
+    elif revision.kind == Kind.ALERT:
         headline = _("Alert: %(headline)s") % {"headline": headline}
-    facts = where_and_when(broadcast.post.kind, revision, revision.place, now, short=True)
+    facts = where_and_when(revision.kind, revision, revision.place, now, short=True)
     return headline, summary(facts, revision.text, note)
 
 
@@ -87,14 +87,14 @@ def summary(facts: str, text: str, note: str = "") -> str:
     return "\n".join(part for part in (first, rest) if part)
 
 
-def _withdrawal(post: Post) -> tuple[str, str]:
-    title = _("Withdrawn: %(headline)s") % {"headline": post.headline}
-    return title, post.withdrawal_reason or _("This post is no longer valid.")
+def _withdrawal(broadcast: Broadcast) -> tuple[str, str]:
+    title = _("Withdrawn: %(headline)s") % {"headline": broadcast.revision.headline}
+    return title, broadcast.post.withdrawal_reason or _("This post is no longer valid.")
 
 
-def _first_image(post: Post) -> str | None:
-    image = post.images.first()
-    return image_url(image, "share") if image else None
+def _first_image(revision: Revision) -> str | None:
+    shown = revision.images.select_related("image__channel").first()
+    return image_url(shown.image, "share") if shown else None
 
 
 def compose_welcome(channel: Channel, language: str, now: datetime) -> Message:

@@ -15,7 +15,6 @@ from canale.channel.models import Kind, Revision
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.hints import wake_workers
 from canale.delivery.models import Batch, Broadcast, Retry
-from canale.delivery.queue import lock_in_order
 from canale.delivery.transports.registry import TRANSPORTS, Entry
 from canale.followers.models import Address
 
@@ -67,7 +66,7 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
         # First the retries, then the broadcast, as workers do: else each would wait for the other.
         # What comes between is dropped by whoever would send it.
         retries = Retry.objects.filter(broadcast=broadcast)
-        lock_in_order(retries)
+        Retry.hold(retries)
         dropped = retries.delete()[0]
         broadcast.stopped_at = now
         broadcast.save(update_fields=["stopped_at"])
@@ -80,7 +79,7 @@ def _plan(
     revision: Revision, purpose: Broadcast.Purpose, entry: Entry, now: datetime, *, silent: bool
 ) -> Broadcast:
     post = revision.post
-    urgent = post.kind == Kind.ALERT
+    urgent = revision.kind == Kind.ALERT
     broadcast = Broadcast.objects.create(
         post=post,
         revision=revision,
@@ -91,7 +90,7 @@ def _plan(
         silent=silent and not urgent,
         created_at=now,
         accepted_in_time=0,
-        expires_at=now + TIME_TO_LIVE[Kind(post.kind)],
+        expires_at=now + TIME_TO_LIVE[Kind(revision.kind)],
     )
     addresses = Address.objects.filter(channel=post.channel, kind=entry.address_kind)
     broadcast.planned = _plan_batches(broadcast, addresses)

@@ -40,10 +40,11 @@ def record_event(
     return event
 
 
-def record_wording(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
+def record_content(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
     """A post or a correction: what a page needs to announce it and fetch the rest."""
+    content = post.content
     return record_event(
-        post, kind, headline=post.headline, url=post_url(post), kind_of_post=post.kind
+        post, kind, headline=content.headline, url=post_url(post), kind_of_post=content.kind
     )
 
 

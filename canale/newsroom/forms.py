@@ -21,11 +21,11 @@ from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
 from canale.channel.characters import one_line, several_lines
-from canale.channel.models import Channel, Kind, Post
+from canale.channel.models import Channel, Kind, Post, Revision
 from canale.channel.moments import Times, Written, times_of
 from canale.net.numbers import number_in
 from canale.newsroom.moment_field import MomentField
-from canale.publishing.wording import KeptImage, NewImage, Wording
+from canale.publishing.content import Content, KeptImage, NewImage
 
 if TYPE_CHECKING:
     ChannelForm = forms.ModelForm[Channel]
@@ -98,14 +98,14 @@ class PostForm(forms.Form):
         topics.choices = [(topic.slug, topic.name) for topic in channel.topics.all()]
         clears = cast("forms.TypedChoiceField", self.fields["all_clear_of"])
         none = ("", _("None: this is a new alert"))
-        clears.choices = [none, *((str(post.pk), post.headline) for post in alerts)]
+        clears.choices = [none, *((str(post.pk), post.content.headline) for post in alerts)]
         for name in ("starts_at", "ends_at"):
             cast("MomentField", self.fields[name]).stored = self.initial.get(name)
 
-    def wording(self, images: tuple[NewImage | KeptImage, ...]) -> Wording:
+    def content(self, images: tuple[NewImage | KeptImage, ...]) -> Content:
         """Of a form that is valid."""
         said = self.cleaned_data
-        return Wording(
+        return Content(
             kind=said["kind"],
             headline=said["headline"],
             text=said["text"],
@@ -143,16 +143,16 @@ def times_in(sent: QueryDict, kind: str) -> Times:
     return times_of(kind, read.get("starts_at"), read.get("ends_at"))
 
 
-def initial_of(post: Post) -> dict[str, object]:
+def initial_of(content: Revision) -> dict[str, object]:
     return {
-        "kind": post.kind,
-        "headline": post.headline,
-        "text": post.text,
-        "starts_at": post.starts_on or post.starts_at,
-        "ends_at": post.ends_on or post.ends_at,
-        "place": post.place,
-        "topics": [topic.slug for topic in post.topics.all()],
-        "all_clear_of": post.all_clear_of_id,
+        "kind": content.kind,
+        "headline": content.headline,
+        "text": content.text,
+        "starts_at": content.starts_on or content.starts_at,
+        "ends_at": content.ends_on or content.ends_at,
+        "place": content.place,
+        "topics": content.topic_slugs,
+        "all_clear_of": content.all_clear_of_id,
     }
 
 

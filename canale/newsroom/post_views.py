@@ -25,6 +25,7 @@ from canale.channel.models import (
     HEADLINE_LENGTH,
     TEXT_LENGTH,
     Channel,
+    ImageFile,
     Kind,
     Post,
     State,
@@ -37,10 +38,9 @@ from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import done, retry_later, role_required, staff_of
 from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
+from canale.publishing.content import PLACE_LENGTH, PostRefused
 from canale.publishing.correct import NOTE_LENGTH
-from canale.publishing.drafts import NotADraft, delete_draft, save_draft
-from canale.publishing.publish import ChangedMeanwhile, wording_mark
-from canale.publishing.wording import PLACE_LENGTH, PostRefused
+from canale.publishing.drafts import ChangedMeanwhile, NotADraft, delete_draft, save_draft
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
@@ -69,7 +69,8 @@ def _route(request: HttpRequest) -> str | None:
 
 def find_post(channel: Channel, post_id: int) -> Post:
     """Raises Http404."""
-    post = channel.posts.select_related("channel").filter(pk=post_id).first()
+    rows = channel.posts.select_related("channel", "live", "next")
+    post = rows.filter(pk=post_id).first()
     if post is None:
         raise Http404
     return post
@@ -78,10 +79,13 @@ def find_post(channel: Channel, post_id: int) -> Post:
 @role_required(may_write)
 def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     now = timezone.now()
-    drafts = channel.posts.filter(state=State.DRAFT).order_by("-id")
-    visible = list(channel.posts.visible(now).newest_first().prefetch_related("broadcasts"))
-    over = channel.posts.exclude(pk__in=[post.pk for post in visible]).exclude(state=State.DRAFT)
-    page = Paginator(over.newest_first(), PAGE_POSTS).get_page(request.GET.get("page"))
+    drafts = channel.posts.filter(state=State.UNPUBLISHED).with_content("next").order_by("-id")
+    visible = list(
+        channel.posts.visible(now).newest_first().with_content().prefetch_related("broadcasts")
+    )
+    past = channel.posts.once_published().exclude(pk__in=[post.pk for post in visible])
+    over = past.newest_first().with_content()
+    page = Paginator(over, PAGE_POSTS).get_page(request.GET.get("page"))
     tallies = counts([post.pk for post in visible])
     context = page_context(request, channel) | {
         "drafts": drafts,
@@ -128,9 +132,9 @@ def write(request: HttpRequest, channel: Channel) -> HttpResponse:
 def edit(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
     # What was written meanwhile is not thrown away: the form comes back and says why.
-    if post.state != State.DRAFT and request.method != "POST":
+    if post.state != State.UNPUBLISHED and request.method != "POST":
         return redirect("newsroom:post", handle=channel.handle, post_id=post.pk)
-    return _form_page(request, channel, post, initial_of(post))
+    return _form_page(request, channel, post, initial_of(post.content))
 
 
 def _form_page(
@@ -141,7 +145,7 @@ def _form_page(
         try:
             saved = save_draft(
                 channel,
-                form.wording(images_of(request)),
+                form.content(images_of(request)),
                 by=staff_of(request).email,
                 post=post,
                 seen=request.POST.get("seen"),
@@ -181,13 +185,13 @@ def render_form(
 ) -> HttpResponse:
     """The composer; 422 when something in it must change.
 
-    The form says which wording it began with, until it tells the editor of another (``fresh``).
+    The form says which content it began with, until it tells the editor of another (``fresh``).
     """
-    seen = wording_mark(Post.objects.get(pk=post.pk)) if post else ""
+    seen = Post.objects.get(pk=post.pk).content.digest if post else ""
     context = page_context(request, channel) | {
         "form": form,
         "post": post,
-        "images": list(post.images.all()) if post else [],
+        "images": list(post.content.images.all()) if post else [],
         "kinds": Kind,
         "seen": seen if fresh else request.POST.get("seen", seen),
         "limits": {
@@ -206,8 +210,8 @@ def render_form(
 def open_alerts(channel: Channel) -> list[Post]:
     """The alerts that an all-clear could end."""
     now = timezone.now()
-    alerts = channel.posts.visible(now).filter(kind=Kind.ALERT, all_clear_of=None)
-    return [post for post in alerts.newest_first() if post.is_active_alert(now)]
+    alerts = channel.posts.visible(now).filter(live__kind=Kind.ALERT, live__all_clear_of=None)
+    return [post for post in alerts.newest_first().with_content() if post.is_active_alert(now)]
 
 
 @require_POST
@@ -239,14 +243,15 @@ def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
 def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     """One post: a draft to go on with, or what became of it."""
     found = find_post(channel, post_id)
-    now = timezone.now()
+    content, now = found.content, timezone.now()
     tallies = counts([found.pk])[found.pk]
     context = page_context(request, channel) | {
         "post": found,
-        "images": list(found.images.all()),
-        "html": render_html(found.text),
-        "when": when(found.kind, found, now),
-        "revisions": list(found.revisions.all()),
+        "content": content,
+        "images": list(content.images.all()),
+        "html": render_html(content.text),
+        "when": when(content.kind, content, now),
+        "revisions": list(found.revisions.filter(published_at__isnull=False)),
         "is_visible": found.is_visible(now),
         "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,
     }
@@ -265,8 +270,8 @@ def draft_image(
     request: HttpRequest, channel: Channel, post_id: int, image_id: int
 ) -> HttpResponse:
     """An image as the newsroom sees it, before and after citizens do."""
-    found = find_post(channel, post_id).images.filter(pk=image_id).first()
-    file = found.files.filter(name="small").first() if found else None
+    images = ImageFile.objects.filter(image__shown_in__revision__post=find_post(channel, post_id))
+    file = images.filter(image=image_id, name="small").first()
     if file is None:
         raise Http404
     return HttpResponse(bytes(file.data), content_type=file.mime)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from canale.accounts.roles import may_publish, may_write
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
-from canale.channel.models import Channel, Kind, Post, State
+from canale.channel.models import Channel, Kind, Post, Revision, State
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_exact, reach, shown
 from canale.delivery.compose import summary
@@ -28,10 +28,11 @@ from canale.newsroom.post_views import (
     page_context,
     render_form,
 )
+from canale.publishing.content import PostRefused
 from canale.publishing.correct import NOTE_LENGTH, NotVisible, correct
-from canale.publishing.publish import ChangedMeanwhile, NotPublishable, publish, wording_mark
+from canale.publishing.drafts import ChangedMeanwhile
+from canale.publishing.publish import NotPublishable, publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import PostRefused
 
 
 def _to(post: Post) -> HttpResponse:
@@ -42,7 +43,7 @@ def _to(post: Post) -> HttpResponse:
 def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     """Ask once, saying to how many; a second press finds the post already out."""
     post = find_post(channel, post_id)
-    if post.state != State.DRAFT:
+    if post.state != State.UNPUBLISHED:
         return _to(post)
     if request.method == "POST":
         try:
@@ -54,30 +55,34 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             messages.error(request, _("Somebody changed it meanwhile: read it once more."))
             return redirect("newsroom:publish", handle=channel.handle, post_id=post.pk)
         return _to(post)
-    topics = [topic.slug for topic in post.topics.all()]
-    told, all_addresses = audience(channel, post.kind, topics), reach(channel)
+    content = post.content
+    told = audience(channel, content.kind, content.topic_slugs)
+    all_addresses = reach(channel)
     now = timezone.now()
     visible_until = post.visible_end(now)
     context = page_context(request, channel) | {
         "post": post,
+        "content": content,
         "audience": told,
         "audience_shown": shown(told, all_addresses),
         "is_exact": is_exact(told, all_addresses),
         "visible_until": visible_until,
-        "summary": summary(where_and_when(post.kind, post, post.place, now, short=True), post.text),
-        "when": when(post.kind, post, now),
-        "goes_before": goes_before(post, visible_until),
-        "is_alert": post.kind == Kind.ALERT,
-        "seen": wording_mark(post),
+        "summary": summary(
+            where_and_when(content.kind, content, content.place, now, short=True), content.text
+        ),
+        "when": when(content.kind, content, now),
+        "goes_before": goes_before(content, visible_until),
+        "is_alert": content.kind == Kind.ALERT,
+        "seen": content.digest,
     }
     return render(request, "newsroom/confirm.html", context)
 
 
-def goes_before(post: Post, visible_until: datetime) -> str:
+def goes_before(content: Revision, visible_until: datetime) -> str:
     """The moment that comes after the post has left the page: "start", "end" or ""."""
-    if post.kind in (Kind.EVENT, Kind.DEADLINE):
-        return "start" if post.starts_at and post.starts_at > visible_until else ""
-    return "end" if post.ends_at and post.ends_at > visible_until else ""
+    if content.kind in (Kind.EVENT, Kind.DEADLINE):
+        return "start" if content.starts_at and content.starts_at > visible_until else ""
+    return "end" if content.ends_at and content.ends_at > visible_until else ""
 
 
 @role_required(may_write)
@@ -91,15 +96,15 @@ def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
 def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
     alerts = [alert for alert in open_alerts(channel) if alert.pk != post.pk]
-    if post.all_clear_of is not None:
-        alerts.append(post.all_clear_of)
-    form = PostForm(channel, request.POST or None, initial=initial_of(post), alerts=alerts)
+    if post.content.all_clear_of is not None:
+        alerts.append(post.content.all_clear_of)
+    form = PostForm(channel, request.POST or None, initial=initial_of(post.content), alerts=alerts)
     try:
         if not post.is_visible(timezone.now()):
             raise NotVisible
         if request.method == "POST" and form.is_valid():
-            wording, note = form.wording(images_of(request)), form.cleaned_data["note"]
-            correct(post, wording, note=note, by=staff_of(request).email)
+            content, note = form.content(images_of(request)), form.cleaned_data["note"]
+            correct(post, content, note=note, by=staff_of(request).email)
             messages.success(request, _("Corrected: readers see what changed."))
             return done(request, "newsroom:post", handle=channel.handle, post_id=post.pk)
     except PostRefused as refused:

@@ -17,13 +17,14 @@ from canale.channel.days import day_heading
 from canale.channel.decoding.sizes import SMALL
 from canale.channel.links import post_url
 from canale.channel.models import (
-    ALL_CLEAR_STATES,
     Channel,
     Image,
     Kind,
     Post,
     PostQuerySet,
+    Revision,
     Topic,
+    all_clears,
 )
 from canale.channel.moments import end_of
 from canale.channel.text import render_html
@@ -51,6 +52,7 @@ class Picture:
     """One image of an album."""
 
     image: Image
+    alt: str
 
     @property
     def small_width(self) -> int:
@@ -81,6 +83,7 @@ class Card:
     """One post as its readers see it."""
 
     post: Post
+    content: Revision
     url: str
     html: SafeString
     day: date
@@ -99,16 +102,17 @@ class Card:
 
     @property
     def has_moment(self) -> bool:
-        return self.post.kind in (Kind.EVENT, Kind.DEADLINE) and self.post.starts_at is not None
+        content = self.content
+        return content.kind in (Kind.EVENT, Kind.DEADLINE) and content.starts_at is not None
 
     @property
     def tile(self) -> date | datetime | None:
         """The day for the tile beside the headline."""
-        return self.post.starts_on or self.post.starts_at
+        return self.content.starts_on or self.content.starts_at
 
     @property
     def is_all_clear(self) -> bool:
-        return self.post.all_clear_of_id is not None
+        return self.content.all_clear_of_id is not None
 
     @property
     def published(self) -> str:
@@ -137,7 +141,7 @@ class Day:
 
 def readable(posts: PostQuerySet) -> PostQuerySet:
     """With all that `cards` looks at."""
-    return posts.select_related("channel").prefetch_related("topics", "images", "revisions")
+    return posts.with_content()
 
 
 def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: datetime) -> list[Card]:
@@ -148,10 +152,11 @@ def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: dateti
 
 def active_alerts(channel: Channel, now: datetime) -> set[int]:
     """Ids of the alerts that are not over, as Post.is_active_alert says of one."""
-    alerts = Post.objects.visible(now).filter(channel=channel, kind=Kind.ALERT, all_clear_of=None)
-    lasting = alerts.filter(Q(ends_at=None) | Q(ends_at__gt=now))
-    clears = Post.objects.filter(channel=channel, all_clear_of__isnull=False)
-    ended = clears.filter(state__in=ALL_CLEAR_STATES).values("all_clear_of")
+    alerts = Post.objects.visible(now).filter(
+        channel=channel, live__kind=Kind.ALERT, live__all_clear_of=None
+    )
+    lasting = alerts.filter(Q(live__ends_at=None) | Q(live__ends_at__gt=now))
+    ended = all_clears().filter(post__channel=channel).values("all_clear_of")
     return set(lasting.exclude(pk__in=ended).values_list("pk", flat=True))
 
 
@@ -159,35 +164,32 @@ def _card(
     channel: Channel, post: Post, counts: dict[str, int], active: set[int], now: datetime
 ) -> Card:
     published = timezone.localtime(post.published_at or now)
+    content = post.content
     return Card(
         post=post,
+        content=content,
         url=post_url(post),
-        html=render_html(post.text),
+        html=render_html(content.text),
         day=published.date(),
         heading=day_heading(published.date(), timezone.localtime(now).date()),
         is_pinned=post.pk in active,
-        when=when(post.kind, post, now),
-        note=_note(post),
+        when=when(content.kind, content, now),
+        note=content.note,
         is_over=_is_over(post, active, now),
-        topics=list(post.topics.all()),
-        pictures=[Picture(image) for image in post.images.all()],
+        topics=list(content.topics.all()),
+        pictures=[Picture(shown.image, shown.alt) for shown in content.images.all()],
         counts=_counts(channel, counts),
     )
 
 
-def _note(post: Post) -> str:
-    if post.corrected_at is None:
-        return ""
-    return next((r.note for r in reversed(list(post.revisions.all())) if r.note), "")
-
-
 def _is_over(post: Post, active: set[int], now: datetime) -> bool:
-    if post.kind == Kind.ALERT:
-        return post.all_clear_of_id is None and post.pk not in active
-    end = post.ends_at if post.kind in (Kind.EVENT, Kind.SERVICE) else None
-    if post.kind == Kind.EVENT and post.starts_on and not end:
-        end = end_of(post.starts_on)
-    return (end or (post.starts_at if post.kind == Kind.DEADLINE else None) or now) < now
+    content = post.content
+    if content.kind == Kind.ALERT:
+        return content.all_clear_of_id is None and post.pk not in active
+    end = content.ends_at if content.kind in (Kind.EVENT, Kind.SERVICE) else None
+    if content.kind == Kind.EVENT and content.starts_on and not end:
+        end = end_of(content.starts_on)
+    return (end or (content.starts_at if content.kind == Kind.DEADLINE else None) or now) < now
 
 
 def _counts(channel: Channel, counts: dict[str, int]) -> list[Count]:

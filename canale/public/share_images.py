@@ -28,6 +28,6 @@ def avatar_to_share(channel: Channel) -> ShareImage:
     return ShareImage(url, "image/png", AVATAR_SIDE, AVATAR_SIDE, channel.name)
 
 
-def image_to_share(image: Image) -> ShareImage:
+def image_to_share(image: Image, alt: str) -> ShareImage:
     file = image.files.only("mime", "width", "height").get(name="share")
-    return ShareImage(image_url(image, "share"), file.mime, file.width, file.height, image.alt)
+    return ShareImage(image_url(image, "share"), file.mime, file.width, file.height, alt)

@@ -16,10 +16,11 @@ from canale.channel.models import Post, Revision
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
 from canale.live.models import LiveEvent
-from canale.live.record import record_wording
-from canale.publishing.drafts import write_wording
-from canale.publishing.publish import write_revision
-from canale.publishing.wording import PostRefused, Wording, check, not_unicode
+from canale.live.record import record_content
+from canale.publishing.content import Content, PostRefused, check, not_unicode
+from canale.publishing.drafts import write_revision
+from canale.publishing.publish import show
+from canale.publishing.transitions import Act, move
 
 NOTE_LENGTH = 200
 
@@ -29,24 +30,24 @@ class NotVisible(Exception):  # noqa: N818
 
 
 def correct(
-    post: Post, wording: Wording, *, note: str, by: str, now: datetime | None = None
+    post: Post, content: Content, *, note: str, by: str, now: datetime | None = None
 ) -> Revision:
-    """Publish a new wording of a visible post.
+    """Publish the next revision of a visible post.
 
     ``note`` says to readers what changed. Raises PostRefused, NotVisible.
     """
     note = check_note(note, "note", _("Say what changed: readers see it."))
-    checked = check(post.channel, wording, post)
+    checked = check(post.channel, content, post)
     now = now or timezone.now()
     with transaction.atomic():
         visible = lock_visible(post, now)
-        write_wording(visible, checked)
-        visible.corrected_at = now
-        visible.save(update_fields=["corrected_at"])
-        revision = write_revision(visible, note=note, by=by, now=now)
+        if not move(visible, Act.CORRECT):
+            raise NotVisible
+        revision = write_revision(visible, checked, note=note)
+        show(visible, revision, by=by, now=now)
         plan_broadcasts(revision, Broadcast.Purpose.CORRECTION, now)
         record(by, "post.corrected", visible.channel.handle, post=post.pk, note=note)
-        record_wording(visible, LiveEvent.Kind.CORRECTION)
+        record_content(visible, LiveEvent.Kind.CORRECTION)
     return revision
 
 

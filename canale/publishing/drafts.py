@@ -6,23 +6,37 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
 from canale.channel.images import PreparedImage
-from canale.channel.models import Channel, Image, ImageFile, Post, State
-from canale.publishing.publish import ChangedMeanwhile, wording_mark
-from canale.publishing.wording import CheckedWording, PostRefused, Wording, check
+from canale.channel.models import (
+    Channel,
+    Image,
+    ImageFile,
+    Post,
+    Revision,
+    RevisionImage,
+    State,
+    Wording,
+)
+from canale.publishing.content import CheckedContent, Content, PostRefused, check
+from canale.publishing.transitions import Act, move
 
 
 class NotADraft(Exception):  # noqa: N818
-    """The post was published meanwhile; correct it instead."""
+    """The post was published since; correct it instead."""
+
+
+class ChangedMeanwhile(Exception):  # noqa: N818
+    """Somebody else rewrote the draft after it was shown to the person who acts on it."""
 
 
 def save_draft(
     channel: Channel,
-    wording: Wording,
+    content: Content,
     *,
     by: str,
     post: Post | None = None,
@@ -32,67 +46,97 @@ def save_draft(
 
     Not within a transaction: it decodes images first. See `keep_draft`.
     """
-    return keep_draft(channel, check(channel, wording, post), by=by, post=post, seen=seen)
+    return keep_draft(channel, check(channel, content, post), by=by, post=post, seen=seen)
 
 
 @transaction.atomic
 def keep_draft(
     channel: Channel,
-    checked: CheckedWording,
+    checked: CheckedContent,
     *,
     by: str,
     post: Post | None = None,
     seen: str | None = None,
 ) -> Post:
-    """As `save_draft`, for a wording that was checked.
+    """As `save_draft`, for content that was checked.
 
-    ``seen`` is the `wording_mark` of the draft that the editor began with; None: whatever it says
-    now is rewritten. Raises NotADraft, ChangedMeanwhile.
+    ``seen`` is the digest of the draft that the editor began with; None: whatever it says now.
+    Raises NotADraft, ChangedMeanwhile.
     """
     if post is None:
-        post = Post(channel=channel, state=State.DRAFT)
+        post = Post.objects.create(channel=channel)
+        post.next = write_revision(post, checked)
+        post.save(update_fields=["next"])
         act = "post.drafted"
-    elif not Post.objects.filter(pk=post.pk, state=State.DRAFT).select_for_update().exists():
-        raise NotADraft
-    elif seen is not None and seen != wording_mark(Post.objects.get(pk=post.pk)):
-        raise ChangedMeanwhile
     else:
+        post = _rewritten(post, checked, seen)
         act = "post.redrafted"
-    write_wording(post, checked)
     record(by, act, channel.handle, post=post.pk)
     return post
 
 
-def write_wording(post: Post, checked: CheckedWording) -> None:
-    """Give a post its words, topics and images. Inside the caller's transaction."""
-    wording = checked.wording
-    post.kind, post.headline, post.text = wording.kind, wording.headline, wording.text
-    post.starts_at, post.starts_on = checked.times.starts_at, checked.times.starts_on
-    post.ends_at, post.ends_on = checked.times.ends_at, checked.times.ends_on
-    post.place = wording.place
-    post.all_clear_of = checked.all_clear_of
-    post.save()
-    post.topics.set(checked.topics)
-    _write_images(post, checked)
+def _rewritten(post: Post, checked: CheckedContent, seen: str | None) -> Post:
+    unpublished = Post.objects.select_for_update(of=("self",)).filter(state=State.UNPUBLISHED)
+    found = unpublished.filter(pk=post.pk).first()
+    if found is None or found.next is None or not move(found.next, Act.REWRITE):
+        raise NotADraft
+    if seen is not None and seen != found.next.digest:
+        raise ChangedMeanwhile
+    write_content(found.next, checked)
+    return Post.objects.get(pk=post.pk)
 
 
-def _write_images(post: Post, checked: CheckedWording) -> None:
-    kept = [image.pk for image, _ in checked.images if isinstance(image, Image)]
-    post.images.exclude(pk__in=kept).delete()
-    for position, (image, alt) in enumerate(checked.images):
-        if isinstance(image, Image):
-            rows = Image.objects.filter(pk=image.pk, post=post)
-            if not rows.update(position=position, alt=alt):
-                raise PostRefused({"images": [_("Somebody else just changed the images.")]})
-        else:
-            _write_image(post, position, image, alt)
+def write_revision(post: Post, checked: CheckedContent, *, note: str = "") -> Revision:
+    """The next revision of a post, as a draft. Inside the caller's transaction."""
+    number = post.revisions.count() + 1
+    revision = Revision.objects.create(post=post, number=number, note=note)
+    write_content(revision, checked)
+    return revision
 
 
-def _write_image(post: Post, position: int, prepared: PreparedImage, alt: str) -> None:
+def write_content(revision: Revision, checked: CheckedContent) -> None:
+    """Give a draft its times, topics, images and words. Inside the caller's transaction."""
+    content, times = checked.content, checked.times
+    revision.kind = content.kind
+    revision.starts_at, revision.starts_on = times.starts_at, times.starts_on
+    revision.ends_at, revision.ends_on = times.ends_at, times.ends_on
+    revision.all_clear_of = checked.all_clear_of
+    revision.save()
+    revision.topics.set(checked.topics)
+    _write_images(revision, [image for image, _alt in checked.images])
+    revision.wording, _created = Wording.objects.update_or_create(
+        revision=revision,
+        language=django_settings.LANGUAGE_CODE,
+        defaults={
+            "headline": content.headline,
+            "text": content.text,
+            "place": content.place,
+            "alts": [alt for _image, alt in checked.images],
+        },
+    )
+
+
+def _write_images(revision: Revision, images: list[Image | PreparedImage]) -> None:
+    before = [shown.image_id for shown in revision.images.all()]
+    kept = [image.pk for image in images if isinstance(image, Image)]
+    # Held until the commit: else somebody else's rewriting could delete one that is kept here.
+    if Image.objects.select_for_update().filter(pk__in=kept).count() != len(set(kept)):
+        raise PostRefused({"images": [_("Somebody else just changed the images.")]})
+    revision.images.all().delete()
+    RevisionImage.objects.bulk_create(
+        RevisionImage(
+            revision=revision,
+            image=image if isinstance(image, Image) else _write_image(revision, image),
+            position=position,
+        )
+        for position, image in enumerate(images)
+    )
+    Image.objects.filter(pk__in=before, shown_in=None).delete()
+
+
+def _write_image(revision: Revision, prepared: PreparedImage) -> Image:
     image = Image.objects.create(
-        post=post,
-        position=position,
-        alt=alt,
+        channel=revision.post.channel,
         width=prepared.width,
         height=prepared.height,
         key=secrets.token_urlsafe(15),
@@ -108,12 +152,15 @@ def _write_image(post: Post, position: int, prepared: PreparedImage, alt: str) -
         )
         for variant in prepared.variants
     )
+    return image
 
 
 @transaction.atomic
 def delete_draft(post: Post, *, by: str) -> None:
-    """Raises NotADraft."""
+    """Delete a post that was never published, with its images. Raises NotADraft."""
     number, handle = post.pk, post.channel.handle
-    if not Post.objects.filter(pk=post.pk, state=State.DRAFT).delete()[0]:
+    images = list(Image.objects.filter(shown_in__revision__post=post).values_list("pk", flat=True))
+    if not Post.objects.filter(pk=post.pk, state=State.UNPUBLISHED).delete()[0]:
         raise NotADraft
+    Image.objects.filter(pk__in=images, shown_in=None).delete()
     record(by, "post.draft_deleted", handle, post=number)

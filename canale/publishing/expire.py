@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
 from canale.channel.models import Post, State
 from canale.delivery.plan import stop_broadcasts
 from canale.live.models import LiveEvent
 from canale.live.record import latest_id
+from canale.publishing.transitions import Act, move
 from canale.reactions.models import Reaction
 from canale.reactions.tallies import close
 
@@ -29,8 +29,7 @@ def expire_due(now: datetime) -> int:
 
 @transaction.atomic
 def _expire(post_id: int, now: datetime) -> bool:
-    open_states = Q(state=State.PUBLISHED) | Q(state=State.WITHDRAWN)
-    if not Post.objects.filter(open_states, pk=post_id).update(state=State.EXPIRED):
+    if not move(Post(pk=post_id), Act.EXPIRE):
         return False
     stop_broadcasts(post_id, now)
     Post.objects.filter(pk=post_id).update(reaction_counts=close(post_id))

@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
-from canale.channel.models import Post, State
+from canale.channel.models import Post
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
 from canale.live.models import LiveEvent
 from canale.live.record import record_event
-from canale.publishing.correct import check_note, lock_visible
-from canale.publishing.publish import write_revision
+from canale.publishing.correct import NotVisible, check_note, lock_visible
+from canale.publishing.transitions import Act, move
 from canale.reactions.tallies import close
 
 
@@ -27,14 +27,10 @@ def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -
     now = now or timezone.now()
     with transaction.atomic():
         withdrawn = lock_visible(post, now)
-        withdrawn.state = State.WITHDRAWN
-        withdrawn.withdrawn_at, withdrawn.withdrawal_reason = now, reason
-        withdrawn.reaction_counts = close(withdrawn.pk)
-        withdrawn.save(
-            update_fields=["state", "withdrawn_at", "withdrawal_reason", "reaction_counts"]
-        )
-        revision = write_revision(withdrawn, note=reason, by=by, now=now)
-        plan_broadcasts(revision, Broadcast.Purpose.WITHDRAWAL, now)
+        fields = {"withdrawn_at": now, "withdrawn_by": by, "withdrawal_reason": reason}
+        if not move(withdrawn, Act.WITHDRAW, reaction_counts=close(withdrawn.pk), **fields):
+            raise NotVisible
+        plan_broadcasts(withdrawn.content, Broadcast.Purpose.WITHDRAWAL, now)
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
         # What was withdrawn is not replayed to who comes later; its words may be the reason.
         withdrawn.live_events.all().delete()

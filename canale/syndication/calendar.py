@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from icalendar import Alarm, Calendar, Event
 
 from canale.channel.links import post_url
-from canale.channel.models import Kind, Post, State
+from canale.channel.models import Kind, Post, Revision, State
 from canale.channel.text import render_plain
 from canale.settings import settings
 
@@ -32,12 +32,13 @@ class NoMoment(Exception):  # noqa: N818
 
 def post_ics(post: Post, now: datetime) -> bytes:
     """One entry, which replaces the phone's older copy of it. Raises NoMoment."""
-    if post.starts_at is None or post.kind not in REMINDER:
+    content = post.content
+    if content.starts_at is None or content.kind not in REMINDER:
         raise NoMoment
     calendar = Calendar()
     calendar.add("prodid", "-//canale//canale//IT")
     calendar.add("version", "2.0")
-    calendar.add_component(_entry(post, post.starts_at, now))
+    calendar.add_component(_entry(post, content.starts_at, now))
     ics: bytes = calendar.to_ical()
     return ics
 
@@ -46,12 +47,13 @@ def _entry(post: Post, starts_at: datetime, now: datetime) -> Event:
     entry = Event()
     entry.add("uid", f"post-{post.pk}@{urlsplit(settings.base_url).hostname}")
     entry.add("dtstamp", now)
-    entry.add("sequence", max(0, post.revisions.count() - 1))
+    entry.add("sequence", _sequence(post))
     entry.add("url", post_url(post))
-    if post.kind == Kind.EVENT and post.starts_on:
-        _add_days(entry, post, post.starts_on)
+    content = post.content
+    if content.kind == Kind.EVENT and content.starts_on:
+        _add_days(entry, content, content.starts_on)
     else:
-        _add_moments(entry, post, starts_at)
+        _add_moments(entry, content, starts_at)
     if post.state == State.WITHDRAWN:
         _say_withdrawn(entry, post)
     else:
@@ -59,28 +61,34 @@ def _entry(post: Post, starts_at: datetime, now: datetime) -> Event:
     return entry
 
 
-def _add_days(entry: Event, post: Post, first: date) -> None:
+def _sequence(post: Post) -> int:
+    """How often the entry changed (RFC 5545, 3.8.7.4); a withdrawal changes it too."""
+    return post.content.number - 1 + (post.state == State.WITHDRAWN)
+
+
+def _add_days(entry: Event, content: Revision, first: date) -> None:
     """DTEND is the day after the last one (RFC 5545, 3.6.1); without it, it is one day."""
     entry.add("dtstart", first)
-    if post.ends_on and post.ends_on > first:
-        entry.add("dtend", post.ends_on + timedelta(days=1))
+    if content.ends_on and content.ends_on > first:
+        entry.add("dtend", content.ends_on + timedelta(days=1))
 
 
-def _add_moments(entry: Event, post: Post, starts_at: datetime) -> None:
+def _add_moments(entry: Event, content: Revision, starts_at: datetime) -> None:
     """DTEND must be later than DTSTART (RFC 5545, 3.8.2.2)."""
     entry.add("dtstart", starts_at)
-    if post.kind == Kind.EVENT:
-        ends_at = post.ends_at if post.ends_at and post.ends_at > starts_at else None
+    if content.kind == Kind.EVENT:
+        ends_at = content.ends_at if content.ends_at and content.ends_at > starts_at else None
         entry.add("dtend", ends_at or starts_at + EVENT_LENGTH)
 
 
 def _say(entry: Event, post: Post) -> None:
-    entry.add("summary", post.headline)
-    entry.add("description", f"{render_plain(post.text)}\n\n{post_url(post)}".strip())
-    if post.place:
-        entry.add("location", post.place)
+    content = post.content
+    entry.add("summary", content.headline)
+    entry.add("description", f"{render_plain(content.text)}\n\n{post_url(post)}".strip())
+    if content.place:
+        entry.add("location", content.place)
     entry.add("status", "CONFIRMED")
-    entry.add_component(_reminder(post))
+    entry.add_component(_reminder(content))
 
 
 def _say_withdrawn(entry: Event, post: Post) -> None:
@@ -90,10 +98,10 @@ def _say_withdrawn(entry: Event, post: Post) -> None:
     entry.add("status", "CANCELLED")
 
 
-def _reminder(post: Post) -> Alarm:
+def _reminder(content: Revision) -> Alarm:
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
-    alarm.add("description", _("Reminder: %(headline)s") % {"headline": post.headline})
-    reminder = DAY_REMINDER if post.starts_on else REMINDER
-    alarm.add("trigger", -reminder[post.kind])
+    alarm.add("description", _("Reminder: %(headline)s") % {"headline": content.headline})
+    reminder = DAY_REMINDER if content.starts_on else REMINDER
+    alarm.add("trigger", -reminder[content.kind])
     return alarm

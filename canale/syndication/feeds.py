@@ -15,7 +15,7 @@ from django.utils.feedgenerator import Atom1Feed, Enclosure, Rss201rev2Feed, Syn
 from django.utils.html import format_html, format_html_join
 
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
-from canale.channel.models import Channel, ImageFile, Post
+from canale.channel.models import Channel, ImageFile, Post, Revision
 from canale.channel.text import excerpt, render_html
 from canale.channel.when import where_and_when
 
@@ -53,15 +53,15 @@ def _written(
     shared = _shared_files(posts) if kind is Rss201rev2Feed else {}
     for post in posts:
         feed.add_item(
-            title=_clean(post.headline),
+            title=_clean(post.content.headline),
             link=post_url(post),
             # None, which the types of Django do not know: no empty summary.
-            description=_clean(_content(post, now)) or None,  # type: ignore[arg-type]
+            description=_clean(_html(post.content, now)) or None,  # type: ignore[arg-type]
             unique_id=post_url(post),
             unique_id_is_permalink=True,
             pubdate=post.published_at,
             updateddate=post.corrected_at or post.published_at,
-            categories=[_clean(topic.name) for topic in post.topics.all()],
+            categories=[_clean(topic.name) for topic in post.content.topics.all()],
             enclosures=_enclosures(post, shared),
         )
     text: str = feed.writeString("utf-8")
@@ -84,49 +84,50 @@ def json_feed(channel: Channel, posts: Sequence[Post], now: datetime) -> bytes:
 
 
 def _item(post: Post, now: datetime) -> dict[str, object]:
-    facts = where_and_when(post.kind, post, post.place, now)
+    content = post.content
+    facts = where_and_when(content.kind, content, content.place, now)
     changed = post.corrected_at or post.published_at
     item: dict[str, object] = {
         "id": post_url(post),
         "url": post_url(post),
-        "title": post.headline,
-        "content_html": _content(post, now),
+        "title": content.headline,
+        "content_html": _html(content, now),
         "date_published": post.published_at.isoformat() if post.published_at else None,
         "date_modified": changed.isoformat() if changed else None,
-        "tags": [topic.name for topic in post.topics.all()],
+        "tags": [topic.name for topic in content.topics.all()],
     }
-    if summary := "\n".join(filter(None, (facts, excerpt(post.text, SUMMARY_LENGTH)))):
+    if summary := "\n".join(filter(None, (facts, excerpt(content.text, SUMMARY_LENGTH)))):
         item["summary"] = summary
-    images = list(post.images.all())
+    images = list(content.images.all())
     if images:
-        item["image"] = image_url(images[0], "share")
+        item["image"] = image_url(images[0].image, "share")
     return item
 
 
-def _content(post: Post, now: datetime) -> str:
-    facts = where_and_when(post.kind, post, post.place, now)
+def _html(content: Revision, now: datetime) -> str:
+    facts = where_and_when(content.kind, content, content.place, now)
     first = format_html("<p>{}</p>", facts) if facts else ""
     images = format_html_join(
         "",
         '<p><img src="{}" alt="{}"></p>',
-        ((image_url(image, "share"), image.alt) for image in post.images.all()),
+        ((image_url(shown.image, "share"), shown.alt) for shown in content.images.all()),
     )
-    return format_html("{}{}{}", first, render_html(post.text), images)
+    return format_html("{}{}{}", first, render_html(content.text), images)
 
 
 def _shared_files(posts: Sequence[Post]) -> dict[int, tuple[str, int]]:
     """{image id: (type, bytes)} of what is shown of each image, without reading any."""
-    rows = ImageFile.objects.filter(name="share", image__post__in=posts)
+    rows = ImageFile.objects.filter(name="share", image__shown_in__revision__live_in__in=posts)
     sizes = rows.annotate(size=Length("data")).values_list("image_id", "mime", "size")
     return {image_id: (mime, size) for image_id, mime, size in sizes}
 
 
 def _enclosures(post: Post, shared: Mapping[int, tuple[str, int]]) -> list[Enclosure]:
     """The first image: readers of RSS show no other."""
-    for image in post.images.all():
-        if image.pk in shared:
-            mime, size = shared[image.pk]
-            return [Enclosure(image_url(image, "share"), str(size), mime)]
+    for shown in post.content.images.all():
+        if shown.image_id in shared:
+            mime, size = shared[shown.image_id]
+            return [Enclosure(image_url(shown.image, "share"), str(size), mime)]
     return []
 
 

@@ -85,10 +85,15 @@ def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) 
         assert f"there is no channel in the database sqlite:///{file}" in line
     # What is of last year, what is half there, and what is none.
     site.run("migrate")
-    site.inside("first_step", "delivery")
+    site.inside("undo_migrations", "delivery")
     for line in one_line(site, "worker", "check", "rotate-key").values():
         assert f"sqlite:///{file} is older than this version: it lacks 1 step" in line
     site.run("migrate")
+    site.inside("pretend_migration", ["channel", "9999_next_year"])
+    for line in one_line(site, "serve", "migrate", "worker", "check").values():
+        assert f"sqlite:///{file} was made by another version of canale" in line
+        assert "channel.9999_next_year, which is unknown here" in line
+    site.inside("forget_migration", ["channel", "9999_next_year"])
     site.inside("lose_table", "channel_channel")
     assert "not whole: stop canale and restore" in one_line(site, "token")["token"]
     file.write_bytes(b"no database" * 1000)

@@ -17,7 +17,7 @@ from canale.channel.channels import create_channel
 from canale.channel.models import TEXT_LENGTH
 from canale.public.security import CONTENT_SECURITY_POLICY
 from canale.publishing import drafts, publish
-from canale.publishing.wording import Wording
+from canale.publishing.content import Content
 from tests.structure.repository import files, text
 
 FIRST_VISIT, STYLES = 100 * 1024, 14 * 1024
@@ -37,7 +37,7 @@ def _sent(body: bytes) -> int:
 def test_a_first_visit_is_light() -> None:
     channel = create_channel("cremona", "Comune di Cremona", "Notizie dalla città")
     for number in range(10):
-        post = Wording("news", f"Ponte sul Po chiuso, giorno {number}", (TEXT * 20)[:TEXT_LENGTH])
+        post = Content("news", f"Ponte sul Po chiuso, giorno {number}", (TEXT * 20)[:TEXT_LENGTH])
         publish.publish(drafts.save_draft(channel, post, by="cli"), by="cli")
     client = Client()
     sizes = {name: _sent(client.get(name).content) for name in ("/", "/manifest.webmanifest")}

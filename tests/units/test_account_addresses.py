@@ -4,11 +4,7 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
-from django.apps import apps
-from django.db import connection
 from django.test import Client
 
 from canale.accounts.addresses import address
@@ -17,7 +13,6 @@ from canale.channel.channels import create_channel
 from canale.cli import main
 from tests.site import PASSWORD
 
-RESPELLING = importlib.import_module("canale.accounts.migrations.0007_one_spelling_of_addresses")
 PUNYCODE = "anna@xn--forl-tpa.it"
 
 
@@ -49,12 +44,3 @@ def test_who_was_added_with_accents_signs_in_from_every_browser(
     assert "_auth_user_id" in client.session
     assert main(["staff", "--channel", "cremona", "--add", typed, "--role", "editor"]) == 0
     assert Staff.objects.get().email == PUNYCODE
-
-
-@pytest.mark.django_db
-def test_an_upgrade_keeps_accounts_with_accents() -> None:
-    for email in ("a@forlì.it", "b@forlì.it", "b@xn--forl-tpa.it", "c@cremona.test"):
-        Staff.objects.bulk_create([Staff(email=email)])
-    RESPELLING.respell(apps, connection.schema_editor())
-    expected = {"a@xn--forl-tpa.it", "b@forlì.it", "b@xn--forl-tpa.it", "c@cremona.test"}
-    assert set(Staff.objects.values_list("email", flat=True)) == expected

@@ -20,7 +20,7 @@ from canale.channel.models import Channel, Post
 from canale.followers.invites import make_invite
 from canale.public.typed_paths import meant_path
 from canale.publishing import correct, drafts, publish
-from canale.publishing.wording import Wording
+from canale.publishing.content import Content
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def city(db: None) -> Channel:
     return create_channel("cremona", "Comune di Cremona", "Notizie dalla città")
 
 
-def _published(channel: Channel, wording: Wording) -> Post:
+def _published(channel: Channel, wording: Content) -> Post:
     return publish.publish(drafts.save_draft(channel, wording, by="cli"), by="cli")
 
 
@@ -72,7 +72,7 @@ def test_secret_of_a_set_up_link_keeps_its_capitals(typed: str) -> None:
 
 
 def test_addresses_typed_from_a_poster_lead_to_the_right_ones(city: Channel) -> None:
-    post = _published(city, Wording("news", "Notizia", "Testo"))
+    post = _published(city, Content("news", "Notizia", "Testo"))
     code = make_invite(city).code
     own = f"/c/cremona/p/{post.pk}"
     typed = {
@@ -114,7 +114,7 @@ def test_key_of_an_image_keeps_its_capitals(city: Channel) -> None:
 
 
 def test_moments_in_the_markup_have_no_fraction_of_a_second(city: Channel) -> None:
-    wording = Wording("alert", "Piena", "", ends_at=timezone.now() + timedelta(hours=1))
+    wording = Content("alert", "Piena", "", ends_at=timezone.now() + timedelta(hours=1))
     post = _published(city, wording)
     correct.correct(post, replace(wording, text="Sale"), note="Il livello", by="cli")
     moments = re.findall(r'(?:datetime|data-ends)="([^"]*)"', _text("/"))

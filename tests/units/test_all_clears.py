@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
+from canale.publishing.content import Content, PostRefused, check
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import PostRefused, Wording, check
 
 pytestmark = pytest.mark.django_db
 
@@ -25,21 +25,21 @@ def city() -> Channel:
     return create_channel("cremona", "Comune di Cremona")
 
 
-def clearing(alert: Post | int | None, kind: str = "alert") -> Wording:
+def clearing(alert: Post | int | None, kind: str = "alert") -> Content:
     number = alert.pk if isinstance(alert, Post) else alert
-    return Wording(kind, "Cessata", "", all_clear_of=number)
+    return Content(kind, "Cessata", "", all_clear_of=number)
 
 
-def published(city: Channel, wording: Wording) -> Post:
+def published(city: Channel, wording: Content) -> Post:
     return publish(save_draft(city, wording, by="cli"), by="cli")
 
 
 @pytest.fixture
 def alert(city: Channel) -> Post:
-    return published(city, Wording("alert", "Il Po sale", ""))
+    return published(city, Content("alert", "Il Po sale", ""))
 
 
-def refused(city: Channel, wording: Wording, post: Post | None = None) -> list[str]:
+def refused(city: Channel, wording: Content, post: Post | None = None) -> list[str]:
     with pytest.raises(PostRefused) as error:
         check(city, wording, post)
     return list(error.value.errors)
@@ -47,7 +47,7 @@ def refused(city: Channel, wording: Wording, post: Post | None = None) -> list[s
 
 def test_alert_ends_a_visible_alert(city: Channel, alert: Post) -> None:
     clear = published(city, clearing(alert))
-    assert clear.all_clear_of == alert
+    assert clear.content.all_clear_of == alert
     assert not alert.is_active_alert(timezone.now())
 
 
@@ -56,7 +56,7 @@ def test_alert_cannot_end_itself(city: Channel, alert: Post) -> None:
     with pytest.raises(PostRefused):
         correct(alert, clearing(alert), note="Finita", by="cli")
     alert.refresh_from_db()
-    assert alert.all_clear_of is None
+    assert alert.content.all_clear_of is None
     assert alert.is_active_alert(timezone.now())
 
 
@@ -67,15 +67,15 @@ def test_all_clear_cannot_be_ended(city: Channel, alert: Post) -> None:
 
 
 def test_only_a_visible_alert_of_the_channel_can_be_ended(city: Channel, alert: Post) -> None:
-    draft = save_draft(city, Wording("alert", "Bozza", ""), by="cli")
-    news = published(city, Wording("news", "Fiera", ""))
-    elsewhere = published(create_channel("crema", "Crema"), Wording("alert", "Piena", ""))
-    withdrawn = published(city, Wording("alert", "Errore", ""))
+    draft = save_draft(city, Content("alert", "Bozza", ""), by="cli")
+    news = published(city, Content("news", "Fiera", ""))
+    elsewhere = published(create_channel("crema", "Crema"), Content("alert", "Piena", ""))
+    withdrawn = published(city, Content("alert", "Errore", ""))
     withdraw(withdrawn, reason="Errore", by="cli")
-    over = published(city, Wording("alert", "Passata", ""))
+    over = published(city, Content("alert", "Passata", ""))
     Post.objects.filter(pk=over.pk).update(visible_until=timezone.now() - timedelta(days=1))
     for post in (draft, news, elsewhere, withdrawn, over):
-        assert refused(city, clearing(post)) == ["all_clear_of"], post.headline
+        assert refused(city, clearing(post)) == ["all_clear_of"], post.content.headline
     assert refused(city, clearing(10**9)) == ["all_clear_of"]
 
 
@@ -91,4 +91,4 @@ def test_correction_keeps_an_alert_that_has_gone_since(city: Channel, alert: Pos
     withdraw(alert, reason="Errore", by="cli")
     correct(clear, clearing(alert), note="Meglio", by="cli")
     clear.refresh_from_db()
-    assert clear.all_clear_of_id == alert.pk
+    assert clear.content.all_clear_of_id == alert.pk

@@ -13,9 +13,9 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.live.reaction_updates import publish_reaction_updates
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from canale.reactions.models import Unannounced
 from tests.locks import somebody_waits
 from tests.waiting import wait_until
@@ -28,7 +28,7 @@ pytestmark = [
 
 def test_whoever_announces_holds_the_post_before_its_note() -> None:
     channel = create_channel("cremona", "Cremona")
-    draft = save_draft(channel, Wording(kind="news", headline="Ora", text=""), by="test")
+    draft = save_draft(channel, Content(kind="news", headline="Ora", text=""), by="test")
     post = publish(draft, by="test")
     Unannounced.objects.create(post=post)
     with ThreadPoolExecutor(1) as thread:

@@ -12,16 +12,16 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.live.reaction_updates import PACE, publish_reaction_updates
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from canale.reactions.models import Unannounced
 
 
 @pytest.fixture
 def post(db: None) -> Post:
     channel = create_channel("cremona", "Cremona")
-    draft = save_draft(channel, Wording(kind="news", headline="Ora", text=""), by="test")
+    draft = save_draft(channel, Content(kind="news", headline="Ora", text=""), by="test")
     long_ago = timezone.now() - timedelta(hours=5)
     return publish(draft, by="test", now=long_ago)
 

@@ -100,7 +100,7 @@ def test_standard_input_is_published_whole_or_not_at_all(
 ) -> None:
     says(monkeypatch, codecs.BOM_UTF8 + b"*Avviso* di oggi\r\nseconda riga\r\n")
     assert publish("--headline", "Intera", "--text", "-") == 0
-    assert Post.objects.get().text == "*Avviso* di oggi\nseconda riga"
+    assert Post.objects.get().content.text == "*Avviso* di oggi\nseconda riga"
     says(monkeypatch, "Libertà".encode("latin-1"))
     assert publish("--headline", "A metà", "--text", "-") == 1
     assert "standard input is not UTF-8" in capsys.readouterr().err
@@ -119,7 +119,7 @@ def test_a_command_whose_streams_are_closed_does_what_it_can(
     assert "standard input is empty" in capsys.readouterr().err
     monkeypatch.setattr(sys, "stdout", None)
     assert publish("--headline", "Senza indirizzo") == 0
-    assert Post.objects.get().headline == "Senza indirizzo"
+    assert Post.objects.get().content.headline == "Senza indirizzo"
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,11 @@ from canale import database_away
 from canale.accounts.models import Membership, Role, Staff
 from canale.accounts.tokens import make_token
 from canale.channel.channels import create_channel
-from canale.channel.models import Channel, Post
+from canale.channel.models import Channel, Wording
 from canale.database_away import OncePerOutage, Outage, Why, why_away
 from canale.database_url import parse_database_url
 from canale.publishing import drafts
-from canale.publishing.wording import Wording
+from canale.publishing.content import Content
 
 EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
 # With another like it more than a page of the file.
@@ -53,7 +53,7 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
 @pytest.fixture
 def city(db: None) -> Channel:
     channel = create_channel("cremona", "Comune di Cremona")
-    drafts.save_draft(channel, Wording("news", "Una bozza", TEXT), by="cli")
+    drafts.save_draft(channel, Content("news", "Una bozza", TEXT), by="cli")
     return channel
 
 
@@ -112,7 +112,7 @@ def test_what_an_editor_wrote_is_sent_again_from_the_page_that_says_so(editor: C
     again = {html.unescape(name): html.unescape(value) for name, value in SENT.findall(page)}
     assert again == {name: value for name, value in sent.items() if value}
     assert editor.post(WRITE, again).status_code == 302
-    assert Post.objects.get(headline="Strada chiusa").text.splitlines() == TEXT.splitlines()
+    assert Wording.objects.get(headline="Strada chiusa").text.splitlines() == TEXT.splitlines()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,9 +20,9 @@ from canale.delivery.plan import TIME_TO_LIVE
 from canale.delivery.repeat import claim_welcomes
 from canale.delivery.welcome import plan_welcome
 from canale.followers.models import Address, Follower
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -111,15 +111,13 @@ def test_who_follows_is_welcomed_at_once(
         field = Welcome._meta.get_field("not_before")
         monkeypatch.setattr(field, "_get_default", timezone.now)
     plan_welcome(address.pk)
-    claimed = claim_welcomes(workers())
-    assert claimed is not None
-    assert [row.address_id for row in claimed.rows] == [address.pk]
+    assert [row.address_id for row in claim_welcomes(workers())] == [address.pk]
 
 
 @on_postgresql
 @pytest.mark.usefixtures("wrong", "address")
 def test_the_objective_and_the_end_of_a_post_are_the_workers(channel: Channel) -> None:
-    publish(save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    publish(save_draft(channel, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(), workers()
     assert 0 < objective_seconds(urgent=False) - seconds_left(broadcast, now) < 30
     assert abs(broadcast.expires_at - now - TIME_TO_LIVE["news"]) < MINUTE

@@ -28,9 +28,9 @@ from canale.delivery.models import Batch
 from canale.delivery.transports.registry import TRANSPORTS
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from tests.nats_server import NatsServer, needs_nats, run
 from tests.waiting import PATIENCE, until
 
@@ -66,7 +66,7 @@ def often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def planned(channel: Channel) -> Batch:
     """The one batch of one more post."""
-    publish(save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    publish(save_draft(channel, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     return Batch.objects.latest("pk")
 
 

@@ -14,9 +14,9 @@ from canale.accounts.models import AuditEntry
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.cli import main
-from canale.delivery.chunk import Chunk
+from canale.delivery import reader as reading
+from canale.delivery.chunk import BatchChunk, record_chunks
 from canale.delivery.engines.table import TableBatches
-from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
 from canale.delivery.queue import MOST_FAILURES, claim_next
@@ -25,12 +25,11 @@ from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.window import lanes
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import Wording
-from tests.sending import next_batch_chunk, record
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 WORKER = "a:1:1"
@@ -56,27 +55,38 @@ class Bus:
 
 @pytest.fixture
 def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
     channel = create_channel("cremona", "Comune di Cremona")
     for number in range(6):
         endpoint = {"endpoint": f"https://push.example/{number}"}
         follow(channel, new_token(), address=("push", endpoint), topics=[], language="it")
-    found = save_draft(channel, Wording("news", "Titolo", "Testo"), by="cli")
+    found = save_draft(channel, Content("news", "Titolo", "Testo"), by="cli")
     publish(found, by="cli")
     return found
 
 
+def record(chunk: BatchChunk, now: datetime, worker: str = WORKER) -> None:
+    results = [(parcel, ACCEPTED) for parcel in chunk.parcels]
+    record_chunks(worker, [chunk], results, now, len(results))
+
+
+def next_batch_chunk(reader: Reader) -> BatchChunk:
+    chunk = reader.next(lanes([]))
+    assert isinstance(chunk, BatchChunk)
+    return chunk
+
+
 def break_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     """The reading of every chunk after so many goes wrong."""
-    whole, left = Lease.read, [chunks]
+    whole, left = reading.read_chunk, [chunks]
 
-    def broken(lease: Lease, now: datetime) -> Chunk:
+    def broken(claim: Any) -> BatchChunk:
         if not left[0]:
             raise RuntimeError("nobody foresaw this")
         left[0] -= 1
-        return whole(lease, now)
+        return whole(claim)
 
-    monkeypatch.setattr(Lease, "read", broken)
+    monkeypatch.setattr(reading, "read_chunk", broken)
 
 
 def test_it_is_tried_later_and_later_then_given_up(
@@ -109,10 +119,10 @@ def test_what_was_given_up_goes_on_where_it_stopped(
 ) -> None:
     woken: list[str] = []
     monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Bus(woken))
-    other = save_draft(post.channel, Wording("news", "Altro", "Testo"), by="cli")
+    other = save_draft(post.channel, Content("news", "Altro", "Testo"), by="cli")
     publish(other, by="cli")
     clock = Clock()
-    record(clock.now, next_batch_chunk(Reader(WORKER, TableBatches(), clock)))
+    record(next_batch_chunk(Reader(WORKER, TableBatches(), clock)), clock.now)
     Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
     woken.clear()
     assert main(["resume", "--post", str(other.pk + 1)]) == 1
@@ -125,7 +135,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     # A worker of its own: the one before still has the batch in its hands.
     reader = Reader("a:2:2", TableBatches(), clock)
     for _ in range(2):
-        record(clock.now, next_batch_chunk(reader))
+        record(next_batch_chunk(reader), clock.now, "a:2:2")
     row = progress(post)[0]
     assert (row.accepted, row.given_up, row.finished) == (6, False, True)
     assert main(["resume"]) == 0
@@ -147,7 +157,7 @@ def test_what_is_not_to_be_sent_any_more_stays_given_up(
     elif why == "withdrawn":
         withdraw(post, reason="Errore", by="cli")
     else:
-        correct(post, Wording("news", "Titolo", "Meglio"), note="Refuso", by="cli")
+        correct(post, Content("news", "Titolo", "Meglio"), note="Refuso", by="cli")
     assert main(["resume"]) == 1
     said = capsys.readouterr()
     assert said.out == ""
@@ -161,11 +171,11 @@ def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
     post: Post, kind: str, seconds: int
 ) -> None:
     Batch.objects.all().delete()
-    publish(save_draft(post.channel, Wording(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
+    publish(save_draft(post.channel, Content(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
     urgent, clock = kind == "alert", Clock()
     chunk = next_batch_chunk(Reader("lost:1:1", TableBatches(), clock))
     recorded_at = clock.now + timedelta(seconds=3)
-    record(recorded_at, chunk)
+    record(chunk, recorded_at, "lost:1:1")
     end = recorded_at + timedelta(seconds=seconds)
     assert claim_next(WORKER, end - timedelta(seconds=1), urgent=urgent) is None
     taken = claim_next(WORKER, end + timedelta(seconds=1), urgent=urgent)
@@ -180,16 +190,16 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
         reader.next(lanes([]))
-    record(clock.now, first)
+    record(first, clock.now)
     assert Batch.objects.get().failures == 0, "the second is still on its way"
-    record(clock.now, second)
+    record(second, clock.now)
     batch = Batch.objects.get()
     assert (batch.state, batch.failures, batch.cursor) == ("claimed", 1, second.end)
     clock.now += timedelta(seconds=31)
     monkeypatch.undo()
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
     third = next_batch_chunk(reader)
-    record(clock.now, third)
+    record(third, clock.now)
     batch = Batch.objects.get()
     assert (batch.state, Broadcast.objects.get().accepted) == ("done", 6)
 
@@ -198,7 +208,7 @@ def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.Monk
     Batch.objects.update(failures=MOST_FAILURES - 1)
     clock = Clock()
     reader = Reader(WORKER, TableBatches(), clock)
-    record(clock.now, next_batch_chunk(reader))
+    record(next_batch_chunk(reader), clock.now)
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):
         reader.next(lanes([]))

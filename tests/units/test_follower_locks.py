@@ -20,18 +20,17 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
-from canale.delivery.chunk import parcel
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.plan import stop_broadcasts
-from canale.delivery.repeat import Retries
+from canale.delivery.repeat import drop_retries, parcels, record_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
 from canale.followers.follow import follow
 from canale.followers.models import Address, ChannelCount, Follower
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from tests.locks import somebody_waits
 from tests.waiting import wait_until
 
@@ -106,7 +105,7 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
-    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     now = timezone.now()
     row = Retry.objects.create(
         broadcast=Broadcast.objects.get(post=post),
@@ -117,7 +116,7 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     holds_nothing_while_it_waits(
         elsewhere,
         address.follower,
-        lambda: Retries([row], row.broadcast).record_results([(parcel(address), gone)], now),
+        lambda: record_retries(row.broadcast, [row], [(parcels([row])[0], gone)], now),
         Retry.objects.filter(pk=row.pk),
     )
     assert not Retry.objects.exists()
@@ -127,7 +126,7 @@ def test_who_stops_a_broadcast_does_not_hold_it_while_its_retries_are_busy(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
-    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(post=post), timezone.now()
     row = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
 
@@ -150,13 +149,12 @@ def _stop(broadcast: Broadcast, rows: list[Retry]) -> None:
 
 
 def _drop(broadcast: Broadcast, rows: list[Retry]) -> None:
-    Retries(rows, broadcast).drop()
+    drop_retries(broadcast, rows)
 
 
 def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
     accepted = Result(Outcome.ACCEPTED, 201, "")
-    results = [(parcel(row.address), accepted) for row in rows]
-    Retries(rows, broadcast).record_results(results, timezone.now())
+    record_retries(broadcast, rows, [(each, accepted) for each in parcels(rows)], timezone.now())
 
 
 @pytest.mark.parametrize("act", [_stop, _drop, _record])
@@ -164,7 +162,7 @@ def test_retries_are_held_in_the_order_of_their_numbers(
     city: Channel, elsewhere: ThreadPoolExecutor, act: Callable[[Broadcast, list[Retry]], None]
 ) -> None:
     addresses = [followed(city, number) for number in range(3)]
-    post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(post=post), timezone.now()
     rows = [
         Retry.objects.create(broadcast=broadcast, address=each, not_before=now)

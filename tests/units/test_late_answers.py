@@ -22,11 +22,11 @@ from canale.delivery.models import Welcome
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount, Follower
 from canale.followers.readers import COOKIE, new_token
+from canale.publishing.content import Content, NewImage
 from canale.publishing.drafts import save_draft
 from canale.publishing.expire import expire_due
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.publishing.wording import NewImage, Wording
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
@@ -53,7 +53,7 @@ def editor(city: Channel) -> Client:
 
 
 def draft(city: Channel, headline: str = "Titolo", images: tuple[NewImage, ...] = ()) -> Post:
-    return save_draft(city, Wording("news", headline, "Testo", images=images), by="cli")
+    return save_draft(city, Content("news", headline, "Testo", images=images), by="cli")
 
 
 def late_post(city: Channel, why: str) -> Post:
@@ -73,7 +73,8 @@ def late_post(city: Channel, why: str) -> Post:
 
 def wording_of(post: Post) -> tuple[object, ...]:
     post.refresh_from_db()
-    return post.headline, post.text, post.state, post.corrected_at, post.withdrawal_reason
+    content = post.content
+    return content.headline, content.text, post.state, post.corrected_at, post.withdrawal_reason
 
 
 @pytest.mark.parametrize("why", LATE)
@@ -237,7 +238,7 @@ def test_image_of_a_draft_is_shown_to_its_own_newsroom_alone(city: Channel, edit
     mine = draft(city, images=(picture(),))
     another = draft(city, images=(picture(),))
     foreign = draft(create_channel("crema", "Crema"), images=(picture(),))
-    image = mine.images.get().pk
+    image = mine.content.images.get().image_id
     path = f"/newsroom/c/cremona/posts/{mine.pk}/image/{image}/"
     shown = editor.get(path)
     assert shown.status_code == 200
@@ -245,14 +246,15 @@ def test_image_of_a_draft_is_shown_to_its_own_newsroom_alone(city: Channel, edit
     assert Image.open(io.BytesIO(shown.content)).size == (64, 64)
     assert Client().get(path).status_code in (302, 403)
     for post, number in (
-        (mine, another.images.get().pk),
-        (mine, foreign.images.get().pk),
-        (foreign, foreign.images.get().pk),
+        (mine, another.content.images.get().image_id),
+        (mine, foreign.content.images.get().image_id),
+        (foreign, foreign.content.images.get().image_id),
         (mine, 10**9),
     ):
         other = f"/newsroom/c/cremona/posts/{post.pk}/image/{number}/"
         assert editor.get(other).status_code == 404
-    stranger = f"/newsroom/c/crema/posts/{foreign.pk}/image/{foreign.images.get().pk}/"
+    image = foreign.content.images.get().image_id
+    stranger = f"/newsroom/c/crema/posts/{foreign.pk}/image/{image}/"
     assert editor.get(stranger).status_code in (403, 404)
 
 
@@ -316,12 +318,13 @@ def test_upload_that_is_too_large_is_refused_before_it_is_read(editor: Client) -
 
 def test_correction_by_api_keeps_images_or_replaces_them(city: Channel, program: Client) -> None:
     post = publish(draft(city, images=(picture(),)), by="cli")
-    post.topics.add(Topic.objects.create(channel=city, slug="sport", name="Sport"))
+    post.content.topics.add(Topic.objects.create(channel=city, slug="sport", name="Sport"))
     for more, left in (({}, 1), ({"images": []}, 0)):
         body = json.dumps({"note": "Meglio", **more})
         answer = program.patch(f"/api/v1/posts/{post.pk}", body, content_type=JSON)
         assert answer.status_code == 200
-        assert (post.images.count(), post.topics.count()) == (left, 1)
+        content = Post.objects.get(pk=post.pk).content
+        assert (content.images.count(), content.topics.count()) == (left, 1)
 
 
 def test_device_that_is_forgotten_follows_nothing(city: Channel) -> None:

@@ -32,9 +32,9 @@ from canale.metrics.multiprocess import KINDS
 from canale.metrics.names import REGISTRY
 from canale.metrics.pulse import DeltaCounters
 from canale.metrics.tally import Tally
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 
 def value(name: str, **labels: str) -> float:
@@ -213,7 +213,7 @@ def sent(db: None) -> Broadcast:
     for number in range(3):
         endpoint = {"endpoint": f"https://push.example/{number}"}
         follow(channel, new_token(), address=("push", endpoint), topics=[], language="it")
-    post = save_draft(channel, Wording("alert", "Piena", "Testo"), by="cli")
+    post = save_draft(channel, Content("alert", "Piena", "Testo"), by="cli")
     publish(post, by="cli")
     return Broadcast.objects.get()
 

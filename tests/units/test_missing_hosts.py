@@ -14,11 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import parcel
+from canale.delivery.chunk import parcel, record_results
 from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
-from canale.delivery.recording import record_results
-from canale.delivery.repeat import Retries
+from canale.delivery.repeat import record_retries
 from canale.delivery.transports.base import AddressRefused, Outcome, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
@@ -28,9 +27,9 @@ from canale.followers.models import Address, Follower
 from canale.followers.readers import new_token
 from canale.net.guarded_http import GuardedHTTP
 from canale.net.names import Names
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from tests.units.test_webpush_transport import KEY, MESSAGE
 
 INVENTED = "https://nobody.push.apple.com/x"
@@ -113,7 +112,7 @@ class Sent:
         self.address_id = follow(
             city, new_token(), address=to, topics=[], language="it"
         ).new_address_id
-        post = publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+        post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
         self.broadcast = Broadcast.objects.get(post=post)
         self.begun = timezone.now()
 
@@ -124,7 +123,7 @@ class Sent:
         sent = parcel(Address.objects.select_related("follower").get(pk=self.address_id))
         rows = list(Retry.objects.all())
         if rows:
-            Retries(rows, self.broadcast).record_results([(sent, result)], now)
+            record_retries(self.broadcast, rows, [(sent, result)], now)
         else:
             record_results(self.broadcast, [(sent, result)], now)
 

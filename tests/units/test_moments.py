@@ -19,7 +19,7 @@ from canale.channel.models import Channel
 from canale.channel.moments import MomentError, Written, end_of, read, times_of
 from canale.newsroom.forms import PostForm
 from canale.newsroom.moment_field import MomentField
-from canale.publishing.wording import PostRefused, Wording, check, read_times
+from canale.publishing.content import Content, PostRefused, check, read_times
 
 ROME = ZoneInfo("Europe/Rome")
 ZONES = ("Europe/Rome", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe", "UTC")
@@ -166,7 +166,7 @@ def city(db: None) -> Channel:
 
 def times(city: Channel, kind: str, start: Written | None, end: Written | None) -> Any:
     try:
-        return check(city, Wording(kind, "Fiera", "", starts_at=start, ends_at=end)).times
+        return check(city, Content(kind, "Fiera", "", starts_at=start, ends_at=end)).times
     except PostRefused as refused:
         return refused.errors
 
@@ -189,12 +189,12 @@ def test_a_form_keeps_what_the_kind_does_not_show(city: Channel) -> None:
     sent.update({"kind": "service", "headline": "Chiusa", "place": ""})
     form = PostForm(city, sent, initial=stored)
     assert form.is_valid()
-    wording = form.wording(())
+    wording = form.content(())
     assert (wording.place, wording.starts_at) == ("Via Dante", date(2027, 5, 1))
     sent["kind"] = "news"
     form = PostForm(city, sent, initial=stored)
     assert form.is_valid()
-    assert form.wording(()).place == ""
+    assert form.content(()).place == ""
 
 
 def test_an_hour_without_its_day_is_not_lost() -> None:

@@ -27,7 +27,7 @@ from canale.public import page_store, urls
 from canale.public.page_keys import key_of, query_of
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish, withdraw
-from canale.publishing.wording import NewImage, Wording
+from canale.publishing.content import Content, NewImage
 from tests.units.test_page_store import Renderer, ask, run
 
 READERS = 300
@@ -78,12 +78,12 @@ def addresses(transactional_db: None) -> list[str]:
     city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
     set_avatar(city, prepare_avatar(_picture()))
     start = now + timedelta(days=2)
-    wording = Wording(
+    wording = Content(
         "event", "Fiera", "Testo", starts_at=start, images=(NewImage(_picture(), "Il ponte"),)
     )
     post = publish.publish(drafts.save_draft(city, wording, by="cli"), by="cli")
     gone = publish.publish(
-        drafts.save_draft(city, Wording("news", "Errore", "x"), by="cli"), by="cli"
+        drafts.save_draft(city, Content("news", "Errore", "x"), by="cli"), by="cli"
     )
     withdraw.withdraw(gone, reason="Era un errore", by="cli")
     values = {

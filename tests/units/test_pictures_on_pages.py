@@ -14,9 +14,9 @@ from PIL import Image
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
+from canale.publishing.content import Content, NewImage
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import NewImage, Wording
 from tests.pictures import saved
 
 ALT = "La mappa della zona"
@@ -30,7 +30,7 @@ def city(db: None) -> Channel:
 def with_pictures(city: Channel, *sizes: tuple[int, int]) -> Post:
     pictures = [saved(Image.new("RGB", size, "#0066cc"), "PNG") for size in sizes]
     images = tuple(NewImage(picture, ALT) for picture in pictures)
-    wording = Wording("news", "Titolo", "Testo", images=images)
+    wording = Content("news", "Titolo", "Testo", images=images)
     return publish(save_draft(city, wording, by="cli"), by="cli")
 
 
@@ -92,7 +92,7 @@ def test_sizes_are_offered_only_where_they_differ(
     assert re.findall(r" (\d+w)", image) == widths
     names = dict(zip(("96w", "300w"), ("small", "large"), strict=True))
     for width in set(widths) & set(names):
-        file = post.images.get().files.get(name=names[width])
+        file = post.content.images.get().image.files.get(name=names[width])
         assert f"{file.width}w" == width
 
 

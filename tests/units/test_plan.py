@@ -13,17 +13,16 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.engines.table import TableBatches
-from canale.delivery.lease import lease_of
+from canale.delivery.chunk import claimed, read_chunk
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.queue import claim_next
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
 from canale.followers.vault import seal
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 FOLLOWERS = 2 * BATCH_ADDRESSES + 1
 TOPICS = 20
@@ -67,7 +66,7 @@ def choose_topics(channel: Channel) -> None:
 
 
 def published(channel: Channel, *topics: str) -> Broadcast:
-    draft = save_draft(channel, Wording("news", "Titolo", "Testo", topics), by="cli")
+    draft = save_draft(channel, Content("news", "Titolo", "Testo", topics), by="cli")
     publish(draft, by="cli")
     return Broadcast.objects.get(post=Post.objects.latest("pk"), transport="webpush")
 
@@ -140,10 +139,10 @@ def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
             cursor.execute("SET LOCAL random_page_cost = 1.1")
     with CaptureQueriesContext(connection) as planning:
         published(channel, *topics)
-    batch = claim_next("w", timezone.now(), urgent=False)
-    assert batch is not None
+    claim = claim_next("w", timezone.now(), urgent=False)
+    assert claim is not None
     with CaptureQueriesContext(connection) as reading:
-        chunk = lease_of(batch, "w", TableBatches()).read(timezone.now())
+        chunk = read_chunk(claimed(claim))
     assert chunk.seen == CHUNK_ADDRESSES
     return [
         query["sql"]

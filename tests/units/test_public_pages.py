@@ -28,8 +28,8 @@ from canale.followers.readers import COOKIE
 from canale.public import views
 from canale.public.cards import MAX_ALONE_HEIGHT
 from canale.publishing import correct, drafts, publish, withdraw
+from canale.publishing.content import Content, NewImage
 from canale.publishing.expire import expire_due
-from canale.publishing.wording import NewImage, Wording
 from canale.reactions.models import Reaction
 from canale.reactions.react import react
 
@@ -49,13 +49,13 @@ def _picture() -> bytes:
     return out.getvalue()
 
 
-def _published(channel: Channel, wording: Wording, ago: timedelta = HOUR) -> Post:
+def _published(channel: Channel, wording: Content, ago: timedelta = HOUR) -> Post:
     draft = drafts.save_draft(channel, wording, by="cli")
     return publish.publish(draft, by="cli", now=timezone.now() - ago)
 
 
-def _news(headline: str = "Notizia", text: str = "Testo") -> Wording:
-    return Wording("news", headline, text)
+def _news(headline: str = "Notizia", text: str = "Testo") -> Content:
+    return Content("news", headline, text)
 
 
 def _get(path: str, language: str = "it") -> HttpResponse:
@@ -92,10 +92,10 @@ def test_drafts_and_posts_past_their_time_are_not_shown(city: Channel) -> None:
 
 
 def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
-    over = _published(city, Wording("alert", "Finita", "", ends_at=timezone.now() - HOUR), DAY)
-    ended = _published(city, Wording("alert", "Chiusa", ""), 2 * HOUR)
-    _published(city, Wording("alert", "Cessata", "", all_clear_of=ended.pk))
-    in_force = _published(city, Wording("alert", "Piena del Po", ""))
+    over = _published(city, Content("alert", "Finita", "", ends_at=timezone.now() - HOUR), DAY)
+    ended = _published(city, Content("alert", "Chiusa", ""), 2 * HOUR)
+    _published(city, Content("alert", "Cessata", "", all_clear_of=ended.pk))
+    in_force = _published(city, Content("alert", "Piena del Po", ""))
     page = _text("/")
     assert re.findall(r'id="pinned-(\d+)"', page) == [str(in_force.pk)]
     for post in (over, ended, in_force):
@@ -107,10 +107,10 @@ def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
 
 
 def test_an_all_clear_outlives_its_own_page(city: Channel) -> None:
-    alert = _published(city, Wording("alert", "Piena", ""), 20 * DAY)
+    alert = _published(city, Content("alert", "Piena", ""), 20 * DAY)
     city.retention_days = 10
     city.save()
-    _published(city, Wording("alert", "Cessata", "", all_clear_of=alert.pk), 19 * DAY)
+    _published(city, Content("alert", "Cessata", "", all_clear_of=alert.pk), 19 * DAY)
     assert expire_due(timezone.now()) == 1
     page = _text("/")
     assert "Piena" in page
@@ -119,7 +119,7 @@ def test_an_all_clear_outlives_its_own_page(city: Channel) -> None:
 
 
 def test_an_alert_in_force_stays_above_many_younger_posts(city: Channel) -> None:
-    alert = _published(city, Wording("alert", "Piena del Po", ""), DAY)
+    alert = _published(city, Content("alert", "Piena del Po", ""), DAY)
     for number in range(61):
         _published(city, _news(f"n{number}"))
     page = _text("/")
@@ -146,7 +146,7 @@ def test_an_event_has_its_date_and_a_calendar_entry(city: Channel) -> None:
     start = datetime(
         timezone.localdate().year + 1, 3, 9, 20, 30, tzinfo=timezone.get_current_timezone()
     )
-    wording = Wording("event", "Concerto", "", starts_at=start, ends_at=start + HOUR, place="Duomo")
+    wording = Content("event", "Concerto", "", starts_at=start, ends_at=start + HOUR, place="Duomo")
     post = _published(city, wording)
     page = _text(f"/c/cremona/p/{post.pk}")
     assert f"9 marzo {start.year}, ore 20:30–21:30" in page
@@ -173,9 +173,9 @@ def test_a_post_that_went_says_why(city: Channel) -> None:
 
 
 def test_an_image_goes_with_its_post(city: Channel) -> None:
-    wording = Wording("news", "Foto", "", images=(NewImage(_picture(), "Il Torrazzo"),))
+    wording = Content("news", "Foto", "", images=(NewImage(_picture(), "Il Torrazzo"),))
     post = drafts.save_draft(city, wording, by="cli")
-    path = f"/c/cremona/image/{post.images.get().key}-small"
+    path = f"/c/cremona/image/{post.content.images.get().image.key}-small"
     assert _get(path).status_code == 404
     publish.publish(post, by="cli")
     shown = _get(path)
@@ -219,9 +219,9 @@ def _queries(path: str) -> int:
 def test_more_posts_take_no_more_queries(city: Channel) -> None:
     def publish_all_kinds() -> None:
         images = (NewImage(_picture(), "a"), NewImage(_picture(), "b"))
-        post = _published(city, Wording("news", "Foto", "", topics=("strade",), images=images))
+        post = _published(city, Content("news", "Foto", "", topics=("strade",), images=images))
         correct.correct(post, _news("Foto"), note="x", by="cli")
-        _published(city, Wording("alert", "Allerta", "", images=images[:1]))
+        _published(city, Content("alert", "Allerta", "", images=images[:1]))
         react(post, b"2" * 32, "👍")
 
     publish_all_kinds()

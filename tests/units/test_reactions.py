@@ -31,7 +31,6 @@ def published(channel: Channel) -> Post:
     return Post.objects.create(
         channel=channel,
         state=State.PUBLISHED,
-        headline="Prova",
         published_at=now - timedelta(minutes=1),
         visible_until=now + timedelta(days=1),
     )

@@ -11,14 +11,14 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Parcel
 from canale.delivery.models import Broadcast, Retry
-from canale.delivery.repeat import claim_retries
+from canale.delivery.repeat import claim_retries, record_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.follow import follow
 from canale.followers.models import Address
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 DEFERRED = Result(Outcome.LATER, None, "deferred", 5.0, tried=False)
 
@@ -28,13 +28,12 @@ def test_a_retry_that_was_put_off_again_costs_no_attempt_however_often_it_is_rec
     city = create_channel("cremona", "Cremona")
     to = ("push", {"endpoint": "https://push.example/1"})
     follow(city, new_token(), address=to, topics=[], language="it")
-    publish(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, address, now = Broadcast.objects.get(), Address.objects.get(), timezone.now()
     Retry.objects.create(broadcast=broadcast, address=address, attempts=0, not_before=now)
-    retries = claim_retries(now, urgent=False)
-    assert retries is not None
+    rows = claim_retries(now, urgent=False)
     for fails in (True, True, False):
         with transaction.atomic():
-            retries.record_results([(Parcel(address.pk, "it", {}), DEFERRED)], now)
+            record_retries(broadcast, rows, [(Parcel(address.pk, "it", {}), DEFERRED)], now)
             transaction.set_rollback(fails)
     assert Retry.objects.get().attempts == 0

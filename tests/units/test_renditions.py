@@ -21,16 +21,16 @@ from icalendar import Calendar
 
 from canale.channel.channels import create_channel
 from canale.channel.characters import several_lines
-from canale.channel.models import Post, Revision
+from canale.channel.models import Post
 from canale.channel.text import excerpt, render_html, render_plain
 from canale.delivery.compose import compose
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.webpush.payload import payload_of
 from canale.public.cards import cards
 from canale.public.pages import show
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from canale.syndication import calendar, feeds
 
 EXAMPLES = settings(max_examples=25, deadline=None)
@@ -113,7 +113,7 @@ def test_an_excerpt_is_a_beginning(text: str, length: int) -> None:
 @pytest.fixture
 def post(db: None) -> Post:
     city = create_channel("cremona", "Comune di Cremona")
-    wording = Wording("news", "Titolo", "Testo")
+    wording = Content("news", "Titolo", "Testo")
     return publish(save_draft(city, wording, by="cli"), by="cli")
 
 
@@ -140,19 +140,19 @@ def rss(post: Post) -> str:
 
 def json_feed(post: Post) -> str:
     item = json.loads(feeds.json_feed(post.channel, [post], timezone.now()))["items"][0]
-    assert letters(post.text).startswith(letters(item.get("summary", "")))
+    assert letters(post.content.text).startswith(letters(item.get("summary", "")))
     return str(item["content_html"])
 
 
 def api(post: Post) -> str:
     answer = Client().get("/api/v1/channels/cremona/posts").json()["posts"][0]
-    assert answer["text"] == post.text
+    assert answer["text"] == post.content.text
     return str(answer["html"])
 
 
 def entry(post: Post) -> str:
     """A calendar shows events and deadlines only."""
-    post.kind, post.starts_at = "deadline", timezone.now() + timedelta(days=3)
+    post.content.kind, post.content.starts_at = "deadline", timezone.now() + timedelta(days=3)
     event = Calendar.from_ical(calendar.post_ics(post, timezone.now())).walk("VEVENT")[0]
     return str(event["description"]).rsplit("\n\nhttp", 1)[0].removeprefix("http://localhost")
 
@@ -166,7 +166,7 @@ def test_pages_and_feeds_say_every_word_in_order(post: Post, rendition: Renditio
     @given(texts)
     @example(LISTS)
     def holds(text: str) -> None:
-        assert said(Shown(rendition(rewritten(post, text))).text) == said(post.text)
+        assert said(Shown(rendition(rewritten(post, text))).text) == said(post.content.text)
 
     holds()
 
@@ -178,28 +178,28 @@ def test_calendars_and_notifications_say_every_word_in_order(post: Post) -> None
     def holds(text: str) -> None:
         rewritten(post, text)
         body = notification(post)["body"]
-        assert letters(post.text).startswith(letters(body))
+        assert letters(post.content.text).startswith(letters(body))
         if not body.endswith("…"):
-            assert said(body) == said(post.text)
-        if post.text:
-            assert said(entry(post)) == said(post.text)
-        post.kind, post.starts_at = "news", None
+            assert said(body) == said(post.content.text)
+        if post.content.text:
+            assert said(entry(post)) == said(post.content.text)
+        post.content.kind, post.content.starts_at = "news", None
 
     holds()
 
 
 def rewritten(post: Post, text: str) -> Post:
     """As publishing keeps it; feeds and databases take no halves and no noncharacters."""
-    post.text = several_lines(regex.sub(r"[\p{Cs}\p{NChar}]", "", text))
-    post.save(update_fields=["text"])
+    wording = post.content.wording
+    wording.text = several_lines(regex.sub(r"[\p{Cs}\p{NChar}]", "", text))
+    wording.save(update_fields=["text"])
     return post
 
 
 def notification(post: Post) -> dict[str, str]:
     now = timezone.now()
-    revision = Revision(post=post, headline=post.headline, text=post.text)
     broadcast = Broadcast(
-        post=post, revision=revision, purpose="post", created_at=now, expires_at=now
+        post=post, revision=post.content, purpose="post", created_at=now, expires_at=now
     )
     shown: dict[str, str] = json.loads(payload_of(compose(broadcast, "en", now)))["notification"]
     return shown
@@ -219,13 +219,13 @@ def test_a_notification_runs_as_its_words_do(
     post: Post, kind: str, headline: str, direction: str, language: str | None
 ) -> None:
     """Not as the follower's language does, nor the word that is put before the headline."""
-    post.kind, post.headline, post.text = kind, headline, "Testo"
+    post.content.kind, post.content.wording.headline = kind, headline
     shown = notification(post)
     assert (shown["dir"], shown.get("lang")) == (direction, language)
 
 
 def test_feeds_have_no_empty_summary(post: Post) -> None:
-    post.text = ""
+    rewritten(post, "")
     assert b"<summary" not in feeds.atom(post.channel, [post], timezone.now())
     assert "summary" not in feeds.json_feed(post.channel, [post], timezone.now()).decode()
     rewritten(post, "Testo")

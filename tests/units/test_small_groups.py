@@ -19,9 +19,9 @@ from canale.delivery.progress import progress
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount
 from canale.followers.readers import new_token
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def newsroom(city: Channel) -> Client:
 
 
 def _draft(city: Channel, *topics: str) -> Post:
-    return save_draft(city, Wording("news", "Titolo", "Testo", topics), by="cli")
+    return save_draft(city, Content("news", "Titolo", "Testo", topics), by="cli")
 
 
 def _page(newsroom: Client, path: str) -> str:

@@ -22,7 +22,7 @@ from canale.live.tail import EventTailer
 from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
-from canale.publishing.wording import Wording
+from canale.publishing.content import Content
 from tests.units.test_page_store import TEXT, Renderer, ask, run
 
 
@@ -160,7 +160,7 @@ def test_no_post_is_shown_longer_than_it_is_visible() -> None:
     city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
     posts = []
     for hours_left in (0.5, 100):
-        draft = drafts.save_draft(city, Wording("news", "Notizia", "Testo"), by="cli")
+        draft = drafts.save_draft(city, Content("news", "Notizia", "Testo"), by="cli")
         ago = timedelta(days=city.retention_days) - timedelta(hours=hours_left)
         posts.append(publish.publish(draft, by="cli", now=now - ago))
     first, second = posts
@@ -179,10 +179,11 @@ def test_no_post_is_shown_longer_than_it_is_visible() -> None:
 def test_an_image_is_read_again_each_hour() -> None:
     draft = drafts.save_draft(
         create_channel("cremona", "Comune di Cremona"),
-        Wording("news", "Notizia", "Testo"),
+        Content("news", "Notizia", "Testo"),
         by="cli",
     )
-    image = Image.objects.create(post=draft, alt="Il ponte", width=1, height=1, key="a-key")
+    image = Image.objects.create(channel=draft.channel, width=1, height=1, key="a-key")
+    draft.content.images.create(image=image, position=0)
     ImageFile.objects.create(
         image=image, name="small", mime="image/png", width=1, height=1, data=b"x"
     )

@@ -24,7 +24,7 @@ from canale.channel.channels import create_channel
 from canale.followers.readers import COOKIE, new_token
 from canale.net.json_reader import MAX_DEPTH, JSONError, is_too_deep, read_json
 from canale.publishing import drafts, publish
-from canale.publishing.wording import Wording
+from canale.publishing.content import Content
 
 DEEP = [
     "[" * 900,
@@ -116,9 +116,9 @@ def calls(db: None) -> tuple[Client, list[Call]]:
     secret = setting_up.make_setup_link().rstrip("/").rsplit("/", 1)[1]
     city = create_channel("cremona", "Comune di Cremona")
     post = publish.publish(
-        drafts.save_draft(city, Wording("news", "Notizia", "x"), by="cli"), by="cli"
+        drafts.save_draft(city, Content("news", "Notizia", "x"), by="cli"), by="cli"
     )
-    draft = drafts.save_draft(city, Wording("news", "Bozza", "x"), by="cli")
+    draft = drafts.save_draft(city, Content("news", "Bozza", "x"), by="cli")
     staff = Staff.objects.create_user("admin@cremona.test", "acqua alta sul fiume Po")
     Membership.objects.create(staff=staff, channel=city, role=Role.ADMIN)
     client = Client(raise_request_exception=False)

@@ -22,9 +22,9 @@ from canale.channel.channels import create_channel
 from canale.channel.images import decoder
 from canale.channel.models import Channel, Post
 from canale.cli import CommandError, publish
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish as publish_post
-from canale.publishing.wording import Wording
 from tests.pictures import jpeg
 
 TEXT = "Via Dante è chiusa da lunedì."
@@ -78,7 +78,7 @@ def test_a_program_gets_a_problem_document(city: Channel, busy: None) -> None:
 @pytest.mark.parametrize("method", ["post", "patch"])
 def test_program_leaves_a_decoder_to_others(city: Channel, method: str) -> None:
     mine, other = (make_token(city, name) for name in ("mine", "other"))
-    post = publish_post(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    post = publish_post(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     path = PATH if method == "post" else f"/api/v1/posts/{post.pk}"
     images = [{"data": base64.b64encode(jpeg()).decode(), "alt": "La via"}]
     body = {"headline": "Strada chiusa", "text": TEXT, "note": "Una foto", "images": images}
@@ -131,7 +131,7 @@ def test_an_editor_keeps_what_was_written(newsroom: Client, busy: None) -> None:
 
 
 def test_a_correction_keeps_what_was_written(city: Channel, newsroom: Client, busy: None) -> None:
-    post = publish_post(save_draft(city, Wording("news", "Titolo", "Testo"), by="cli"), by="cli")
+    post = publish_post(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     form = {"kind": "news", "headline": "Titolo", "text": TEXT, "note": "Il giorno"}
     form |= {"image-1-file": file(), "image-1-alt": "La via"}
     answer = newsroom.post(f"/newsroom/c/cremona/posts/{post.pk}/correct/", form)

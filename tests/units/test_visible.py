@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 
 @pytest.mark.django_db
@@ -30,7 +30,7 @@ from canale.publishing.wording import Wording
 )
 def test_a_published_post_is_visible_until_its_end(later: timedelta, visible: bool) -> None:
     channel = create_channel("orologi", "Orologi")
-    draft = save_draft(channel, Wording(kind="news", headline="Ora", text=""), by="test")
+    draft = save_draft(channel, Content(kind="news", headline="Ora", text=""), by="test")
     assert not draft.is_visible(timezone.now())
     now = timezone.now()
     post = publish(draft, by="test", now=now)

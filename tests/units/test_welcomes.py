@@ -4,19 +4,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import DETACHED_SECONDS, parcel
+from canale.delivery.chunk import parcel
 from canale.delivery.models import Welcome
-from canale.delivery.repeat import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
+from canale.delivery.repeat import (
+    WELCOME_ATTEMPTS,
+    claim_welcomes,
+    record_late_welcomes,
+    record_welcomes,
+)
+from canale.delivery.shipment import PARKED_SECONDS
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.models import Address, Follower
 
-NO_ANSWER_YET = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
+PARKED = Result(Outcome.LATER, None, "no answer yet", PARKED_SECONDS)
 
 
 @pytest.fixture
@@ -30,20 +36,18 @@ def address(db: None) -> Address:
     return made
 
 
-def claimed(now: datetime) -> Welcomes:
-    welcomes = claim_welcomes(now)
-    assert welcomes is not None
-    return welcomes
-
-
-@pytest.mark.parametrize(("outcome", "addresses"), [(Outcome.ACCEPTED, 1), (Outcome.GONE, 0)])
-def test_it_is_not_sent_again(address: Address, outcome: Outcome, addresses: int) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "welcomes", "addresses"), [(Outcome.ACCEPTED, 0, 1), (Outcome.GONE, 0, 0)]
+)
+def test_it_is_not_sent_again(
+    address: Address, outcome: Outcome, welcomes: int, addresses: int
+) -> None:
     now = timezone.now()
-    welcomes = claimed(now)
-    welcomes.record_results([(parcel(address), NO_ANSWER_YET)], now)
-    assert Welcome.objects.get().not_before > now + timedelta(seconds=DETACHED_SECONDS)
-    welcomes.record_late([(parcel(address), Result(outcome, 201, ""))], now, in_time=0)
-    assert (Welcome.objects.count(), Address.objects.count()) == (0, addresses)
+    rows = claim_welcomes(now)
+    record_welcomes(rows, [(parcel(address), PARKED)], now)
+    assert Welcome.objects.get().not_before > now + timedelta(seconds=PARKED_SECONDS)
+    record_late_welcomes([(parcel(address), Result(outcome, 201, ""))], now)
+    assert (Welcome.objects.count(), Address.objects.count()) == (welcomes, addresses)
 
 
 def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
@@ -51,5 +55,5 @@ def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
     now = timezone.now()
     for _ in range(2 * WELCOME_ATTEMPTS):
         now += timedelta(seconds=10)
-        claimed(now).record_results([(parcel(address), deferred)], now)
+        record_welcomes(claim_welcomes(now), [(parcel(address), deferred)], now)
     assert Welcome.objects.get().attempts == 0

@@ -13,17 +13,17 @@ import pytest
 from django.utils import timezone, translation
 from icalendar import Calendar, Event
 
-from canale.channel.models import Channel, Post
+from canale.channel.models import Channel, Post, Revision
 from canale.channel.moments import Times, Written, times_of
 from canale.channel.when import when
 from canale.delivery.compose import BODY_LENGTH, compose
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 from canale.newsroom.publish_views import goes_before
+from canale.publishing.content import Content
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 from canale.syndication.calendar import post_ics
 from canale.syndication.feeds import atom, json_feed, rss
 
@@ -91,12 +91,12 @@ def city(db: None) -> Iterator[Channel]:
 
 
 def published(city: Channel, kind: str, text: str = "", **more: object) -> Post:
-    wording = Wording(kind, more.pop("headline", "Concerto"), text, **more)  # type: ignore[arg-type]
+    wording = Content(kind, more.pop("headline", "Concerto"), text, **more)  # type: ignore[arg-type]
     return publish(save_draft(city, wording, by="cli"), by="cli", now=NOW)
 
 
 def notified(post: Post, language: str = "it") -> tuple[str, str]:
-    revision = post.revisions.order_by("-number")[0]
+    revision = post.content
     later = "correction" if revision.number > 1 else "post"
     broadcast = Broadcast(
         post=post, revision=revision, purpose=later, expires_at=NOW, created_at=NOW
@@ -123,7 +123,7 @@ def test_a_notification_says_when_and_where_before_anything_else(city: Channel) 
 def test_a_corrections_notification_says_the_new_time_and_what_changed(city: Channel) -> None:
     start = at("2026-12-12T21:00")
     post = published(city, "event", "Porta la sedia.", starts_at=start, place="Piazza Duomo")
-    later = Wording("event", "Concerto", "Porta la sedia.", starts_at=at("2026-12-13T18:00"))
+    later = Content("event", "Concerto", "Porta la sedia.", starts_at=at("2026-12-13T18:00"))
     correct(post, later, note="Rinviato di un giorno.", by="cli", now=NOW)
     post.refresh_from_db()
     assert notified(post) == (
@@ -137,7 +137,7 @@ def test_the_longest_notification_keeps_time_and_place(city: Channel) -> None:
     post = published(city, "event", "🚧" * 1000, starts_at=at("2026-12-12T21:00"), place=place)
     body = notified(post)[1]
     assert len(body) <= BODY_LENGTH
-    revision = post.revisions.get()
+    revision = post.content
     broadcast = Broadcast(
         post=post, revision=revision, purpose="post", expires_at=NOW, created_at=NOW
     )
@@ -175,31 +175,31 @@ def test_a_whole_day_is_a_date_in_the_calendar(city: Channel) -> None:
 
 def test_a_deadlines_day_ends_with_its_last_minute(city: Channel) -> None:
     post = published(city, "deadline", starts_at=on("2026-12-16"))
-    assert post.starts_at == at("2026-12-16T23:59")
+    assert post.content.starts_at == at("2026-12-16T23:59")
     entry = entry_of(post)
-    assert entry["dtstart"].dt == post.starts_at
+    assert entry["dtstart"].dt == post.content.starts_at
     alarm = entry.walk("VALARM")[0]
-    assert post.starts_at + alarm["trigger"].dt == at("2026-12-15T09:00")
+    assert post.content.starts_at + alarm["trigger"].dt == at("2026-12-15T09:00")
 
 
 def test_no_entry_ends_when_it_begins(city: Channel) -> None:
     start = at("2026-12-16T21:00")
     post = published(city, "event", starts_at=start, ends_at=start)
-    assert post.ends_at is None
+    assert post.content.ends_at is None
     # As an older version kept it.
-    Post.objects.filter(pk=post.pk).update(ends_at=start)
-    post.refresh_from_db()
+    post.content.ends_at = start
     entry = entry_of(post)
     assert entry["dtend"].dt > entry["dtstart"].dt
 
 
 def test_whoever_publishes_is_warned_that_the_post_goes_first(city: Channel) -> None:
     until = NOW + timedelta(days=30)
-    assert goes_before(Post(kind="event", starts_at=until + timedelta(days=1)), until) == "start"
-    assert goes_before(Post(kind="deadline", starts_at=until + timedelta(days=1)), until) == "start"
-    assert goes_before(Post(kind="service", ends_at=until + timedelta(days=1)), until) == "end"
-    assert goes_before(Post(kind="event", starts_at=until - timedelta(days=1)), until) == ""
-    assert goes_before(Post(kind="news"), until) == ""
+    earlier, later = until - timedelta(days=1), until + timedelta(days=1)
+    assert goes_before(Revision(kind="event", starts_at=later), until) == "start"
+    assert goes_before(Revision(kind="deadline", starts_at=later), until) == "start"
+    assert goes_before(Revision(kind="service", ends_at=later), until) == "end"
+    assert goes_before(Revision(kind="event", starts_at=earlier), until) == ""
+    assert goes_before(Revision(kind="news"), until) == ""
 
 
 @pytest.mark.parametrize("kind", ["deadline", "event", "news"])

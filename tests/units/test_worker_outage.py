@@ -11,15 +11,16 @@ from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
 from canale.database_away import Outage, Why
-from canale.delivery.chunk import Chunk, Parcel
+from canale.delivery.chunk import Parcel
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
-from canale.delivery.repeat import Retries
+from canale.delivery.repeat import RetryChunk
+from canale.delivery.shipment import Shipment
 from canale.delivery.window import WINDOW_ADDRESSES
 from canale.delivery.work import _take
+from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.publishing.wording import Wording
 
 
 @pytest.mark.django_db(transaction=True)
@@ -27,7 +28,7 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     city = create_channel("cremona", "Cremona")
-    publish(save_draft(city, Wording("alert", "Titolo", "Testo"), by="cli"), by="cli")
+    publish(save_draft(city, Content("alert", "Titolo", "Testo"), by="cli"), by="cli")
     alert = Broadcast.objects.get()
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
@@ -39,10 +40,10 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
     async def flow() -> None:
         deliverer = Deliverer()
         parcels = [Parcel(number, "it", None) for number in range(WINDOW_ADDRESSES)]
-        deliverer._chunks.append(Chunk(Retries([], alert), parcels, {}))
+        deliverer._shipments.append(Shipment(RetryChunk([], parcels, {}, alert), 0.0))
         over = []
-        for chunks in (1, 0):
-            del deliverer._chunks[chunks:]
+        for shipments in (1, 0):
+            del deliverer._shipments[shipments:]
             assert not await _take(deliverer)
             over.append(outage.now is None)
         assert over == [False, True]

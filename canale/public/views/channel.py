@@ -128,7 +128,9 @@ def _pinned(channel: Channel, shown: Sequence[Card], active: set[int], now: date
 def _changes(posts: Sequence[Post]) -> list[datetime | None]:
     """When a post goes, is past, or ends."""
     return [
-        moment for post in posts for moment in (post.visible_until, post.starts_at, post.ends_at)
+        moment
+        for post in posts
+        for moment in (post.visible_until, post.content.starts_at, post.content.ends_at)
     ]
 
 
@@ -160,7 +162,7 @@ def _last_seen(channel: Channel, before: str) -> Post | None:
     """Also a post that has gone meanwhile keeps its place."""
     if not is_place(before):
         return None
-    return channel.posts.filter(pk=int(before), published_at__isnull=False).first()
+    return channel.posts.once_published().filter(pk=int(before)).first()
 
 
 @page
@@ -173,16 +175,17 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
     context = about(found.channel)
     active = active_alerts(found.channel, now)
     card = cards(found.channel, [found], active, now)[0]
-    facts = where_and_when(found.kind, found, found.place, now)
+    content = found.content
+    facts = where_and_when(content.kind, content, content.place, now)
     context |= {
         "card": card,
-        "title": found.headline,
-        "summary": ". ".join(filter(None, (facts, excerpt(found.text, SUMMARY_LENGTH))))
-        or found.headline,
+        "title": content.headline,
+        "summary": ". ".join(filter(None, (facts, excerpt(content.text, SUMMARY_LENGTH))))
+        or content.headline,
         "canonical": post_url(found),
     }
     if card.pictures:
-        context["share_image"] = image_to_share(card.pictures[0].image)
+        context["share_image"] = image_to_share(card.pictures[0].image, card.pictures[0].alt)
         context["large_image"] = True
     until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
     return belongs_to(
@@ -192,7 +195,7 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
 
 def published_or_404(handle: str, post_id: int, now: datetime) -> Post:
     """A post that is or was to be read, with all that its card shows."""
-    rows = readable(Post.objects.exclude(state=State.DRAFT)).filter(channel__handle=handle)
+    rows = readable(Post.objects.once_published()).filter(channel__handle=handle)
     found = rows.filter(pk=post_id).first()
     if found is None:
         raise Http404

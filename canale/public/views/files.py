@@ -17,7 +17,7 @@ import canale
 from canale.channel.channels import default_channel
 from canale.channel.characters import direction
 from canale.channel.links import avatar_url, channel_url, invite_url
-from canale.channel.models import AvatarFile, Channel, ImageFile, Post, State
+from canale.channel.models import AvatarFile, Channel, ImageFile, Post
 from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 from canale.followers import invites
@@ -65,12 +65,12 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
     """An image goes with its post: 410 afterwards. Browsers ask each time whether theirs is still
     good, and the page store says so without the image: a withdrawn one is not seen again."""
     now = timezone.now()
-    rows = ImageFile.objects.select_related("image__post__channel")
-    rows = rows.filter(image__key=key, name=size, image__post__channel__handle=handle)
-    found = rows.exclude(image__post__state=State.DRAFT).first()
-    if found is None:
+    # A picture that a correction took out of its post is no longer public.
+    shown_in = Post.objects.once_published().filter(live__images__image__key=key)
+    post = shown_in.select_related("channel").filter(channel__handle=handle).first()
+    found = ImageFile.objects.filter(image__key=key, name=size).first() if post else None
+    if post is None or found is None:
         raise Http404
-    post = found.image.post
     if not post.is_visible(now) or post.visible_until is None:
         return belongs_to(HttpResponse(status=410), post.channel, None)
     response = HttpResponse(bytes(found.data), content_type=found.mime)
@@ -131,8 +131,7 @@ FEEDS: dict[str, tuple[Writer, str]] = {
 def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
     channel = channel_or_404(handle)
     now = timezone.now()
-    rows = Post.objects.visible(now).filter(channel=channel).select_related("channel")
-    rows = rows.prefetch_related("topics", "images__post__channel")
+    rows = Post.objects.visible(now).filter(channel=channel).with_content()
     posts = list(rows.newest_first()[:FEED_SIZE])
     write, mime = FEEDS[form]
     response = _file(write(channel, posts, now), mime, int(FRESH.total_seconds()))

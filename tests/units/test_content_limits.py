@@ -14,17 +14,17 @@ from PIL import Image as Picture
 from canale.channel.channels import create_channel
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH, Channel
 from canale.channel.models import Image as Kept
-from canale.publishing.correct import NOTE_LENGTH, check_note, correct
-from canale.publishing.drafts import NotADraft, delete_draft, save_draft
-from canale.publishing.publish import NotPublishable, publish
-from canale.publishing.wording import (
+from canale.publishing.content import (
     PLACE_LENGTH,
+    Content,
     KeptImage,
     NewImage,
     PostRefused,
-    Wording,
     check,
 )
+from canale.publishing.correct import NOTE_LENGTH, check_note, correct
+from canale.publishing.drafts import NotADraft, delete_draft, save_draft
+from canale.publishing.publish import NotPublishable, publish
 
 START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def picture() -> bytes:
 
 
 PICTURE = picture()
-EVENT = Wording("event", "Fiera", "", starts_at=START)
+EVENT = Content("event", "Fiera", "", starts_at=START)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def city(db: None) -> Channel:
     return create_channel("cremona", "Comune di Cremona")
 
 
-def errors_of(city: Channel, wording: Wording) -> dict[str, list[str]]:
+def errors_of(city: Channel, wording: Content) -> dict[str, list[str]]:
     try:
         check(city, wording)
     except PostRefused as refused:
@@ -79,10 +79,10 @@ def test_note_has_a_longest_length() -> None:
     [
         (replace(EVENT, starts_at=None), "starts_at"),
         (replace(EVENT, ends_at=START - timedelta(minutes=1)), "ends_at"),
-        (Wording("deadline", "Bando", ""), "starts_at"),
+        (Content("deadline", "Bando", ""), "starts_at"),
     ],
 )
-def test_times_must_fit_the_kind(city: Channel, wording: Wording, field: str) -> None:
+def test_times_must_fit_the_kind(city: Channel, wording: Content, field: str) -> None:
     assert field in errors_of(city, wording)
 
 
@@ -90,8 +90,8 @@ def test_end_after_the_start_is_taken(city: Channel) -> None:
     assert errors_of(city, replace(EVENT, ends_at=START + timedelta(minutes=1))) == {}
 
 
-def with_images(*alts: str) -> Wording:
-    return Wording("news", "Foto", "", images=tuple(NewImage(PICTURE, alt) for alt in alts))
+def with_images(*alts: str) -> Content:
+    return Content("news", "Foto", "", images=tuple(NewImage(PICTURE, alt) for alt in alts))
 
 
 def test_album_has_a_largest_size(city: Channel) -> None:
@@ -110,51 +110,52 @@ def test_words_of_an_image_are_needed_and_have_a_longest_length(city: Channel, a
 
 def test_image_that_is_no_longer_there_is_refused_and_the_rest_stays(city: Channel) -> None:
     post = save_draft(city, with_images("Uno", "Due"), by="cli")
-    first, second = post.images.order_by("position")
-    kept = tuple(KeptImage(image.pk, image.alt) for image in (first, second))
-    Kept.objects.filter(pk=first.pk).delete()
+    first, second = post.content.images.all()
+    kept = tuple(KeptImage(shown.image_id, shown.alt) for shown in (first, second))
+    Kept.objects.filter(pk=first.image_id).delete()
     with pytest.raises(PostRefused) as refused:
-        save_draft(city, Wording("news", "Foto", "", images=kept), by="cli", post=post)
+        save_draft(city, Content("news", "Foto", "", images=kept), by="cli", post=post)
     assert list(refused.value.errors) == ["images"]
-    assert list(post.images.values_list("pk", "alt")) == [(second.pk, "Due")]
+    assert [shown.image_id for shown in post.content.images.all()] == [second.image_id]
+    assert post.content.images.get().alt == "Due"
 
 
 def test_image_that_goes_while_a_correction_is_checked_is_refused(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = publish(save_draft(city, with_images("Uno"), by="cli"), by="cli")
-    kept = (KeptImage(post.images.get().pk, "Uno"),)
+    kept = (KeptImage(post.content.images.get().image_id, "Uno"),)
 
     def then_gone(*arguments: object) -> object:
         checked = check(*arguments)  # type: ignore[arg-type]
-        Kept.objects.filter(post=post).delete()
+        Kept.objects.filter(shown_in__revision__post=post).delete()
         return checked
 
     monkeypatch.setattr("canale.publishing.correct.check", then_gone)
     with pytest.raises(PostRefused) as refused:
-        correct(post, Wording("news", "Altro", "", images=kept), note="Meglio", by="cli")
+        correct(post, Content("news", "Altro", "", images=kept), note="Meglio", by="cli")
     assert list(refused.value.errors) == ["images"]
     post.refresh_from_db()
-    assert post.headline == "Foto"
+    assert post.content.headline == "Foto"
 
 
 def test_image_of_another_post_cannot_be_taken(city: Channel) -> None:
     other = save_draft(city, with_images("Uno"), by="cli")
-    mine = save_draft(city, Wording("news", "Mia", ""), by="cli")
-    stolen = (KeptImage(other.images.get().pk, "Uno"),)
+    mine = save_draft(city, Content("news", "Mia", ""), by="cli")
+    stolen = (KeptImage(other.content.images.get().image_id, "Uno"),)
     with pytest.raises(PostRefused):
-        save_draft(city, Wording("news", "Mia", "", images=stolen), by="cli", post=mine)
-    assert other.images.count() == 1
-    assert mine.images.count() == 0
+        save_draft(city, Content("news", "Mia", "", images=stolen), by="cli", post=mine)
+    assert other.content.images.count() == 1
+    assert mine.content.images.count() == 0
 
 
 def test_what_is_published_is_no_draft_any_more(city: Channel) -> None:
-    post = publish(save_draft(city, Wording("news", "Titolo", ""), by="cli"), by="cli")
+    post = publish(save_draft(city, Content("news", "Titolo", ""), by="cli"), by="cli")
     with pytest.raises(NotADraft):
-        save_draft(city, Wording("news", "Altro", ""), by="cli", post=post)
+        save_draft(city, Content("news", "Altro", ""), by="cli", post=post)
     with pytest.raises(NotADraft):
         delete_draft(post, by="cli")
     with pytest.raises(NotPublishable):
         publish(post, by="cli")
     post.refresh_from_db()
-    assert (post.headline, post.state) == ("Titolo", "published")
+    assert (post.content.headline, post.state) == ("Titolo", "published")

@@ -20,8 +20,8 @@ from canale.channel.models import HEADLINE_LENGTH, TEXT_LENGTH, Channel
 from canale.cli import CommandError
 from canale.cli.token import _name
 from canale.newsroom.forms import ChannelSettings, SetupForm
+from canale.publishing.content import Content, NewImage, PostRefused, check
 from canale.publishing.correct import check_note
-from canale.publishing.wording import NewImage, PostRefused, Wording, check
 
 EDGES = (
     datetime(9999, 12, 31, 23, 59, tzinfo=UTC),
@@ -38,7 +38,7 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field:
     """One such post and the whole channel's page could not be rendered."""
     channel = Channel.objects.create(handle="cremona", name="Cremona")
     start = datetime(2026, 12, 1, tzinfo=UTC)
-    wording = Wording(kind="event", headline="Fiera", text="", starts_at=start)
+    wording = Content(kind="event", headline="Fiera", text="", starts_at=start)
     at_start = field == "starts_at"
     edge = replace(wording, starts_at=moment) if at_start else replace(wording, ends_at=moment)
     with pytest.raises(PostRefused) as refused:
@@ -50,7 +50,7 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field:
 def test_event_whose_end_has_an_hour_needs_one_at_its_start() -> None:
     """From 2 December to 2 December at 18: from when?"""
     channel = Channel.objects.create(handle="cremona", name="Cremona")
-    event = Wording("event", "Fiera", "", starts_at=date(2026, 12, 2))
+    event = Content("event", "Fiera", "", starts_at=date(2026, 12, 2))
     check(channel, event)
     check(channel, replace(event, ends_at=date(2026, 12, 3)))
     with pytest.raises(PostRefused, match="l’ora d’inizio") as refused:
@@ -66,7 +66,7 @@ Image.new("RGB", (40, 40)).save(PICTURE, "PNG")
 
 def refused(**fields: Any) -> dict[str, list[str]]:
     channel = Channel.objects.create(handle="cremona", name="Cremona")
-    wording = replace(Wording(kind="news", headline="Fiera", text=""), **fields)
+    wording = replace(Content(kind="news", headline="Fiera", text=""), **fields)
     with pytest.raises(PostRefused) as refusal:
         check(channel, wording)
     return refusal.value.errors
@@ -99,8 +99,8 @@ def test_the_api_refuses_what_shows_nothing(blank: str) -> None:
 @pytest.mark.django_db
 def test_a_place_or_a_text_that_shows_nothing_is_none() -> None:
     channel = Channel.objects.create(handle="cremona", name="Cremona")
-    wording = Wording(kind="news", headline="Fiera", text="\u200b\n\u2800", place="\u3164")
-    checked = check(channel, wording).wording
+    wording = Content(kind="news", headline="Fiera", text="\u200b\n\u2800", place="\u3164")
+    checked = check(channel, wording).content
     assert (checked.text, checked.place) == ("", "")
 
 
@@ -138,8 +138,8 @@ def test_lengths_are_those_of_what_is_kept() -> None:
     long = "  " + "e\u0300" * HEADLINE_LENGTH + "\v \ufeff"
     text = "e\u0300" * TEXT_LENGTH + "\r\n\r\n"
     channel = Channel.objects.create(handle="cremona", name="Cremona")
-    wording = Wording(kind="news", headline=long, text=text)
-    assert check(channel, wording).wording.headline == "è" * HEADLINE_LENGTH
+    wording = Content(kind="news", headline=long, text=text)
+    assert check(channel, wording).content.headline == "è" * HEADLINE_LENGTH
     given = WordingIn(headline=long, text=text)
     assert (given.headline, given.text) == ("è" * HEADLINE_LENGTH, "è" * TEXT_LENGTH)
     form = ChannelSettings({"name": long})
@@ -149,6 +149,6 @@ def test_lengths_are_those_of_what_is_kept() -> None:
     assert check_note(" " + "e\u0300" * 200, "note", "") == "è" * 200
     for words in ("e" * (HEADLINE_LENGTH + 1), "e\u0323\u0300" * HEADLINE_LENGTH):
         with pytest.raises(PostRefused):
-            check(channel, Wording(kind="news", headline=words, text=""))
+            check(channel, Content(kind="news", headline=words, text=""))
         with pytest.raises(pydantic.ValidationError, match="at most 80 characters"):
             WordingIn(headline=words)

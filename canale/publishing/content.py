@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from django.utils import timezone
@@ -47,7 +47,7 @@ class KeptImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Content:
     """All that a post says. Times are aware, or a day without an hour; topics are slugs; images
     stand in their order."""
 
@@ -63,7 +63,7 @@ class Wording:
 
 
 class PostRefused(Exception):  # noqa: N818
-    """Something is wrong with a wording: {field: [sentence for the editor, …]}."""
+    """Something is wrong with a content: {field: [sentence for the editor, …]}."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))
@@ -71,10 +71,10 @@ class PostRefused(Exception):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedWording:
-    """A wording whose topics, alert and images were found and are in order."""
+class CheckedContent:
+    """A content whose topics, alert and images were found and are in order."""
 
-    wording: Wording
+    content: Content
     times: Times
     topics: list[Topic]
     all_clear_of: Post | None
@@ -86,49 +86,45 @@ class _Errors(dict[str, list[str]]):
         self.setdefault(field, []).append(sentence)
 
 
-def check(channel: Channel, wording: Wording, post: Post | None = None) -> CheckedWording:
+def check(channel: Channel, content: Content, post: Post | None = None) -> CheckedContent:
     """Everything wrong is told at once. ``post`` is the one being rewritten.
 
     Raises PostRefused, images.DecodersBusyError.
     """
     errors = _Errors()
-    wording = _tidy(wording)
-    _check_words(wording, errors)
-    checked = CheckedWording(
-        wording,
-        _times(wording, errors),
-        _topics(channel, wording, errors),
-        _alert(channel, wording, post, errors),
-        _images(wording, post, errors),
+    content = _tidy(content)
+    _check_words(content, errors)
+    checked = CheckedContent(
+        content,
+        _times(content, errors),
+        _topics(channel, content, errors),
+        _alert(channel, content, post, errors),
+        _images(content, post, errors),
     )
     if errors:
         raise PostRefused(errors)
     return checked
 
 
-def _tidy(wording: Wording) -> Wording:
+def _tidy(content: Content) -> Content:
     """Without stray white space and control characters, which nobody meant to type."""
-    return Wording(
-        kind=wording.kind,
-        headline=one_line(wording.headline),
-        text=several_lines(wording.text),
-        topics=tuple(dict.fromkeys(wording.topics)),
-        starts_at=wording.starts_at,
-        ends_at=wording.ends_at,
-        place=one_line(wording.place),
-        all_clear_of=wording.all_clear_of,
-        images=wording.images,
+    return replace(
+        content,
+        headline=one_line(content.headline),
+        text=several_lines(content.text),
+        topics=tuple(dict.fromkeys(content.topics)),
+        place=one_line(content.place),
     )
 
 
-def _check_words(wording: Wording, errors: _Errors) -> None:
-    if wording.kind not in Kind.values:
+def _check_words(content: Content, errors: _Errors) -> None:
+    if content.kind not in Kind.values:
         errors.add("kind", _("Choose one of the kinds: %(kinds)s.") % {"kinds": ", ".join(Kind)})
-    if not wording.headline:
+    if not content.headline:
         errors.add("headline", _("Write a headline."))
-    _check_field(wording.headline, HEADLINE_LENGTH, "headline", errors)
-    _check_field(wording.text, TEXT_LENGTH, "text", errors)
-    _check_field(wording.place, PLACE_LENGTH, "place", errors)
+    _check_field(content.headline, HEADLINE_LENGTH, "headline", errors)
+    _check_field(content.text, TEXT_LENGTH, "text", errors)
+    _check_field(content.place, PLACE_LENGTH, "place", errors)
 
 
 def _check_field(text: str, limit: int, field: str, errors: _Errors) -> None:
@@ -161,19 +157,19 @@ def read_times(**given: str | None) -> dict[str, Written | None]:
     return times
 
 
-def _times(wording: Wording, errors: _Errors) -> Times:
-    if wording.kind == Kind.EVENT and wording.starts_at is None:
+def _times(content: Content, errors: _Errors) -> Times:
+    if content.kind == Kind.EVENT and content.starts_at is None:
         errors.add("starts_at", _("Say when the event begins."))
-    if wording.kind == Kind.DEADLINE and wording.starts_at is None:
+    if content.kind == Kind.DEADLINE and content.starts_at is None:
         errors.add("starts_at", _("Say when the deadline is."))
-    _check_year(wording.starts_at, "starts_at", errors)
-    _check_year(wording.ends_at, "ends_at", errors)
+    _check_year(content.starts_at, "starts_at", errors)
+    _check_year(content.ends_at, "ends_at", errors)
     if {"starts_at", "ends_at"} & errors.keys():
         return Times()
-    times = times_of(wording.kind, wording.starts_at, wording.ends_at)
+    times = times_of(content.kind, content.starts_at, content.ends_at)
     if times.starts_at and times.ends_at and times.ends_at < times.starts_at:
         errors.add("ends_at", _("The end comes before the start."))
-    if wording.kind == Kind.EVENT and times.starts_on and times.ends_at and not times.ends_on:
+    if content.kind == Kind.EVENT and times.starts_on and times.ends_at and not times.ends_on:
         errors.add("starts_at", _("The end has an hour: give the start its hour too."))
     return times
 
@@ -184,43 +180,45 @@ def _check_year(moment: Written | None, field: str, errors: _Errors) -> None:
         errors.add(field, _("Check the year."))
 
 
-def _topics(channel: Channel, wording: Wording, errors: _Errors) -> list[Topic]:
-    found = list(channel.topics.filter(slug__in=wording.topics))
+def _topics(channel: Channel, content: Content, errors: _Errors) -> list[Topic]:
+    found = list(channel.topics.filter(slug__in=content.topics))
     known = {topic.slug for topic in found}
-    for slug in wording.topics:
+    for slug in content.topics:
         if slug not in known:
             errors.add("topics", _("%(topic)s is not a topic of this channel.") % {"topic": slug})
     return found
 
 
-def _alert(channel: Channel, wording: Wording, post: Post | None, errors: _Errors) -> Post | None:
-    if wording.all_clear_of is None:
+def _alert(channel: Channel, content: Content, post: Post | None, errors: _Errors) -> Post | None:
+    if content.all_clear_of is None:
         return None
-    if wording.kind != Kind.ALERT:
+    if content.kind != Kind.ALERT:
         errors.add("all_clear_of", _("Only an alert can end another alert."))
         return None
-    if post is not None and post.all_clear_of_id == wording.all_clear_of:
-        # It stays so when the alert has gone meanwhile.
-        return post.all_clear_of
+    if post is not None and post.content.all_clear_of_id == content.all_clear_of:
+        # It stays so when the alert has gone since.
+        return post.content.all_clear_of
     # Neither itself nor another all-clear, which ends nothing by being over.
-    alerts = channel.posts.visible(timezone.now()).filter(kind=Kind.ALERT, all_clear_of=None)
-    alert = alerts.filter(pk=wording.all_clear_of).first()
+    alerts = channel.posts.visible(timezone.now()).filter(
+        live__kind=Kind.ALERT, live__all_clear_of=None
+    )
+    alert = alerts.filter(pk=content.all_clear_of).first()
     if alert is None or alert == post:
         errors.add("all_clear_of", _("The alert to end was not found."))
     return alert
 
 
 def _images(
-    wording: Wording, post: Post | None, errors: _Errors
+    content: Content, post: Post | None, errors: _Errors
 ) -> list[tuple[Image | PreparedImage, str]]:
-    if len(wording.images) > ALBUM_SIZE:
+    if len(content.images) > ALBUM_SIZE:
         errors.add("images", _("At most %(limit)d images.") % {"limit": ALBUM_SIZE})
         return []
-    known = {image.pk: image for image in post.images.all()} if post else {}
+    known = {shown.image_id: shown.image for shown in post.content.images.all()} if post else {}
     images: list[tuple[Image | PreparedImage, str]] = []
-    uploads = any(isinstance(given, NewImage) for given in wording.images)
+    uploads = any(isinstance(given, NewImage) for given in content.images)
     with decoder() if uploads else nullcontext() as decoding:
-        for number, given in enumerate(wording.images, 1):
+        for number, given in enumerate(content.images, 1):
             alt = one_line(given.alt)
             problem = partial(_image_problem, errors, number)
             _check_alt(alt, problem)
