@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
-from canale.delivery.chunk import BatchChunk, record_chunks
+from canale.delivery.chunk import Chunk
 from canale.delivery.deliver import Deliverer
 from canale.delivery.engines.table import TableBatches
+from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
 from canale.delivery.reader import Reader
 from canale.delivery.transports.base import Message, Outcome, Result
@@ -73,16 +74,23 @@ def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
     return Reader(worker, TableBatches(), clock)
 
 
-def next_batch_chunk(reader: Reader) -> BatchChunk:
+def next_batch_chunk(reader: Reader) -> Chunk:
     chunk = reader.next(lanes([]))
-    assert isinstance(chunk, BatchChunk)
+    assert chunk is not None
+    assert not chunk.source.repeats
     return chunk
 
 
-def record(worker: str, now: datetime, *chunks: BatchChunk, result: Result = ACCEPTED) -> None:
-    """As if every message of these chunks had been sent."""
-    results = [(parcel, result) for chunk in chunks for parcel in chunk.parcels]
-    record_chunks(worker, chunks, results, now)
+def lease(chunk: Chunk) -> Lease:
+    """The lease under which the chunk was read."""
+    assert isinstance(chunk.source, Lease)
+    return chunk.source
+
+
+def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
+    """As if every message of the chunk had been sent."""
+    chunk.results = [(parcel, result) for parcel in chunk.parcels]
+    chunk.source.record([chunk], now)
 
 
 class FarEnd:

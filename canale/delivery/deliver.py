@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import datetime
@@ -25,31 +25,16 @@ from django.utils import timezone
 from prometheus_client import Histogram
 
 from canale.database_away import outage
-from canale.delivery.chunk import (
-    BatchChunk,
-    Claim,
-    ClaimLost,
-    Results,
-    record_chunks,
-    stopped,
-)
+from canale.delivery.chunk import Chunk, Sending, recordable
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.choice import batches_for
-from canale.delivery.figures import WorkerFigures, about
+from canale.delivery.figures import WorkerFigures
 from canale.delivery.gates import Gates
+from canale.delivery.lease import LeaseLost, stopped
 from canale.delivery.objective import seconds_left
 from canale.delivery.queue import hand_back
-from canale.delivery.reader import Chunk, Reader
+from canale.delivery.reader import Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
-from canale.delivery.repeat import (
-    RetryChunk,
-    WelcomeChunk,
-    record_late,
-    record_late_welcomes,
-    record_retries,
-    record_welcomes,
-)
-from canale.delivery.shipment import Sending, Shipment
 from canale.delivery.sign_of_life import SignOfLife
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
@@ -86,9 +71,9 @@ class Deliverer:
         self._batches = batches or batches_for(self.name)
         self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
-        self._transports: dict[str, tuple[FanOutTransport, Gates]] = {}
-        self._shipments: list[Shipment] = []
-        self._late: list[Shipment] = []
+        self._transports: dict[str, tuple[FanOutTransport, Gates[Sending]]] = {}
+        self._chunks: list[Chunk] = []
+        self._late: list[Chunk] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._figures = WorkerFigures()
         self._changed = asyncio.Event()
@@ -134,7 +119,7 @@ class Deliverer:
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 async with self._room:
-                    await self._room.wait_for(lambda: not self._shipments)
+                    await self._room.wait_for(lambda: not self._chunks)
                 if self._tasks:
                     # What is late, and was recorded as such.
                     await asyncio.wait(self._tasks)
@@ -173,33 +158,30 @@ class Deliverer:
 
     def _lanes(self) -> Lanes:
         return lanes(
-            (chunk.urgent, not isinstance(chunk, BatchChunk), len(chunk.parcels))
-            for chunk in (shipment.chunk for shipment in self._shipments)
+            (chunk.urgent, chunk.source.repeats, len(chunk.parcels)) for chunk in self._chunks
         )
 
     def _ship(self, chunk: Chunk) -> None:
         now = asyncio.get_running_loop().time()
-        shipment = Shipment(chunk, now)
-        if chunk.broadcast is not None:
-            shipment.due = now + seconds_left(chunk.broadcast, self.clock())
-        self._shipments.append(shipment)
-        sendings = [Sending(shipment, parcel) for parcel in chunk.parcels]
-        shipment.open = {sending.parcel.address_id: sending for sending in sendings}
-        transport, gates = self._transport(chunk.transport)
-        for sending in sendings:
+        chunk.started_at, source = now, chunk.source
+        if source.broadcast is not None:
+            chunk.slo_deadline = now + seconds_left(source.broadcast, self.clock())
+        self._chunks.append(chunk)
+        transport, gates = self._transport(source.transport)
+        for sending in list(chunk.open.values()):
             if sending.parcel.opened is None:
-                self._figures.unopened(chunk.transport)
-                shipment.settle(sending, UNOPENED, now)
+                self._figures.unopened(source.transport)
+                chunk.settle(sending, UNOPENED, now)
                 continue
-            sending.gate = gates.at(transport.origin(sending.parcel.opened))
-            gate, urgent = sending.gate, sending.urgent
+            gate = sending.gate = gates.at(transport.origin(sending.parcel.opened))
+            urgent = chunk.urgent
             if gates.hold_up(gate, urgent=urgent) and not gate.has_place(urgent=urgent):
-                shipment.defer(sending, gate.turn(urgent=urgent))
+                chunk.defer(sending, gate.turn(urgent=urgent))
             else:
                 gate.offer(sending)
-        self._go_on_without_the_late(shipment)
+        self._go_on_without_the_late(chunk)
 
-    def _transport(self, name: str) -> tuple[FanOutTransport, Gates]:
+    def _transport(self, name: str) -> tuple[FanOutTransport, Gates[Sending]]:
         if name not in self._transports:
             entry = named(name)
             clock = asyncio.get_running_loop().time
@@ -217,58 +199,56 @@ class Deliverer:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, sending: Sending) -> None:
-        shipment, parcel = sending.shipment, sending.parcel
-        transport, _ = self._transports[shipment.chunk.transport]
-        message = shipment.chunk.messages[parcel.language]
+        chunk, parcel = sending.chunk, sending.parcel
+        transport, _ = self._transports[chunk.source.transport]
+        message = chunk.messages[parcel.language]
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
             result = await transport.send(message, parcel.opened or {})
         except Exception:
             # One address that nobody foresaw does not keep the others waiting.
-            logger.exception("A message failed by itself", extra=about(shipment.chunk))
+            logger.exception("A message failed by itself", extra=chunk.source.log_fields())
             result = FAILED
         now = clock()
         if sending.gate is not None:
             sending.gate.done(result, now - begun)
-        shipment.settle(sending, result, now)
-        if shipment.late and shipment.late[-1][0] is parcel:
-            self._late.append(shipment)
-        self._look_at(shipment)
+        chunk.settle(sending, result, now)
+        if chunk.late and chunk.late[-1][0] is parcel:
+            self._late.append(chunk)
+        self._look_at(chunk)
 
     def _defer(self, sending: Sending, seconds: float) -> None:
-        sending.shipment.defer(sending, seconds)
-        self._look_at(sending.shipment)
+        sending.chunk.defer(sending, seconds)
+        self._look_at(sending.chunk)
 
-    def _drop_unsent(self, shipment: Shipment) -> None:
-        for sending in list(shipment.open.values()):
-            if not sending.started:
-                shipment.drop(sending)
-        self._look_at(shipment)
+    def _cancel_unsent(self, chunk: Chunk) -> None:
+        chunk.cancel_unsent()
+        self._look_at(chunk)
 
-    def _look_at(self, shipment: Shipment) -> None:
-        if shipment.complete:
+    def _look_at(self, chunk: Chunk) -> None:
+        if chunk.complete:
             self._changed.set()
 
     async def _look_after_the_slow(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
-            for shipment in self._shipments:
-                self._go_on_without_the_late(shipment, all_are=shipment.read_at < due)
+            for chunk in self._chunks:
+                self._go_on_without_the_late(chunk, all_are=chunk.started_at < due)
 
-    def _go_on_without_the_late(self, shipment: Shipment, *, all_are: bool = False) -> None:
-        _, gates = self._transport(shipment.chunk.transport)
-        urgent = shipment.chunk.urgent
-        late = {gate for gate in shipment.gates if all_are or gates.hold_up(gate, urgent=urgent)}
-        for sending in list(shipment.open.values()) if late else ():
+    def _go_on_without_the_late(self, chunk: Chunk, *, all_are: bool = False) -> None:
+        _, gates = self._transport(chunk.source.transport)
+        urgent = chunk.urgent
+        late = {gate for gate in chunk.gates if all_are or gates.hold_up(gate, urgent=urgent)}
+        for sending in list(chunk.open.values()) if late else ():
             if sending.gate not in late:
                 continue
             if sending.started:
-                shipment.park(sending)
+                chunk.detach(sending)
             else:
-                shipment.defer(sending, sending.gate.turn(urgent=urgent))
-        self._look_at(shipment)
+                chunk.defer(sending, sending.gate.turn(urgent=urgent))
+        self._look_at(chunk)
 
     async def _look_after_the_stopped(self) -> None:
         while True:
@@ -283,16 +263,16 @@ class Deliverer:
     async def _stop_what_ended(self) -> None:
         """Nothing more of a broadcast that a newer wording or a withdrawal has stopped."""
         open_ones = {
-            shipment.chunk.broadcast
-            for shipment in self._shipments
-            if shipment.chunk.broadcast is not None and not shipment.complete
+            chunk.source.broadcast
+            for chunk in self._chunks
+            if chunk.source.broadcast is not None and not chunk.complete
         }
         if not open_ones:
             return
         ended = await self.call(lambda: stopped(list(open_ones), self.clock()))
-        for shipment in self._shipments:
-            if shipment.chunk.broadcast is not None and shipment.chunk.broadcast.pk in ended:
-                self._drop_unsent(shipment)
+        for chunk in self._chunks:
+            if chunk.source.broadcast is not None and chunk.source.broadcast.pk in ended:
+                self._cancel_unsent(chunk)
 
     # Recording
 
@@ -300,100 +280,49 @@ class Deliverer:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for group in self._recordable():
-                await self._record(group)
+            for chunks in recordable(self._chunks):
+                await self._record(chunks)
                 wake()
                 async with self._room:
                     self._room.notify_all()
             await self._record_late()
 
-    def _recordable(self) -> list[list[Shipment]]:
-        """What is complete; of a batch, only what nothing incomplete goes before, together."""
-        return list(_groups(self._shipments))
-
-    async def _record(self, group: list[Shipment]) -> None:
+    async def _record(self, chunks: Sequence[Chunk]) -> None:
         """A database that is locked or away is waited for: what was sent is known only here."""
+        source = chunks[0].source
         while True:
             try:
-                await self.call(lambda: _write(self.name, group, self.clock()), RECORDING)
-                self._tell_engine(group[-1].chunk)
+                await self.call(lambda: source.record(chunks, self.clock()), RECORDING)
                 break
-            except ClaimLost as lost:
+            except LeaseLost as lost:
                 LOST.inc()
-                logger.warning("%s", lost, extra=about(group[-1].chunk))
-                self._give_up(lost.claim)
+                logger.warning("%s", lost, extra=source.log_fields())
+                self._reader.forget(lost.lease)
+                for chunk in self._chunks:
+                    if chunk.source is source:
+                        self._cancel_unsent(chunk)
                 break
             except DatabaseError:
                 logger.exception(
                     "The database does not record what was sent; trying again",
-                    extra=about(group[-1].chunk),
+                    extra=source.log_fields(),
                 )
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
-        for shipment in group:
-            shipment.recorded = True
-        self._shipments = [shipment for shipment in self._shipments if not shipment.recorded]
-
-    def _tell_engine(self, recorded: Chunk) -> None:
-        if not isinstance(recorded, BatchChunk) or recorded.claim.lost:
-            return
-        if recorded.last:
-            self._batches.finished(recorded.claim.batch.pk)
-        elif recorded.claim.given_up:
-            self._batches.released(recorded.claim.batch.pk)
-
-    def _give_up(self, claim: Claim) -> None:
-        self._reader.forget(claim)
-        for shipment in self._shipments:
-            if isinstance(shipment.chunk, BatchChunk) and shipment.chunk.claim is claim:
-                self._drop_unsent(shipment)
+        for chunk in chunks:
+            chunk.recorded = True
+        self._chunks = [chunk for chunk in self._chunks if not chunk.recorded]
 
     async def _record_late(self) -> None:
-        due = [shipment for shipment in self._late if shipment.recorded]
-        self._late = [shipment for shipment in self._late if not shipment.recorded]
-        for shipment in due:
-            late, shipment.late = shipment.late, []
-            in_time, shipment.late_in_time = shipment.late_in_time, 0
+        due = [chunk for chunk in self._late if chunk.recorded]
+        self._late = [chunk for chunk in self._late if not chunk.recorded]
+        for chunk in due:
+            late, chunk.late = chunk.late, []
+            in_time, chunk.late_in_time = chunk.late_in_time, 0
             if not late:
                 continue
             try:
-                await self.call(partial(_write_late, shipment.chunk, late, self.clock(), in_time))
+                record_late = chunk.source.record_late
+                await self.call(partial(record_late, late, self.clock(), in_time))
             except DatabaseError:
                 # The retry that stands in for them is sent, and shown once by the phone.
-                logger.exception("Late answers were not recorded", extra=about(shipment.chunk))
-
-
-def _groups(shipments: Sequence[Shipment]) -> Iterator[list[Shipment]]:
-    by_claim: dict[Claim, list[Shipment]] = {}
-    blocked: set[Claim] = set()
-    for shipment in shipments:
-        if not isinstance(shipment.chunk, BatchChunk):
-            if shipment.complete:
-                yield [shipment]
-            continue
-        claim = shipment.chunk.claim
-        if shipment.complete and claim not in blocked:
-            by_claim.setdefault(claim, []).append(shipment)
-        else:
-            blocked.add(claim)
-    yield from by_claim.values()
-
-
-def _write(worker: str, group: list[Shipment], now: datetime) -> None:
-    chunk, results = group[0].chunk, [result for each in group for result in each.results]
-    in_time = sum(each.in_time for each in group)
-    if isinstance(chunk, BatchChunk):
-        if chunk.claim.lost:
-            return
-        chunks = [each.chunk for each in group if isinstance(each.chunk, BatchChunk)]
-        record_chunks(worker, chunks, results, now, in_time)
-    elif isinstance(chunk, RetryChunk):
-        record_retries(chunk.broadcast, chunk.rows, results, now, in_time)
-    else:
-        record_welcomes(chunk.rows, results, now)
-
-
-def _write_late(chunk: Chunk, late: Results, now: datetime, in_time: int) -> None:
-    if isinstance(chunk, WelcomeChunk):
-        record_late_welcomes(late, now)
-    else:
-        record_late(chunk.broadcast, late, now, in_time)
+                logger.exception("Late answers were not recorded", extra=chunk.source.log_fields())

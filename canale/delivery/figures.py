@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
@@ -19,14 +20,12 @@ from prometheus_client import Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from canale.delivery.chunk import BatchChunk
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.gates import Gates
 from canale.delivery.given_up import worth_sending
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.objective import lane
 from canale.delivery.queue import unfinished
-from canale.delivery.reader import Chunk
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import TRANSPORTS
 from canale.metrics.names import GATE_LIMIT, GATE_UNDER_WAY, GATES_SHUT, REJECTED
@@ -41,7 +40,7 @@ class WorkerFigures:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
-        self._gates: dict[str, Gates] = {}
+        self._gates: dict[str, Gates[Any]] = {}
         self._seen: set[tuple[str, str]] = set()
         # There from the start, at 0: an alarm sees the first of its kind.
         for entry in TRANSPORTS:
@@ -52,7 +51,7 @@ class WorkerFigures:
         """Gives the tally of an origin of that transport."""
         return lambda origin: self._tally(name, transport.service(origin))
 
-    def watch(self, name: str, gates: Gates) -> None:
+    def watch(self, name: str, gates: Gates[Any]) -> None:
         self._gates[name] = gates
 
     def unopened(self, name: str) -> None:
@@ -71,7 +70,7 @@ class WorkerFigures:
         for name, gates in self._gates.items():
             self._hand_over_gates(name, gates)
 
-    def _hand_over_gates(self, name: str, gates: Gates) -> None:
+    def _hand_over_gates(self, name: str, gates: Gates[Any]) -> None:
         """Gates of hosts that share a name are added up; who had one and has none counts 0."""
         limit: dict[str, int] = defaultdict(int)
         under_way: dict[str, int] = defaultdict(int)
@@ -87,17 +86,6 @@ class WorkerFigures:
                 GATE_LIMIT.labels(name, origin).set(limit[origin])
                 GATE_UNDER_WAY.labels(name, origin).set(under_way[origin])
                 GATES_SHUT.labels(name, origin).set(shut[origin])
-
-
-def about(chunk: Chunk) -> dict[str, int]:
-    """For a line of the log: which post and batch it is about."""
-    if isinstance(chunk, BatchChunk):
-        return about_batch(chunk.claim.batch)
-    return {"post": chunk.broadcast.post_id} if chunk.broadcast is not None else {}
-
-
-def about_batch(batch: Batch) -> dict[str, int]:
-    return {"batch": batch.pk, "post": batch.broadcast.post_id}
 
 
 class QueueCollector(Collector):

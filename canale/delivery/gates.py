@@ -15,13 +15,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.tally import Tally
-
-if TYPE_CHECKING:
-    from canale.delivery.shipment import Sending
 
 # While the first connection is opened, one message; then this many.
 FIRST_LIMIT = 32
@@ -48,7 +45,22 @@ LONGEST_TOO_MANY_SECONDS = 60.0
 LONGEST_TURN_SECONDS = 8.0
 
 
-class Gate:
+class Queued(Protocol):
+    """A message that waits for its turn."""
+
+    @property
+    def urgent(self) -> bool: ...
+
+    @property
+    def over(self) -> bool:
+        """True when it need not be sent any more."""
+        ...
+
+
+Q = TypeVar("Q", bound=Queued)
+
+
+class Gate(Generic[Q]):
     """One far end. Belongs to the event loop.
 
     ``start`` begins a sending; ``defer`` gives it up for now, to be sent again after so many
@@ -58,8 +70,8 @@ class Gate:
     def __init__(
         self,
         most: int,
-        start: Callable[[Sending], None],
-        defer: Callable[[Sending, float], None],
+        start: Callable[[Q], None],
+        defer: Callable[[Q, float], None],
         clock: Callable[[], float],
         tally: Tally,
     ) -> None:
@@ -68,7 +80,7 @@ class Gate:
         self._defer = defer
         self._clock = clock
         self.tally = tally
-        self._waiting: tuple[deque[Sending], deque[Sending]] = deque(), deque()
+        self._waiting: tuple[deque[Q], deque[Q]] = deque(), deque()
         self._limit = 1.0
         self._learned = float(min(FIRST_LIMIT, most))
         self._under_way = 0
@@ -124,7 +136,7 @@ class Gate:
     def idle(self) -> bool:
         return not self._under_way and not any(self._waiting)
 
-    def offer(self, sending: Sending) -> None:
+    def offer(self, sending: Q) -> None:
         """Send as soon as there is a place, alerts first; or defer."""
         now = self._clock()
         if self.idle and now - self._answered_at > IDLE_SECONDS:
@@ -180,7 +192,7 @@ class Gate:
             self._under_way += 1
             self._start(sending)
 
-    def _first(self) -> Sending | None:
+    def _first(self) -> Q | None:
         for lane in self._waiting:
             while lane:
                 sending = lane.popleft()
@@ -288,7 +300,7 @@ class Gate:
             self._limit = self._learned = min(self._most, self._limit + more)
 
 
-class Gates:
+class Gates(Generic[Q]):
     """The gates of one transport, made as they are needed."""
 
     # Strangers choose among a push service's hosts: only those in use are kept.
@@ -297,20 +309,20 @@ class Gates:
     def __init__(
         self,
         most: int,
-        start: Callable[[Sending], None],
-        defer: Callable[[Sending, float], None],
+        start: Callable[[Q], None],
+        defer: Callable[[Q, float], None],
         clock: Callable[[], float],
         tally: Callable[[str], Tally],
     ) -> None:
         """``tally`` gives that of an origin; several may share one."""
-        self._make = partial(Gate, most, start, defer, clock)
+        self._make = partial(Gate[Q], most, start, defer, clock)
         self._tally = tally
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, Gate[Q]] = {}
 
-    def __iter__(self) -> Iterator[Gate]:
+    def __iter__(self) -> Iterator[Gate[Q]]:
         return iter(self._gates.values())
 
-    def at(self, origin: str) -> Gate:
+    def at(self, origin: str) -> Gate[Q]:
         gate = self._gates.get(origin)
         if gate is None:
             if len(self._gates) >= self.MOST_GATES:
@@ -318,7 +330,7 @@ class Gates:
             gate = self._gates[origin] = self._make(self._tally(origin))
         return gate
 
-    def hold_up(self, gate: Gate, *, urgent: bool) -> bool:
+    def hold_up(self, gate: Gate[Q], *, urgent: bool) -> bool:
         """Whether waiting for this far end, which is late, holds up an alert or other far ends.
 
         On a machine that is slow itself all are late, and nothing is gained by writing them down.

@@ -7,13 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from canale.delivery.chunk import Parcel, Results
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import lock_owners, mark_found, mark_missing
-
-if TYPE_CHECKING:
-    from canale.delivery.chunk import Parcel, Results
 
 # Longer than the weekend in which nobody mends a resolver.
 MISSING_FOR = timedelta(days=3)

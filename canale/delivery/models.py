@@ -110,14 +110,6 @@ class Retry(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    @classmethod
-    def hold(cls, rows: models.QuerySet[Retry]) -> list[int]:
-        """The ids of those that are there, held until the transaction ends.
-
-        In one order: else two who want the same rows could each hold what the other waits for.
-        """
-        return list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
-
 
 class Welcome(models.Model):
     """The first message to a new address: it proves to the citizen that it works."""

@@ -15,6 +15,7 @@ from canale.channel.models import Kind, Revision
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.hints import wake_workers
 from canale.delivery.models import Batch, Broadcast, Retry
+from canale.delivery.queue import lock_in_order
 from canale.delivery.transports.registry import TRANSPORTS, Entry
 from canale.followers.models import Address
 
@@ -66,7 +67,7 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
         # First the retries, then the broadcast, as workers do: else each would wait for the other.
         # What comes between is dropped by whoever would send it.
         retries = Retry.objects.filter(broadcast=broadcast)
-        Retry.hold(retries)
+        lock_in_order(retries)
         dropped = retries.delete()[0]
         broadcast.stopped_at = now
         broadcast.save(update_fields=["stopped_at"])

@@ -118,6 +118,14 @@ def clock_went_back(now: datetime) -> None:
     Batch.objects.filter(claimed_until__gt=late).update(claimed_until=late)
 
 
+def lock_in_order(rows: QuerySet[Any]) -> list[int]:
+    """Lock those rows that still exist until the transaction ends; their ids.
+
+    In one order: otherwise two transactions that want the same rows could wait for each other.
+    """
+    return list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
 def release(batch: Batch, worker: str) -> None:
     """Let others take one batch."""
     mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)

@@ -11,7 +11,6 @@ from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
 from canale.delivery.deliver import Deliverer
-from canale.delivery.figures import about_batch
 from canale.delivery.hints import SUBJECT
 from canale.delivery.queue import hand_back_of_the_dead
 from canale.delivery.reader import BatchFailed
@@ -69,7 +68,7 @@ async def _take(deliverer: Deliverer) -> bool:
         logger.exception("The database did not answer; trying again")
     except BatchFailed as failure:
         # It stays claimed until its lease ends: others go first.
-        logger.exception("%s; it is tried again later", failure, extra=about_batch(failure.batch))
+        logger.exception("%s; it is tried again later", failure, extra=failure.lease.log_fields())
     except Exception:
         # Claimed rows are tried again when their lease ends.
         logger.exception("Retries or welcomes could not be read; they are tried again later")

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canale.delivery.shipment import PARKED_SECONDS
+from canale.delivery.chunk import DETACHED_SECONDS
 from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.amid import Fault, FaultyPushService
 from tests.faults.table import saw
@@ -35,7 +35,7 @@ FEWER = 15 * BATCH_ADDRESSES
 FOLLOWERS = 3_000 if SOAK else FEWER
 WORKERS = 2
 # A worker that is killed leaves what was answered late to a retry, which is due a minute later.
-FINISHED_SECONDS = PARKED_SECONDS + 60
+FINISHED_SECONDS = DETACHED_SECONDS + 60
 KEY = "a key for the tests of faults, long enough"
 ENGINES = ("local", "jetstream")
 KILLS = int(os.environ.get("KILLS") or (50 if SOAK else 1))

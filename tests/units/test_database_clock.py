@@ -111,7 +111,9 @@ def test_who_follows_is_welcomed_at_once(
         field = Welcome._meta.get_field("not_before")
         monkeypatch.setattr(field, "_get_default", timezone.now)
     plan_welcome(address.pk)
-    assert [row.address_id for row in claim_welcomes(workers())] == [address.pk]
+    claimed = claim_welcomes(workers())
+    assert claimed is not None
+    assert [row.address_id for row in claimed.rows] == [address.pk]
 
 
 @on_postgresql

@@ -5,19 +5,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError
 
 from canale.channel.models import Channel, Topic
 from canale.delivery import deliver
+from canale.delivery.chunk import Chunk, recordable
 from canale.delivery.deliver import Deliverer
+from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
-from canale.delivery.repeat import RetryChunk
-from canale.delivery.shipment import Sending, Shipment
+from canale.delivery.repeat import Retries
 from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
@@ -70,9 +71,9 @@ def test_withdrawn_post_is_not_sent_any_further(
         await deliverer.call(lambda: withdraw(post, reason="Errore", by="cli"))
         deliverer.hint()
         # Those that wait at the gate are dropped, and only then the one under way is answered.
-        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        await until(lambda: len(deliverer._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == 1
@@ -92,9 +93,9 @@ def test_hint_stops_nothing_that_is_not_stopped(
         await until(lambda: len(far_end.begun) == 1)
         await deliverer.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
         deliverer.hint()
-        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        await until(lambda: len(deliverer._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == 1 + FOLLOWERS
@@ -120,9 +121,9 @@ def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
         monkeypatch.setattr(deliver.Reader, "next", hinted_meanwhile)
         assert await deliverer.take()
         monkeypatch.setattr(deliver.Reader, "next", read)
-        await until(lambda: len(deliverer._shipments[0].open) <= 1)
+        await until(lambda: len(deliverer._chunks[0].open) <= 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) <= 1
@@ -143,7 +144,7 @@ def test_message_that_raises_keeps_no_other_waiting(
         far_end.answer = answer  # type: ignore[assignment]
         far_end.answers.set()
         assert await deliverer.take()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     deliver_during(monkeypatch, flow)
     broadcast = Broadcast.objects.get()
@@ -162,7 +163,7 @@ def test_address_that_the_key_does_not_open_is_counted_and_kept(
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
         far_end.answers.set()
         assert await deliverer.take()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == FOLLOWERS - 1
@@ -177,20 +178,20 @@ def test_what_was_sent_is_recorded_when_the_database_is_back(
 ) -> None:
     published(city)
     monkeypatch.setattr(deliver, "DATABASE_PAUSE_SECONDS", 0.01)
-    failures, whole = [3], deliver._write
+    failures, whole = [3], Lease.record
 
-    def failing(*arguments: object) -> None:
+    def failing(lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
         if failures[0]:
             failures[0] -= 1
             raise OperationalError("the database is away")
-        whole(*arguments)  # type: ignore[arg-type]
+        whole(lease, chunks, now)
 
-    monkeypatch.setattr(deliver, "_write", failing)
+    monkeypatch.setattr(Lease, "record", failing)
 
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
         far_end.answers.set()
         assert await deliverer.take()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert failures == [0]
@@ -201,7 +202,7 @@ def test_what_was_sent_is_recorded_when_the_database_is_back(
 def test_worker_that_lost_its_batch_sends_no_more_of_it(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 3)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
     published(city)
 
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
@@ -215,9 +216,9 @@ def test_worker_that_lost_its_batch_sends_no_more_of_it(
         far_end.answers.set()
         far_end.answers = asyncio.Event()
         # The first chunk is complete and cannot be recorded; of the second one has begun.
-        await until(lambda: [len(each.open) for each in deliverer._shipments] == [1])
+        await until(lambda: [len(each.open) for each in deliverer._chunks] == [1])
         far_end.answers.set()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
         assert not await deliverer.take(), "the other worker has the batch"
 
     assert len(deliver_during(monkeypatch, flow).begun) == 4
@@ -234,13 +235,13 @@ def test_post_whose_time_is_over_is_not_sent_any_further(
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
         assert await deliverer.take()
         await until(lambda: len(far_end.begun) == 1)
-        broadcast = next(iter(deliverer._shipments)).chunk.broadcast
+        broadcast = deliverer._chunks[0].source.broadcast
         assert broadcast is not None
         broadcast.expires_at -= timedelta(days=3)
         deliverer.hint()
-        await until(lambda: len(deliverer._shipments[0].open) == 1)
+        await until(lambda: len(deliverer._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     assert len(deliver_during(monkeypatch, flow).begun) == 1
 
@@ -257,7 +258,7 @@ def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
 
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
         assert await deliverer.take()
-        await until(lambda: not deliverer._shipments)
+        await until(lambda: not deliverer._chunks)
 
     assert deliver_during(monkeypatch, flow).begun == []
     row = progress(post)[0]
@@ -283,13 +284,14 @@ def test_chunk_is_recorded_only_after_those_that_were_read_before_it(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch's cursor would pass the messages that are still on their way."""
-    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
     published(city)
     reader = new_reader("a:1:1", Clock())
-    first, second, third = (Shipment(next_batch_chunk(reader), 0.0) for _ in range(3))
-    second.open = {1: Sending(second, second.chunk.parcels[0])}
-    assert list(deliver._groups([first, second, third])) == [[first]]
-    second.open = {}
-    repeat = Shipment(RetryChunk([], [], {}, Broadcast.objects.get()), 0.0)
-    groups = list(deliver._groups([repeat, first, second, third]))
+    first, second, third = (next_batch_chunk(reader) for _ in range(3))
+    first.open.clear()
+    third.open.clear()
+    assert recordable([first, second, third]) == [[first]]
+    second.open.clear()
+    repeat = Chunk(Retries([], Broadcast.objects.get()), [], {})
+    groups = recordable([repeat, first, second, third])
     assert groups == [[repeat], [first, second, third]]

@@ -14,9 +14,9 @@ from canale.accounts.models import AuditEntry
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.cli import main
-from canale.delivery import reader as reading
-from canale.delivery.chunk import BatchChunk, record_chunks
+from canale.delivery.chunk import Chunk
 from canale.delivery.engines.table import TableBatches
+from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
 from canale.delivery.queue import MOST_FAILURES, claim_next
@@ -30,6 +30,7 @@ from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
+from tests.sending import next_batch_chunk, record
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 WORKER = "a:1:1"
@@ -55,7 +56,7 @@ class Bus:
 
 @pytest.fixture
 def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
-    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
     channel = create_channel("cremona", "Comune di Cremona")
     for number in range(6):
         endpoint = {"endpoint": f"https://push.example/{number}"}
@@ -65,28 +66,17 @@ def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
     return found
 
 
-def record(chunk: BatchChunk, now: datetime, worker: str = WORKER) -> None:
-    results = [(parcel, ACCEPTED) for parcel in chunk.parcels]
-    record_chunks(worker, [chunk], results, now, len(results))
-
-
-def next_batch_chunk(reader: Reader) -> BatchChunk:
-    chunk = reader.next(lanes([]))
-    assert isinstance(chunk, BatchChunk)
-    return chunk
-
-
 def break_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     """The reading of every chunk after so many goes wrong."""
-    whole, left = reading.read_chunk, [chunks]
+    whole, left = Lease.read, [chunks]
 
-    def broken(claim: Any) -> BatchChunk:
+    def broken(lease: Lease, now: datetime) -> Chunk:
         if not left[0]:
             raise RuntimeError("nobody foresaw this")
         left[0] -= 1
-        return whole(claim)
+        return whole(lease, now)
 
-    monkeypatch.setattr(reading, "read_chunk", broken)
+    monkeypatch.setattr(Lease, "read", broken)
 
 
 def test_it_is_tried_later_and_later_then_given_up(
@@ -122,7 +112,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     other = save_draft(post.channel, Content("news", "Altro", "Testo"), by="cli")
     publish(other, by="cli")
     clock = Clock()
-    record(next_batch_chunk(Reader(WORKER, TableBatches(), clock)), clock.now)
+    record(clock.now, next_batch_chunk(Reader(WORKER, TableBatches(), clock)))
     Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
     woken.clear()
     assert main(["resume", "--post", str(other.pk + 1)]) == 1
@@ -135,7 +125,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     # A worker of its own: the one before still has the batch in its hands.
     reader = Reader("a:2:2", TableBatches(), clock)
     for _ in range(2):
-        record(next_batch_chunk(reader), clock.now, "a:2:2")
+        record(clock.now, next_batch_chunk(reader))
     row = progress(post)[0]
     assert (row.accepted, row.given_up, row.finished) == (6, False, True)
     assert main(["resume"]) == 0
@@ -175,7 +165,7 @@ def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
     urgent, clock = kind == "alert", Clock()
     chunk = next_batch_chunk(Reader("lost:1:1", TableBatches(), clock))
     recorded_at = clock.now + timedelta(seconds=3)
-    record(chunk, recorded_at, "lost:1:1")
+    record(recorded_at, chunk)
     end = recorded_at + timedelta(seconds=seconds)
     assert claim_next(WORKER, end - timedelta(seconds=1), urgent=urgent) is None
     taken = claim_next(WORKER, end + timedelta(seconds=1), urgent=urgent)
@@ -190,16 +180,16 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
         reader.next(lanes([]))
-    record(first, clock.now)
+    record(clock.now, first)
     assert Batch.objects.get().failures == 0, "the second is still on its way"
-    record(second, clock.now)
+    record(clock.now, second)
     batch = Batch.objects.get()
     assert (batch.state, batch.failures, batch.cursor) == ("claimed", 1, second.end)
     clock.now += timedelta(seconds=31)
     monkeypatch.undo()
-    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
     third = next_batch_chunk(reader)
-    record(third, clock.now)
+    record(clock.now, third)
     batch = Batch.objects.get()
     assert (batch.state, Broadcast.objects.get().accepted) == ("done", 6)
 
@@ -208,7 +198,7 @@ def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.Monk
     Batch.objects.update(failures=MOST_FAILURES - 1)
     clock = Clock()
     reader = Reader(WORKER, TableBatches(), clock)
-    record(next_batch_chunk(reader), clock.now)
+    record(clock.now, next_batch_chunk(reader))
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):
         reader.next(lanes([]))

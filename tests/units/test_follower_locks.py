@@ -20,9 +20,10 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
+from canale.delivery.chunk import parcel
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.plan import stop_broadcasts
-from canale.delivery.repeat import drop_retries, parcels, record_retries
+from canale.delivery.repeat import Retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
 from canale.followers.follow import follow
@@ -116,7 +117,7 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     holds_nothing_while_it_waits(
         elsewhere,
         address.follower,
-        lambda: record_retries(row.broadcast, [row], [(parcels([row])[0], gone)], now),
+        lambda: Retries([row], row.broadcast).record_results([(parcel(address), gone)], now),
         Retry.objects.filter(pk=row.pk),
     )
     assert not Retry.objects.exists()
@@ -149,12 +150,13 @@ def _stop(broadcast: Broadcast, rows: list[Retry]) -> None:
 
 
 def _drop(broadcast: Broadcast, rows: list[Retry]) -> None:
-    drop_retries(broadcast, rows)
+    Retries(rows, broadcast).drop()
 
 
 def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
     accepted = Result(Outcome.ACCEPTED, 201, "")
-    record_retries(broadcast, rows, [(each, accepted) for each in parcels(rows)], timezone.now())
+    results = [(parcel(row.address), accepted) for row in rows]
+    Retries(rows, broadcast).record_results(results, timezone.now())
 
 
 @pytest.mark.parametrize("act", [_stop, _drop, _record])

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from canale.delivery.gates import (
     FAILURES,
@@ -21,7 +21,6 @@ from canale.delivery.gates import (
     Gate,
     Gates,
 )
-from canale.delivery.shipment import Sending
 from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.tally import Tally
 
@@ -31,14 +30,20 @@ NO_ANSWER = Result(Outcome.LATER, None, "")
 MOST = 256
 
 
+@dataclass(eq=False)
+class Waiting:
+    urgent: bool
+    over: bool = False
+
+
 class Desk:
     """A gate, and what it started and deferred."""
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.started: list[Sending] = []
-        self.deferred: list[tuple[Sending, float]] = []
-        self.gate = Gate(
+        self.started: list[Waiting] = []
+        self.deferred: list[tuple[Waiting, float]] = []
+        self.gate: Gate[Waiting] = Gate(
             MOST,
             self.started.append,
             lambda sending, seconds: self.deferred.append((sending, seconds)),
@@ -46,9 +51,8 @@ class Desk:
             Tally("webpush", "other"),
         )
 
-    def offer(self, count: int, *, urgent: bool = False) -> list[Sending]:
-        chunk = SimpleNamespace(chunk=SimpleNamespace(urgent=urgent))
-        offered = [Sending(cast("Any", chunk), cast("Any", None)) for _ in range(count)]
+    def offer(self, count: int, *, urgent: bool = False) -> list[Waiting]:
+        offered = [Waiting(urgent) for _ in range(count)]
         for sending in offered:
             self.gate.offer(sending)
         return offered
@@ -60,6 +64,10 @@ class Desk:
     def warm(self) -> None:
         self.offer(1)
         self.answer(1)
+
+
+def gates_on(clock: Callable[[], float]) -> Gates[Waiting]:
+    return Gates(MOST, lambda _: None, lambda *_: None, clock, partial(Tally, "webpush"))
 
 
 def on_loop(flow: Coroutine[Any, Any, None]) -> None:
@@ -243,24 +251,23 @@ def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
 
 def test_a_late_far_end_holds_up_only_those_who_are_not() -> None:
     now = [1000.0]
-    gates = Gates(MOST, lambda _: None, lambda *_: None, lambda: now[0], partial(Tally, "webpush"))
+    gates = gates_on(lambda: now[0])
     late, well = gates.at("https://late.example"), gates.at("https://well.example")
-    chunk = cast("Any", SimpleNamespace(chunk=SimpleNamespace(urgent=False)))
     for gate, seconds in ((late, 2.0), (well, 0.1)):
-        gate.offer(Sending(chunk, cast("Any", None)))
+        gate.offer(Waiting(urgent=False))
         gate.done(ACCEPTED, seconds)
     assert gates.hold_up(late, urgent=False)
     assert not gates.hold_up(well, urgent=False)
     # All are: it is this machine, or the line.
     for _ in range(20):
-        well.offer(Sending(chunk, cast("Any", None)))
+        well.offer(Waiting(urgent=False))
         well.done(ACCEPTED, 2.0)
     assert not gates.hold_up(late, urgent=False)
     assert not gates.hold_up(well, urgent=False)
     # An alert waits for nobody.
     assert gates.hold_up(late, urgent=True)
     # One that was never answered is no sign that this machine is quick.
-    gates.at("https://nobody.example").offer(Sending(chunk, cast("Any", None)))
+    gates.at("https://nobody.example").offer(Waiting(urgent=False))
     gates.at("https://nobody.example").done(NO_ANSWER, 0.01)
     assert not gates.hold_up(late, urgent=False)
 
@@ -329,13 +336,9 @@ def test_after_a_rest_one_message_opens_the_connection_again() -> None:
 
 
 def test_gates_that_nobody_uses_are_forgotten() -> None:
-    gates = Gates(MOST, lambda _: None, lambda *_: None, lambda: 0.0, partial(Tally, "webpush"))
+    gates = gates_on(lambda: 0.0)
     busy = gates.at("https://busy.example")
-    busy.offer(
-        Sending(
-            cast("Any", SimpleNamespace(chunk=SimpleNamespace(urgent=False))), cast("Any", None)
-        )
-    )
+    busy.offer(Waiting(urgent=False))
     for number in range(Gates.MOST_GATES * 2):
         gates.at(f"https://{number}.example")
     assert gates.at("https://busy.example") is busy

@@ -14,10 +14,11 @@ from django.test import Client
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import parcel, record_results
+from canale.delivery.chunk import parcel
 from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
-from canale.delivery.repeat import record_retries
+from canale.delivery.recording import record_results
+from canale.delivery.repeat import Retries
 from canale.delivery.transports.base import AddressRefused, Outcome, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
@@ -123,7 +124,7 @@ class Sent:
         sent = parcel(Address.objects.select_related("follower").get(pk=self.address_id))
         rows = list(Retry.objects.all())
         if rows:
-            record_retries(self.broadcast, rows, [(sent, result)], now)
+            Retries(rows, self.broadcast).record_results([(sent, result)], now)
         else:
             record_results(self.broadcast, [(sent, result)], now)
 

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,12 +14,12 @@ from django.utils import timezone
 from canale.accounts.models import Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
-from canale.delivery.chunk import Parcel, record_results
+from canale.delivery.chunk import Chunk, Parcel
 from canale.delivery.models import Batch, Broadcast, Rejection, Retry
 from canale.delivery.objective import seconds_left
 from canale.delivery.progress import progress
-from canale.delivery.repeat import record_retries
-from canale.delivery.shipment import Sending, Shipment
+from canale.delivery.recording import record_results
+from canale.delivery.repeat import Retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.webpush.codes import CODES
 from canale.delivery.transports.webpush.refusals import REFUSALS
@@ -51,21 +50,15 @@ def parcels(count: int) -> list[Parcel]:
     return [Parcel(number, "it", {}) for number in range(count)]
 
 
-def shipment(due: float, count: int) -> tuple[Shipment, list[Sending]]:
-    on_its_way = Shipment(cast("Any", SimpleNamespace()), 0.0, due=due)
-    sendings = [Sending(on_its_way, parcel) for parcel in parcels(count)]
-    on_its_way.open = {sending.parcel.address_id: sending for sending in sendings}
-    return on_its_way, sendings
-
-
 def test_in_time_is_what_was_accepted_until_then() -> None:
-    on_its_way, (early, late, refused, parked) = shipment(10.0, 4)
-    on_its_way.settle(early, ACCEPTED, 10.0)
-    on_its_way.settle(late, ACCEPTED, 10.1)
-    on_its_way.settle(refused, REFUSED, 1.0)
-    on_its_way.park(parked)
-    on_its_way.settle(parked, ACCEPTED, 9.0)
-    assert (on_its_way.in_time, on_its_way.late_in_time) == (1, 1)
+    chunk = Chunk(Retries([], Broadcast()), parcels(4), {}, slo_deadline=10.0)
+    early, late, refused, detached = chunk.open.values()
+    chunk.settle(early, ACCEPTED, 10.0)
+    chunk.settle(late, ACCEPTED, 10.1)
+    chunk.settle(refused, REFUSED, 1.0)
+    chunk.detach(detached)
+    chunk.settle(detached, ACCEPTED, 9.0)
+    assert (chunk.in_time, chunk.late_in_time) == (1, 1)
 
 
 @pytest.mark.django_db
@@ -83,7 +76,8 @@ def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
     record_results(broadcast, results, now, in_time=1)
     address = Address.objects.get()
     retry = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
-    record_retries(broadcast, [retry], [(Parcel(address.pk, "it", {}), REFUSED)], now)
+    sent = Parcel(address.pk, "it", {})
+    Retries([retry], broadcast).record_results([(sent, REFUSED)], now)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.accepted_in_time, broadcast.rejected) == (2, 1, 4)
     kept = dict(Rejection.objects.values_list("reason", "count"))

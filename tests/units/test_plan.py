@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.chunk import claimed, read_chunk
+from canale.delivery.engines.table import TableBatches
+from canale.delivery.lease import lease_of
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.queue import claim_next
@@ -139,10 +140,10 @@ def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
             cursor.execute("SET LOCAL random_page_cost = 1.1")
     with CaptureQueriesContext(connection) as planning:
         published(channel, *topics)
-    claim = claim_next("w", timezone.now(), urgent=False)
-    assert claim is not None
+    batch = claim_next("w", timezone.now(), urgent=False)
+    assert batch is not None
     with CaptureQueriesContext(connection) as reading:
-        chunk = read_chunk(claimed(claim))
+        chunk = lease_of(batch, "w", TableBatches()).read(timezone.now())
     assert chunk.seen == CHUNK_ADDRESSES
     return [
         query["sql"]

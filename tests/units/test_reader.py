@@ -8,12 +8,12 @@ import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import BatchChunk
 from canale.delivery.engines.table import TableBatches
+from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import count_failure
 from canale.delivery.reader import URGENT_REPEATS_IN_A_ROW, Reader
-from canale.delivery.repeat import RetryChunk, WelcomeChunk
+from canale.delivery.repeat import Retries, Welcomes
 from canale.delivery.window import lanes
 from canale.followers.follow import follow
 from canale.followers.models import Address
@@ -52,13 +52,15 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
         Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
     reader = Reader("worker", TableBatches(), timezone.now)
     read = [reader.next(lanes([])) for _ in range(2 * URGENT_REPEATS_IN_A_ROW + 1)]
-    assert [type(chunk) for chunk in read] == [
-        *[RetryChunk] * URGENT_REPEATS_IN_A_ROW,
-        BatchChunk,
-        *[RetryChunk] * URGENT_REPEATS_IN_A_ROW,
+    assert [type(chunk.source) for chunk in read if chunk is not None] == [
+        *[Retries] * URGENT_REPEATS_IN_A_ROW,
+        Lease,
+        *[Retries] * URGENT_REPEATS_IN_A_ROW,
     ]
     # And alerts again where there is nothing else.
-    assert isinstance(reader.next(lanes([])), RetryChunk)
+    again = reader.next(lanes([]))
+    assert again is not None
+    assert isinstance(again.source, Retries)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -66,14 +68,15 @@ def test_repeat_is_read_with_its_address_and_its_message() -> None:
     city, clock = city_of(2), Clock()
     published(city)
     reader = new_reader("a:1:1", clock)
-    record("a:1:1", clock.now, next_batch_chunk(reader), result=LATER)
+    record(clock.now, next_batch_chunk(reader), LATER)
     clock.forward(minutes=10)
     chunk = reader.next(lanes([]))
-    assert isinstance(chunk, RetryChunk)
+    assert chunk is not None
+    assert isinstance(chunk.source, Retries)
     addresses = Address.objects.in_bulk([parcel.address_id for parcel in chunk.parcels])
-    assert [row.address_id for row in chunk.rows] == list(addresses)
+    assert {row.address_id for row in chunk.source.rows} == set(addresses)
     assert len(addresses) == 2
-    assert chunk.broadcast == Broadcast.objects.get()
+    assert chunk.source.broadcast == Broadcast.objects.get()
     assert chunk.messages["it"].title == "Il Po sale"
 
 
@@ -85,11 +88,12 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     Welcome.objects.create(address=address)
     clock.forward(minutes=1)
     chunk = new_reader("a:1:1", clock).next(lanes([]))
-    assert isinstance(chunk, WelcomeChunk)
+    assert chunk is not None
+    assert isinstance(chunk.source, Welcomes)
     assert [parcel.address_id for parcel in chunk.parcels] == [address.pk]
     assert chunk.parcels[0].opened == {"endpoint": "https://push.example/7"}
     assert "Comune di Cremona" in f"{chunk.messages['it']}"
-    assert chunk.transport == "webpush"
+    assert chunk.source.transport == "webpush"
 
 
 @pytest.mark.django_db(transaction=True)

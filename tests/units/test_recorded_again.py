@@ -11,7 +11,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Parcel
 from canale.delivery.models import Broadcast, Retry
-from canale.delivery.repeat import claim_retries, record_retries
+from canale.delivery.repeat import claim_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.follow import follow
 from canale.followers.models import Address
@@ -31,9 +31,10 @@ def test_a_retry_that_was_put_off_again_costs_no_attempt_however_often_it_is_rec
     publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, address, now = Broadcast.objects.get(), Address.objects.get(), timezone.now()
     Retry.objects.create(broadcast=broadcast, address=address, attempts=0, not_before=now)
-    rows = claim_retries(now, urgent=False)
+    retries = claim_retries(now, urgent=False)
+    assert retries is not None
     for fails in (True, True, False):
         with transaction.atomic():
-            record_retries(broadcast, rows, [(Parcel(address.pk, "it", {}), DEFERRED)], now)
+            retries.record_results([(Parcel(address.pk, "it", {}), DEFERRED)], now)
             transaction.set_rollback(fails)
     assert Retry.objects.get().attempts == 0

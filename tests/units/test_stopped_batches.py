@@ -11,10 +11,11 @@ from datetime import timedelta
 import pytest
 
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.chunk import ClaimLost, record_chunks
+from canale.delivery.chunk import parcel
+from canale.delivery.lease import LeaseLost
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import BATCH_LEASE, clock_went_back
-from canale.delivery.repeat import RetryChunk, claim_retries, drop_retries, parcels, record_retries
+from canale.delivery.repeat import Retries, claim_retries
 from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_CHUNK, WINDOW_ADDRESSES, lanes
 from canale.followers.models import Address
 from canale.publishing.content import Content
@@ -26,6 +27,7 @@ from tests.sending import (
     Clock,
     add_follower,
     city_of,
+    lease,
     new_reader,
     next_batch_chunk,
     published,
@@ -38,7 +40,7 @@ A, B = "a:1:1", "b:1:1"
 
 @pytest.fixture
 def city(monkeypatch: pytest.MonkeyPatch) -> Channel:
-    monkeypatch.setattr("canale.delivery.chunk.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
     return city_of(6)
 
 
@@ -61,11 +63,11 @@ def test_rest_of_a_stopped_batch_is_skipped(city: Channel, stop: Callable[[Post]
     broadcast = Broadcast.objects.get()
     reader = new_reader(A, clock)
     first = next_batch_chunk(reader)
-    record(A, clock.now, first)
+    record(clock.now, first)
     stop(post)
     rest = next_batch_chunk(reader)
-    assert (rest.claim.batch.broadcast, rest.parcels, rest.last) == (broadcast, [], True)
-    record(A, clock.now, rest)
+    assert (rest.source.broadcast, rest.parcels, rest.last) == (broadcast, [], True)
+    record(clock.now, rest)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.skipped) == (2, 4)
     assert broadcast.batches.get().state == Batch.State.DONE
@@ -75,9 +77,9 @@ def test_rest_of_a_batch_is_skipped_when_its_time_is_over(city: Channel) -> None
     published(city)
     clock = Clock()
     reader = new_reader(A, clock)
-    record(A, clock.now, next_batch_chunk(reader))
+    record(clock.now, next_batch_chunk(reader))
     clock.now = Broadcast.objects.get().expires_at
-    record(A, clock.now, next_batch_chunk(reader))
+    record(clock.now, next_batch_chunk(reader))
     assert (Broadcast.objects.get().skipped, Batch.objects.get().state) == (4, Batch.State.DONE)
 
 
@@ -88,7 +90,7 @@ def test_batch_ends_though_its_last_followers_left(city: Channel, left: int) -> 
     Address.objects.filter(pk__in=list(there)[left:]).delete()
     clock, reader = Clock(), new_reader(A, Clock())
     for _ in range(left // 2 + 1):
-        record(A, clock.now, next_batch_chunk(reader))
+        record(clock.now, next_batch_chunk(reader))
     assert (Broadcast.objects.get().accepted, Batch.objects.get().state) == (left, Batch.State.DONE)
     assert reader.next(lanes([])) is None
 
@@ -101,7 +103,7 @@ def test_followers_who_did_not_choose_the_topic_are_counted_as_skipped(city: Cha
     published(city, topics=("sport",))
     clock, reader = Clock(), new_reader(A, Clock())
     while Batch.objects.exclude(state=Batch.State.DONE).exists():
-        record(A, clock.now, next_batch_chunk(reader))
+        record(clock.now, next_batch_chunk(reader))
     broadcast = Broadcast.objects.get()
     assert (broadcast.planned, broadcast.accepted, broadcast.skipped) == (8, 6, 2)
 
@@ -113,11 +115,11 @@ def test_worker_whose_lease_ended_records_nothing(city: Channel) -> None:
     clock.now += BATCH_LEASE + timedelta(seconds=1)
     other = next_batch_chunk(new_reader(B, clock))
     before = Batch.objects.values().get(), Broadcast.objects.values().get()
-    with pytest.raises(ClaimLost) as lost:
-        record(A, clock.now, late)
-    assert lost.value.claim is late.claim
+    with pytest.raises(LeaseLost) as lost:
+        record(clock.now, late)
+    assert lost.value.lease is lease(late)
     assert (Batch.objects.values().get(), Broadcast.objects.values().get()) == before
-    record(B, clock.now, other)
+    record(clock.now, other)
     broadcast, batch = Broadcast.objects.get(), Batch.objects.get()
     assert (broadcast.accepted, batch.cursor, batch.claimed_by) == (2, other.end, B)
 
@@ -128,9 +130,9 @@ def test_worker_that_claims_its_batch_again_does_not_record_the_first_claim(city
     clock = Clock()
     late = next_batch_chunk(new_reader(A, clock))
     clock.now += BATCH_LEASE + timedelta(seconds=1)
-    record(A, clock.now, next_batch_chunk(new_reader(A, clock)))
-    with pytest.raises(ClaimLost):
-        record(A, clock.now, late)
+    record(clock.now, next_batch_chunk(new_reader(A, clock)))
+    with pytest.raises(LeaseLost):
+        record(clock.now, late)
     assert Broadcast.objects.get().accepted == 2
 
 
@@ -138,9 +140,9 @@ def test_lost_batch_is_forgotten_by_its_reader(city: Channel) -> None:
     published(city)
     clock = Clock()
     reader = new_reader(A, clock)
-    lost = next_batch_chunk(reader).claim
+    lost = lease(next_batch_chunk(reader))
     clock.now += BATCH_LEASE + timedelta(seconds=1)
-    assert next_batch_chunk(new_reader(B, clock)).claim is not lost
+    assert lease(next_batch_chunk(new_reader(B, clock))) is not lost
     reader.forget(lost)
     assert (lost.lost, lost.ended) == (True, True)
     assert reader.next(lanes([])) is None, "the other worker has it"
@@ -150,12 +152,12 @@ def test_reader_puts_its_ordinary_batch_back_when_an_alert_comes(city: Channel) 
     news = published(city)
     clock = Clock()
     reader = new_reader(A, clock)
-    record(A, clock.now, next_batch_chunk(reader))
+    record(clock.now, next_batch_chunk(reader))
     published(city, "alert")
     assert next_batch_chunk(reader).urgent
     batch = Batch.objects.get(broadcast__post=news)
     assert (batch.state, batch.claimed_by, batch.claimed_until) == (Batch.State.WAITING, "", None)
-    taken = next_batch_chunk(new_reader(B, clock)).claim.batch
+    taken = lease(next_batch_chunk(new_reader(B, clock))).batch
     assert taken.urgent is False
     assert taken.pk == batch.pk
 
@@ -169,7 +171,7 @@ def test_what_was_read_before_an_alert_is_recorded_and_then_put_back(city: Chann
     assert next_batch_chunk(reader).urgent
     held = Batch.objects.get(broadcast__post=news)
     assert held.state == Batch.State.CLAIMED, "two messages are still on their way"
-    record(A, clock.now, read)
+    record(clock.now, read)
     batch = Batch.objects.get(broadcast__post=news)
     assert (batch.state, batch.claimed_by, batch.cursor) == (Batch.State.WAITING, "", read.end)
 
@@ -193,7 +195,7 @@ def test_dropped_retries_are_counted_in_their_broadcast_alone(
     # Its reader claimed the retry before the withdrawal, which deletes those that wait.
     if stopped:
         Broadcast.objects.filter(pk=ended.pk).update(stopped_at=clock.now)
-    drop_retries(ended, [rows[0]])
+    Retries([rows[0]], ended).drop()
     for broadcast in (ended, other):
         broadcast.refresh_from_db()
     assert (ended.skipped, ended.expired) == counted
@@ -208,8 +210,9 @@ def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
     row = _retry(broadcast, Address.objects.earliest("pk"), clock)
     Broadcast.objects.filter(post=post).update(stopped_at=clock.now)
     chunk = new_reader(A, clock).next(lanes([]))
-    assert isinstance(chunk, RetryChunk)
-    assert (chunk.rows, chunk.parcels) == ([], [])
+    assert chunk is not None
+    assert isinstance(chunk.source, Retries)
+    assert (chunk.source.rows, chunk.parcels) == ([], [])
     assert not Retry.objects.filter(pk=row.pk).exists()
 
 
@@ -221,12 +224,14 @@ def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
     broadcast = Broadcast.objects.get()
     for address in Address.objects.order_by("pk")[:2]:
         _retry(broadcast, address, clock)
-    rows = claim_retries(clock.now, urgent=False)
     broadcast.expires_at = clock.now + timedelta(hours=1)
     broadcast.save()
+    retries = claim_retries(clock.now, urgent=False)
+    assert retries is not None
+    rows = retries.rows
     early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
-    results = list(zip(parcels(rows), [early, late], strict=True))
-    record_retries(broadcast, rows, results, clock.now)
+    results = list(zip([parcel(row.address) for row in rows], [early, late], strict=True))
+    retries.record_results(results, clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
     assert [retry.address_id for retry in Retry.objects.all()] == [rows[0].address_id]
@@ -241,8 +246,8 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
     reader = new_reader(A, clock)
     early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
     chunk = next_batch_chunk(reader)
-    results = list(zip(chunk.parcels, [early, late], strict=True))
-    record_chunks(A, [chunk], results, clock.now)
+    chunk.results = list(zip(chunk.parcels, [early, late], strict=True))
+    chunk.source.record([chunk], clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
     assert [retry.address_id for retry in Retry.objects.all()] == [chunk.parcels[0].address_id]
@@ -265,7 +270,8 @@ def test_repeats_of_alerts_are_read_only_while_their_window_has_room(
     Batch.objects.all().delete()
     _retry(Broadcast.objects.get(), Address.objects.earliest("pk"), clock)
     chunk = new_reader(A, clock).next(lanes(on_their_way))
-    assert (isinstance(chunk, RetryChunk) and chunk.broadcast.revision.kind) == (kind or False)
+    broadcast = chunk.source.broadcast if chunk is not None and chunk.source.repeats else None
+    assert (broadcast.revision.kind if broadcast is not None else None) == kind
 
 
 def test_nothing_is_read_while_alerts_fill_their_window(city: Channel) -> None:

@@ -4,25 +4,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import parcel
+from canale.delivery.chunk import DETACHED_SECONDS, parcel
 from canale.delivery.models import Welcome
-from canale.delivery.repeat import (
-    WELCOME_ATTEMPTS,
-    claim_welcomes,
-    record_late_welcomes,
-    record_welcomes,
-)
-from canale.delivery.shipment import PARKED_SECONDS
+from canale.delivery.repeat import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.models import Address, Follower
 
-PARKED = Result(Outcome.LATER, None, "no answer yet", PARKED_SECONDS)
+NO_ANSWER_YET = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
 
 
 @pytest.fixture
@@ -36,18 +30,20 @@ def address(db: None) -> Address:
     return made
 
 
-@pytest.mark.parametrize(
-    ("outcome", "welcomes", "addresses"), [(Outcome.ACCEPTED, 0, 1), (Outcome.GONE, 0, 0)]
-)
-def test_it_is_not_sent_again(
-    address: Address, outcome: Outcome, welcomes: int, addresses: int
-) -> None:
+def claimed(now: datetime) -> Welcomes:
+    welcomes = claim_welcomes(now)
+    assert welcomes is not None
+    return welcomes
+
+
+@pytest.mark.parametrize(("outcome", "addresses"), [(Outcome.ACCEPTED, 1), (Outcome.GONE, 0)])
+def test_it_is_not_sent_again(address: Address, outcome: Outcome, addresses: int) -> None:
     now = timezone.now()
-    rows = claim_welcomes(now)
-    record_welcomes(rows, [(parcel(address), PARKED)], now)
-    assert Welcome.objects.get().not_before > now + timedelta(seconds=PARKED_SECONDS)
-    record_late_welcomes([(parcel(address), Result(outcome, 201, ""))], now)
-    assert (Welcome.objects.count(), Address.objects.count()) == (welcomes, addresses)
+    welcomes = claimed(now)
+    welcomes.record_results([(parcel(address), NO_ANSWER_YET)], now)
+    assert Welcome.objects.get().not_before > now + timedelta(seconds=DETACHED_SECONDS)
+    welcomes.record_late([(parcel(address), Result(outcome, 201, ""))], now, in_time=0)
+    assert (Welcome.objects.count(), Address.objects.count()) == (0, addresses)
 
 
 def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
@@ -55,5 +51,5 @@ def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
     now = timezone.now()
     for _ in range(2 * WELCOME_ATTEMPTS):
         now += timedelta(seconds=10)
-        record_welcomes(claim_welcomes(now), [(parcel(address), deferred)], now)
+        claimed(now).record_results([(parcel(address), deferred)], now)
     assert Welcome.objects.get().attempts == 0

@@ -11,11 +11,10 @@ from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
 from canale.database_away import Outage, Why
-from canale.delivery.chunk import Parcel
+from canale.delivery.chunk import Chunk, Parcel
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
-from canale.delivery.repeat import RetryChunk
-from canale.delivery.shipment import Shipment
+from canale.delivery.repeat import Retries
 from canale.delivery.window import WINDOW_ADDRESSES
 from canale.delivery.work import _take
 from canale.publishing.content import Content
@@ -40,10 +39,10 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
     async def flow() -> None:
         deliverer = Deliverer()
         parcels = [Parcel(number, "it", None) for number in range(WINDOW_ADDRESSES)]
-        deliverer._shipments.append(Shipment(RetryChunk([], parcels, {}, alert), 0.0))
+        deliverer._chunks.append(Chunk(Retries([], alert), parcels, {}))
         over = []
-        for shipments in (1, 0):
-            del deliverer._shipments[shipments:]
+        for chunks in (1, 0):
+            del deliverer._chunks[chunks:]
             assert not await _take(deliverer)
             over.append(outage.now is None)
         assert over == [False, True]

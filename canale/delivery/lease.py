@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A worker's lease on a batch: reads its next addresses, and records what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper
+
+from canale.delivery.chunk import Chunk, Parcel, Results, Source, languages, opened
+from canale.delivery.compose import compose
+from canale.delivery.engines.base import Batches
+from canale.delivery.models import Batch, Broadcast
+from canale.delivery.queue import after_failure, count_failure, lease_end, release
+from canale.delivery.recording import record_results
+from canale.delivery.repeat import record_late
+from canale.delivery.transports.base import Message
+from canale.delivery.window import CHUNK_ADDRESSES
+from canale.followers.addresses import first_in_range, in_range, wanted_by
+from canale.metrics.names import BATCHES
+
+# A message says how long it may live: it is composed again now and then.
+COMPOSED = timedelta(seconds=30)
+
+FINISHED = BATCHES.labels("finished")
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another worker took the batch over; nothing was recorded."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(f"Batch {lease.batch.pk} was taken over by another worker")
+        self.lease = lease
+
+
+@dataclass(slots=True, eq=False)
+class Lease(Source):
+    """A batch that a worker has claimed. ``batch.cursor`` is what is recorded."""
+
+    batch: Batch
+    worker: str
+    batches: Batches
+    """Where the batch was taken from."""
+    read_to: int
+    """The last address that was read."""
+    topics: list[int]
+    unrecorded: int = 0
+    """Chunks that were read and are not recorded."""
+    ended: bool = False
+    """Nothing more is read: all was, or other workers may go on with it."""
+    lost: bool = False
+    failed: bool = False
+    """Reading it raised an unexpected error."""
+    messages: dict[str, Message] = field(default_factory=dict)
+    composed_at: datetime | None = None
+    broadcast: Broadcast = field(init=False)
+    transport: str = field(init=False)
+    urgent: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.broadcast = self.batch.broadcast
+        self.transport = self.broadcast.transport
+        self.urgent = self.batch.urgent
+
+    def log_fields(self) -> dict[str, int]:
+        return {"batch": self.batch.pk, "post": self.broadcast.post_id}
+
+    # Reading
+
+    def read(self, now: datetime) -> Chunk:
+        """The next CHUNK_ADDRESSES, or all that is left of a stopped broadcast as skipped."""
+        if stopped([self.broadcast], now):
+            chunk = self._rest_as_skipped()
+        else:
+            chunk = self._next_addresses(now)
+        self.read_to, self.ended = chunk.end, chunk.last
+        self.unrecorded += 1
+        return chunk
+
+    def _rest_as_skipped(self) -> Chunk:
+        channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
+        end = self.batch.last_address
+        rest = in_range(channel_id, kind, self.read_to, end).count()
+        return Chunk(self, [], {}, end=end, seen=rest)
+
+    def _next_addresses(self, now: datetime) -> Chunk:
+        channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
+        end = self.batch.last_address
+        rows = first_in_range(channel_id, kind, self.read_to, end, CHUNK_ADDRESSES)
+        wanted = ExpressionWrapper(
+            wanted_by(self.topics, urgent=self.broadcast.urgent), output_field=BooleanField()
+        )
+        read = list(
+            rows.annotate(wanted=wanted).values_list(
+                "pk", "sealed", "follower__language", "missing_since", "wanted"
+            )
+        )
+        parcels = [
+            Parcel(pk, language, opened(bytes(sealed), kind, channel_id), missing_since)
+            for pk, sealed, language, missing_since, is_wanted in read
+            if is_wanted
+        ]
+        last = len(read) < CHUNK_ADDRESSES or read[-1][0] == end
+        messages = self._messages(languages(parcels), now)
+        return Chunk(self, parcels, messages, end if last else read[-1][0], len(read), last)
+
+    def _messages(self, needed: set[str], now: datetime) -> dict[str, Message]:
+        """Composed once for the chunks that are read shortly after one another."""
+        if self.composed_at is None or now - self.composed_at > COMPOSED:
+            self.messages, self.composed_at = {}, now
+        for language in needed - self.messages.keys():
+            self.messages[language] = compose(self.broadcast, language, now)
+        return self.messages
+
+    # Giving it back
+
+    def end(self) -> None:
+        """Read nothing more, so that others may go on, once what was read is recorded."""
+        self.ended = True
+        if not self.unrecorded:
+            release(self.batch, self.worker)
+            self.batches.released(self.batch.pk)
+
+    def fail(self, now: datetime) -> None:
+        """Count a failed reading, once what was read before it is recorded."""
+        self.failed = self.ended = True
+        if not self.unrecorded:
+            count_failure(self.batch, self.worker, now)
+            self.batches.released(self.batch.pk)
+
+    # Recording
+
+    def record(self, chunks: Sequence[Chunk], now: datetime) -> None:
+        if not self.lost:
+            self._record(chunks, now)
+
+    @transaction.atomic
+    def _record(self, chunks: Sequence[Chunk], now: datetime) -> None:
+        """Move the cursor, count, delete dead addresses, keep retries: all or nothing."""
+        last = chunks[-1]
+        claimed = Batch.objects.filter(
+            pk=self.batch.pk,
+            state=Batch.State.CLAIMED,
+            claimed_by=self.worker,
+            cursor=self.batch.cursor,
+        )
+        if not claimed.update(cursor=last.end, **self._state_after(last, len(chunks), now)):
+            raise LeaseLost(self)
+        results = [result for chunk in chunks for result in chunk.results]
+        record_results(
+            self.broadcast,
+            results,
+            now,
+            skipped=sum(chunk.seen for chunk in chunks) - len(results),
+            in_time=sum(chunk.in_time for chunk in chunks),
+        )
+        transaction.on_commit(lambda: self._recorded(last, len(chunks)))
+
+    def _state_after(self, last: Chunk, chunks: int, now: datetime) -> dict[str, Any]:
+        """The batch's columns when its next chunks, up to ``last``, are recorded."""
+        if last.last:
+            return {"state": Batch.State.DONE}
+        if not self.ended or self.unrecorded > chunks:
+            return {"claimed_until": lease_end(now, urgent=self.urgent), "failures": 0}
+        if self.failed:
+            return after_failure(self.batch, 1, now)
+        # Something more urgent took its place: others, or this worker later, go on.
+        return {
+            "state": Batch.State.WAITING,
+            "claimed_by": "",
+            "claimed_until": None,
+            "failures": 0,
+        }
+
+    def _recorded(self, last: Chunk, chunks: int) -> None:
+        self.batch.cursor, self.batch.failures = last.end, 0
+        self.unrecorded -= chunks
+        if last.last:
+            FINISHED.inc()
+            self.batches.finished(self.batch.pk)
+        elif self.ended and not self.unrecorded:
+            self.batches.released(self.batch.pk)
+
+    def record_late(self, results: Results, now: datetime, in_time: int) -> None:
+        record_late(self.broadcast, results, now, in_time)
+
+
+def lease_of(batch: Batch, worker: str, batches: Batches) -> Lease:
+    """The lease on a batch that this worker has just claimed."""
+    topics = list(batch.broadcast.revision.topics.values_list("pk", flat=True))
+    return Lease(batch, worker, batches, batch.cursor, topics)
+
+
+def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
+    """Ids of those that are not sent any more: a newer revision or their end has stopped them."""
+    ids = [broadcast.pk for broadcast in broadcasts]
+    ended = Broadcast.objects.filter(pk__in=ids).exclude(stopped_at=None)
+    over = {broadcast.pk for broadcast in broadcasts if now >= broadcast.expires_at}
+    return over | set(ended.values_list("pk", flat=True))
