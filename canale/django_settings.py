@@ -103,7 +103,8 @@ TIME_ZONE = settings.time_zone
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = HOUSE.parent / "staticfiles"
+# In the package, so that a wheel carries them.
+STATIC_ROOT = HOUSE / "staticfiles"
 STATICFILES_DIRS = [path for path in [HOUSE / "static"] if path.is_dir()]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

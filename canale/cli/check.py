@@ -183,7 +183,7 @@ def _sqlite() -> Iterator[Finding]:
     yield Finding(
         version >= SOUND_SQLITE,
         f"SQLite {'.'.join(map(str, version))} is sound",
-        "install pysqlite3 (bin/setup does): before 3.51.3 a bug may damage the database",
+        "install pysqlite3 (bin/setup and pip do): before 3.51.3 a bug may damage the database",
     )
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(1)")
@@ -306,7 +306,11 @@ def front_end() -> Iterator[Finding]:
 
     manifest = Path(django_settings.STATIC_ROOT) / "staticfiles.json"
     there = manifest.exists()
-    yield Finding(there, f"styles and scripts are {'' if there else 'not '}built", "run bin/setup")
+    yield Finding(
+        there,
+        f"styles and scripts are {'' if there else 'not '}built",
+        "run bin/setup, or install the wheel again",
+    )
 
 
 def open_files() -> Iterator[Finding]:
