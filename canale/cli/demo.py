@@ -10,6 +10,7 @@ import secrets
 import shlex
 import sys
 from datetime import datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
@@ -70,7 +71,9 @@ def _open_newsroom_again(channel: Channel) -> None:
     if editor is not None and password and editor.check_password(password):
         _print_sign_in(password)
     else:
-        command = f"CANALE_DATA={shlex.quote(str(settings.data))} .venv/bin/canale password"
+        # The program as it was called: a checkout's, or one that is installed.
+        program = sys.argv[0] if Path(sys.argv[0]).name == "canale" else "canale"
+        command = f"CANALE_DATA={shlex.quote(str(settings.data))} {program} password"
         sys.stdout.write(f"A new password for its newsroom: {command} {EDITOR}\n")
     sys.stdout.write(f"Its posts go after 30 days; to make them again, delete {settings.data}\n")
 
