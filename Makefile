@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: CC0-1.0
-.PHONY: help setup serve demo test quick lint bench soak sbom audit
+.PHONY: help setup serve demo test quick lint bench soak wheel sbom audit
 
 help:  ; @bin/help
 setup: ; bin/setup
@@ -11,5 +11,6 @@ quick: ; bin/quick
 lint:  ; bin/lint
 bench: ; bin/bench
 soak:  ; bin/soak
+wheel: ; bin/wheel
 sbom:  ; bin/sbom
 audit: ; bin/audit

@@ -54,6 +54,7 @@ class Site:
         self._log: IO[bytes] | None = None
         self._acting: Acting | None = None
         self.made_token = ""
+        self.program = [sys.executable, "-m", "canale"]
         self.tracer: list[str] = []
         """A program, with its options, that starts canale and looks on."""
 
@@ -68,7 +69,7 @@ class Site:
     def run(self, *arguments: str, stdin: str | None = None) -> str:
         """What a command prints. Fails with what it says on stderr."""
         done = subprocess.run(
-            [*self.tracer, sys.executable, "-m", "canale", *arguments],
+            [*self.tracer, *self.program, *arguments],
             env=self.environment,
             input=stdin,
             capture_output=True,
@@ -90,7 +91,7 @@ class Site:
         """Start the server and wait until it answers."""
         self._log = (self.folder / "log").open("ab")
         self.server = subprocess.Popen(
-            [*self.tracer, sys.executable, "-m", "canale", "serve"],
+            [*self.tracer, *self.program, "serve"],
             env=self.environment,
             stdout=self._log,
             stderr=self._log,

@@ -42,4 +42,4 @@ def test_each_language_says_all_within_its_lengths(language: str) -> None:
 def test_the_licence_is_the_one_that_comes_along() -> None:
     licence = SAID["legal"]["license"]
     assert (ROOT / f"LICENSES/{licence}.txt").exists()
-    assert tomllib.loads(text(Path("pyproject.toml")))["project"]["license"]["text"] == licence
+    assert tomllib.loads(text(Path("pyproject.toml")))["project"]["license"] == licence
