@@ -1,18 +1,63 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""docs/architecture.md draws the house that stands."""
+"""docs/architecture.md draws the house that stands: its files and tables."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from django.apps import apps
+from django.db.models import Model
+
 from tests.structure.repository import ROOT, text
 
 PAGE = text(Path("docs/architecture.md"))
+MODELS = {model.__name__: model for model in apps.get_models()}
+_RELATION = re.compile(r"^  (\w+) (\|\|--o\{|\|\|--o\||\}o--o\{) (\w+) : ", re.MULTILINE)
+_COLUMNS = re.compile(r"^  (\w+) \{\n(.*?)^  \}", re.MULTILINE | re.DOTALL)
+# What hangs on the left side of each drawn relation, as Django calls it.
+_FIELDS = {"||--o{": "many_to_one", "||--o|": "one_to_one", "}o--o{": "many_to_many"}
+
+
+def tables() -> str:
+    found = re.search(r"```mermaid\nerDiagram\n(.*?)```", PAGE, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def refers_to(model: type[Model], other: type[Model], relation: str) -> bool:
+    return any(
+        field.related_model is other and getattr(field, relation)
+        for field in model._meta.get_fields()
+        if not field.auto_created
+    )
 
 
 def test_every_file_that_the_page_names_exists() -> None:
     named = re.findall(r"`((?:bench|bin|canale|deploy|docs|frontend|tests)/[^`\s]*)`", PAGE)
     assert len(named) > 30
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_drawn_column_is_a_field() -> None:
+    drawn = [
+        (name, column.split()[1])
+        for name, columns in _COLUMNS.findall(tables())
+        for column in columns.strip().splitlines()
+    ]
+    assert len(drawn) > 20
+    for name, column in drawn:
+        MODELS[name]._meta.get_field(column)
+
+
+def test_every_drawn_relation_is_a_foreign_key() -> None:
+    drawn = _RELATION.findall(tables())
+    assert len(drawn) == len(re.findall(r"^  \w+ \S+--", tables(), re.MULTILINE)) > 15
+    wrong = [
+        (left, sign, right)
+        for left, sign, right in drawn
+        if not refers_to(MODELS[right], MODELS[left], _FIELDS[sign])
+        and not (sign == "}o--o{" and refers_to(MODELS[left], MODELS[right], _FIELDS[sign]))
+    ]
+    assert wrong == []
