@@ -29,7 +29,7 @@ def _prepare() -> None:
     # pytest's own database has no file, and commands that are called here look for one.
     (Path(DATA) / "canale.sqlite3").touch()
     os.environ["CANALE_RATE_LIMITS"] = "off"
-    os.environ["DJANGO_SETTINGS_MODULE"] = "canale.django_settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "canale.core.django_settings"
     # Playwright's synchronous interface runs an event loop in the thread that asks the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 

@@ -229,6 +229,6 @@ ACTS: Mapping[str, Callable[..., Said]] = {
 }
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.core.django_settings")
     django.setup()
     print(json.dumps(ACTS[sys.argv[1]](*map(int, sys.argv[2:]))))

@@ -70,7 +70,7 @@ def line_written(bearer: Post, line: str) -> dict[str, float]:
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.core.django_settings")
     django.setup()
     from canale.channel.models import Channel, Post
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """canale: the official line from a city to its citizens."""
 
-from canale.sqlite import use_current_sqlite
+from canale.core.sqlite import use_current_sqlite
 
 use_current_sqlite()
 

@@ -27,12 +27,11 @@ from django.urls import get_resolver
 from canale.accounts.known import may_send_files
 from canale.bus import Bus, bus_for
 from canale.channel.images import stop_decoders
-from canale.database_away import Since, Why, outage, why_away
+from canale.core.settings import settings
 from canale.delivery.engines.choice import dispatcher
 from canale.delivery.engines.local import WorkerPool
 from canale.delivery.figures import QueueCollector
 from canale.delivery.hints import SUBJECT as WORK
-from canale.garbage import search_less_for_garbage
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
@@ -46,12 +45,13 @@ from canale.net.connections import MAX_CONNECTIONS, MAX_UNFINISHED, Connections
 from canale.net.hosts import Hosts
 from canale.net.open_files import raise_open_files
 from canale.net.whole_bodies import WholeBodies
-from canale.processes import KeptProcesses, canale, when_stdin_ends
 from canale.public.metrics import WebMetrics
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
-from canale.settings import settings
+from canale.runtime.database_away import Since, Why, outage, why_away
+from canale.runtime.garbage import search_less_for_garbage
+from canale.runtime.processes import KeptProcesses, canale, when_stdin_ends
 
 if TYPE_CHECKING:
     from a2wsgi.wsgi_typing import WSGIApp

@@ -354,7 +354,7 @@ def _done(act: str, argument: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.core.django_settings")
     django.setup()
     for name in IMPORTED:
         importlib.import_module(name)

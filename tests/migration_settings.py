@@ -4,7 +4,7 @@
 
 import os
 
-from canale.django_settings import *  # noqa: F403
-from canale.django_settings import INSTALLED_APPS as OURS
+from canale.core.django_settings import *  # noqa: F403
+from canale.core.django_settings import INSTALLED_APPS as OURS
 
 INSTALLED_APPS = [*OURS, "django_migration_linter", *os.environ.get("LINT_ALSO", "").split()]

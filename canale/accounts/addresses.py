@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from canale.setting_values import host_name
+from canale.core.setting_values import host_name
 
 
 def address(text: str) -> str:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from canale.accounts.models import AuditEntry, AuditHead, Staff
-from canale.settings import settings
+from canale.core.settings import settings
 
 logger = logging.getLogger(__name__)
 FIRST = "0" * 64

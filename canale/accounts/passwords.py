@@ -25,7 +25,7 @@ from canale.accounts.guessable_words import (
     WORDS,
 )
 from canale.channel.models import Channel
-from canale.settings import settings
+from canale.core.settings import settings
 
 PRODUCT = "canale"
 # The least number of guesses: words, names, numbers, or single signs (`parts`).

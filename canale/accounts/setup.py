@@ -15,7 +15,7 @@ from canale.accounts import audit
 from canale.accounts.models import Membership, Role, SetupLink, Staff
 from canale.accounts.tokens import secret_hash
 from canale.channel.models import Channel
-from canale.settings import settings
+from canale.core.settings import settings
 
 # It stands in a log; whoever reads that later must not become the administrator.
 LIFE = timedelta(hours=24)

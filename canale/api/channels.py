@@ -15,10 +15,10 @@ from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, Prob
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet
 from canale.channel.text import render_html
+from canale.core.settings import settings
 from canale.delivery.transports.registry import follow_parameters
 from canale.followers.models import ChannelCount
 from canale.reactions.tallies import counts
-from canale.settings import settings
 
 PAGE_POSTS = 20
 

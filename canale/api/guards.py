@@ -18,10 +18,10 @@ from canale.accounts import tokens
 from canale.accounts.models import Token
 from canale.api.problems import Problem, problem_response, too_often
 from canale.channel.images import RETRY_SECONDS
+from canale.core.settings import settings
 from canale.net.numbers import number_in
 from canale.net.rate_limits import RateLimiter
 from canale.net.readable import is_utf_8
-from canale.settings import settings
 
 READER_BYTES = 8 * 1024
 # Ten images, in base64.

@@ -21,9 +21,9 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
-from canale.database_away import RETRY_SECONDS, outage, why_away
+from canale.core.settings import settings
 from canale.publishing.content import PostRefused
-from canale.settings import settings
+from canale.runtime.database_away import RETRY_SECONDS, outage, why_away
 
 logger = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 """What a whole town does in the same minute: react and follow, on a shorter way than Django's.
 
 An ASGI app in front of Django. It takes a call only if it is exactly what our pages send, and
-performs it in one transaction with the others that wait (canale/grouped.py). Whatever is unusual
-or wrong in any way goes on to Django as it came, and gets the answers of readers.py: nothing is
-refused here but for a database that does not answer.
+performs it in one transaction with the others that wait (canale/runtime/grouped.py). Whatever is
+unusual or wrong in any way goes on to Django as it came, and gets the answers of readers.py:
+nothing is refused here but for a database that does not answer.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from canale.api.joins import Joined, follow_all
 from canale.api.problems import Problem, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
+from canale.core.settings import settings
 from canale.delivery.transports.base import AddressRefused
 from canale.delivery.transports.registry import check_address
 from canale.followers.joining import Wish
 from canale.followers.readers import COOKIE, new_token, token_hash
-from canale.grouped import Grouped
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
 from canale.net.whole_bodies import STRANGER_SECONDS
 from canale.reactions.react import Act, perform
-from canale.settings import settings
+from canale.runtime.grouped import Grouped
 
 if TYPE_CHECKING:
     from asgiref.typing import (

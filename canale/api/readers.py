@@ -30,6 +30,7 @@ from canale.api.schemas import (
 )
 from canale.channel.links import invite_url
 from canale.channel.models import Post
+from canale.core.settings import settings
 from canale.delivery.transports.base import AddressRefused
 from canale.delivery.transports.registry import check_address
 from canale.delivery.welcome import plan_welcome
@@ -40,7 +41,6 @@ from canale.followers.models import Follower
 from canale.followers.readers import COOKIE, is_token, new_token, token_hash
 from canale.reactions import react as reacting
 from canale.reactions.tallies import counts
-from canale.settings import settings
 
 # The longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 COOKIE_SECONDS = 400 * 24 * 3600

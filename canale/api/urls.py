@@ -16,8 +16,8 @@ from canale.api import channels, posts, problems, readers  # noqa: F401  they fi
 from canale.api.guards import guarded
 from canale.api.openapi import DOCUMENT, Api
 from canale.api.router import router
+from canale.core.settings import settings
 from canale.net.json_reader import read_json
-from canale.settings import settings
 
 
 class StrictParser(Parser):

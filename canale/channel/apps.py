@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
-from canale.durable_commits import require_durable_commits
+from canale.runtime.durable_commits import require_durable_commits
 
 
 class ChannelConfig(AppConfig):

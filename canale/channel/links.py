@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from canale.channel.models import Channel, Image, Post
-from canale.settings import settings
+from canale.core.settings import settings
 
 
 def channel_url(channel: Channel) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from canale.data_folder import embedded_database
-from canale.settings import SettingsError, settings_for_help
+from canale.core.data_folder import embedded_database
+from canale.core.settings import SettingsError, settings_for_help
 
 COMMANDS = (
     "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Database, write-ahead log and sockets are nobody else's on this machine.
     os.umask(0o077)
     _open_missing_streams()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.django_settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.core.django_settings")
     given = list(sys.argv[1:] if arguments is None else arguments)
     unknown = _unknown_command(given)
     if unknown:

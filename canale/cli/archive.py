@@ -11,8 +11,8 @@ from typing import Any
 
 import canale
 from canale.cli import CommandError
+from canale.core.settings import settings
 from canale.net.json_reader import read_json
-from canale.settings import settings
 
 MANIFEST, KEY = "manifest.json", "secret-key"
 FORM = 1

@@ -12,11 +12,11 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from canale import durable_files
 from canale.cli import CommandError
 from canale.cli.archive import KEY, MANIFEST, Manifest, dump_name, sha256_of
 from canale.cli.trouble import empty_trouble
-from canale.settings import settings
+from canale.core import durable_files
+from canale.core.settings import settings
 
 HELP = "write everything that must be kept into one file, while the channel serves"
 

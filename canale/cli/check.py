@@ -25,9 +25,9 @@ from canale.bus import Bus, bus_for
 from canale.cli.check_tries import contact, line_to, site, written_file, written_row
 from canale.cli.finding import Finding, counted, shown
 from canale.cli.trouble import standing_trouble
-from canale.data_folder import user_name
+from canale.core.data_folder import user_name
+from canale.core.settings import settings
 from canale.net.open_files import most_open_files
-from canale.settings import settings
 
 HELP = "tell what is wrong with the set-up and how to mend it"
 

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from canale import durable_files
 from canale.cli.finding import Finding
-from canale.setting_values import USUAL_PORTS, is_contact
-from canale.settings import settings
+from canale.core import durable_files
+from canale.core.setting_values import USUAL_PORTS, is_contact
+from canale.core.settings import settings
 
 SECONDS = 5.0
 # Let's Encrypt's certificates live for 90 days and are renewed 30 days before their end.

@@ -7,8 +7,8 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from pathlib import Path
 
-from canale import durable_files
 from canale.cli import CommandError
+from canale.core import durable_files
 
 BEFORE = ".before-restore"
 

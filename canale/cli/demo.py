@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
 from canale.cli.migrate import migrate
-from canale.settings import settings
+from canale.core.settings import settings
 
 if TYPE_CHECKING:
     from canale.channel.models import Channel, Post

@@ -9,7 +9,7 @@ import getpass
 import sys
 
 from canale.cli import CommandError, chosen
-from canale.database_url import parse_database_url
+from canale.core.database_url import parse_database_url
 
 HELP = "copy everything from SQLite to an empty PostgreSQL database, checked row by row"
 

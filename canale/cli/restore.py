@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from canale import durable_files
 from canale.cli import CommandError, database_postgresql, database_sqlite
 from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
 from canale.cli.running import alone
-from canale.secret_key import read_key, write_key
-from canale.settings import settings
+from canale.core import durable_files
+from canale.core.secret_key import read_key, write_key
+from canale.core.settings import settings
 
 HELP = "put a backup in place; checks everything before it touches anything"
 PACKERS = {

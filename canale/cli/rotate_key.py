@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import sys
 
-from canale import durable_files
 from canale.cli import CommandError
 from canale.cli.trouble import standing_trouble
-from canale.secret_key import new_key, read_key, write_key
-from canale.settings import settings
+from canale.core import durable_files
+from canale.core.secret_key import new_key, read_key, write_key
+from canale.core.settings import settings
 
 HELP = "begin a change of the secret key or, once every server runs with the new one, finish it"
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from canale.cli import CommandError
-from canale.file_locks import lock
-from canale.settings import settings
+from canale.core.settings import settings
+from canale.runtime.file_locks import lock
 
 EVERYBODY = "everybody"
 

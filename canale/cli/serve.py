@@ -11,7 +11,7 @@ import sys
 
 import uvloop
 
-from canale.settings import settings
+from canale.core.settings import settings
 
 # Connections that wait to be accepted; the system's own limit is net.core.somaxconn (4096).
 BACKLOG = 4096

@@ -8,8 +8,8 @@ import errno
 import re
 from dataclasses import dataclass
 
-from canale.database_url import HIDDEN, shown
-from canale.settings import settings
+from canale.core.database_url import HIDDEN, shown
+from canale.core.settings import settings
 
 # What PostgreSQL (libpq) and SQLite say, and what to do about it.
 MENDS = (

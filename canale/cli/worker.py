@@ -16,9 +16,9 @@ import uvloop
 
 from canale.cli import CommandError
 from canale.cli.trouble import standing_trouble
-from canale.garbage import search_less_for_garbage
-from canale.processes import when_stdin_ends
-from canale.settings import settings
+from canale.core.settings import settings
+from canale.runtime.garbage import search_less_for_garbage
+from canale.runtime.processes import when_stdin_ends
 
 # After it was told to stop: what is under way takes ten seconds at most, then the database is told.
 LAST_SECONDS = 40.0

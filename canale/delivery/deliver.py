@@ -24,7 +24,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 from prometheus_client import Histogram
 
-from canale.database_away import outage
+from canale.core.settings import settings
 from canale.delivery.chunk import Chunk, Sending, recordable
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.choice import batches_for
@@ -41,7 +41,7 @@ from canale.delivery.transports.registry import named
 from canale.delivery.window import Lanes, lanes
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
-from canale.settings import settings
+from canale.runtime.database_away import outage
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from canale.bus import bus_for
-from canale.settings import settings
+from canale.core.settings import settings
 
 SUBJECT = "work"
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from canale.core.settings import settings
 from canale.delivery.models import Batch, Retry, Welcome
 from canale.delivery.sign_of_life import ended
 from canale.metrics.names import BATCHES
-from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 

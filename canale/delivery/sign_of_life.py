@@ -20,7 +20,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from canale.file_locks import lock
+from canale.runtime.file_locks import lock
 
 logger = logging.getLogger(__name__)
 

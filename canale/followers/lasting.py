@@ -16,9 +16,9 @@ from functools import cache
 
 from django.db import connection
 
+from canale.core.settings import settings
 from canale.followers.models import LastingKey
 from canale.followers.vault import derived_key, open_bytes, seal_bytes
-from canale.settings import settings
 
 # Purpose of each, as in `derived_key`.
 LASTING = ("reader", "vapid")

@@ -9,8 +9,8 @@ import hmac
 import re
 import secrets
 
+from canale.core.settings import settings
 from canale.followers.lasting import lasting_key
-from canale.settings import settings
 
 # With the prefix, browsers take the cookie from this very host only (RFC 6265bis, section 4.1.3):
 # no other site of the city can give a citizen a number that it knows.

@@ -17,11 +17,11 @@ from typing import cast
 from django.db import close_old_connections, connection
 
 from canale.channel.models import Channel
-from canale.database_away import outage
 from canale.live.encoding import EncodedEvent, EventKind, encode_sse
 from canale.live.hub import Hub
 from canale.live.models import LiveEvent
 from canale.live.record import latest_id
+from canale.runtime.database_away import outage
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 1.0

@@ -21,7 +21,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from canale.file_locks import lock
+from canale.runtime.file_locks import lock
 
 logger = logging.getLogger(__name__)
 

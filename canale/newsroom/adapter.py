@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy as _
 
 from canale.accounts.attempts import give_back
 from canale.accounts.models import Staff
+from canale.core.settings import settings
 from canale.followers.vault import open_bytes, seal_bytes
 from canale.newsroom.account_log import password_refused
 from canale.newsroom.known_device import remember
 from canale.newsroom.sign_in_limits import password_limits, taken
-from canale.settings import settings
 
 PURPOSE = "second factors"
 # What allauth encrypts in an authenticator's data (its totp and recovery codes).

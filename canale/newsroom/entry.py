@@ -21,11 +21,11 @@ from canale.accounts import setup as setting_up
 from canale.accounts.models import Membership, Staff
 from canale.channel.channels import create_channel, set_avatar
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
+from canale.core.settings import settings
 from canale.metrics.refusals import FORGED
 from canale.net.rate_limits import RateLimiter
 from canale.newsroom.access import done, retry_later, staff_of
 from canale.newsroom.forms import SetupForm
-from canale.settings import settings
 
 _limiter = RateLimiter()
 BACKEND = "canale.newsroom.backend.StaffBackend"

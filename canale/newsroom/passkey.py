@@ -28,9 +28,9 @@ from fido2.utils import websafe_decode
 from fido2.webauthn import CollectedClientData
 
 from canale.accounts.attempts import Limit, take
+from canale.core.settings import settings
 from canale.metrics.refusals import count_refusal
 from canale.net.json_reader import StrictDecoder
-from canale.settings import settings
 
 logger = logging.getLogger(__name__)
 Read = TypeVar("Read")

@@ -26,11 +26,11 @@ from urllib.parse import quote, urlsplit
 import brotli
 from django.http import HttpRequest, HttpResponse
 
-from canale.database_away import RETRY_SECONDS, Why, outage
+from canale.core.settings import settings
 from canale.net.answers import header_lines, refusal, send_answer
 from canale.public.page_keys import Key, key_of, query_of
 from canale.public.security import security_headers
-from canale.settings import settings
+from canale.runtime.database_away import RETRY_SECONDS, Why, outage
 
 if TYPE_CHECKING:
     from asgiref.typing import (

@@ -17,8 +17,8 @@ from django.utils.translation import get_language
 
 from canale.channel.channels import default_channel
 from canale.channel.models import Channel, Post
+from canale.core.settings import settings
 from canale.public.page_store import stored
-from canale.settings import settings
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]

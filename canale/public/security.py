@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-from canale.settings import settings
+from canale.core.settings import settings
 
 # `style-src 'self'` and no inline script: what a citizen writes never becomes code, and no
 # third party learns who reads. `connect-src` is our own API and stream.

@@ -13,7 +13,7 @@ from icalendar import Alarm, Calendar, Event
 from canale.channel.links import post_url
 from canale.channel.models import Kind, Post, Revision, State
 from canale.channel.text import render_plain
-from canale.settings import settings
+from canale.core.settings import settings
 
 EVENT_LENGTH = timedelta(hours=1)
 """Of an event whose end nobody said."""

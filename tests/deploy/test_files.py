@@ -18,9 +18,9 @@ import pytest
 import yaml
 from nats.errors import Error
 
-from canale.database_url import parse_database_url
+from canale.core.database_url import parse_database_url
+from canale.core.settings import load
 from canale.delivery.engines.stream import BatchStream
-from canale.settings import load
 from tests.nats_server import PROGRAM, NatsServer, needs_nats
 from tests.structure.repository import ROOT, text
 
@@ -286,7 +286,7 @@ def test_nginx_writes_where_debians_package_does() -> None:
 @pytest.mark.parametrize("name", COMPOSED)
 def test_no_secret_is_a_variable(name: str) -> None:
     """`docker inspect` shows variables to whoever may ask it."""
-    from canale.settings import options
+    from canale.core.settings import options
 
     secret = {option for option, (_, row) in options().items() if row.secret}
     for service in compose(name)["services"].values():
@@ -298,7 +298,7 @@ def test_no_secret_is_a_variable(name: str) -> None:
 
 
 def test_deployed_settings_exist() -> None:
-    from canale.settings import options
+    from canale.core.settings import options
 
     known = {name + ending for name in options() for ending in ("", "_FILE")}
     coming = {"CANALE_NATS_URL"}

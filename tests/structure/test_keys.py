@@ -52,8 +52,8 @@ def test_nothing_derives_from_the_secret_key_past_the_vault() -> None:
         "canale/cli/restore.py",
         "canale/cli/rotate_key.py",
         "canale/cli/running.py",
+        "canale/core/django_settings.py",
         "canale/delivery/engines/choice.py",
-        "canale/django_settings.py",
         "canale/followers/lasting.py",
         "canale/followers/vault.py",
     ]

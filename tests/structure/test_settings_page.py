@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""docs/settings.md says what canale/settings.py does, and nothing reads settings past it."""
+"""docs/settings.md says what canale/core/settings.py does, and nothing reads settings past it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from canale.settings import options, table
+from canale.core.settings import options, table
 from tests.structure.repository import files, text
 
 
@@ -33,7 +33,7 @@ def test_only_settings_reads_settings() -> None:
         str(path)
         for path in files(".py")
         if path.parts[0] == "canale"
-        and path != Path("canale/settings.py")
+        and path != Path("canale/core/settings.py")
         and read.search(text(path))
     ]
     assert readers == []

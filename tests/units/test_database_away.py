@@ -23,15 +23,15 @@ from django.db.utils import ConnectionHandler
 from django.http import HttpResponse
 from django.test import Client
 
-from canale import database_away
 from canale.accounts.models import Membership, Role, Staff
 from canale.accounts.tokens import make_token
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Wording
-from canale.database_away import OncePerOutage, Outage, Why, why_away
-from canale.database_url import parse_database_url
+from canale.core.database_url import parse_database_url
 from canale.publishing import drafts
 from canale.publishing.content import Content
+from canale.runtime import database_away
+from canale.runtime.database_away import OncePerOutage, Outage, Why, why_away
 
 EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
 # With another like it more than a page of the file.
@@ -45,7 +45,8 @@ SENT = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
     """Each test has a healthy process."""
     new = Outage()
-    for name in ("canale.database_away", "canale.public.views.errors", "canale.api.problems"):
+    users = ("canale.public.views.errors", "canale.api.problems")
+    for name in ("canale.runtime.database_away", *users):
         monkeypatch.setattr(f"{name}.outage", new)
     return new
 
@@ -172,7 +173,7 @@ def test_whoever_only_reads_is_told_in_their_language(
     page = _is_away(client.get("/c/cremona/"))
     _is_away(client.get("/c/cremona/"))
     assert {"it": "Torniamo subito", "en": "We will be back shortly"}[language] in page
-    ours = [line for line in caplog.records if line.name == "canale.database_away"]
+    ours = [line for line in caplog.records if line.name == "canale.runtime.database_away"]
     assert len(ours) == 1
 
 

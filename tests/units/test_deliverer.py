@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from canale.channel.models import Channel, Topic
+from canale.core.settings import settings
 from canale.delivery import deliver
 from canale.delivery.chunk import Chunk, recordable
 from canale.delivery.deliver import Deliverer
@@ -22,7 +23,6 @@ from canale.delivery.repeat import Retries
 from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
-from canale.settings import settings
 from tests.sending import (
     ACCEPTED,
     Clock,

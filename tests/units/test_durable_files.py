@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from canale import durable_files
 from canale.bus.local import LocalBus, short_folder
 from canale.cli import database_sqlite, restore, rotate_key
 from canale.cli.trouble import trouble_of
-from canale.file_locks import lock
-from canale.secret_key import kept_or_made
+from canale.core import durable_files
+from canale.core.secret_key import kept_or_made
+from canale.runtime.file_locks import lock
 from tests.structure.repository import ROOT
 from tests.waiting import until
 
@@ -114,7 +114,7 @@ def test_only_one_file_makes_links() -> None:
         for path in (ROOT / "canale").rglob("*.py")
         if "os.link(" in path.read_text() or ".hardlink_to(" in path.read_text()
     ]
-    assert named == ["canale/durable_files.py"]
+    assert named == ["canale/core/durable_files.py"]
 
 
 def test_hints_come_where_the_data_folder_holds_no_sockets(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.file_locks import lock
+from canale.runtime.file_locks import lock
 from tests.waiting import wait_until
 
 # Holds the lock, makes another process in the way named, and waits to be killed; the other lives on
@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 HOLDER = """
 import os, subprocess, sys, time
 from pathlib import Path
-from canale.file_locks import lock
+from canale.runtime.file_locks import lock
 held = lock(Path(sys.argv[1]))
 assert held is not None
 if sys.argv[2] == "forked":

@@ -14,7 +14,7 @@ from canale.cli import worker
 # In a process of its own: what is left out here would be left out of every later test's search.
 PROGRAM = """
 import gc
-from canale import garbage
+from canale.runtime import garbage
 
 class Ring:
     ended = 0

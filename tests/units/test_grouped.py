@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from canale.grouped import Grouped
+from canale.runtime.grouped import Grouped
 
 
 class Writer:
@@ -69,7 +69,7 @@ def test_a_database_that_is_away_is_not_asked_by_each() -> None:
 
 
 def test_who_waited_for_a_lock_in_vain_does_not_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canale.grouped.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("canale.runtime.grouped.PATIENCE_SECONDS", 0)
     writer = Writer(OperationalError("database is locked"))
     said = asyncio.run(outcomes(writer, [1, 2]))
     assert isinstance(said[0], OperationalError)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from canale.logs import JsonLines, TextLines, without_addresses
+from canale.runtime.logs import JsonLines, TextLines, without_addresses
 
 ENDPOINT = "https://fcm.googleapis.com/fcm/send/dGhlIGFkZHJlc3M:APA91b"
 

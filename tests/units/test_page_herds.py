@@ -21,13 +21,13 @@ from PIL import Image as Picture
 from canale.channel.channels import create_channel, set_avatar
 from canale.channel.images import prepare_avatar
 from canale.channel.models import Image, Post
-from canale.database_away import Outage, Why
 from canale.followers.invites import make_invite
 from canale.public import page_store, urls
 from canale.public.page_keys import key_of, query_of
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish, withdraw
 from canale.publishing.content import Content, NewImage
+from canale.runtime.database_away import Outage, Why
 from tests.units.test_page_store import Renderer, ask, run
 
 READERS = 300

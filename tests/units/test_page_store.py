@@ -14,9 +14,9 @@ import brotli
 import pytest
 from django.http import HttpRequest, HttpResponse
 
+from canale.core.settings import settings
 from canale.public import page_store
 from canale.public.page_store import PageStore, stored
-from canale.settings import settings
 from tests.waiting import PATIENCE, until
 
 TEXT = "Strada chiusa per lavori. " * 60

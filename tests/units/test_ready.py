@@ -15,7 +15,7 @@ from django.db import OperationalError
 
 from canale import app
 from canale.bus.local import LocalBus
-from canale.database_away import Outage, Why
+from canale.runtime.database_away import Outage, Why
 
 
 @pytest.fixture

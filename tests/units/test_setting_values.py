@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from canale.database_url import database_file_url, parse_database_url
-from canale.setting_defaults import LOCAL_CONTACT
-from canale.setting_values import contact, listening_host, networks, origin
-from canale.settings import Settings, SettingsError, load
+from canale.core.database_url import database_file_url, parse_database_url
+from canale.core.setting_defaults import LOCAL_CONTACT
+from canale.core.setting_values import contact, listening_host, networks, origin
+from canale.core.settings import Settings, SettingsError, load
 
 Read = Callable[..., Settings]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from canale.data_folder import FolderError, make_data_folder
-from canale.database_url import PATIENCE, parse_database_url, shown
-from canale.settings import (
+from canale.core.data_folder import FolderError, make_data_folder
+from canale.core.database_url import PATIENCE, parse_database_url, shown
+from canale.core.settings import (
     Settings,
     SettingsError,
     database_settings,
@@ -230,7 +230,7 @@ def test_damaged_key_is_refused_not_replaced(read: Read, tmp_path: Path) -> None
 
 def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CANALE_DATA": str(tmp_path / "data")}
-    program = "from canale.settings import settings; print(settings.secret_key)"
+    program = "from canale.core.settings import settings; print(settings.secret_key)"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", program],

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from canale import file_locks
 from canale.delivery import sign_of_life
 from canale.delivery.models import Batch
 from canale.delivery.sign_of_life import FOLDER, LOCAL, SignOfLife, ended, file_system
+from canale.runtime import file_locks
 
 WORKER = """
 import sys, time

@@ -38,7 +38,7 @@ def cookies(folder: Path, base_url: str) -> dict[str, dict[str, Any]]:
         **os.environ,
         "CANALE_DATA": str(folder),
         "CANALE_BASE_URL": base_url,
-        "DJANGO_SETTINGS_MODULE": "canale.django_settings",
+        "DJANGO_SETTINGS_MODULE": "canale.core.django_settings",
     }
     environment.pop("CANALE_DATABASE_URL", None)
     done = subprocess.run(

@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Image, ImageFile
-from canale.database_away import Outage, Why
 from canale.live import tail
 from canale.live.hub import Hub
 from canale.live.tail import EventTailer
@@ -23,6 +22,7 @@ from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
 from canale.publishing.content import Content
+from canale.runtime.database_away import Outage, Why
 from tests.units.test_page_store import TEXT, Renderer, ask, run
 
 

@@ -10,7 +10,6 @@ import pytest
 from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
-from canale.database_away import Outage, Why
 from canale.delivery.chunk import Chunk, Parcel
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
@@ -20,6 +19,7 @@ from canale.delivery.work import _take
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
+from canale.runtime.database_away import Outage, Why
 
 
 @pytest.mark.django_db(transaction=True)

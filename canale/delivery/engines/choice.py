@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from canale.core.settings import settings
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.table import TableBatches
-from canale.settings import settings
 
 
 class Dispatcher(Protocol):

@@ -9,7 +9,7 @@ import logging
 from django.db import connection
 
 from canale.delivery.queue import hand_back_of_the_dead
-from canale.processes import KeptProcesses, canale
+from canale.runtime.processes import KeptProcesses, canale
 
 logger = logging.getLogger(__name__)
 

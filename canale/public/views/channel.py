@@ -17,6 +17,7 @@ from canale.channel.links import avatar_url, channel_url, invite_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet, State
 from canale.channel.text import excerpt
 from canale.channel.when import where_and_when
+from canale.core.settings import settings
 from canale.delivery.transports import registry
 from canale.followers import invites
 from canale.followers.models import ChannelCount
@@ -34,7 +35,6 @@ from canale.public.pages import (
 )
 from canale.public.share_images import avatar_to_share, image_to_share
 from canale.public.strings import strings
-from canale.settings import settings
 
 # Thirty days of a city fit on one page; what is more stands on pages of its own.
 PAGE_SIZE = 60

@@ -10,11 +10,11 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
-from canale.database_away import RETRY_SECONDS, outage, why_away
 from canale.net.answers import problem_document
 from canale.public.page_keys import LONGEST_QUERY
 from canale.public.pages import show
 from canale.public.typed_paths import meant_path
+from canale.runtime.database_away import RETRY_SECONDS, outage, why_away
 
 # Whose forms hold secrets, and are short.
 SIGN_IN = "/newsroom/accounts/"

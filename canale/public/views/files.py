@@ -20,6 +20,7 @@ from canale.channel.links import avatar_url, channel_url, invite_url
 from canale.channel.models import AvatarFile, Channel, ImageFile, Post
 from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
+from canale.core.settings import settings
 from canale.followers import invites
 from canale.public.page_store import stored
 from canale.public.pages import (
@@ -32,7 +33,6 @@ from canale.public.pages import (
 )
 from canale.public.short_name import short_name
 from canale.public.views.channel import published_or_404
-from canale.settings import settings
 from canale.syndication import feeds
 from canale.syndication.calendar import NoMoment, post_ics
 

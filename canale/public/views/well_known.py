@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from canale.settings import settings
+from canale.core.settings import settings
 
 # RFC 9116, section 2.5.5, recommends less than a year; the file is made for each request.
 SECURITY_TXT_LIFE = timedelta(days=180)

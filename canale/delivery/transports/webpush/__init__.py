@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from canale.core.settings import settings
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
 from canale.delivery.transports.webpush.vapid import VapidKey
-from canale.settings import settings
 
 __all__ = [
     "CONCURRENCY",

@@ -9,7 +9,7 @@ import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
-from canale import durable_files
+from canale.core import durable_files
 
 DATABASE = "canale.sqlite3"
 

@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from canale import durable_files
+from canale.core import durable_files
 
 
 def new_key() -> str:

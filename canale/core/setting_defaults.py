@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from canale.secret_key import kept_or_made, read_key
-from canale.setting_values import is_contact, proxy_of
+from canale.core.secret_key import kept_or_made, read_key
+from canale.core.setting_values import is_contact, proxy_of
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32

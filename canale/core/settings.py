@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every setting, typed, read once from the environment.
 
-``from canale.settings import settings`` reads the environment at the first use and raises
+``from canale.core.settings import settings`` reads the environment at the first use and raises
 SettingsError on an unknown ``CANALE_…`` variable or a bad value. The fields of Settings are also
 the table in ``docs/settings.md`` (``bin/docs-settings``).
 """
@@ -17,9 +17,9 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from canale.data_folder import DATABASE, FolderError, make_data_folder
-from canale.database_url import database_file_url, parse_database_url, shown
-from canale.setting_defaults import (
+from canale.core.data_folder import DATABASE, FolderError, make_data_folder
+from canale.core.database_url import database_file_url, parse_database_url, shown
+from canale.core.setting_defaults import (
     PREFIX,
     SECRET_KEY_LENGTH,
     Known,
@@ -31,7 +31,7 @@ from canale.setting_defaults import (
     kept_secret_key,
     long_enough_key,
 )
-from canale.setting_values import (
+from canale.core.setting_values import (
     Network,
     contact,
     folder,

@@ -9,9 +9,9 @@ import hmac
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from canale.settings import database_settings, settings
+from canale.core.settings import database_settings, settings
 
-HOUSE = Path(__file__).parent
+HOUSE = Path(__file__).parent.parent
 _HTTPS = settings.base_url.startswith("https://")
 
 # Derived, so that a leaked Django key does not open the vault.
@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "canale.newsroom.middleware.StaffLimits",
     "allauth.account.middleware.AccountMiddleware",
 ]
-ROOT_URLCONF = "canale.urls"
+ROOT_URLCONF = "canale.core.urls"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -171,10 +171,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "canale.logs.TextLines"},
-        "json": {"()": "canale.logs.JsonLines"},
+        "text": {"()": "canale.runtime.logs.TextLines"},
+        "json": {"()": "canale.runtime.logs.JsonLines"},
     },
-    "filters": {"once": {"()": "canale.database_away.OncePerOutage"}},
+    "filters": {"once": {"()": "canale.runtime.database_away.OncePerOutage"}},
     "handlers": {
         "out": {"class": "logging.StreamHandler", "formatter": settings.log, "filters": ["once"]}
     },
