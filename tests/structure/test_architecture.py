@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""docs/architecture.md draws the house that stands: its files and tables."""
+"""docs/architecture.md draws the house that stands: its files, rooms, law and tables."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 from django.apps import apps
 from django.db.models import Model
 
-from tests.structure.repository import ROOT, text
+from tests.structure.repository import ROOT, files, text
 
 PAGE = text(Path("docs/architecture.md"))
 MODELS = {model.__name__: model for model in apps.get_models()}
@@ -38,6 +39,21 @@ def test_every_file_that_the_page_names_exists() -> None:
     named = re.findall(r"`((?:bench|bin|canale|deploy|docs|frontend|tests)/[^`\s]*)`", PAGE)
     assert len(named) > 30
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_room_is_on_the_page() -> None:
+    rooms = {path.parts[1] for path in files(".py") if re.match(r"canale/\w+/", str(path))}
+    assert len(rooms) > 10
+    assert [room for room in sorted(rooms) if f"| `canale/{room}/` |" not in PAGE] == []
+
+
+def test_import_law_on_the_page_is_the_one_that_is_checked() -> None:
+    project = tomllib.loads(text(Path("pyproject.toml")))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    drawn = re.search(r"\*\*The import law\*\*.*?```\n(.*?)```", PAGE, re.DOTALL)
+    assert drawn
+    assert [line.split("  ")[0] for line in drawn[1].splitlines()] == layers
 
 
 def test_every_drawn_column_is_a_field() -> None:
