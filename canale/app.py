@@ -41,10 +41,10 @@ from canale.metrics.endpoint import PATH as METRICS
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.pulse import pulse
 from canale.net.answers import header_lines, send_answer, with_house
+from canale.net.body_buffering import BufferedBodyMiddleware
 from canale.net.connections import MAX_CONNECTIONS, MAX_UNFINISHED, Connections
 from canale.net.hosts import Hosts
 from canale.net.open_files import raise_open_files
-from canale.net.whole_bodies import WholeBodies
 from canale.public.metrics import WebMetrics
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
@@ -217,7 +217,9 @@ async def _serve_web(
     # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     house = header_lines(security_headers())
-    pages = PageStore(_quick(WholeBodies(cast("ASGI3Application", django), _is_known, house)))
+    pages = PageStore(
+        _quick(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
+    )
     bus = bus_for(settings)
     metrics = MetricsEndpoint(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
     site = Site(pages, workers, bus, metrics)

@@ -35,9 +35,9 @@ from canale.delivery.transports.base import AddressRefused
 from canale.delivery.transports.registry import check_address
 from canale.followers.joining import Wish
 from canale.followers.readers import COOKIE, new_token, token_hash
+from canale.net.body_buffering import ANONYMOUS_TIMEOUT_SECONDS
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
-from canale.net.whole_bodies import STRANGER_SECONDS
 from canale.reactions.react import Act, perform
 from canale.runtime.grouped import Grouped
 
@@ -114,7 +114,7 @@ class QuickActs:
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(STRANGER_SECONDS):
+            async with asyncio.timeout(ANONYMOUS_TIMEOUT_SECONDS):
                 body = await _read(receive)
         except TimeoutError:
             await self._send(problem_response(_late()), send)

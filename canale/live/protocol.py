@@ -22,7 +22,7 @@ from canale.live.hub import Hub
 from canale.net.answers import Headers, refusal, with_house
 from canale.net.connections import Connections
 from canale.net.hosts import Hosts, Refusal
-from canale.net.patient_http import PatientProtocol
+from canale.net.timeouts import TimeoutProtocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -78,7 +78,7 @@ def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> S
     return StaticResponse(status.value, [*common, *headers], body)
 
 
-class LiveProtocol(PatientProtocol):
+class LiveProtocol(TimeoutProtocol):
     """uvicorn's protocol with a hub; `live_protocol(hub)` makes the class to give to uvicorn."""
 
     hub: ClassVar[Hub]

@@ -33,7 +33,7 @@ _NOT_PUBLIC = tuple(map(ipaddress.IPv6Network, ("2001::/32", "2002::/16", "3fff:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
-class EndpointRefused(ValueError):  # noqa: N818
+class EndpointRefusedError(ValueError):
     """An address that we do not call; the message says why without repeating the address."""
 
 
@@ -50,23 +50,23 @@ class KnownHosts:
 
 
 def checked_origin(url: str, known: KnownHosts, extra_origins: Collection[str]) -> str:
-    """Give the origin of a URL that may be called. Raises EndpointRefused.
+    """Give the origin of a URL that may be called. Raises EndpointRefusedError.
 
     It is either https at a known host's default port, or its origin is, exactly as written, one
     of ``extra_origins``, which may be plain http and a private address.
     """
     match = _URL.match(url) if len(url) <= MAX_URL and "#" not in url else None
     if match is None:
-        raise EndpointRefused("not a plain http(s) address")
+        raise EndpointRefusedError("not a plain http(s) address")
     origin = match["origin"]
     if origin in extra_origins:
         return origin
     if match["scheme"] != "https":
-        raise EndpointRefused("not https")
+        raise EndpointRefusedError("not https")
     if match["port"]:
-        raise EndpointRefused("not the default port")
+        raise EndpointRefusedError("not the default port")
     if not _NAME.match(match["host"]) or not known.holds(match["host"]):
-        raise EndpointRefused("not a known push service")
+        raise EndpointRefusedError("not a known push service")
     return origin
 
 
@@ -95,8 +95,8 @@ async def system_resolver(host: str, port: int) -> list[str]:
 
 
 async def public_addresses(host: str, port: int, resolver: Resolver) -> list[str]:
-    """The host's addresses that are public. Raises EndpointRefused if none is, OSError."""
+    """The host's addresses that are public. Raises EndpointRefusedError if none is, OSError."""
     addresses = [address for address in await resolver(host, port) if is_public(address)]
     if not addresses:
-        raise EndpointRefused("the host has no public address")
+        raise EndpointRefusedError("the host has no public address")
     return addresses

@@ -59,11 +59,11 @@ STALL = 3.0
 MAX_PINS = 64
 
 
-class NoAnswer(Exception):  # noqa: N818
+class NoResponseError(Exception):
     """The far end gave no answer; the message says at which step, never the address."""
 
 
-class Unresolved(NoAnswer):
+class ResolutionError(NoResponseError):
     """The resolver gave no address for the host: it is ill, or there is no such name."""
 
 
@@ -71,7 +71,7 @@ class Failure(NamedTuple):
     """What a call came to, and how often in all it is made then; ``pause``: seconds, at most,
     before the second time, and so many more before each further one."""
 
-    said: str
+    message: str
     tries: int = 1
     pause: float = 0.0
 
@@ -111,7 +111,7 @@ class Reply(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Pin:
+class _PinnedClient:
     client: Client
     http2: bool
     """Speaks nothing else."""
@@ -121,20 +121,20 @@ class _Pin:
     silent_since: float | None
     """When it was made, or when a call failed, if no answer came since."""
     has_answered: bool = False
-    under_way: int = 0
+    in_flight: int = 0
     answered_at: float = 0.0
     """Or when a call began that found no other under way."""
 
     def begin(self) -> float:
         now = time.monotonic()
-        if not self.under_way:
+        if not self.in_flight:
             self.answered_at = now
-        self.under_way += 1
+        self.in_flight += 1
         return now
 
     @property
     def stalled(self) -> bool:
-        return self.http2 and self.under_way > 0 and time.monotonic() - self.answered_at > STALL
+        return self.http2 and self.in_flight > 0 and time.monotonic() - self.answered_at > STALL
 
 
 class GuardedHTTP:
@@ -158,18 +158,18 @@ class GuardedHTTP:
         self._resolver = resolver
         self._root_certificate = root_certificate
         self._proxy = proxy
-        self._pins: dict[str, _Pin] = {}
+        self._pins: dict[str, _PinnedClient] = {}
         self._turns: dict[str, int] = {}
         self._http2: dict[str, bool] = {}
         """Which origins have answered over HTTP/2, and which are asked what they speak."""
         self._known: dict[str, None] = {}
         """Origins that have answered, the latest last."""
-        self._opening: dict[str, asyncio.Task[_Pin]] = {}
-        self._retired: list[_Pin] = []
+        self._opening: dict[str, asyncio.Task[_PinnedClient]] = {}
+        self._retired: list[_PinnedClient] = []
 
     async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
-        """POST to a URL of a checked origin, in all within one time-out. Raises NoAnswer,
-        EndpointRefused."""
+        """POST to a URL of a checked origin, in all within one time-out. Raises NoResponseError,
+        EndpointRefusedError."""
         failed: list[Failure] = []
         end = time.monotonic() + self._total_timeout.total_seconds() + GRACE
         pin = self._held(origin)
@@ -186,12 +186,18 @@ class GuardedHTTP:
                     if reply is not None:
                         return reply
         except TimeoutError:
-            raise NoAnswer(TIMED_OUT.said) from None
+            raise NoResponseError(TIMED_OUT.message) from None
 
     async def _try(
-        self, pin: _Pin, origin: str, url: str, headers: Headers, body: bytes, failed: list[Failure]
+        self,
+        pin: _PinnedClient,
+        origin: str,
+        url: str,
+        headers: Headers,
+        body: bytes,
+        failed: list[Failure],
     ) -> Reply | None:
-        """None: it ``failed`` so that it may be tried again, now. Raises NoAnswer."""
+        """None: it ``failed`` so that it may be tried again, now. Raises NoResponseError."""
         begun = pin.begin()
         try:
             request = pin.client.post(url).headers(headers).body_bytes(body)
@@ -204,11 +210,11 @@ class GuardedHTTP:
             times = failed.count(failure)
             if times == failure.tries:
                 # The cause is dropped on purpose: its text holds the whole URL.
-                raise NoAnswer(failure.said) from None
+                raise NoResponseError(failure.message) from None
             await asyncio.sleep(failure.pause * times * random.random())
             return None
         finally:
-            pin.under_way -= 1
+            pin.in_flight -= 1
         self._answered(origin, pin, answer)
         return Reply(answer.status, _readable(answer, "retry-after"))
 
@@ -222,7 +228,7 @@ class GuardedHTTP:
         for pin in pins:
             await _close(pin)
 
-    def _held(self, origin: str) -> _Pin | None:
+    def _held(self, origin: str) -> _PinnedClient | None:
         pin = self._pins.get(origin)
         if pin is None or pin.stalled or not self._holds(origin, pin):
             return None
@@ -230,7 +236,7 @@ class GuardedHTTP:
         self._pins[origin] = self._pins.pop(origin)
         return pin
 
-    async def _pin(self, origin: str) -> _Pin:
+    async def _pin(self, origin: str) -> _PinnedClient:
         if (pin := self._held(origin)) is not None:
             return pin
         opening = self._opening.get(origin)
@@ -241,15 +247,15 @@ class GuardedHTTP:
         # Many calls wait for one resolution; one of them giving up must not end it for the others.
         return await asyncio.shield(opening)
 
-    def _holds(self, origin: str, pin: _Pin) -> bool:
+    def _holds(self, origin: str, pin: _PinnedClient) -> bool:
         return origin in self._trusted or time.monotonic() < pin.made_at + PIN_LIFE
 
-    async def _renewed(self, origin: str) -> _Pin:
+    async def _renewed(self, origin: str) -> _PinnedClient:
         await self._close_retired()
         http2 = origin.startswith("https:") and self._http2.get(origin, True)
         client, addresses = await self._client(origin, http2=http2)
         now = time.monotonic()
-        fresh = _Pin(client, http2, made_at=now, addresses=addresses, silent_since=now)
+        fresh = _PinnedClient(client, http2, made_at=now, addresses=addresses, silent_since=now)
         self._drop(origin)
         self._pins[origin] = fresh
         if len(self._pins) > MAX_PINS:
@@ -273,7 +279,7 @@ class GuardedHTTP:
             async with asyncio.timeout(RESOLVE_TIMEOUT):
                 addresses = await public_addresses(host, port, self._resolver)
         except OSError:  # TimeoutError is one.
-            raise Unresolved("the host's name cannot be resolved") from None
+            raise ResolutionError("the host's name cannot be resolved") from None
         address = addresses[self._turns.get(origin, 0) % len(addresses)]
         at = (host, address, port)
         return await asyncio.to_thread(self._built, http2=http2, at=at), len(addresses)
@@ -315,7 +321,7 @@ class GuardedHTTP:
             builder = builder.add_root_certificate_pem(self._root_certificate)
         return builder
 
-    def _answered(self, origin: str, pin: _Pin, answer: Response) -> None:
+    def _answered(self, origin: str, pin: _PinnedClient, answer: Response) -> None:
         pin.answered_at = time.monotonic()
         if not pin.has_answered:
             pin.has_answered = True
@@ -331,7 +337,7 @@ class GuardedHTTP:
             self._speaks(origin, http2=True)
             self._drop(origin)
 
-    def _failed(self, origin: str, pin: _Pin, begun: float, failure: Failure) -> Failure:
+    def _failed(self, origin: str, pin: _PinnedClient, begun: float, failure: Failure) -> Failure:
         """What it was, seen with what is known of the origin."""
         known = pin.has_answered or origin in self._known
         if failure is UNCONNECTED and not known and pin.addresses == 1:
@@ -342,7 +348,7 @@ class GuardedHTTP:
         if failure is UNPROCESSED or self._pins.get(origin) is not pin:
             return failure
         if failure is UNCONNECTED:
-            self._turn_away_from(origin, pin)
+            self._rotate_address(origin, pin)
         if pin.silent_since is None:
             pin.silent_since = time.monotonic()
         elif pin.http2 and begun >= pin.silent_since:
@@ -357,7 +363,7 @@ class GuardedHTTP:
         if len(self._http2) > MAX_PINS:
             del self._http2[next(iter(self._http2))]
 
-    def _turn_away_from(self, origin: str, pin: _Pin) -> None:
+    def _rotate_address(self, origin: str, pin: _PinnedClient) -> None:
         """Take the host's next address for the next call, once however many calls failed."""
         if self._pins.get(origin) is pin:
             self._turns[origin] = self._turns.pop(origin, 0) + 1
@@ -365,7 +371,7 @@ class GuardedHTTP:
                 del self._turns[next(iter(self._turns))]
             self._drop(origin)
 
-    def _retire(self, pin: _Pin) -> None:
+    def _retire(self, pin: _PinnedClient) -> None:
         """Calls under way still use it: it is closed when the last of them has timed out."""
         pin.made_at = time.monotonic()
         self._retired.append(pin)
@@ -385,7 +391,7 @@ def _readable(answer: Response, name: str) -> str | None:
         return None
 
 
-async def _close(pin: _Pin) -> None:
+async def _close(pin: _PinnedClient) -> None:
     """Whoever waits for a new one is not told of an old one's trouble."""
     try:
         await pin.client.close()
@@ -396,5 +402,5 @@ async def _close(pin: _Pin) -> None:
 def _failure(error: RequestError) -> Failure:
     if isinstance(error, RequestTimeoutError):
         return TIMED_OUT
-    said = (cause["message"] for cause in error.details["causes"] or [])
-    return next((FAILURES[each] for each in said if each in FAILURES), BROKEN)
+    message = (cause["message"] for cause in error.details["causes"] or [])
+    return next((FAILURES[each] for each in message if each in FAILURES), BROKEN)

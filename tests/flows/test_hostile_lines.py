@@ -23,8 +23,8 @@ HEAD_SECONDS = 5
 SHORT_HEADS = f"""
 import sys
 from canale.cli import main
-from canale.net import patient_http
-patient_http.HEAD_SECONDS = {HEAD_SECONDS}
+from canale.net import timeouts
+timeouts.HEAD_SECONDS = {HEAD_SECONDS}
 sys.exit(main(sys.argv[4:]))
 """
 LOGIN = "/newsroom/accounts/login/"

@@ -26,8 +26,8 @@ from canale.delivery.transports.webpush.transport import WebPushTransport
 from canale.followers.follow import follow
 from canale.followers.models import Address, Follower
 from canale.followers.readers import new_token
+from canale.net.dns import HostChecker
 from canale.net.guarded_http import GuardedHTTP
-from canale.net.names import Names
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -53,7 +53,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
         if host != "fcm.googleapis.com":
             raise socket.gaierror(socket.EAI_NONAME, "")
 
-    monkeypatch.setattr(services, "NAMES", Names("fcm.googleapis.com", look_up=look_up))
+    monkeypatch.setattr(services, "NAMES", HostChecker("fcm.googleapis.com", look_up=look_up))
 
 
 @pytest.mark.django_db
@@ -74,8 +74,8 @@ def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> 
 
 def test_the_event_loop_asks_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    names = Names("fcm.googleapis.com", look_up=asked.append)
-    monkeypatch.setattr(services, "NAMES", names)
+    checker = HostChecker("fcm.googleapis.com", look_up=asked.append)
+    monkeypatch.setattr(services, "NAMES", checker)
     edge = {"endpoint": "https://wns2-par02p.notify.windows.com/w", "keys": KEYS}
     check_address("push", {**edge, "endpoint": KNOWN}, may_wait=False)
     with pytest.raises(AddressRefused, match="looked up"):

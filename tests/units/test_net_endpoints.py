@@ -9,7 +9,7 @@ import asyncio
 import pytest
 
 from canale.delivery.transports.webpush.services import check_endpoint
-from canale.net.endpoints import EndpointRefused, is_public, public_addresses
+from canale.net.endpoints import EndpointRefusedError, is_public, public_addresses
 
 EXTRA = ("http://127.0.0.1:9001", "https://push.example:8443")
 
@@ -88,7 +88,7 @@ def test_known_services_and_added_origins(url: str, origin: str) -> None:
     ],
 )
 def test_everything_else_is_refused(url: str) -> None:
-    with pytest.raises(EndpointRefused) as refusal:
+    with pytest.raises(EndpointRefusedError) as refusal:
         check_endpoint(url, EXTRA)
     assert "evil" not in str(refusal.value)
 
@@ -162,5 +162,5 @@ def test_a_host_with_private_addresses_only_is_refused() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         return ["127.0.0.1", "fd00::1"]
 
-    with pytest.raises(EndpointRefused, match="no public address"):
+    with pytest.raises(EndpointRefusedError, match="no public address"):
         asyncio.run(public_addresses("x.example", 443, resolver))

@@ -19,8 +19,8 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import RequestError
 
 from canale.net import guarded_http
-from canale.net.endpoints import EndpointRefused
-from canale.net.guarded_http import FAILURES, UNPROCESSED, GuardedHTTP, NoAnswer
+from canale.net.endpoints import EndpointRefusedError
+from canale.net.guarded_http import FAILURES, UNPROCESSED, GuardedHTTP, NoResponseError
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 
@@ -43,7 +43,7 @@ class Answers:
 def test_a_name_that_leads_inside_is_not_called() -> None:
     async def work() -> None:
         http = GuardedHTTP(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
-        with pytest.raises(EndpointRefused, match="no public address"):
+        with pytest.raises(EndpointRefusedError, match="no public address"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
     run(work())
@@ -96,7 +96,7 @@ def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.Monke
     async def work() -> None:
         http = GuardedHTTP(resolver=Answers(["8.8.8.8"], ["127.0.0.1"]))
         await http._pin("https://push.example")
-        with pytest.raises(EndpointRefused):
+        with pytest.raises(EndpointRefusedError):
             await http._pin("https://push.example")
 
     run(work())
@@ -108,7 +108,7 @@ def test_an_address_that_refuses_is_left_for_the_next() -> None:
         http = GuardedHTTP(resolver=resolver)
         first = await http._pin("https://push.example")
         for _ in range(3):
-            http._turn_away_from("https://push.example", first)
+            http._rotate_address("https://push.example", first)
         assert await http._pin("https://push.example") is not first
         assert http._turns == {"https://push.example": 1}
         await http.close()
@@ -187,7 +187,7 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
 
     async def work() -> None:
         http = GuardedHTTP(resolver=resolver)
-        with pytest.raises(NoAnswer, match="cannot be resolved"):
+        with pytest.raises(NoResponseError, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
     run(work())
@@ -214,7 +214,7 @@ def test_a_host_that_never_answered_is_tried_once_and_keeps_its_client(
             http = GuardedHTTP([origin])
             counts = []
             for _ in range(4):
-                with pytest.raises(NoAnswer, match="no connection"):
+                with pytest.raises(NoResponseError, match="no connection"):
                     await http.post(origin, f"{origin}/x", {}, b"")
                 counts.append(len(made))
             # One for HTTP/2, then one that asks.
@@ -235,7 +235,7 @@ def test_all_that_a_call_does_has_one_time() -> None:
     async def work() -> None:
         http = GuardedHTTP(resolver=resolver, total_timeout=timedelta(seconds=0.2))
         async with asyncio.timeout(5):
-            with pytest.raises(NoAnswer, match="no answer in time"):
+            with pytest.raises(NoResponseError, match="no answer in time"):
                 await http.post("https://push.example", "https://push.example/x", {}, b"")
         await http.close()
 
@@ -289,7 +289,7 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
         assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 201
         # With a whole time of its own the second try would hang for 1,000 s.
         async with asyncio.timeout(60):
-            with pytest.raises(NoAnswer, match="no answer in time"):
+            with pytest.raises(NoResponseError, match="no answer in time"):
                 await http.post(origin, f"{origin}/x", {}, b"")
         await http.close()
 
@@ -323,7 +323,7 @@ def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.Mon
 
     async def work() -> None:
         http = GuardedHTTP(resolver=resolver)
-        with pytest.raises(NoAnswer, match="cannot be resolved"):
+        with pytest.raises(NoResponseError, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
     run(work())

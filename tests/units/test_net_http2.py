@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from canale.net import guarded_http
-from canale.net.guarded_http import GuardedHTTP, Headers, NoAnswer
+from canale.net.guarded_http import GuardedHTTP, Headers, NoResponseError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Http11Server, Reply, Request
@@ -85,7 +85,7 @@ async def post(http: GuardedHTTP, service: Service, number: int) -> bool:
     url = f"{service.origin}/{number}"
     try:
         return (await http.post(service.origin, url, Headers({}), b"x" * 600)).status == 201
-    except NoAnswer:
+    except NoResponseError:
         return False
 
 
@@ -171,7 +171,7 @@ def test_who_refuses_everything_is_left_in_peace(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners(refuse=1_000))
 
     async def work(http: GuardedHTTP) -> None:
-        with pytest.raises(NoAnswer, match="refused unread"):
+        with pytest.raises(NoResponseError, match="refused unread"):
             await http.post(service.origin, f"{service.origin}/1", Headers({}), b"x")
 
     run(service, work)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.net.guarded_http import GuardedHTTP, Headers, NoAnswer
+from canale.net.guarded_http import GuardedHTTP, Headers, NoResponseError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Reply, Request
@@ -96,7 +96,7 @@ def test_far_end_behind_the_proxy_must_have_a_certificate_for_its_name(tmp_path:
         url = f"http://127.0.0.1:{await proxy.listen()}"
         http = GuardedHTTP(resolver=no_names, proxy=url)
         try:
-            with pytest.raises(NoAnswer):
+            with pytest.raises(NoResponseError):
                 await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
         finally:
             await http.close()
@@ -110,7 +110,7 @@ def test_proxy_that_refuses_is_a_missing_connection(tmp_path: Path) -> None:
         proxy = ConnectProxy(1, "407 Proxy Authentication Required")
         url = f"http://127.0.0.1:{await proxy.listen()}"
         http = GuardedHTTP(resolver=no_names, proxy=url)
-        with pytest.raises(NoAnswer, match="no connection"):
+        with pytest.raises(NoResponseError, match="no connection"):
             await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
         await http.close()
 

@@ -135,7 +135,7 @@ def test_what_cannot_be_read_goes_on_to_be_refused(
 
 
 def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick, "STRANGER_SECONDS", 0.01)
+    monkeypatch.setattr(quick, "ANONYMOUS_TIMEOUT_SECONDS", 0.01)
     django, sent = Django(), []
 
     async def receive() -> Any:

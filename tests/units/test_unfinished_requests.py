@@ -20,11 +20,11 @@ from canale.api.quick import QuickActs
 from canale.api.urls import router
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
+from canale.net import body_buffering, timeouts
 from canale.net import connections as counting
-from canale.net import patient_http, whole_bodies
 from canale.net.answers import header_lines
+from canale.net.body_buffering import BufferedBodyMiddleware
 from canale.net.connections import Connections
-from canale.net.whole_bodies import WholeBodies
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from tests.units.test_unreadable_requests import _filled, _patterns
@@ -53,7 +53,7 @@ class Behind:
 async def serving(behind: Behind, connections: Connections) -> AsyncIterator[int]:
     """The house's own way from the socket to Django; the port."""
     house = header_lines(security_headers())
-    whole = WholeBodies(behind, lambda scope: False, house)  # type: ignore[arg-type]
+    whole = BufferedBodyMiddleware(behind, lambda scope: False, house)  # type: ignore[arg-type]
     pages = PageStore(QuickActs(whole, security_headers()))  # type: ignore[arg-type]
     hub = Hub(lambda handle, after: [])
     hub.open("cremona", 0)
@@ -76,10 +76,10 @@ async def serving(behind: Behind, connections: Connections) -> AsyncIterator[int
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HEAD_SECONDS", "BODY_SECONDS"):
-        monkeypatch.setattr(patient_http, name, SHORT)
+        monkeypatch.setattr(timeouts, name, SHORT)
     # The protocol ends what does not end, whoever reads it.
-    monkeypatch.setattr(whole_bodies, "STRANGER_SECONDS", 600)
-    monkeypatch.setattr(quick, "STRANGER_SECONDS", 600)
+    monkeypatch.setattr(body_buffering, "ANONYMOUS_TIMEOUT_SECONDS", 600)
+    monkeypatch.setattr(quick, "ANONYMOUS_TIMEOUT_SECONDS", 600)
 
 
 def run(flow: Coroutine[Any, Any, None]) -> None:
@@ -173,7 +173,7 @@ def test_head_without_end_is_ended(start: bytes) -> None:
 
 
 def test_body_that_gets_on_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patient_http, "BODY_PART_BYTES", 4)
+    monkeypatch.setattr(timeouts, "BODY_PART_BYTES", 4)
 
     async def flow() -> None:
         behind = Behind()
@@ -190,8 +190,8 @@ def test_a_client_that_holds_connections_holds_only_the_newest(
 ) -> None:
     """And a newcomer, of the same address too, is answered."""
 
-    monkeypatch.setattr(patient_http, "HEAD_SECONDS", 5)
-    monkeypatch.setattr(patient_http, "BODY_SECONDS", 5)
+    monkeypatch.setattr(timeouts, "HEAD_SECONDS", 5)
+    monkeypatch.setattr(timeouts, "BODY_SECONDS", 5)
     monkeypatch.setattr(counting, "GRACE_SECONDS", 0.3)
 
     async def flow() -> None:
@@ -303,8 +303,8 @@ def test_requests_that_pile_up_unanswered_end_their_connection() -> None:
         behind = Behind()
         async with serving(behind, Connections()) as port:
             answer = await _ended(port, _head("GET", "/newsroom/") * 10_000)
-            assert len(behind.whole) <= patient_http.MAX_UNANSWERED
-            assert answer.count(b"HTTP/1.1 ") <= patient_http.MAX_UNANSWERED + 1
+            assert len(behind.whole) <= timeouts.MAX_UNANSWERED
+            assert answer.count(b"HTTP/1.1 ") <= timeouts.MAX_UNANSWERED + 1
             sent = _head("GET", "/newsroom/") * 9
             sent += _head("GET", "/newsroom/", "Connection: close")
             assert (await _ended(port, sent)).count(b"HTTP/1.1 200") == 10

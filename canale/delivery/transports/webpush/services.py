@@ -8,8 +8,8 @@ from collections.abc import Collection
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from canale.net.dns import HostChecker
 from canale.net.endpoints import KnownHosts, checked_origin
-from canale.net.names import Names
 
 KNOWN_SERVICES = KnownHosts(
     names=frozenset(
@@ -29,12 +29,12 @@ KNOWN_SERVICES = KnownHosts(
 
 
 def check_endpoint(url: str, extra_origins: Collection[str]) -> str:
-    """Give the origin of a push endpoint. Raises canale.net.endpoints.EndpointRefused."""
+    """Give the origin of a push endpoint. Raises canale.net.endpoints.EndpointRefusedError."""
     return checked_origin(url, KNOWN_SERVICES, extra_origins)
 
 
 # Of the names by which push services are known for years one surely exists.
-NAMES = Names("fcm.googleapis.com")
+NAMES = HostChecker("fcm.googleapis.com")
 
 
 def is_invented(origin: str) -> bool:

@@ -30,8 +30,14 @@ from canale.delivery.transports.webpush.services import (
     service_name,
 )
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
-from canale.net.endpoints import EndpointRefused
-from canale.net.guarded_http import TOTAL_TIMEOUT, GuardedHTTP, Headers, NoAnswer, Unresolved
+from canale.net.endpoints import EndpointRefusedError
+from canale.net.guarded_http import (
+    TOTAL_TIMEOUT,
+    GuardedHTTP,
+    Headers,
+    NoResponseError,
+    ResolutionError,
+)
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -120,12 +126,12 @@ class WebPushTransport:
         headers = _headers(message, self._authorizer.header(target.origin))
         try:
             reply = await self._http.post(target.origin, target.endpoint, headers, body)
-        except EndpointRefused as refusal:
+        except EndpointRefusedError as refusal:
             return Result(Outcome.REJECTED, None, str(refusal))
-        except Unresolved as failure:
+        except ResolutionError as failure:
             missing = await asyncio.to_thread(is_invented, target.origin)
             return Result(Outcome.LATER, None, str(failure), missing=missing)
-        except NoAnswer as failure:
+        except NoResponseError as failure:
             return Result(Outcome.LATER, None, str(failure))
         return result_of(reply.status, reply.retry_after)
 
@@ -162,7 +168,7 @@ def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Ta
         raise AddressRefused("endpoint: missing")
     try:
         origin = check_endpoint(endpoint, extra_origins)
-    except EndpointRefused as refusal:
+    except EndpointRefusedError as refusal:
         raise AddressRefused(f"endpoint: {refusal}") from None
     try:
         return Target(origin, endpoint, SubscriptionKeys.from_json(address.get("keys")))

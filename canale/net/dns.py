@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 
 # A resolver that is down takes ten seconds and more to say so; somebody waits.
-PATIENCE = 2.0
+LOOKUP_TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 60.0
 # Strangers choose the names.
-MOST_REMEMBERED = 1_000
+MAX_REMEMBERED = 1_000
 # At once: whoever sends thousands of names keeps as many threads waiting, and no more.
-LOOKUPS = 4
+MAX_LOOKUPS = 4
 
 # "No such name" and "a name without an address"; everything else may be the resolver's own illness.
 _ABSENT = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -29,7 +29,7 @@ def _look_up(host: str) -> None:
     socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
 
 
-class Names:
+class HostChecker:
     """Asks the system's resolver. Thread-safe.
 
     ``reference`` is a name that surely exists: a resolver that does not know it knows nothing.
@@ -41,15 +41,15 @@ class Names:
         *,
         look_up: Callable[[str], None] = _look_up,
         clock: Callable[[], float] = time.monotonic,
-        patience: float = PATIENCE,
+        timeout: float = LOOKUP_TIMEOUT_SECONDS,
     ) -> None:
         self._reference = reference
         self._look_up = look_up
         self._clock = clock
-        self._patience = patience
+        self._timeout = timeout
         self._lock = threading.Lock()
-        self._lookups = ThreadPoolExecutor(LOOKUPS, "names")
-        self._free = threading.Semaphore(LOOKUPS)
+        self._lookups = ThreadPoolExecutor(MAX_LOOKUPS, "dns")
+        self._free = threading.Semaphore(MAX_LOOKUPS)
         self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def is_missing(self, host: str) -> bool:
@@ -71,11 +71,11 @@ class Names:
 
     def _asked(self, host: str, in_doubt: bool) -> bool:
         if not self._free.acquire(blocking=False):
-            # Names of strangers, whose resolver does not answer: nobody waits behind them.
+            # HostChecker of strangers, whose resolver does not answer: nobody waits behind them.
             return in_doubt
         lookup = self._lookups.submit(self._look_up_and_release, host)
         try:
-            lookup.result(self._patience)
+            lookup.result(self._timeout)
         except TookTooLong:
             # One that has begun goes on, and keeps its place.
             if lookup.cancel():
@@ -99,6 +99,6 @@ class Names:
         with self._lock:
             self._known[host] = self._clock(), absent
             self._known.move_to_end(host)
-            if len(self._known) > MOST_REMEMBERED:
+            if len(self._known) > MAX_REMEMBERED:
                 self._known.popitem(last=False)
         return absent

@@ -34,15 +34,15 @@ MAX_UNANSWERED = 16
 STALL_SECONDS = 30.0
 
 
-class HeadTooLarge(Exception):  # noqa: N818
+class HeadTooLargeError(Exception):
     """More header lines than any browser sends; the parser turns it into a 400."""
 
 
-class TooManyRequests(Exception):  # noqa: N818
+class TooManyRequestsError(Exception):
     """More requests at once on a connection than any browser sends; it becomes a 400 as well."""
 
 
-class PatientProtocol(HttpToolsProtocol):
+class TimeoutProtocol(HttpToolsProtocol):
     """Ends a connection whose request, or whose reading of the answer, does not get on."""
 
     # What every answer carries.
@@ -118,11 +118,11 @@ class PatientProtocol(HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > HEAD_BYTES:
-            raise HeadTooLarge
+            raise HeadTooLargeError
 
     def on_headers_complete(self) -> None:
         if len(self._unanswered) >= MAX_UNANSWERED:
-            raise TooManyRequests
+            raise TooManyRequestsError
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
         self.head_is_read()

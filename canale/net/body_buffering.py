@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     )
 
 # Any form or call of a citizen, several times over.
-STRANGER_BYTES = 64 * 1024
-STRANGER_SECONDS = 20.0
+ANONYMOUS_MAX_BYTES = 64 * 1024
+ANONYMOUS_TIMEOUT_SECONDS = 20.0
 # Ten images of 15 MB, and the words about them; from a phone, between two signs of life.
-KNOWN_BYTES = 155 * 2**20
-KNOWN_SECONDS = 30.0
+AUTHENTICATED_MAX_BYTES = 155 * 2**20
+AUTHENTICATED_IDLE_SECONDS = 30.0
 IN_MEMORY = 2**20
 PART = 256 * 1024
 
 Kept = SpooledTemporaryFile[bytes]
 
 
-class TooLarge(Exception):  # noqa: N818
+class BodyTooLargeError(Exception):
     """More than there is room for."""
 
 
-class Left(Exception):  # noqa: N818
+class ClientDisconnectedError(Exception):
     """The client went away."""
 
 
-class WholeBodies:
+class BufferedBodyMiddleware:
     """An ASGI app in front of another. ``is_known`` says, in a thread, whether a request comes
     from somebody who may send files; ``house`` are headers of every answer."""
 
@@ -77,16 +77,18 @@ class WholeBodies:
         if declared == 0:
             await self._app(scope, receive, send)
             return
-        known = (declared is None or declared > STRANGER_BYTES) and await self._knows(scope)
-        if declared is not None and declared > (KNOWN_BYTES if known else STRANGER_BYTES):
+        known = (declared is None or declared > ANONYMOUS_MAX_BYTES) and await self._knows(scope)
+        if declared is not None and declared > (
+            AUTHENTICATED_MAX_BYTES if known else ANONYMOUS_MAX_BYTES
+        ):
             # Its length alone makes the application refuse it, each part in its own words.
-            await self._app(scope, _Nothing(receive), send)
+            await self._app(scope, _Empty(receive), send)
             return
         with SpooledTemporaryFile(IN_MEMORY) as kept:
             if await self._reads(scope, receive, send, kept, known=known):
                 size = kept.tell()
                 kept.seek(0)
-                await self._app(_of_size(scope, size), _Again(kept, size, receive), send)
+                await self._app(_of_size(scope, size), _Replay(kept, size, receive), send)
 
     async def _reads(
         self,
@@ -99,14 +101,14 @@ class WholeBodies:
     ) -> bool:
         """Read the body. False if it could not be read, and that was answered."""
         try:
-            await (_read_known(receive, kept) if known else _read_stranger(receive, kept))
-        except TooLarge:
+            await (_read_authenticated(receive, kept) if known else _read_anonymous(receive, kept))
+        except BodyTooLargeError:
             too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             await self._refuse(scope, send, too_large, "The request is too large.")
         except TimeoutError:
             timeout = HTTPStatus.REQUEST_TIMEOUT
             await self._refuse(scope, send, timeout, "The request did not come in time.")
-        except Left:
+        except ClientDisconnectedError:
             pass
         else:
             return True
@@ -148,27 +150,27 @@ def _declared(scope: HTTPScope) -> int | None:
     return int(said.get(b"content-length", b"0"))
 
 
-async def _read_stranger(receive: ASGIReceiveCallable, kept: Kept) -> None:
-    async with asyncio.timeout(STRANGER_SECONDS):
-        while await _read_part(receive, kept, STRANGER_BYTES):
+async def _read_anonymous(receive: ASGIReceiveCallable, kept: Kept) -> None:
+    async with asyncio.timeout(ANONYMOUS_TIMEOUT_SECONDS):
+        while await _read_part(receive, kept, ANONYMOUS_MAX_BYTES):
             pass
 
 
-async def _read_known(receive: ASGIReceiveCallable, kept: Kept) -> None:
+async def _read_authenticated(receive: ASGIReceiveCallable, kept: Kept) -> None:
     more = True
     while more:
-        async with asyncio.timeout(KNOWN_SECONDS):
-            more = await _read_part(receive, kept, KNOWN_BYTES)
+        async with asyncio.timeout(AUTHENTICATED_IDLE_SECONDS):
+            more = await _read_part(receive, kept, AUTHENTICATED_MAX_BYTES)
 
 
 async def _read_part(receive: ASGIReceiveCallable, kept: Kept, room: int) -> bool:
-    """Whether there is more. Raises TooLarge, Left."""
+    """Whether there is more. Raises BodyTooLargeError, ClientDisconnectedError."""
     event = await receive()
     if event["type"] != "http.request":
-        raise Left
+        raise ClientDisconnectedError
     kept.write(event["body"])
     if kept.tell() > room:
-        raise TooLarge
+        raise BodyTooLargeError
     return event["more_body"]
 
 
@@ -179,7 +181,7 @@ def _of_size(scope: HTTPScope, size: int) -> HTTPScope:
     return {**scope, "headers": [*headers, (b"content-length", str(size).encode())]}
 
 
-class _Again:
+class _Replay:
     """Gives the application what was received."""
 
     def __init__(self, kept: Kept, size: int, receive: ASGIReceiveCallable) -> None:
@@ -197,7 +199,7 @@ class _Again:
         return {"type": "http.request", "body": part, "more_body": not self._ended}
 
 
-class _Nothing:
+class _Empty:
     """Gives the application no body."""
 
     def __init__(self, receive: ASGIReceiveCallable) -> None:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from canale.net.names import LOOKUPS, MOST_REMEMBERED, REMEMBERED_SECONDS, Names
+from canale.net.dns import MAX_LOOKUPS, MAX_REMEMBERED, REMEMBERED_SECONDS, HostChecker
 
 HERE, GONE = "here.example", "gone.example"
 
@@ -30,17 +30,17 @@ class Resolver:
 
 
 def test_a_name_that_a_working_resolver_does_not_know_is_missing() -> None:
-    names = Names(HERE, look_up=Resolver(HERE))
-    assert [names.is_missing(GONE), names.is_missing(HERE)] == [True, False]
+    checker = HostChecker(HERE, look_up=Resolver(HERE))
+    assert [checker.is_missing(GONE), checker.is_missing(HERE)] == [True, False]
 
 
 def test_a_resolver_that_knows_no_name_is_not_believed() -> None:
-    assert not Names(HERE, look_up=Resolver()).is_missing(GONE)
+    assert not HostChecker(HERE, look_up=Resolver()).is_missing(GONE)
 
 
 @pytest.mark.parametrize("ill", [socket.EAI_AGAIN, socket.EAI_FAIL])
 def test_an_ill_resolver_says_nothing_about_a_name(ill: int) -> None:
-    assert not Names(HERE, look_up=Resolver(HERE, otherwise=ill)).is_missing(GONE)
+    assert not HostChecker(HERE, look_up=Resolver(HERE, otherwise=ill)).is_missing(GONE)
 
 
 @pytest.mark.parametrize("silent", [GONE, HERE])
@@ -54,7 +54,7 @@ def test_nobody_waits_long_for_a_silent_resolver(silent: str) -> None:
         known(host)
 
     begun = time.monotonic()
-    assert not Names(HERE, look_up=look_up, patience=0.1).is_missing(GONE)
+    assert not HostChecker(HERE, look_up=look_up, timeout=0.1).is_missing(GONE)
     assert time.monotonic() - begun < 10
     answers.set()
 
@@ -62,43 +62,43 @@ def test_nobody_waits_long_for_a_silent_resolver(silent: str) -> None:
 def test_an_answer_is_remembered_for_a_while() -> None:
     now = 1000.0
     resolver = Resolver(HERE)
-    names = Names(HERE, look_up=resolver, clock=lambda: now)
+    checker = HostChecker(HERE, look_up=resolver, clock=lambda: now)
     for _ in range(3):
-        assert names.is_missing(GONE)
+        assert checker.is_missing(GONE)
     assert resolver.asked == [GONE, HERE]
     now += REMEMBERED_SECONDS + 1
     resolver.known.add(GONE)
-    assert not names.is_missing(GONE)
+    assert not checker.is_missing(GONE)
 
 
 def test_of_strangers_names_not_all_are_remembered() -> None:
-    names = Names(HERE, look_up=Resolver(HERE))
-    for number in range(MOST_REMEMBERED + 50):
-        assert names.is_missing(f"x{number}.example")
-    assert len(names._known) == MOST_REMEMBERED
+    checker = HostChecker(HERE, look_up=Resolver(HERE))
+    for number in range(MAX_REMEMBERED + 50):
+        assert checker.is_missing(f"x{number}.example")
+    assert len(checker._known) == MAX_REMEMBERED
 
 
 def test_nobody_waits_behind_lookups_that_take_all_places() -> None:
-    answers, waiting = threading.Event(), threading.Barrier(LOOKUPS + 1)
+    answers, waiting = threading.Event(), threading.Barrier(MAX_LOOKUPS + 1)
 
     def look_up(host: str) -> None:
         if not answers.is_set():
             waiting.wait(30)
             answers.wait(30)
 
-    names = Names(HERE, look_up=look_up, patience=30)
+    checker = HostChecker(HERE, look_up=look_up, timeout=30)
     strangers = [
-        threading.Thread(target=names.is_missing, args=[f"x{number}.example"])
-        for number in range(LOOKUPS)
+        threading.Thread(target=checker.is_missing, args=[f"x{number}.example"])
+        for number in range(MAX_LOOKUPS)
     ]
     for stranger in strangers:
         stranger.start()
     waiting.wait(30)
     # Would wait for 30 s, and nothing could end that.
     for number in range(50):
-        assert not names.is_missing(f"y{number}.example")
+        assert not checker.is_missing(f"y{number}.example")
     answers.set()
     for stranger in strangers:
         stranger.join(30)
-    assert not names.is_missing(HERE)
-    assert names.was_found(HERE)
+    assert not checker.is_missing(HERE)
+    assert checker.was_found(HERE)
