@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tells the other processes that something changed. A hint only: the database is the truth."""
+"""Hints to other processes that something changed. The database is the truth."""
 
 from canale.bus.base import Bus, Callback, Subscription
 from canale.bus.choice import bus_for

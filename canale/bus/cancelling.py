@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Work that ends when it is cancelled, though what it calls swallows cancellations.
+"""Reliable cancellation of code that swallows CancelledError.
 
-`asyncio.wait_for` of Python 3.11 swallows one that comes in the moment in which what it waits for
-is done (https://github.com/python/cpython/issues/86296), and nats-py is full of it and swallows
-more of them itself. A loop around it would go on for ever, and its process would not end.
+`asyncio.wait_for` of Python 3.11 swallows a cancellation that arrives at the moment in which its
+awaitable completes (https://github.com/python/cpython/issues/86296). nats-py uses it everywhere,
+and swallows more of them itself. A loop around it would never end, and neither would its process.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 # Longer than a connection may take to close.
 INSIST_SECONDS = 1.5
-# What swallows so many cancellations perhaps never ends, and somebody should know of it.
-SAID_AFTER = 4
+# Work that swallows this many cancellations may never end: log it.
+CANCELLATIONS_BEFORE_WARNING = 4
 
 logger = logging.getLogger(__name__)
 
 
 async def ends_when_cancelled(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What ``work()`` returns or raises. When this is cancelled, that is, until it has ended.
+    """Await ``work()``. On cancellation, cancel it again and again until it has ended.
 
-    What it raises then is left to asyncio's log.
+    An exception that it raises after that goes to asyncio's log.
     """
     task = asyncio.create_task(work())
     try:
@@ -36,11 +36,11 @@ async def ends_when_cancelled(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except asyncio.CancelledError:
         for times in count(1):
             task.cancel()
-            # Whoever cancels again is not quicker done.
+            # Further cancellations of the caller do not speed this up.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task}, timeout=INSIST_SECONDS)
             if task.done():
                 break
-            if times == SAID_AFTER:
-                logger.warning("%s does not end, though it was told to", task.get_coro())
+            if times == CANCELLATIONS_BEFORE_WARNING:
+                logger.warning("%s still running after %d cancellations", task.get_coro(), times)
         raise

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which bus this process talks through. Nobody else names one."""
+"""The choice of this process's bus. No other module names an implementation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from canale.bus.local import LocalBus
 _nats: dict[tuple[tuple[str, ...], str], Bus] = {}
 
 
-class Choice(Protocol):
-    """What of the settings decides. The bus stands beside the settings and imports them not."""
+class BusSettings(Protocol):
+    """The settings that decide. The bus stands beside the settings and does not import them."""
 
     @property
     def data(self) -> Path: ...
@@ -26,14 +26,14 @@ class Choice(Protocol):
     def secret_key(self) -> str: ...
 
 
-def bus_for(settings: Choice) -> Bus:
-    """NATS where it is set (one connection a process), else the machine's own."""
+def bus_for(settings: BusSettings) -> Bus:
+    """Return the NATS bus if it is set (one connection per process), else the local one."""
     if not settings.nats_url:
         return LocalBus(settings.data)
-    # nats-py takes 70 ms to import: only who needs it waits for it.
+    # nats-py takes 70 ms to import.
     from canale.bus.nats import NatsBus
     from canale.bus.nats_line import installation
 
     key = (settings.nats_url, installation(settings.secret_key))
-    # Atomic, so that two threads that come first get the same one. It connects at its first use.
+    # setdefault is atomic, so two threads get the same bus. It connects at its first use.
     return _nats.get(key) or _nats.setdefault(key, NatsBus(*key))

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The bus of one machine: a folder of Unix datagram sockets, one for each listener.
+"""A bus for one machine: a folder of Unix datagram sockets, one for each listener.
 
-Nothing to start and nothing to configure: who wants to listen binds a socket in the folder, who
-has something to say sends it to every socket there (unix(7)).
+There is nothing to start and nothing to configure: a listener binds a socket in the folder, and a
+publisher sends to every socket there (unix(7)).
 """
 
 import asyncio
@@ -24,13 +24,13 @@ logger = logging.getLogger(__name__)
 
 # sun_path has 108 bytes on Linux and 104 on the BSDs, with the final zero.
 LONGEST_PATH = 103
-# bind(2) in a folder whose file system has no sockets.
+# Errors of bind(2) on a file system without sockets.
 NO_SOCKETS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 # "<pid>-<random>.sock": a pid has up to 7 digits.
 NAME_LENGTH = 7 + 1 + 8 + 5
-LARGEST = 8192
-# Hints taken between two turns of the event loop.
-BURST = 64
+MAX_HINT_BYTES = 8192
+# Hints read in one iteration of the event loop.
+MAX_BURST = 64
 
 
 class LocalBus:
@@ -38,24 +38,24 @@ class LocalBus:
 
     def __init__(self, data: Path) -> None:
         self.folder = socket_folder(data)
-        # Where the data folder's file system has no sockets (FAT, SMB).
+        # Used when the data folder's file system has no sockets (FAT, SMB).
         self._other = short_folder(data)
 
     def publish(self, subject: str, data: bytes = b"") -> None:
-        """Tells every listener. A listener whose queue is full has hints enough to wake it."""
+        """Notify every listener. One whose queue is full has enough hints to wake it."""
         message = subject.encode() + b"\n" + data
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                # The other is in a place where anybody may make a folder of its name.
+                # Any user may have created a folder of the other's name.
                 for folder in filter(_is_ours, {self.folder, self._other}):
                     for path in folder.glob("*.sock"):
                         _send(sender, message, path)
         except OSError:
-            logger.warning("The hint %s was not sent; polling repairs it.", subject, exc_info=True)
+            logger.warning("Hint %s not sent; listeners will poll", subject, exc_info=True)
 
     def subscribe(self, callback: Callback) -> "LocalSubscription":
-        """Listens on the running event loop. Raises OSError if the folder is not ours alone."""
+        """Listen on the running event loop. Raises OSError if the folder is not ours alone."""
         _own_folder(self.folder)
         name = f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         try:
@@ -68,7 +68,7 @@ class LocalBus:
 
     @property
     def trouble(self) -> str:
-        """None: there is nothing that could be away."""
+        """Always empty: there is no server that could be unreachable."""
         return ""
 
     @property
@@ -80,12 +80,12 @@ def _send(sender: socket.socket, message: bytes, path: Path) -> None:
     try:
         sender.sendto(message, str(path))
     except (ConnectionRefusedError, FileNotFoundError):
-        # Its process died without tidying up.
+        # Left behind by a process that was killed.
         path.unlink(missing_ok=True)
     except BlockingIOError:
-        logger.info("A listener is busy; a hint was left out.")
+        logger.info("Listener queue %s full; hint dropped", path)
     except OSError:
-        logger.warning("A hint did not reach %s.", path, exc_info=True)
+        logger.warning("Hint not delivered to %s", path, exc_info=True)
 
 
 class LocalSubscription:
@@ -105,25 +105,25 @@ class LocalSubscription:
         self._loop.add_reader(self._socket.fileno(), self._receive)
 
     def _receive(self) -> None:
-        for _ in range(BURST):
+        for _ in range(MAX_BURST):
             if self._socket.fileno() < 0:
                 return
             try:
-                message = self._socket.recv(LARGEST)
+                message = self._socket.recv(MAX_HINT_BYTES)
             except BlockingIOError:
                 return
-            self._tell(message)
+            self._notify(message)
 
-    def _tell(self, message: bytes) -> None:
+    def _notify(self, message: bytes) -> None:
         subject, _, data = message.partition(b"\n")
         try:
             self._callback(subject.decode(), data)
         except Exception:
-            # One bad hint must not end the listening.
-            logger.exception("A hint was not understood: %r", message[:100])
+            # One bad hint must not end the subscription.
+            logger.exception("Error handling hint %r", message[:100])
 
     def close(self) -> None:
-        """Stops listening. May be called more than once."""
+        """Stop listening. May be called more than once."""
         if self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
@@ -131,7 +131,7 @@ class LocalSubscription:
 
 
 def socket_folder(data: Path) -> Path:
-    """`data/bus`, or, where a socket's path there would be too long, a short folder for it."""
+    """Return `data/bus`, or `short_folder` if a socket's path there would be too long."""
     data = data.resolve()
     folder = data / "bus"
     if len(os.fsencode(folder)) + 1 + NAME_LENGTH <= LONGEST_PATH:
@@ -140,23 +140,23 @@ def socket_folder(data: Path) -> Path:
 
 
 def short_folder(data: Path) -> Path:
-    """A folder for the sockets of a data folder that cannot hold them."""
+    """Return a folder outside the data folder for sockets that cannot be in it."""
     data = data.resolve()
-    place = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    parent = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    return Path(place) / f"canale-{os.getuid()}-{name}"
+    return Path(parent) / f"canale-{os.getuid()}-{name}"
 
 
 def _own_folder(folder: Path) -> None:
-    """Makes the folder, mode 0700; refuses one that somebody else laid there."""
+    """Make the folder, mode 0700. Raises PermissionError if it belongs to another user."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _is_ours(folder):
-        raise PermissionError(f"The bus's folder {folder} belongs to somebody else. Remove it.")
+        raise PermissionError(f"The bus's folder {folder} belongs to another user. Remove it.")
     folder.chmod(0o700)
 
 
 def _is_ours(folder: Path) -> bool:
-    """False also for one that is not there, and for a link to a folder."""
+    """True for an existing folder of ours; False for a symbolic link to one."""
     try:
         status = folder.lstat()
     except OSError:

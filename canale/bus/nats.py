@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The bus of several machines: NATS core subjects (https://docs.nats.io/nats-concepts/core-nats).
+"""A bus for several machines: NATS core subjects (https://docs.nats.io/nats-concepts/core-nats).
 
 Django's threads, commands and event loops all publish; none of them may wait for the network. So
 each process has one thread with an event loop that holds its one connection. While NATS is away,
-hints wait there (each once), and this process's own listeners hear them all the same.
+hints wait there (each once), and this process's own listeners are still notified.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 Hint = tuple[str, bytes]
 
 # Different hints kept for a NATS that is away or for a listener that is busy.
-MOST_WAITING = 1_000
+MAX_WAITING = 1_000
 EVERYTHING: tuple[Hint, ...] = tuple((subject, b"") for subject in SUBJECTS)
-# Of a hint's data; more is not ours (on a server that others use too).
-LARGEST = 8_192
+# Longer data comes from another application that shares the server.
+MAX_HINT_BYTES = 8_192
 SEND_SECONDS = 5.0
-# So long a process that ends waits for its hints to be on their way.
+# How long an exiting process waits until its hints are sent.
 END_SECONDS = 2.0
-MEANWHILE = "who waits for hints looks into the database every second"
+MEANWHILE = "listeners poll the database every second"
 
 
 class NatsBus:
@@ -46,99 +46,99 @@ class NatsBus:
         self._urls = urls
         self._prefix = f"canale.{installation}."
         self._lock = threading.Lock()
-        self._talk: Talk | None = None
+        self._thread: NatsThread | None = None
 
     def publish(self, subject: str, data: bytes = b"") -> None:
-        """Tells every listener, sooner or later. Takes microseconds, whatever NATS does."""
-        if len(data) > LARGEST:
-            logger.warning("The hint %s is longer than %s bytes: not sent", subject, LARGEST)
+        """Notify every listener eventually. Returns within microseconds, whatever NATS does."""
+        if len(data) > MAX_HINT_BYTES:
+            logger.warning("Hint %s not sent: longer than %s bytes", subject, MAX_HINT_BYTES)
             return
         try:
-            self._talking().say((subject, data))
+            self._running_thread().publish((subject, data))
         except RuntimeError:
-            # No thread can be started, or the process is ending.
-            logger.warning("The hint %s was not sent; polling repairs it.", subject, exc_info=True)
+            # No thread can be started, or the process is exiting.
+            logger.warning("Hint %s not sent; listeners will poll", subject, exc_info=True)
 
     def subscribe(self, callback: Callback) -> NatsSubscription:
-        """Listens on the running event loop, now or as soon as NATS answers."""
-        talk = self._talking()
-        subscription = NatsSubscription(talk, callback)
-        talk.add(subscription)
+        """Listen on the running event loop, now or as soon as NATS answers."""
+        thread = self._running_thread()
+        subscription = NatsSubscription(thread, callback)
+        thread.add(subscription)
         return subscription
 
     @property
     def trouble(self) -> str:
-        return self._talking().line.trouble
+        return self._running_thread().line.trouble
 
     @property
     def trouble_since(self) -> datetime | None:
-        return self._talking().line.trouble_since
+        return self._running_thread().line.trouble_since
 
-    def _talking(self) -> Talk:
+    def _running_thread(self) -> NatsThread:
         with self._lock:
-            if self._talk is None:
-                self._talk = Talk(self._urls, self._prefix)
-                self._talk.start()
-                atexit.register(self._talk.end)
-                os.register_at_fork(after_in_child=self._start_anew)
-            return self._talk
+            if self._thread is None:
+                self._thread = NatsThread(self._urls, self._prefix)
+                self._thread.start()
+                atexit.register(self._thread.end)
+                os.register_at_fork(after_in_child=self._reset_after_fork)
+            return self._thread
 
-    def _start_anew(self) -> None:
-        """A forked child has the thread's memory, but no thread."""
+    def _reset_after_fork(self) -> None:
+        """Start without a thread in a forked child, which has only the thread's memory."""
         self._lock = threading.Lock()
-        if self._talk is not None:
-            # Its loop must not be tidied up: the child's epoll is the parent's too.
-            _left_behind.append(self._talk)
-            self._talk = None
+        if self._thread is not None:
+            # Keep a reference: closing the loop would close the parent's epoll descriptor.
+            _leaked_threads.append(self._thread)
+            self._thread = None
 
 
-_left_behind: list[Talk] = []
+_leaked_threads: list[NatsThread] = []
 
 
 def _remember(hints: dict[Hint, None], hint: Hint) -> None:
-    """Too many become: look at everything."""
-    if len(hints) >= MOST_WAITING:
+    """Add a hint; beyond MAX_WAITING, replace all by hints to look at everything."""
+    if len(hints) >= MAX_WAITING:
         hints.clear()
         hints.update(dict.fromkeys(EVERYTHING))
     hints[hint] = None
 
 
-class Talk(threading.Thread):
-    """One process's part in the talk: its thread, loop, connection, listeners and waiting hints."""
+class NatsThread(threading.Thread):
+    """The thread of one process: its event loop, connection, listeners and pending hints."""
 
     def __init__(self, urls: tuple[str, ...], prefix: str) -> None:
         super().__init__(name="nats-bus", daemon=True)
         self._prefix = prefix
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
-        self._said: dict[Hint, None] = {}
-        """By the other threads, in order, each once."""
+        self._pending: dict[Hint, None] = {}
+        """Hints published by other threads, in order, each once."""
         self._kept: dict[Hint, None] = {}
-        """Those that NATS has not got yet."""
+        """Hints not yet sent to NATS."""
         self._listeners: set[NatsSubscription] = set()
-        self._hearing: Client | None = None
-        self._stirred = asyncio.Event()
+        self._subscribed: Client | None = None
+        self._wakeup = asyncio.Event()
         self.line = Line(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
 
     def run(self) -> None:
         with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._talk())
+            self._loop.run_until_complete(self._serve())
 
-    async def _talk(self) -> None:
+    async def _serve(self) -> None:
         self._whole = asyncio.gather(self.line.keep(), self._pass_on())
         await self._whole
 
-    def say(self, hint: Hint) -> None:
+    def publish(self, hint: Hint) -> None:
         """Any thread."""
         with self._lock:
-            _remember(self._said, hint)
-        self._loop.call_soon_threadsafe(self._stirred.set)
+            _remember(self._pending, hint)
+        self._loop.call_soon_threadsafe(self._wakeup.set)
 
     def add(self, listener: NatsSubscription) -> None:
         """Any thread."""
         with self._lock:
             self._listeners = self._listeners | {listener}
-        self._loop.call_soon_threadsafe(self._stirred.set)
+        self._loop.call_soon_threadsafe(self._wakeup.set)
 
     def remove(self, listener: NatsSubscription) -> None:
         """Any thread."""
@@ -147,45 +147,45 @@ class Talk(threading.Thread):
 
     async def _pass_on(self) -> None:
         while True:
-            await self._stirred.wait()
-            self._stirred.clear()
+            await self._wakeup.wait()
+            self._wakeup.clear()
             client = self.line.client
             for hint in self._take():
                 if client is None:
-                    self._tell(hint)
+                    self._notify(hint)
             if client is not None:
-                # What cannot be sent now is sent on the next connection.
+                # Unsent hints are sent on the next connection.
                 with suppress(*FAILURES):
                     async with asyncio.timeout(SEND_SECONDS):
-                        await self._hear(client)
+                        await self._subscribe(client)
                         await self._send_kept(client)
 
     def _take(self) -> dict[Hint, None]:
-        """What the other threads said since; kept from now on until it is sent."""
+        """Move what other threads published to the hints that are kept until they are sent."""
         with self._lock:
-            said, self._said = self._said, {}
-        for hint in said:
+            pending, self._pending = self._pending, {}
+        for hint in pending:
             _remember(self._kept, hint)
-        return said
+        return pending
 
     async def _opened(self, client: Client) -> None:
-        """On each new connection: listen first, then say what waited, then catch up."""
-        await self._hear(client)
+        """On each new connection: subscribe first, then send pending hints, then catch up."""
+        await self._subscribe(client)
         await self._send_kept(client)
         await client.flush()
         for hint in EVERYTHING:
-            self._tell(hint)
-        # For what came meanwhile.
-        self._stirred.set()
+            self._notify(hint)
+        # For hints published while this connection was set up.
+        self._wakeup.set()
 
-    async def _hear(self, client: Client) -> None:
-        if self._listeners and self._hearing is not client:
-            self._hearing = client
-            await client.subscribe(self._prefix + ">", cb=self._heard)
+    async def _subscribe(self, client: Client) -> None:
+        if self._listeners and self._subscribed is not client:
+            self._subscribed = client
+            await client.subscribe(self._prefix + ">", cb=self._received)
 
-    async def _heard(self, message: Msg) -> None:
-        if len(message.data) <= LARGEST:
-            self._tell((message.subject.removeprefix(self._prefix), message.data))
+    async def _received(self, message: Msg) -> None:
+        if len(message.data) <= MAX_HINT_BYTES:
+            self._notify((message.subject.removeprefix(self._prefix), message.data))
 
     async def _send_kept(self, client: Client) -> None:
         while self._kept:
@@ -194,15 +194,15 @@ class Talk(threading.Thread):
             try:
                 await client.publish(self._prefix + subject, data)
             except BadSubjectError:
-                logger.warning("The hint %r cannot be sent", subject, exc_info=True)
+                logger.warning("Hint %r rejected by the NATS client", subject, exc_info=True)
             self._kept.pop(hint, None)
 
-    def _tell(self, hint: Hint) -> None:
+    def _notify(self, hint: Hint) -> None:
         for listener in self._listeners:
-            listener.tell(hint)
+            listener.notify(hint)
 
     def end(self) -> None:
-        """When the process ends: what was said is sent, if NATS answers within a moment."""
+        """Send pending hints before the process exits, if NATS answers within END_SECONDS."""
         if not self.is_alive():
             return
         sent = asyncio.run_coroutine_threadsafe(self._send_all(), self._loop)
@@ -221,41 +221,41 @@ class Talk(threading.Thread):
 
 
 class NatsSubscription:
-    """One listener: hints are told on its own event loop, those that came together once."""
+    """One listener: notified on its own event loop, once for hints that arrive together."""
 
-    def __init__(self, talk: Talk, callback: Callback) -> None:
-        self._talk = talk
+    def __init__(self, thread: NatsThread, callback: Callback) -> None:
+        self._thread = thread
         self._callback = callback
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._untold: dict[Hint, None] = {}
+        self._undelivered: dict[Hint, None] = {}
         self._closed = False
 
-    def tell(self, hint: Hint) -> None:
+    def notify(self, hint: Hint) -> None:
         """Called on the bus's thread."""
         with self._lock:
-            first = not self._untold
-            _remember(self._untold, hint)
+            first = not self._undelivered
+            _remember(self._undelivered, hint)
         if first:
             try:
-                self._loop.call_soon_threadsafe(self._tell_all)
+                self._loop.call_soon_threadsafe(self._notify_all)
             except RuntimeError:
                 # Its loop was closed without it.
                 self.close()
 
-    def _tell_all(self) -> None:
+    def _notify_all(self) -> None:
         with self._lock:
-            untold, self._untold = self._untold, {}
-        for subject, data in untold:
+            undelivered, self._undelivered = self._undelivered, {}
+        for subject, data in undelivered:
             if self._closed:
                 return
             try:
                 self._callback(subject, data)
             except Exception:
-                # One bad hint must not end the listening.
-                logger.exception("A hint was not understood: %r", (subject, data[:100]))
+                # One bad hint must not end the subscription.
+                logger.exception("Error handling hint %r", (subject, data[:100]))
 
     def close(self) -> None:
         """Stops listening. May be called more than once."""
         self._closed = True
-        self._talk.remove(self)
+        self._thread.remove(self)

@@ -27,6 +27,8 @@ MAX_SINGLE_USE_PERCENT = 26.5
 
 BARE_OPENING = re.compile(r"(Of|That|Whether|What|Whatever|Who|Whoever|Whom|Whose|As)\b")
 
+CODE = re.compile(r"`+[^`]*`+")
+
 # Names and phrases that were abolished, as regular expressions, and what to say now.
 ABOLISHED = {
     r"\b[Aa]new\b": "again, or nothing",
@@ -43,7 +45,6 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "bench",
         "canale/accounts",
         "canale/api",
-        "canale/bus",
         "canale/channel",
         "canale/cli",
         "canale/core",
@@ -81,7 +82,6 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "bench",
         "canale/accounts",
         "canale/api",
-        "canale/bus",
         "canale/channel",
         "canale/cli",
         "canale/core",
@@ -157,7 +157,7 @@ def wording(path: Path, source: str, tree: ast.Module) -> Iterator[Finding]:
             shown = prose.text.split("\n")[0]
             yield Finding("bare opening", path, prose.line, f"name the thing: {shown!r}")
         for pattern, instead in ABOLISHED.items():
-            if match := re.search(pattern, prose.text):
+            if match := re.search(pattern, CODE.sub("", prose.text)):
                 message = f"{match[0]!r}: say {instead}"
                 yield Finding("abolished word", path, prose.line, message)
 

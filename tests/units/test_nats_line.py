@@ -104,7 +104,7 @@ def test_a_user_who_may_not_speak_is_told_once(
             await until(lambda: "permissions violation" in bus.trouble)
             bus.publish("live")
             await asyncio.sleep(0.3)
-        assert sum("refuses" in record.getMessage() for record in caplog.records) == 1
+        assert sum("refused hints" in record.getMessage() for record in caplog.records) == 1
 
     run(flow)
 
