@@ -221,7 +221,9 @@ async def _serve_web(
         _quick(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
     )
     bus = bus_for(settings)
-    metrics = MetricsEndpoint(settings.metrics_from, [VersionCollector(), QueueCollector()], house)
+    metrics = MetricsEndpoint(
+        settings.metrics_allowed_networks, [VersionCollector(), QueueCollector()], house
+    )
     site = Site(pages, workers, bus, metrics)
     hosts = Hosts(settings.base_url)
     protocol = live_protocol(hub, pages.try_cached, hosts, house, connections)

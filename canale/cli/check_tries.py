@@ -107,7 +107,7 @@ def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
         body = answer.read(4096).decode("latin-1")
     finally:
         line.close()
-    ours = answer.status == http.HTTPStatus.OK and f"Contact: {settings.contact}" in body
+    ours = answer.status == http.HTTPStatus.OK and f"Contact: {settings.vapid_contact}" in body
     return answer.status, ours, left
 
 
@@ -117,11 +117,12 @@ def _days_left(line: ssl.SSLSocket) -> int:
 
 
 def contact() -> Iterator[Finding]:
-    good = is_contact(settings.contact)
+    good = is_contact(settings.vapid_contact)
     yield Finding(
         good,
-        f"push services {'take' if good else 'refuse'} the contact {settings.contact}",
-        "set CANALE_CONTACT=mailto:NAME@YOUR.DOMAIN, read by a person: Apple answers 403 to others",
+        f"push services {'take' if good else 'refuse'} the contact {settings.vapid_contact}",
+        "set CANALE_VAPID_CONTACT=mailto:NAME@YOUR.DOMAIN, read by a person: "
+        "Apple answers 403 to others",
         warning=not settings.base_url.startswith("https://"),
     )
 

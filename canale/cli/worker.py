@@ -126,5 +126,7 @@ async def _metrics(port: int | None) -> AsyncIterator[None]:
             f"cannot listen on {settings.host}:{port} ({error.strerror}); choose another by "
             "CANALE_HOST and CANALE_METRICS_PORT"
         ) from error
-    async with listening(listener, MetricsEndpoint(settings.metrics_from, [VersionCollector()])):
+    async with listening(
+        listener, MetricsEndpoint(settings.metrics_allowed_networks, [VersionCollector()])
+    ):
         yield

@@ -176,7 +176,11 @@ LOGGING = {
     },
     "filters": {"once": {"()": "canale.runtime.database_away.OncePerOutage"}},
     "handlers": {
-        "out": {"class": "logging.StreamHandler", "formatter": settings.log, "filters": ["once"]}
+        "out": {
+            "class": "logging.StreamHandler",
+            "formatter": settings.log_format,
+            "filters": ["once"],
+        }
     },
     "root": {"handlers": ["out"], "level": "INFO"},
     "loggers": {

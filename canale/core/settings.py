@@ -232,7 +232,7 @@ class Settings:
         default_text="`secret-key.old` in the data folder, if it is there",
         secret=True,
     )
-    contact: str = option(
+    vapid_contact: str = option(
         contact,
         default_contact,
         doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
@@ -240,7 +240,7 @@ class Settings:
         "internet (mailto:urp@comune.example.it), or an https address at such a name",
         default_text="the base URL if it is such an https address, else `mailto:admin@localhost`",
     )
-    metrics_from: tuple[Network, ...] = option(
+    metrics_allowed_networks: tuple[Network, ...] = option(
         networks,
         lambda _: networks("127.0.0.0/8,::1"),
         doc="Who may read `/metrics`; others get 404. What comes through a proxy counts by its "
@@ -256,7 +256,7 @@ class Settings:
         allowed="a number from 1 to 65535",
         default_text="none",
     )
-    log: str = option(
+    log_format: str = option(
         log_form,
         lambda _: "text",
         doc="Form of the log's lines: `json` is one JSON object a line (docs/metrics.md).",

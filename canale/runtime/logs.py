@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How a line of the log looks: text for people, or one JSON object (CANALE_LOG).
+"""How a line of the log looks: text for people, or one JSON object (CANALE_LOG_FORMAT).
 
 A record that is about a post or a batch has ``extra={"post": …, "batch": …}``. Of a web address
 only its origin is written, wherever it came from: the path of a push endpoint is a phone's address,

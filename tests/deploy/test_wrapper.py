@@ -23,7 +23,7 @@ SETTINGS = """
 ; and another
 CANALE_BASE_URL=https://canale.example.it
 CANALE_DATABASE_URL="postgresql://canale:$(touch harm)`touch harm`@db/canale"
-  CANALE_CONTACT='mailto:urp@comune.example.it'\x20
+  CANALE_VAPID_CONTACT='mailto:urp@comune.example.it'\x20
 CANALE_NATS_URL=nats://a'b@nats"""
 SEES = """#!/bin/sh
 id -un
@@ -86,10 +86,10 @@ def test_root_becomes_the_service_with_its_settings(installed: Path) -> None:
     assert done.stdout.splitlines() == [
         "nobody",
         "CANALE_BASE_URL=https://canale.example.it",
-        "CANALE_CONTACT=mailto:urp@comune.example.it",
         f"CANALE_DATA={installed}/data",
         "CANALE_DATABASE_URL=postgresql://canale:$(touch harm)`touch harm`@db/canale",
         "CANALE_NATS_URL=nats://a'b@nats",
+        "CANALE_VAPID_CONTACT=mailto:urp@comune.example.it",
         f"HOME={installed}/data",
         "token|--name|a b|",
     ]

@@ -34,7 +34,7 @@ def push() -> Iterator[PushService]:
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory, push: PushService) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("metrics")
-    more = {"CANALE_WEB_PROCESSES": "2", "CANALE_LOG": "json"}
+    more = {"CANALE_WEB_PROCESSES": "2", "CANALE_LOG_FORMAT": "json"}
     with new_site(folder, CANALE_PUSH_ORIGINS=push.origin, CANALE_WORKERS="2", **more) as running:
         yield running
 

@@ -49,7 +49,7 @@ def answering(status: int, body: str, tls: ssl.SSLContext | None = None) -> Iter
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
-    made = SimpleNamespace(base_url="", contact=CONTACT, data=tmp_path, push_proxy="")
+    made = SimpleNamespace(base_url="", vapid_contact=CONTACT, data=tmp_path, push_proxy="")
     monkeypatch.setattr(check_tries, "settings", made)
     return made
 
@@ -143,7 +143,7 @@ def test_certificate_is_looked_at(
 def test_contact_that_push_services_refuse_is_found(
     settings: SimpleNamespace, base_url: str, contact: str, ok: bool, warning: bool
 ) -> None:
-    settings.base_url, settings.contact = base_url, contact
+    settings.base_url, settings.vapid_contact = base_url, contact
     (found,) = check_tries.contact()
     assert found.ok is ok
     assert ok or found.warning is warning

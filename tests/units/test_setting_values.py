@@ -100,8 +100,8 @@ def test_any_text_is_a_base_url_that_works_or_is_refused(text: str, end: str) ->
 def test_refusal_says_what_is_wrong_and_what_is_allowed(read: Read) -> None:
     with pytest.raises(SettingsError, match=r"CANALE_BASE_URL=.*underscore.*letters, digits"):
         read(CANALE_BASE_URL="http://canale_app:8000")
-    with pytest.raises(SettingsError, match=r"CANALE_CONTACT=.*internet.*mailto:urp@comune"):
-        read(CANALE_CONTACT="mailto:urp@canale.local")
+    with pytest.raises(SettingsError, match=r"CANALE_VAPID_CONTACT=.*internet.*mailto:urp@comune"):
+        read(CANALE_VAPID_CONTACT="mailto:urp@canale.local")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_contact_that_push_services_refuse_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("base", ["https://10.0.0.5", "https://canale.local", "http://canale.it"])
 def test_base_url_is_no_contact_where_push_services_refuse_it(read: Read, base: str) -> None:
-    assert read(CANALE_BASE_URL=base).contact == LOCAL_CONTACT
+    assert read(CANALE_BASE_URL=base).vapid_contact == LOCAL_CONTACT
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_host_to_listen_on(written: str, used: str) -> None:
         ("SOURCE_URL", "https://code example.it"), ("SOURCE_URL", "https://"),
         ("SOURCE_URL", "javascript:alert(1)"), ("SOURCE_URL", "https://u@code.example.it"),
         ("TIME_ZONE", "europe/rome"), ("TIME_ZONE", "CET+1"), ("TIME_ZONE", "Rome"),
-        ("LOG", "JSON"), ("RATE_LIMITS", "ON"), ("DATA", "~nobody-of-this-name/data"),
+        ("LOG_FORMAT", "JSON"), ("RATE_LIMITS", "ON"), ("DATA", "~nobody-of-this-name/data"),
         ("SECRET_KEY", "k" * 31), ("SECRET_KEY", "k" * 40 + "\udce8"), ("TIME_ZONE", "\udcff"),
     ],
 )  # fmt: skip

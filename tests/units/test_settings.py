@@ -47,11 +47,11 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.workers == len(os.sched_getaffinity(0))
     assert settings.trusted_proxies == ("127.0.0.0/8", "::1/128")
     assert (settings.push_origins, settings.push_proxy) == ((), "")
-    assert [str(each) for each in settings.metrics_from] == ["127.0.0.0/8", "::1/128"]
-    assert (settings.metrics_port, settings.log) == (None, "text")
+    assert [str(each) for each in settings.metrics_allowed_networks] == ["127.0.0.0/8", "::1/128"]
+    assert (settings.metrics_port, settings.log_format) == (None, "text")
     assert settings.nats_url == ()
     assert settings.rate_limits
-    assert settings.contact == "mailto:admin@localhost"
+    assert settings.vapid_contact == "mailto:admin@localhost"
     assert settings.time_zone == "Europe/Rome"
 
 
@@ -70,10 +70,10 @@ def test_every_setting_is_read(read: Read) -> None:
         "CANALE_RATE_LIMITS": "off",
         "CANALE_SECRET_KEY": KEY,
         "CANALE_OLD_SECRET_KEY": "o" * 40,
-        "CANALE_CONTACT": "mailto:urp@comune.example.it",
-        "CANALE_METRICS_FROM": "10.0.0.0/24, fd00::1",
+        "CANALE_VAPID_CONTACT": "mailto:urp@comune.example.it",
+        "CANALE_METRICS_ALLOWED_NETWORKS": "10.0.0.0/24, fd00::1",
         "CANALE_METRICS_PORT": "9100",
-        "CANALE_LOG": "json",
+        "CANALE_LOG_FORMAT": "json",
         "CANALE_SOURCE_URL": "https://code.example.it/canale",
         "CANALE_TIME_ZONE": "Europe/Berlin",
     }
@@ -89,9 +89,12 @@ def test_every_setting_is_read(read: Read) -> None:
     assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")
     assert (settings.secret_key, settings.old_secret_key) == (KEY, "o" * 40)
     assert settings.database_url == given["CANALE_DATABASE_URL"]
-    assert settings.contact == "mailto:urp@comune.example.it"
-    assert [str(each) for each in settings.metrics_from] == ["10.0.0.0/24", "fd00::1/128"]
-    assert (settings.metrics_port, settings.log) == (9100, "json")
+    assert settings.vapid_contact == "mailto:urp@comune.example.it"
+    assert [str(each) for each in settings.metrics_allowed_networks] == [
+        "10.0.0.0/24",
+        "fd00::1/128",
+    ]
+    assert (settings.metrics_port, settings.log_format) == (9100, "json")
     assert settings.source_url == "https://code.example.it/canale"
     assert settings.time_zone == "Europe/Berlin"
 
@@ -106,7 +109,7 @@ def test_origins_are_written_in_one_way(read: Read) -> None:
 
 
 def test_contact_follows_an_https_base_url(read: Read) -> None:
-    assert read(CANALE_BASE_URL="https://c.example.it").contact == "https://c.example.it"
+    assert read(CANALE_BASE_URL="https://c.example.it").vapid_contact == "https://c.example.it"
 
 
 @pytest.mark.parametrize(
@@ -124,11 +127,11 @@ def test_contact_follows_an_https_base_url(read: Read) -> None:
         ("CANALE_TRUSTED_PROXIES", "proxy.example.it", "networks"),
         ("CANALE_PUSH_ORIGINS", "localhost:9443", "origins"),
         ("CANALE_RATE_LIMITS", "false", "on or off"),
-        ("CANALE_METRICS_FROM", "*", "networks"),
-        ("CANALE_METRICS_FROM", "10.0.0.1/24", "networks"),
+        ("CANALE_METRICS_ALLOWED_NETWORKS", "*", "networks"),
+        ("CANALE_METRICS_ALLOWED_NETWORKS", "10.0.0.1/24", "networks"),
         ("CANALE_METRICS_PORT", "0", "from 1 to 65535"),
-        ("CANALE_LOG", "xml", "text or json"),
-        ("CANALE_CONTACT", "urp@comune.example.it", "mailto:"),
+        ("CANALE_LOG_FORMAT", "xml", "text or json"),
+        ("CANALE_VAPID_CONTACT", "urp@comune.example.it", "mailto:"),
         ("CANALE_SOURCE_URL", "ftp://code", "http or https"),
         ("CANALE_TIME_ZONE", "Europe/Cremona", "Europe/Rome"),
         ("CANALE_TIME_ZONE", "../../etc/passwd", "Europe/Rome"),

@@ -80,5 +80,5 @@ def test_only_a_later_result_carries_a_wait() -> None:
 def test_words_for_a_refused_signature_name_key_clock_and_contact() -> None:
     with override("en"):
         advice = str(REFUSALS["403"].remedy)
-        assert all(part in advice for part in ("secret key", "clock", "CANALE_CONTACT"))
+        assert all(part in advice for part in ("secret key", "clock", "CANALE_VAPID_CONTACT"))
         assert "contact" in str(REFUSALS["403"].wrong)

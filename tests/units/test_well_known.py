@@ -15,7 +15,9 @@ from canale.public.views import well_known
 
 def test_security_txt_says_where_a_weakness_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     base, contact = "https://canale.example.it", "mailto:urp@comune.example.it"
-    monkeypatch.setattr(well_known, "settings", SimpleNamespace(base_url=base, contact=contact))
+    monkeypatch.setattr(
+        well_known, "settings", SimpleNamespace(base_url=base, vapid_contact=contact)
+    )
     answer = Client().get("/.well-known/security.txt")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"

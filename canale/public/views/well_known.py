@@ -19,7 +19,11 @@ A_DAY = 24 * 3600
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Where a weakness of this installation is reported (RFC 9116)."""
     expires = (timezone.now() + SECURITY_TXT_LIFE).strftime("%Y-%m-%dT00:00:00Z")
-    lines = [f"Contact: {settings.contact}", f"Expires: {expires}", "Preferred-Languages: it, en"]
+    lines = [
+        f"Contact: {settings.vapid_contact}",
+        f"Expires: {expires}",
+        "Preferred-Languages: it, en",
+    ]
     if settings.base_url.startswith("https://"):
         lines.append(f"Canonical: {settings.base_url}/.well-known/security.txt")
     response = HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")

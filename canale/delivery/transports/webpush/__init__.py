@@ -27,7 +27,7 @@ def open_transport() -> FanOutTransport:
     """A transport for this process's event loop, set up from the settings."""
     return WebPushTransport(
         vapid_key(),
-        settings.contact,
+        settings.vapid_contact,
         settings.push_origins,
         concurrency=CONCURRENCY,
         proxy=settings.push_proxy,

@@ -10,8 +10,8 @@ from canale.delivery.transports.base import Explanation
 
 _IDENTITY = _(
     "Ask whoever runs canale to run «canale check»: the secret key must be that of the last "
-    "backup, the clock of the machine must be right, and the contact (CANALE_CONTACT) must be an "
-    "address that exists."
+    "backup, the clock of the machine must be right, and the contact "
+    "(CANALE_VAPID_CONTACT) must be an address that exists."
 )
 _REPORT = _("Ask whoever runs canale to look into its log, and to report what they find.")
 
