@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Answers that are made outside Django: problem documents (RFC 9457) for programs, a line of text
+"""Responses made outside Django: problem documents (RFC 9457) for programs, a line of text
 for people, with the headers that the composition root wants on every answer."""
 
 from __future__ import annotations

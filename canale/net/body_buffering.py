@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A request reaches the application when it is whole.
+"""An ASGI middleware that buffers a request's body before it reaches the application.
 
-Behind us a request holds one of a few threads. A body that trickles in, or never ends, is waited
-for here, where waiting costs nothing; and only people and programs that we know may send much.
+The application handles a request in one of a few threads. Slow or endless bodies are awaited here,
+where waiting costs nothing, and only authenticated people and programs may send large ones.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
         Scope,
     )
 
-# Any form or call of a citizen, several times over.
+# Several times the largest form or call of a citizen.
 ANONYMOUS_MAX_BYTES = 64 * 1024
 ANONYMOUS_TIMEOUT_SECONDS = 20.0
-# Ten images of 15 MB, and the words about them; from a phone, between two signs of life.
+# Ten images of 15 MB, and the text about them.
 AUTHENTICATED_MAX_BYTES = 155 * 2**20
+# The longest pause between two parts of a body.
 AUTHENTICATED_IDLE_SECONDS = 30.0
 IN_MEMORY = 2**20
 PART = 256 * 1024
@@ -41,16 +42,16 @@ Kept = SpooledTemporaryFile[bytes]
 
 
 class BodyTooLargeError(Exception):
-    """More than there is room for."""
+    """The body exceeds the client's limit."""
 
 
 class ClientDisconnectedError(Exception):
-    """The client went away."""
+    """The client disconnected before the end of the body."""
 
 
 class BufferedBodyMiddleware:
-    """An ASGI app in front of another. ``is_known`` says, in a thread, whether a request comes
-    from somebody who may send files; ``house`` are headers of every answer."""
+    """Wrap an ASGI app. ``is_known`` is called in a thread and is true for clients that may send
+    files; ``house`` are headers of every response."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class BufferedBodyMiddleware:
         if declared is not None and declared > (
             AUTHENTICATED_MAX_BYTES if known else ANONYMOUS_MAX_BYTES
         ):
-            # Its length alone makes the application refuse it, each part in its own words.
+            # The application refuses the request by its length alone, with its own message.
             await self._app(scope, _Empty(receive), send)
             return
         with SpooledTemporaryFile(IN_MEMORY) as kept:
@@ -99,7 +100,7 @@ class BufferedBodyMiddleware:
         *,
         known: bool,
     ) -> bool:
-        """Read the body. False if it could not be read, and that was answered."""
+        """Read the body. Return False if it could not be read and a response was sent."""
         try:
             await (_read_authenticated(receive, kept) if known else _read_anonymous(receive, kept))
         except BodyTooLargeError:
@@ -126,9 +127,9 @@ class BufferedBodyMiddleware:
 
 
 def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
-    """Django looks at these before any of its middleware can say that it cannot read them: Python
-    has encodings that are not of characters (hex, rot13), and addresses are ASCII (RFC 3986)."""
-    # Several become one, as on the way to Django.
+    """Check values that Django decodes before any middleware can catch the error: Python has
+    encodings that are not of characters (hex, rot13), and addresses are ASCII (RFC 3986)."""
+    # Several headers become one, as in Django.
     kinds = [value for name, value in scope["headers"] if name == b"content-type"]
     try:
         charset = charset_of(b",".join(kinds).decode("latin-1"))
@@ -143,7 +144,7 @@ def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
 
 
 def _declared(scope: HTTPScope) -> int | None:
-    """The body's length as it was announced; None when only its end will tell."""
+    """Return the declared length of the body; None for a chunked one."""
     said = dict(scope["headers"])
     if b"transfer-encoding" in said:
         return None
@@ -164,7 +165,7 @@ async def _read_authenticated(receive: ASGIReceiveCallable, kept: Kept) -> None:
 
 
 async def _read_part(receive: ASGIReceiveCallable, kept: Kept, room: int) -> bool:
-    """Whether there is more. Raises BodyTooLargeError, ClientDisconnectedError."""
+    """Return True if more follows. Raises BodyTooLargeError, ClientDisconnectedError."""
     event = await receive()
     if event["type"] != "http.request":
         raise ClientDisconnectedError
@@ -175,14 +176,14 @@ async def _read_part(receive: ASGIReceiveCallable, kept: Kept, room: int) -> boo
 
 
 def _of_size(scope: HTTPScope, size: int) -> HTTPScope:
-    """With its length, whatever way it came."""
+    """Return the scope with a content length, also for a chunked body."""
     framing = (b"content-length", b"transfer-encoding")
     headers = [(name, value) for name, value in scope["headers"] if name not in framing]
     return {**scope, "headers": [*headers, (b"content-length", str(size).encode())]}
 
 
 class _Replay:
-    """Gives the application what was received."""
+    """An ASGI receive that replays the buffered body."""
 
     def __init__(self, kept: Kept, size: int, receive: ASGIReceiveCallable) -> None:
         self._kept = kept
@@ -200,7 +201,7 @@ class _Replay:
 
 
 class _Empty:
-    """Gives the application no body."""
+    """An ASGI receive without a body."""
 
     def __init__(self, receive: ASGIReceiveCallable) -> None:
         self._receive = receive

@@ -17,11 +17,11 @@ from typing import Protocol
 
 from canale.net.rate_limits import network_of
 
-# Connections of one network address with a request that is not complete, or with none yet.
+# Connections of one network address with an incomplete request, or with none yet.
 MAX_UNFINISHED = 512
-# A connection never gives way sooner than this: many may be accepted before the first is read.
+# A connection is never closed sooner than this: many may be accepted before the first is read.
 GRACE_SECONDS = 2.0
-# In all, idle ones included; each takes a file and some 20 KB.
+# All connections, idle ones included; each takes a file descriptor and some 20 KB.
 MAX_CONNECTIONS = 10_000
 
 
@@ -59,20 +59,20 @@ class Connections:
             self._make_room()
 
     def used(self, connection: Open) -> None:
-        """A request on it is complete."""
+        """Record that a request on the connection is complete."""
         if connection in self._open:
             self._open.move_to_end(connection)
         self._end_waiting(connection)
 
     def waits(self, connection: Open, address: str) -> None:
-        """A request on it is not complete, or did not begin; ``address`` is the client's."""
+        """Record an incomplete or not yet begun request; ``address`` is the client's."""
         if connection not in self._open or connection in self._waiting:
             return
         client = network_of(address)
         others = self._of_client.setdefault(client, OrderedDict())
         now = others[connection] = self._clock()
         self._waiting[connection] = client
-        # Two, so that what came in a rush is worked off.
+        # Close two per call, so that the excess of a burst is worked off.
         for oldest, since in list(islice(others.items(), 2)):
             if len(others) > self._most_unfinished and since + GRACE_SECONDS <= now:
                 self._close(oldest)

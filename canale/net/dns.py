@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whether a host's name exists at all, asked without waiting long."""
+"""A check that a host's name exists, within a short time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 
-# A resolver that is down takes ten seconds and more to say so; somebody waits.
+# A resolver that is down takes ten seconds or more to fail, and a request waits for it.
 LOOKUP_TIMEOUT_SECONDS = 2.0
 REMEMBERED_SECONDS = 60.0
-# Strangers choose the names.
+# Strangers choose the names, so the cache is bounded.
 MAX_REMEMBERED = 1_000
-# At once: whoever sends thousands of names keeps as many threads waiting, and no more.
+# Concurrent lookups: a client that sends thousands of names blocks only this many threads.
 MAX_LOOKUPS = 4
 
-# "No such name" and "a name without an address"; everything else may be the resolver's own illness.
+# "No such name" and "a name without an address"; any other error may be the resolver's own.
 _ABSENT = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 def _look_up(host: str) -> None:
-    """Raises OSError."""
+    """Resolve a host. Raises OSError."""
     socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
 
 
 class HostChecker:
-    """Asks the system's resolver. Thread-safe.
+    """Cached lookups by the system's resolver. Thread-safe.
 
-    ``reference`` is a name that surely exists: a resolver that does not know it knows nothing.
+    ``reference`` is a name that surely exists. A resolver that does not find it is broken.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class HostChecker:
         self._known: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def is_missing(self, host: str) -> bool:
-        """True when there is surely no such name; False also when nobody knows in time."""
+        """True if there is surely no such name; False also if the lookup takes too long."""
         return self._absent(host) and not self._absent(self._reference, in_doubt=True)
 
     def was_found(self, host: str) -> bool:
-        """Known to exist, without asking."""
+        """True if a recent lookup found the host. Makes no lookup."""
         with self._lock:
             asked_at, absent = self._known.get(host, (float("-inf"), True))
         return not absent and self._clock() - asked_at < REMEMBERED_SECONDS
@@ -77,7 +77,7 @@ class HostChecker:
         try:
             lookup.result(self._timeout)
         except TookTooLong:
-            # One that has begun goes on, and keeps its place.
+            # A lookup that has begun continues and keeps its slot.
             if lookup.cancel():
                 self._free.release()
             return in_doubt

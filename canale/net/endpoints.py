@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which addresses given by strangers we are willing to call."""
+"""Checks of addresses given by strangers before they are called."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
-# Addresses out on the internet are in here (RFC 4291, section 2.4)…
+# Global unicast addresses (RFC 4291, section 2.4)…
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# … but for those through which an IPv6 address carries an IPv4 one to wherever that leads (Teredo,
-# 6to4), and for documentation (RFC 9637), which Python 3.11 does not know yet.
+# … except those that embed an arbitrary IPv4 address (Teredo, 6to4), and those for documentation
+# (RFC 9637), which Python 3.11 does not know yet.
 _NOT_PUBLIC = tuple(map(ipaddress.IPv6Network, ("2001::/32", "2002::/16", "3fff::/20")))
-# NAT64 (RFC 6052): a server without IPv4 reaches what has nothing else.
+# NAT64 (RFC 6052): a server without IPv4 reaches IPv4-only hosts through it.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class EndpointRefusedError(ValueError):
-    """An address that we do not call; the message says why without repeating the address."""
+    """The address is not allowed; the message says why without repeating the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownHosts:
-    """Hosts by their exact name, and by the end of their name (``.example.org``)."""
+    """Hosts by exact name, and by the end of the name (``.example.org``)."""
 
     names: frozenset[str]
     endings: tuple[str, ...]
@@ -50,7 +50,7 @@ class KnownHosts:
 
 
 def checked_origin(url: str, known: KnownHosts, extra_origins: Collection[str]) -> str:
-    """Give the origin of a URL that may be called. Raises EndpointRefusedError.
+    """Return the origin of a URL that may be called. Raises EndpointRefusedError.
 
     It is either https at a known host's default port, or its origin is, exactly as written, one
     of ``extra_origins``, which may be plain http and a private address.
@@ -71,7 +71,7 @@ def checked_origin(url: str, known: KnownHosts, extra_origins: Collection[str]) 
 
 
 def is_public(address: str) -> bool:
-    """False for every address that is not plainly out on the internet."""
+    """True only for addresses on the public internet."""
     try:
         ip: IPAddress = ipaddress.ip_address(address)
     except ValueError:
@@ -87,7 +87,7 @@ def is_public(address: str) -> bool:
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
-    """All addresses of a host, in the system's order of preference. Raises OSError."""
+    """Return all addresses of a host, in the system's order of preference. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )
@@ -95,7 +95,7 @@ async def system_resolver(host: str, port: int) -> list[str]:
 
 
 async def public_addresses(host: str, port: int, resolver: Resolver) -> list[str]:
-    """The host's addresses that are public. Raises EndpointRefusedError if none is, OSError."""
+    """Return the host's public addresses. Raises EndpointRefusedError if none is, OSError."""
     addresses = [address for address in await resolver(host, port) if is_public(address)]
     if not addresses:
         raise EndpointRefusedError("the host has no public address")

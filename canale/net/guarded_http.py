@@ -1,18 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The one way to call an address that a stranger gave us.
+"""An HTTP client for addresses given by strangers.
 
-A host's name is resolved, its addresses are checked, and the client is *pinned* to a checked one:
-it never resolves by itself, so a name that changes its address between check and call (DNS
-rebinding) leads nowhere. No redirects, fixed time-outs.
+The host is resolved, its addresses are checked, and the client is *pinned* to a checked one. It
+never resolves on its own, so changing the address between check and call (DNS rebinding) has no
+effect. No redirects, fixed time-outs.
 
-Through an outgoing proxy (CONNECT), the proxy resolves the name: what it reaches is its owner's to
-limit. What remains here is that only known hosts are called, at port 443, and that the far end has
-a certificate for the host's name (docs/decisions/0042).
+An outgoing proxy (CONNECT) resolves the name itself; then only known hosts are called, at port 443,
+with a certificate for their name (docs/decisions/0042).
 
-HTTP/2 is spoken first, and over one connection: reqwest shares one only if it knows beforehand that
-HTTP/2 will be spoken, else each waiting call opens its own to find out. Who does not answer to that
-is asked what it speaks (ALPN), until it answers over HTTP/2 again.
+HTTP/2 is tried first, over one connection: reqwest shares a connection only with prior knowledge of
+HTTP/2, else each waiting call opens its own. A host that does not answer to HTTP/2 is negotiated
+with (ALPN) until it answers over HTTP/2 again.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
@@ -36,40 +35,36 @@ from pyreqwest.response import Response
 from canale.net.endpoints import Resolver, public_addresses, system_resolver
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RESOLVE_TIMEOUT = 10.0
 CONNECT_TIMEOUT = timedelta(seconds=10)
 TOTAL_TIMEOUT = timedelta(seconds=30)
-# All tries together, beyond one that takes its whole time: that one says of itself that it failed
-# (seconds).
-GRACE = 1.0
+# Time beyond TOTAL_TIMEOUT for all tries, so that a single try reports its own time-out.
+GRACE_SECONDS = 1.0
 IDLE_TIMEOUT = timedelta(seconds=60)
 PING_INTERVAL = timedelta(seconds=15)
 
-# What is read of an answer: it says in a few words why a message was refused.
+# A response body is read up to this size, so that its connection can be used again.
 MAX_ANSWER_BYTES = 64 * 1024
 
-PIN_LIFE = 300.0  # A push service moves its addresses; ask again this often (seconds).
-
-# A connection on which nothing was answered for so long is left to those who wait there: their
-# streams may be all that it has (seconds).
-STALL = 3.0
-
-# Strangers choose the hosts, within what is known: they must not make us keep a client for each.
+PIN_SECONDS = 300.0  # Push services change their addresses; resolve again this often.
+# A connection without any response for this long gets no new calls.
+STALL_SECONDS = 3.0
+# Strangers choose the hosts among the known ones; this bounds the clients kept for them.
 MAX_PINS = 64
 
 
 class NoResponseError(Exception):
-    """The far end gave no answer; the message says at which step, never the address."""
+    """The far end gave no response; the message names the step, never the address."""
 
 
 class ResolutionError(NoResponseError):
-    """The resolver gave no address for the host: it is ill, or there is no such name."""
+    """The resolver gave no address: it failed, or there is no such name."""
 
 
 class Failure(NamedTuple):
-    """What a call came to, and how often in all it is made then; ``pause``: seconds, at most,
-    before the second time, and so many more before each further one."""
+    """A failure, the number of tries, and the most seconds added to the pause before each."""
 
     message: str
     tries: int = 1
@@ -78,33 +73,33 @@ class Failure(NamedTuple):
 
 TIMED_OUT = Failure("no answer in time")
 BROKEN = Failure("the connection broke")
-# No connection comes about: nothing was sent yet, so nothing is sent twice. At another address if
-# there is one, then asking what is spoken.
+# Nothing was sent yet, so a retry sends nothing twice. It goes to the next address if there is one,
+# then negotiates the protocol.
 UNCONNECTED = Failure("no connection", tries=3)
-# The same of a host that has one address and never answered: it may be invented.
+# No connection to a host with one address that has never answered: it may be invented.
 UNREACHED = Failure("no connection")
 # The far end did nothing with it (RFC 9113, section 8.7); reqwest has tried three times by then.
 UNPROCESSED = Failure("refused unread", tries=6, pause=0.05)
 
-# In reqwest's words, found in the chain of causes: pyreqwest's own names do not tell these apart
-# from a line that drops after the request.
+# reqwest's messages in the chain of causes. pyreqwest's exceptions do not tell these apart from a
+# connection that breaks after the request.
 FAILURES = {
     "client error (Connect)": UNCONNECTED,
     # REFUSED_STREAM
     "stream error received: refused stream before processing any application logic": UNPROCESSED,
-    # Above the last stream that GOAWAY names, which had no complaint.
+    # A stream above the last one named by a GOAWAY without error.
     "connection error received: not a result of an error": UNPROCESSED,
-    # Still waiting for its stream when the line ended.
+    # The call was still waiting for a stream when the connection closed.
     "runtime dropped the dispatch task": UNPROCESSED,
 }
 
 
 Headers = HeaderMap
-"""Made of a dict once, it serves many requests."""
+"""Can be built once and used for many requests."""
 
 
 class Reply(NamedTuple):
-    """Status and headers that matter of one answer; the start of its body is read and forgotten."""
+    """Status and relevant headers of a response; its body is discarded."""
 
     status: int
     retry_after: str | None
@@ -114,16 +109,16 @@ class Reply(NamedTuple):
 class _PinnedClient:
     client: Client
     http2: bool
-    """Speaks nothing else."""
+    """True for a client with prior knowledge of HTTP/2, which speaks nothing else."""
     made_at: float
     addresses: int
-    """The host's, as far as is known."""
+    """The number of the host's addresses, as far as is known."""
     silent_since: float | None
-    """When it was made, or when a call failed, if no answer came since."""
+    """The time of creation or of a failed call, if no response came since."""
     has_answered: bool = False
     in_flight: int = 0
     answered_at: float = 0.0
-    """Or when a call began that found no other under way."""
+    """The time of the last response, or of a call that began with no other in flight."""
 
     def begin(self) -> float:
         now = time.monotonic()
@@ -134,7 +129,11 @@ class _PinnedClient:
 
     @property
     def stalled(self) -> bool:
-        return self.http2 and self.in_flight > 0 and time.monotonic() - self.answered_at > STALL
+        return (
+            self.http2
+            and self.in_flight > 0
+            and time.monotonic() - self.answered_at > STALL_SECONDS
+        )
 
 
 class GuardedHTTP:
@@ -150,8 +149,8 @@ class GuardedHTTP:
         root_certificate: bytes | None = None,
         proxy: str = "",
     ) -> None:
-        """``trusted_origins`` are called wherever they lead, and directly; ``root_certificate`` is
-        one more PEM authority to trust; ``proxy``: http://user:password@host:port."""
+        """``trusted_origins`` are called directly, at any address; ``root_certificate`` is one more
+        PEM authority to trust; ``proxy``: http://user:password@host:port."""
         self._trusted = frozenset(trusted_origins)
         self._max_connections = max_connections
         self._total_timeout = total_timeout
@@ -161,19 +160,18 @@ class GuardedHTTP:
         self._pins: dict[str, _PinnedClient] = {}
         self._turns: dict[str, int] = {}
         self._http2: dict[str, bool] = {}
-        """Which origins have answered over HTTP/2, and which are asked what they speak."""
-        self._known: dict[str, None] = {}
-        """Origins that have answered, the latest last."""
+        """True for origins that answered over HTTP/2, False for those to negotiate with."""
+        self._known: dict[str, bool] = {}
+        """Origins that have responded, the latest last."""
         self._opening: dict[str, asyncio.Task[_PinnedClient]] = {}
         self._retired: list[_PinnedClient] = []
 
     async def post(self, origin: str, url: str, headers: Headers, body: bytes) -> Reply:
-        """POST to a URL of a checked origin, in all within one time-out. Raises NoResponseError,
-        EndpointRefusedError."""
+        """POST to a URL of a checked origin. Raises NoResponseError, EndpointRefusedError."""
         failed: list[Failure] = []
-        end = time.monotonic() + self._total_timeout.total_seconds() + GRACE
+        end = time.monotonic() + self._total_timeout.total_seconds() + GRACE_SECONDS
         pin = self._held(origin)
-        # A first try is over in time by itself; asyncio's time-out would cost a tenth of a message.
+        # A first try has its own time-out; asyncio's would cost a tenth of a message's time.
         if pin is not None:
             reply = await self._try(pin, origin, url, headers, body, failed)
             if reply is not None:
@@ -197,12 +195,12 @@ class GuardedHTTP:
         body: bytes,
         failed: list[Failure],
     ) -> Reply | None:
-        """None: it ``failed`` so that it may be tried again, now. Raises NoResponseError."""
+        """Return None if the call may be tried again at once. Raises NoResponseError."""
         begun = pin.begin()
         try:
             request = pin.client.post(url).headers(headers).body_bytes(body)
             async with request.build_streamed() as answer:
-                # To its end, so that the connection serves the next; a longer one is cut off.
+                # Read to the end, so that the connection can be used again.
                 await answer.body_reader.read(MAX_ANSWER_BYTES)
         except RequestError as error:
             failure = self._failed(origin, pin, begun, _failure(error))
@@ -230,9 +228,12 @@ class GuardedHTTP:
 
     def _held(self, origin: str) -> _PinnedClient | None:
         pin = self._pins.get(origin)
-        if pin is None or pin.stalled or not self._holds(origin, pin):
+        expired = (
+            pin and origin not in self._trusted and time.monotonic() >= pin.made_at + PIN_SECONDS
+        )
+        if pin is None or pin.stalled or expired:
             return None
-        # To the young end: of too many, the one goes that was not used for longest.
+        # Move it to the end: the least recently used client is dropped first.
         self._pins[origin] = self._pins.pop(origin)
         return pin
 
@@ -244,11 +245,8 @@ class GuardedHTTP:
             opening = asyncio.create_task(self._renewed(origin))
             self._opening[origin] = opening
             opening.add_done_callback(lambda _: self._opening.pop(origin, None))
-        # Many calls wait for one resolution; one of them giving up must not end it for the others.
+        # Many calls wait for one resolution; one that is cancelled must not cancel the others.
         return await asyncio.shield(opening)
-
-    def _holds(self, origin: str, pin: _PinnedClient) -> bool:
-        return origin in self._trusted or time.monotonic() < pin.made_at + PIN_LIFE
 
     async def _renewed(self, origin: str) -> _PinnedClient:
         await self._close_retired()
@@ -268,7 +266,7 @@ class GuardedHTTP:
             self._retire(pin)
 
     async def _client(self, origin: str, *, http2: bool) -> tuple[Client, int]:
-        """And how many addresses the host has."""
+        """Return a client and the number of the host's addresses."""
         if origin in self._trusted:
             return await asyncio.to_thread(self._built, http2=http2), 1
         if self._proxy:
@@ -287,7 +285,7 @@ class GuardedHTTP:
     def _built(
         self, *, http2: bool, at: tuple[str, str, int] | None = None, proxied: bool = False
     ) -> Client:
-        """In a thread: it reads all authorities, which takes milliseconds."""
+        """Build a client. Call in a thread: reading all authorities takes milliseconds."""
         builder = self._builder()
         if http2:
             builder = builder.http2_prior_knowledge()
@@ -325,25 +323,22 @@ class GuardedHTTP:
         pin.answered_at = time.monotonic()
         if not pin.has_answered:
             pin.has_answered = True
-            self._known.pop(origin, None)
-            self._known[origin] = None
-            if len(self._known) > MAX_PINS:
-                del self._known[next(iter(self._known))]
+            _remember(self._known, origin, True)
         if pin.http2:
             if pin.silent_since is not None:
                 pin.silent_since = None
-                self._speaks(origin, http2=True)
+                _remember(self._http2, origin, True)
         elif answer.version == "HTTP/2.0" and self._pins.get(origin) is pin:
-            self._speaks(origin, http2=True)
+            _remember(self._http2, origin, True)
             self._drop(origin)
 
     def _failed(self, origin: str, pin: _PinnedClient, begun: float, failure: Failure) -> Failure:
-        """What it was, seen with what is known of the origin."""
+        """Reclassify the failure by what is known of the origin."""
         known = pin.has_answered or origin in self._known
         if failure is UNCONNECTED and not known and pin.addresses == 1:
             failure = UNREACHED
         if failure is BROKEN and pin.http2 and not known and origin not in self._http2:
-            # As when HTTP/1.1 is sent HTTP/2: it is made so that nothing can be done with it.
+            # A server of HTTP/1.1 cannot have processed a request sent as HTTP/2.
             failure = UNCONNECTED
         if failure is UNPROCESSED or self._pins.get(origin) is not pin:
             return failure
@@ -352,27 +347,19 @@ class GuardedHTTP:
         if pin.silent_since is None:
             pin.silent_since = time.monotonic()
         elif pin.http2 and begun >= pin.silent_since:
-            # Two calls that followed each other: perhaps it speaks HTTP/2 no more.
-            self._speaks(origin, http2=False)
+            # Two consecutive calls failed: the host may no longer speak HTTP/2.
+            _remember(self._http2, origin, False)
             self._drop(origin)
         return failure
 
-    def _speaks(self, origin: str, *, http2: bool) -> None:
-        self._http2.pop(origin, None)
-        self._http2[origin] = http2
-        if len(self._http2) > MAX_PINS:
-            del self._http2[next(iter(self._http2))]
-
     def _rotate_address(self, origin: str, pin: _PinnedClient) -> None:
-        """Take the host's next address for the next call, once however many calls failed."""
+        """Use the host's next address from now on, once for any number of failed calls."""
         if self._pins.get(origin) is pin:
-            self._turns[origin] = self._turns.pop(origin, 0) + 1
-            if len(self._turns) > MAX_PINS:
-                del self._turns[next(iter(self._turns))]
+            _remember(self._turns, origin, self._turns.get(origin, 0) + 1)
             self._drop(origin)
 
     def _retire(self, pin: _PinnedClient) -> None:
-        """Calls under way still use it: it is closed when the last of them has timed out."""
+        """Close the client later, when the last call in flight has timed out."""
         pin.made_at = time.monotonic()
         self._retired.append(pin)
 
@@ -384,6 +371,13 @@ class GuardedHTTP:
             await _close(pin)
 
 
+def _remember(table: dict[str, T], origin: str, value: T) -> None:
+    table.pop(origin, None)
+    table[origin] = value
+    if len(table) > MAX_PINS:
+        del table[next(iter(table))]
+
+
 def _readable(answer: Response, name: str) -> str | None:
     try:
         return answer.get_header(name)
@@ -392,15 +386,15 @@ def _readable(answer: Response, name: str) -> str | None:
 
 
 async def _close(pin: _PinnedClient) -> None:
-    """Whoever waits for a new one is not told of an old one's trouble."""
+    """Close an old client; an error is logged and must not fail the call for a new one."""
     try:
         await pin.client.close()
     except Exception:
-        logger.warning("An old connection was not closed", exc_info=True)
+        logger.warning("Error closing an old connection", exc_info=True)
 
 
 def _failure(error: RequestError) -> Failure:
     if isinstance(error, RequestTimeoutError):
         return TIMED_OUT
-    message = (cause["message"] for cause in error.details["causes"] or [])
-    return next((FAILURES[each] for each in message if each in FAILURES), BROKEN)
+    messages = (cause["message"] for cause in error.details["causes"] or [])
+    return next((FAILURES[message] for message in messages if message in FAILURES), BROKEN)

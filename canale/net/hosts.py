@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# What monitors and proxies ask of the process itself, by whatever address they reach it.
+# Paths that monitors and proxies request from the process, at any address.
 HEALTH_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
 _HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5})?)?", re.ASCII)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
@@ -35,13 +35,13 @@ class Hosts:
         self._only = parts.scheme == "https"
         self._port = parts.port or USUAL_PORTS[parts.scheme]
         self._name = _bare(parts.netloc)[0]
-        # As browsers write it: found without looking closer.
+        # The form that browsers send, found without parsing.
         self._usual = [parts.netloc.encode()]
 
     def refusal(
         self, url: bytes, headers: list[tuple[bytes, bytes]], http_version: str
     ) -> Refusal | None:
-        """Why a request is not answered; None if it is. Header names are in lower case."""
+        """Return why a request is refused; None if it is not. Header names are in lower case."""
         named = [value for name, value in headers if name == b"host"]
         if named == self._usual and url.startswith(b"/"):
             return None
@@ -49,7 +49,7 @@ class Hosts:
             return Refusal(HTTPStatus.BAD_REQUEST, "A request has one Host header.")
         if url.partition(b"?")[0] in HEALTH_PATHS:
             return None
-        # The address goes before the header (RFC 9112, section 3.2.2).
+        # An absolute URL takes precedence over the header (RFC 9112, section 3.2.2).
         absolute = _ABSOLUTE.match(url)
         return self._judged(absolute[1] if absolute else b"".join(named), named=bool(named))
 
@@ -58,7 +58,7 @@ class Hosts:
             name, port = _bare(host.decode("ascii").lower()) if named or host else ("", None)
         except ValueError:
             return Refusal(HTTPStatus.BAD_REQUEST, "The Host header names no host.")
-        # A proxy may leave the port out.
+        # A proxy may omit the port.
         if not self._only or (name == self._name and port in {None, self._port}):
             return None
         detail = f"This is not the channel's address. That is {self._base_url}"
@@ -66,7 +66,7 @@ class Hosts:
 
 
 def _bare(netloc: str) -> tuple[str, int | None]:
-    """Name and port of a host in lower case, in one form. Raises ValueError."""
+    """Normalise a host's name and port. Raises ValueError."""
     match = _HOST.fullmatch(netloc)
     if match is None:
         raise ValueError(netloc)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The one way to read JSON that a stranger sent.
+"""A strict JSON reader for what strangers send.
 
 Python's parser follows nesting by recursion, so a few thousand brackets end in RecursionError,
 which is no ValueError; the depth is counted before anything is parsed. What RFC 8259 does not
@@ -15,13 +15,13 @@ import math
 import re
 from typing import Any, NoReturn
 
-# The deepest document of ours has five levels; a passkey's has four.
+# Our deepest document has five levels; a passkey's has four.
 MAX_DEPTH = 32
 # A post with ten images has some thirty.
 MAX_CONTAINERS = 10_000
 _OPENING, _CLOSING = b"[{", b"]}"
 # A string as a whole, so that brackets in it do not count; one without an end is read to the end.
-# Possessive: without it the parser of expressions remembers each escape it might come back to.
+# Possessive quantifiers: otherwise the regex engine keeps a backtracking point per escape.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
@@ -33,14 +33,14 @@ class JSONError(json.JSONDecodeError):
 
 
 class StrictDecoder(json.JSONDecoder):
-    """For code that is not ours and takes a decoder, as Django's `forms.JSONField` does."""
+    """A decoder class for Django's `forms.JSONField` and the like."""
 
     def decode(self, s: str, *args: Any) -> Any:
         return read_json(s)
 
 
 def read_json(body: bytes | str) -> Any:
-    """The document in a body of UTF-8. Raises JSONError, and nothing else."""
+    """Parse a body of UTF-8. Raises JSONError and nothing else."""
     try:
         data = body.encode() if isinstance(body, str) else bytes(body)
         if is_too_deep(data):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How many files, and so connections, this process may have open (getrlimit(2))."""
+"""The limit of open files, and so of connections, of this process (getrlimit(2))."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def raise_open_files() -> int:
 
 
 def most_open_files() -> int:
-    """To which `raise_open_files` can raise it."""
+    """Return the limit to which `raise_open_files` can raise it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 2**31 if hard == resource.RLIM_INFINITY else hard

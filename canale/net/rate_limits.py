@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How often one address may do something, without remembering the address.
+"""Rate limits per client address, without storing the address.
 
 Nothing is stored but, for minutes, a keyed hash; the key is random, lives in memory only and is
 thrown away every day.
@@ -73,7 +73,7 @@ class RateLimiter:
         return hmac.digest(self._salt, f"{bucket}\0{network}".encode(), "sha256")[:16]
 
     def _wait(self, key: bytes, interval: float, per_seconds: int, now: float) -> float:
-        """Who asks is remembered, whatever the answer."""
+        """Return the seconds to wait, and mark the key as recently used."""
         due = self._due.get(key)
         if due is None:
             return 0.0
@@ -81,7 +81,7 @@ class RateLimiter:
         return max(due, now) - now - (per_seconds - interval)
 
     def _forget_some(self, now: float) -> None:
-        """Drop what has run out at the old end, two a call, and whatever is too many."""
+        """Drop up to two expired keys at the old end, and any beyond the maximum."""
         for _ in range(2):
             key, due = next(iter(self._due.items()))
             if due > now and len(self._due) <= self._max_keys:
@@ -92,13 +92,13 @@ class RateLimiter:
 
 
 def _networks(client: str) -> list[tuple[str, int]]:
-    """What an act counts for, and how many times the limit each has."""
+    """Return the networks that an act counts for, each with the factor of its limit."""
     near, far = network_of(client), carrier_of(client)
     return [(near, 1)] if near == far else [(near, 1), (far, WIDER)]
 
 
 def carrier_of(client: str) -> str:
-    """An IPv4 address, behind which a town may be, or what is as large in IPv6: a /48."""
+    """Return the IPv4 address, which a town may share, or its counterpart in IPv6: the /48."""
     near = network_of(client)
     if not near.endswith("/64"):
         return near
@@ -106,7 +106,7 @@ def carrier_of(client: str) -> str:
 
 
 def network_of(client: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that one IPv6 household has."""
+    """Return what counts as one client: the IPv4 address, or the /64 of an IPv6 household."""
     try:
         ip = ipaddress.ip_address(client.partition("%")[0])
     except ValueError:

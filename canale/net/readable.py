@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A request that cannot be read is answered 400, never 500.
+"""A middleware that answers an unreadable request with 400, never 500.
 
 Django parses a request when a view first looks at it, and its parsers, and those behind them, raise
 errors that Django does not expect. Those that only the request can have caused become BadRequest.
@@ -52,8 +52,8 @@ def _check(request: HttpRequest) -> None:
 
 
 def charset_of(content_type: str) -> str | None:
-    """The charset that Django will use, found by Django's own parser: another one might find
-    another (the last of two, RFC 2231). Raises ValueError, whatever the parser raises."""
+    """Return the charset that Django's own parser finds; another parser might find another (the
+    last of two, RFC 2231). Raises ValueError for whatever the parser raises."""
     try:
         charset: str | None = parse_header_parameters(content_type)[1].get("charset")
     except Exception as error:  # noqa: BLE001  the standard library's parser of mail headers

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The HTTP server's protocol, with an end to its patience.
+"""An HTTP protocol for uvicorn with time-outs and limits.
 
 uvicorn waits for ever for a request that does not end, keeps as many header lines as it is sent,
 and waits for ever for a reader who does not read. A handful of such lines would shut the
@@ -19,18 +19,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from canale.net.answers import Headers, refusal
 from canale.net.connections import Connections
 
-# Address and header lines of one request, each line with what it costs us besides its bytes.
+# Request line and headers of one request, each line with its overhead in memory.
 HEAD_BYTES = 32 * 1024
 LINE_BYTES = 32
-# For a request's head, and for what is left of a body that was answered already.
+# Time for a request's head, and for the rest of a body that was answered already.
 HEAD_SECONDS = 20.0
-# For a request's body; and for each further part of it, which must have at least so many bytes: a
-# photograph may take its time, while a call of a few hundred bytes may not (RFC 9110, 15.5.9).
+# Time for a request's body, and for each further part of it of at least BODY_PART_BYTES: a
+# photograph may take longer than a call of a few hundred bytes (RFC 9110, 15.5.9).
 BODY_SECONDS = 20.0
 BODY_PART_BYTES = 20 * 1024
 # Requests on one connection that were read and not yet answered: no browser sends even two.
 MAX_UNANSWERED = 16
-# A reader who takes nothing for so long is gone.
+# A client that reads nothing for this long is disconnected.
 STALL_SECONDS = 30.0
 
 
@@ -43,19 +43,19 @@ class TooManyRequestsError(Exception):
 
 
 class TimeoutProtocol(HttpToolsProtocol):
-    """Ends a connection whose request, or whose reading of the answer, does not get on."""
+    """Close a connection whose request, or whose reading of the response, makes no progress."""
 
-    # What every answer carries.
+    # Headers of every response.
     house: ClassVar[Headers] = []
-    # Of the process.
+    # All connections of the process.
     others: ClassVar[Connections] = Connections()
 
     _head_bytes = 0
     _body_bytes = 0
     _body_since = 0.0
-    # From a request's first byte to its last.
+    # True from a request's first byte to its last.
     _in_request = False
-    # Since the last sign of progress: one endless line is no header line yet.
+    # Bytes since the last progress: one endless line is no header line yet.
     _unread = 0
     _before_head = True
     _ending: asyncio.TimerHandle | None = None
@@ -84,14 +84,14 @@ class TimeoutProtocol(HttpToolsProtocol):
             self.others.waits(self, client)
 
     def waiting_client(self) -> str | None:
-        """For whom the connection is counted while its request is not complete; None: unknown."""
+        """Return the client that an incomplete request counts for; None if unknown."""
         return self.client[0] if self.client else None
 
     def is_busy(self) -> bool:
         return bool(self._unanswered) or self.flow.write_paused
 
     def give_way(self) -> None:
-        """To a newer connection, of the same client or when there are too many."""
+        """Close in favour of a newer connection, of the same client or when there are too many."""
         if self._in_request:
             self._refuse_late_request()
         else:
@@ -111,7 +111,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Also of a trailer, which comes after the body."""
+        """Count a header; also called for a trailer, which comes after the body."""
         self._count(len(name) + len(value) + LINE_BYTES)
         super().on_header(name, value)
 
@@ -161,7 +161,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self.end()
 
     def end(self) -> None:
-        """Close, and do not wait for ever for a client that does not take what was written."""
+        """Close, and abort after a while if the client does not read what was written."""
         self.transport.close()
         self.loop.call_later(STALL_SECONDS, self.transport.abort)
 
@@ -177,13 +177,13 @@ class TimeoutProtocol(HttpToolsProtocol):
         self.others.closed(self)
         self.end_timers()
         super().connection_lost(exc)
-        # uvicorn tells the last of several requests only.
+        # uvicorn notifies only the last of several requests.
         for cycle in self._unanswered:
             cycle.disconnected = True
             cycle.message_event.set()
 
     def end_timers(self) -> None:
-        """For whoever takes the transport over."""
+        """Cancel the timers before another protocol takes over the transport."""
         self._end_waiting()
         self._end_stall()
 
@@ -193,19 +193,19 @@ class TimeoutProtocol(HttpToolsProtocol):
             self._ending = self.loop.call_later(later, self._is_late)
 
     def _is_late(self) -> None:
-        """End a connection on which a request did not come, or not wholly."""
+        """Close a connection on which no complete request arrived in time."""
         self._ending = None
         if self.transport.is_closing():
             return
         if self._before_head or not self._unanswered:
-            # No request yet, or one that was answered before it had ended.
+            # No request yet, or one that was answered before its end.
             self.end()
             return
         left = self._body_since + BODY_SECONDS - self.loop.time()
         if left > 0:
             self._wait(left)
         elif self.flow.read_paused or self._body_bytes >= BODY_PART_BYTES:
-            # Enough of it came, or we do not read it yet.
+            # Enough of the body arrived, or it is not being read yet.
             self._body_bytes, self._body_since = 0, self.loop.time()
             self._wait(BODY_SECONDS)
         else:
@@ -215,7 +215,7 @@ class TimeoutProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.")
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
-        """Close, and say why if nothing else is being said on this connection."""
+        """Close, with a reason if no other response is in progress on this connection."""
         if not self.transport.is_closing() and self._can_be_told():
             path = self.url.decode("latin-1") if self._in_request else ""
             headers, body = refusal(path, status, detail, self.house)

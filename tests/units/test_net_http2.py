@@ -125,7 +125,7 @@ def test_streams_that_hang_hold_nobody_else_up(
         while line.open < streams:
             await asyncio.sleep(0.01)
         service.hangs = False
-        monkeypatch.setattr(guarded_http, "STALL", 0.05)
+        monkeypatch.setattr(guarded_http, "STALL_SECONDS", 0.05)
         await asyncio.sleep(0.1)
         async with asyncio.timeout(PATIENCE):
             assert await post(http, service, 1 + streams)
@@ -202,7 +202,7 @@ def test_strangers_do_not_make_a_healthy_lines_break_one_that_took_nothing(tmp_p
     async def work(http: GuardedHTTP) -> None:
         assert await post(http, service, MESSAGES)
         for number in range(2 * guarded_http.MAX_PINS):
-            http._speaks(f"https://a{number}.notify.windows.com", http2=True)
+            guarded_http._remember(http._http2, f"https://a{number}.notify.windows.com", True)
         await broadcast(http, service)
 
     run(service, work)
