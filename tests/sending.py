@@ -89,7 +89,7 @@ def lease(chunk: Chunk) -> Lease:
 
 def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
     """As if every message of the chunk had been sent."""
-    chunk.results = [(parcel, result) for parcel in chunk.parcels]
+    chunk.results = [(recipient, result) for recipient in chunk.recipients]
     chunk.source.record([chunk], now)
 
 

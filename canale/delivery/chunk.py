@@ -21,7 +21,7 @@ DETACHED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Recipient:
     """One address to send to, opened; ``opened`` is None when the vault could not."""
 
     address_id: int
@@ -30,7 +30,7 @@ class Parcel:
     missing_since: datetime | None = None
 
 
-Results = Sequence[tuple[Parcel, Result]]
+Results = Sequence[tuple[Recipient, Result]]
 
 
 def opened(sealed: bytes, kind: str, channel_id: int) -> dict[str, object] | None:
@@ -41,13 +41,13 @@ def opened(sealed: bytes, kind: str, channel_id: int) -> dict[str, object] | Non
         return None
 
 
-def parcel(address: Address) -> Parcel:
+def recipient_of(address: Address) -> Recipient:
     address_data = opened(bytes(address.sealed), address.kind, address.channel_id)
-    return Parcel(address.pk, address.follower.language, address_data, address.missing_since)
+    return Recipient(address.pk, address.follower.language, address_data, address.missing_since)
 
 
-def languages(parcels: Iterable[Parcel]) -> set[str]:
-    return {parcel.language for parcel in parcels}
+def languages(recipients: Iterable[Recipient]) -> set[str]:
+    return {recipient.language for recipient in recipients}
 
 
 @dataclass(slots=True, eq=False)
@@ -55,7 +55,7 @@ class Sending:
     """One message to one address: waits at a gate, is started, is over."""
 
     chunk: Chunk
-    parcel: Parcel
+    recipient: Recipient
     gate: Gate[Sending] | None = None
     started: bool = False
     over: bool = False
@@ -100,7 +100,7 @@ class Chunk:
     """Messages of one source that were read together, and the state of each."""
 
     source: Source
-    parcels: list[Parcel]
+    recipients: list[Recipient]
     messages: dict[str, Message]
     """By language."""
     end: int = 0
@@ -116,8 +116,8 @@ class Chunk:
     """An acceptance until then meets the objective (see objective.py)."""
     open: dict[int, Sending] = field(init=False)
     """By address, those whose outcome is not known."""
-    results: list[tuple[Parcel, Result]] = field(default_factory=list)
-    late: list[tuple[Parcel, Result]] = field(default_factory=list)
+    results: list[tuple[Recipient, Result]] = field(default_factory=list)
+    late: list[tuple[Recipient, Result]] = field(default_factory=list)
     """Answers to messages that were detached."""
     recorded: bool = False
     in_time: int = 0
@@ -126,7 +126,9 @@ class Chunk:
 
     def __post_init__(self) -> None:
         self.urgent = self.source.urgent
-        self.open = {parcel.address_id: Sending(self, parcel) for parcel in self.parcels}
+        self.open = {
+            recipient.address_id: Sending(self, recipient) for recipient in self.recipients
+        }
 
     @property
     def gates(self) -> set[Gate[Sending]]:
@@ -142,23 +144,23 @@ class Chunk:
         in_time = now <= self.slo_deadline and result.outcome is Outcome.ACCEPTED
         if sending.over:
             self.late_in_time += in_time
-            self.late.append((sending.parcel, result))
+            self.late.append((sending.recipient, result))
             return
         self.in_time += in_time
         self._close(sending)
-        self.results.append((sending.parcel, result))
+        self.results.append((sending.recipient, result))
 
     def defer(self, sending: Sending, seconds: float) -> None:
         """Leave one message that was not started to a retry, due after that time."""
         self._close(sending)
         result = Result(Outcome.LATER, None, "deferred", seconds, tried=False)
-        self.results.append((sending.parcel, result))
+        self.results.append((sending.recipient, result))
 
     def detach(self, sending: Sending) -> None:
         """Go on without the answer to a started message: a retry stands in for it."""
         self._close(sending)
         result = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
-        self.results.append((sending.parcel, result))
+        self.results.append((sending.recipient, result))
 
     def cancel_unsent(self) -> None:
         """Drop the messages that were not started: their broadcast was stopped."""
@@ -167,7 +169,7 @@ class Chunk:
 
     def _close(self, sending: Sending) -> None:
         sending.over = True
-        del self.open[sending.parcel.address_id]
+        del self.open[sending.recipient.address_id]
 
 
 def recordable(chunks: Iterable[Chunk]) -> list[list[Chunk]]:

@@ -158,7 +158,7 @@ class Deliverer:
 
     def _lanes(self) -> Lanes:
         return lanes(
-            (chunk.urgent, chunk.source.repeats, len(chunk.parcels)) for chunk in self._chunks
+            (chunk.urgent, chunk.source.repeats, len(chunk.recipients)) for chunk in self._chunks
         )
 
     def _ship(self, chunk: Chunk) -> None:
@@ -169,11 +169,11 @@ class Deliverer:
         self._chunks.append(chunk)
         transport, gates = self._transport(source.transport)
         for sending in list(chunk.open.values()):
-            if sending.parcel.opened is None:
+            if sending.recipient.opened is None:
                 self._figures.unopened(source.transport)
                 chunk.settle(sending, UNOPENED, now)
                 continue
-            gate = sending.gate = gates.at(transport.origin(sending.parcel.opened))
+            gate = sending.gate = gates.at(transport.origin(sending.recipient.opened))
             urgent = chunk.urgent
             if gates.hold_up(gate, urgent=urgent) and not gate.has_place(urgent=urgent):
                 chunk.defer(sending, gate.turn(urgent=urgent))
@@ -199,13 +199,13 @@ class Deliverer:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, sending: Sending) -> None:
-        chunk, parcel = sending.chunk, sending.parcel
+        chunk, recipient = sending.chunk, sending.recipient
         transport, _ = self._transports[chunk.source.transport]
-        message = chunk.messages[parcel.language]
+        message = chunk.messages[recipient.language]
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            result = await transport.send(message, parcel.opened or {})
+            result = await transport.send(message, recipient.opened or {})
         except Exception:
             # One address that nobody foresaw does not keep the others waiting.
             logger.exception("A message failed by itself", extra=chunk.source.log_fields())
@@ -214,7 +214,7 @@ class Deliverer:
         if sending.gate is not None:
             sending.gate.done(result, now - begun)
         chunk.settle(sending, result, now)
-        if chunk.late and chunk.late[-1][0] is parcel:
+        if chunk.late and chunk.late[-1][0] is recipient:
             self._late.append(chunk)
         self._look_at(chunk)
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper
 
-from canale.delivery.chunk import Chunk, Parcel, Results, Source, languages, opened
+from canale.delivery.chunk import Chunk, Recipient, Results, Source, languages, opened
 from canale.delivery.compose import compose
 from canale.delivery.engines.base import Batches
 from canale.delivery.models import Batch, Broadcast
@@ -100,14 +100,14 @@ class Lease(Source):
                 "pk", "sealed", "follower__language", "missing_since", "wanted"
             )
         )
-        parcels = [
-            Parcel(pk, language, opened(bytes(sealed), kind, channel_id), missing_since)
+        recipients = [
+            Recipient(pk, language, opened(bytes(sealed), kind, channel_id), missing_since)
             for pk, sealed, language, missing_since, is_wanted in read
             if is_wanted
         ]
         last = len(read) < CHUNK_ADDRESSES or read[-1][0] == end
-        messages = self._messages(languages(parcels), now)
-        return Chunk(self, parcels, messages, end if last else read[-1][0], len(read), last)
+        messages = self._messages(languages(recipients), now)
+        return Chunk(self, recipients, messages, end if last else read[-1][0], len(read), last)
 
     def _messages(self, needed: set[str], now: datetime) -> dict[str, Message]:
         """Composed once for the chunks that are read shortly after one another."""

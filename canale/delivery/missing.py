@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from canale.delivery.chunk import Parcel, Results
+from canale.delivery.chunk import Recipient, Results
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import lock_owners, mark_found, mark_missing
 
@@ -30,11 +30,11 @@ def judged(results: Results, now: datetime) -> Results:
     return [(sent, _judged(sent, result, now)) for sent, result in results]
 
 
-def _ids(parcels: Sequence[Parcel]) -> list[int]:
-    return [parcel.address_id for parcel in parcels]
+def _ids(recipients: Sequence[Recipient]) -> list[int]:
+    return [recipient.address_id for recipient in recipients]
 
 
-def _judged(sent: Parcel, result: Result, now: datetime) -> Result:
+def _judged(sent: Recipient, result: Result, now: datetime) -> Result:
     since = sent.missing_since
     if not result.missing or since is None or now - since < MISSING_FOR:
         return result

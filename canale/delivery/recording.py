@@ -35,26 +35,28 @@ def record_results(
 
 def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[list[Retry], int]:
     """Rows for messages to be sent again, and how many would be sent too late."""
-    later = [(parcel, result) for parcel, result in results if result.outcome is Outcome.LATER]
+    later = [
+        (recipient, result) for recipient, result in results if result.outcome is Outcome.LATER
+    ]
     if not later:
         return [], 0
     # An address may have been deleted while we sent to it.
-    ids = [parcel.address_id for parcel, _ in later]
+    ids = [recipient.address_id for recipient, _ in later]
     existing = set(Address.objects.filter(pk__in=ids).values_list("pk", flat=True))
     due = [
-        (parcel, result, now + timedelta(seconds=next_attempt(1, result)))
-        for parcel, result in later
-        if parcel.address_id in existing
+        (recipient, result, now + timedelta(seconds=next_attempt(1, result)))
+        for recipient, result in later
+        if recipient.address_id in existing
     ]
     rows = [
         Retry(
             broadcast=broadcast,
-            address_id=parcel.address_id,
+            address_id=recipient.address_id,
             urgent=broadcast.urgent,
             attempts=1 if result.tried else 0,
             not_before=moment,
         )
-        for parcel, result, moment in due
+        for recipient, result, moment in due
         if moment < broadcast.expires_at
     ]
     return rows, len(later) - len(rows)
@@ -62,7 +64,7 @@ def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[lis
 
 def delete_dead(results: Results) -> None:
     """Delete the addresses that no longer exist at the far end."""
-    gone = [parcel.address_id for parcel, result in results if result.outcome is Outcome.GONE]
+    gone = [recipient.address_id for recipient, result in results if result.outcome is Outcome.GONE]
     if gone:
         delete_gone(gone)
 

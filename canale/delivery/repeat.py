@@ -15,7 +15,7 @@ from django.db.models import F, QuerySet
 
 from canale.channel.models import Channel
 from canale.delivery.backoff import next_attempt
-from canale.delivery.chunk import Chunk, Results, Source, languages, parcel
+from canale.delivery.chunk import Chunk, Results, Source, languages, recipient_of
 from canale.delivery.compose import compose, compose_welcome
 from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, Retry, Welcome
@@ -38,9 +38,9 @@ class PendingMessages(Source, Generic[Row]):
     rows: list[Row]
 
     def read(self, now: datetime) -> Chunk:
-        parcels = [parcel(row.address) for row in self.rows]
-        messages = {language: self._compose(language, now) for language in languages(parcels)}
-        return Chunk(self, parcels, messages)
+        recipients = [recipient_of(row.address) for row in self.rows]
+        messages = {language: self._compose(language, now) for language in languages(recipients)}
+        return Chunk(self, recipients, messages)
 
     @abstractmethod
     def _compose(self, language: str, now: datetime) -> Message:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
-from canale.delivery.chunk import parcel
+from canale.delivery.chunk import recipient_of
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.plan import stop_broadcasts
 from canale.delivery.repeat import Retries
@@ -117,7 +117,7 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     holds_nothing_while_it_waits(
         elsewhere,
         address.follower,
-        lambda: Retries([row], row.broadcast).record_results([(parcel(address), gone)], now),
+        lambda: Retries([row], row.broadcast).record_results([(recipient_of(address), gone)], now),
         Retry.objects.filter(pk=row.pk),
     )
     assert not Retry.objects.exists()
@@ -155,7 +155,7 @@ def _drop(broadcast: Broadcast, rows: list[Retry]) -> None:
 
 def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
     accepted = Result(Outcome.ACCEPTED, 201, "")
-    results = [(parcel(row.address), accepted) for row in rows]
+    results = [(recipient_of(row.address), accepted) for row in rows]
     Retries(rows, broadcast).record_results(results, timezone.now())
 
 

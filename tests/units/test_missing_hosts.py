@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import parcel
+from canale.delivery.chunk import recipient_of
 from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.recording import record_results
@@ -121,7 +121,7 @@ class Sent:
         self._record(result, self.begun + after)
 
     def _record(self, result: Result, now: datetime) -> None:
-        sent = parcel(Address.objects.select_related("follower").get(pk=self.address_id))
+        sent = recipient_of(Address.objects.select_related("follower").get(pk=self.address_id))
         rows = list(Retry.objects.all())
         if rows:
             Retries(rows, self.broadcast).record_results([(sent, result)], now)

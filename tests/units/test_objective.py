@@ -14,7 +14,7 @@ from django.utils import timezone
 from canale.accounts.models import Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
-from canale.delivery.chunk import Chunk, Parcel
+from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.models import Batch, Broadcast, Rejection, Retry
 from canale.delivery.objective import seconds_left
 from canale.delivery.progress import progress
@@ -46,12 +46,12 @@ def post(db: None) -> Post:
     return found
 
 
-def parcels(count: int) -> list[Parcel]:
-    return [Parcel(number, "it", {}) for number in range(count)]
+def recipients(count: int) -> list[Recipient]:
+    return [Recipient(number, "it", {}) for number in range(count)]
 
 
 def test_in_time_is_what_was_accepted_until_then() -> None:
-    chunk = Chunk(Retries([], Broadcast()), parcels(4), {}, slo_deadline=10.0)
+    chunk = Chunk(Retries([], Broadcast()), recipients(4), {}, slo_deadline=10.0)
     early, late, refused, detached = chunk.open.values()
     chunk.settle(early, ACCEPTED, 10.0)
     chunk.settle(late, ACCEPTED, 10.1)
@@ -72,11 +72,11 @@ def test_an_alert_has_ten_seconds_the_rest_sixty(post: Post) -> None:
 
 def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
     broadcast, now = Broadcast.objects.get(), timezone.now()
-    results = list(zip(parcels(5), [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNKNOWN], strict=True))
+    results = list(zip(recipients(5), [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNKNOWN], strict=True))
     record_results(broadcast, results, now, in_time=1)
     address = Address.objects.get()
     retry = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
-    sent = Parcel(address.pk, "it", {})
+    sent = Recipient(address.pk, "it", {})
     Retries([retry], broadcast).record_results([(sent, REFUSED)], now)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.accepted_in_time, broadcast.rejected) == (2, 1, 4)
@@ -89,7 +89,9 @@ def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
 
 def test_a_broadcast_of_an_older_version_is_not_measured(post: Post) -> None:
     Broadcast.objects.update(accepted_in_time=None)
-    record_results(Broadcast.objects.get(), [(parcels(1)[0], ACCEPTED)], timezone.now(), in_time=1)
+    record_results(
+        Broadcast.objects.get(), [(recipients(1)[0], ACCEPTED)], timezone.now(), in_time=1
+    )
     Batch.objects.update(state=Batch.State.DONE)
     assert Broadcast.objects.get().accepted_in_time is None
     assert progress(post)[0].objective is None

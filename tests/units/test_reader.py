@@ -73,7 +73,7 @@ def test_repeat_is_read_with_its_address_and_its_message() -> None:
     chunk = reader.next(lanes([]))
     assert chunk is not None
     assert isinstance(chunk.source, Retries)
-    addresses = Address.objects.in_bulk([parcel.address_id for parcel in chunk.parcels])
+    addresses = Address.objects.in_bulk([recipient.address_id for recipient in chunk.recipients])
     assert {row.address_id for row in chunk.source.rows} == set(addresses)
     assert len(addresses) == 2
     assert chunk.source.broadcast == Broadcast.objects.get()
@@ -90,8 +90,8 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     chunk = new_reader("a:1:1", clock).next(lanes([]))
     assert chunk is not None
     assert isinstance(chunk.source, Welcomes)
-    assert [parcel.address_id for parcel in chunk.parcels] == [address.pk]
-    assert chunk.parcels[0].opened == {"endpoint": "https://push.example/7"}
+    assert [recipient.address_id for recipient in chunk.recipients] == [address.pk]
+    assert chunk.recipients[0].opened == {"endpoint": "https://push.example/7"}
     assert "Comune di Cremona" in f"{chunk.messages['it']}"
     assert chunk.source.transport == "webpush"
 

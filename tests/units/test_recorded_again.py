@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import Parcel
+from canale.delivery.chunk import Recipient
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.repeat import claim_retries
 from canale.delivery.transports.base import Outcome, Result
@@ -35,6 +35,6 @@ def test_a_retry_that_was_put_off_again_costs_no_attempt_however_often_it_is_rec
     assert retries is not None
     for fails in (True, True, False):
         with transaction.atomic():
-            retries.record_results([(Parcel(address.pk, "it", {}), DEFERRED)], now)
+            retries.record_results([(Recipient(address.pk, "it", {}), DEFERRED)], now)
             transaction.set_rollback(fails)
     assert Retry.objects.get().attempts == 0

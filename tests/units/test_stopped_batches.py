@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.chunk import parcel
+from canale.delivery.chunk import recipient_of
 from canale.delivery.lease import LeaseLost
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import BATCH_LEASE, clock_went_back
@@ -66,7 +66,7 @@ def test_rest_of_a_stopped_batch_is_skipped(city: Channel, stop: Callable[[Post]
     record(clock.now, first)
     stop(post)
     rest = next_batch_chunk(reader)
-    assert (rest.source.broadcast, rest.parcels, rest.last) == (broadcast, [], True)
+    assert (rest.source.broadcast, rest.recipients, rest.last) == (broadcast, [], True)
     record(clock.now, rest)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.skipped) == (2, 4)
@@ -212,7 +212,7 @@ def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
     chunk = new_reader(A, clock).next(lanes([]))
     assert chunk is not None
     assert isinstance(chunk.source, Retries)
-    assert (chunk.source.rows, chunk.parcels) == ([], [])
+    assert (chunk.source.rows, chunk.recipients) == ([], [])
     assert not Retry.objects.filter(pk=row.pk).exists()
 
 
@@ -230,7 +230,7 @@ def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
     assert retries is not None
     rows = retries.rows
     early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
-    results = list(zip([parcel(row.address) for row in rows], [early, late], strict=True))
+    results = list(zip([recipient_of(row.address) for row in rows], [early, late], strict=True))
     retries.record_results(results, clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
@@ -246,11 +246,11 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
     reader = new_reader(A, clock)
     early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
     chunk = next_batch_chunk(reader)
-    chunk.results = list(zip(chunk.parcels, [early, late], strict=True))
+    chunk.results = list(zip(chunk.recipients, [early, late], strict=True))
     chunk.source.record([chunk], clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
-    assert [retry.address_id for retry in Retry.objects.all()] == [chunk.parcels[0].address_id]
+    assert [retry.address_id for retry in Retry.objects.all()] == [chunk.recipients[0].address_id]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import DETACHED_SECONDS, parcel
+from canale.delivery.chunk import DETACHED_SECONDS, recipient_of
 from canale.delivery.models import Welcome
 from canale.delivery.repeat import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
 from canale.delivery.transports.base import Outcome, Result
@@ -40,9 +40,9 @@ def claimed(now: datetime) -> Welcomes:
 def test_it_is_not_sent_again(address: Address, outcome: Outcome, addresses: int) -> None:
     now = timezone.now()
     welcomes = claimed(now)
-    welcomes.record_results([(parcel(address), NO_ANSWER_YET)], now)
+    welcomes.record_results([(recipient_of(address), NO_ANSWER_YET)], now)
     assert Welcome.objects.get().not_before > now + timedelta(seconds=DETACHED_SECONDS)
-    welcomes.record_late([(parcel(address), Result(outcome, 201, ""))], now, in_time=0)
+    welcomes.record_late([(recipient_of(address), Result(outcome, 201, ""))], now, in_time=0)
     assert (Welcome.objects.count(), Address.objects.count()) == (0, addresses)
 
 
@@ -51,5 +51,5 @@ def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
     now = timezone.now()
     for _ in range(2 * WELCOME_ATTEMPTS):
         now += timedelta(seconds=10)
-        claimed(now).record_results([(parcel(address), deferred)], now)
+        claimed(now).record_results([(recipient_of(address), deferred)], now)
     assert Welcome.objects.get().attempts == 0

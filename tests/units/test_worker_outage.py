@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import Chunk, Parcel
+from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
 from canale.delivery.repeat import Retries
@@ -38,8 +38,8 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
 
     async def flow() -> None:
         deliverer = Deliverer()
-        parcels = [Parcel(number, "it", None) for number in range(WINDOW_ADDRESSES)]
-        deliverer._chunks.append(Chunk(Retries([], alert), parcels, {}))
+        recipients = [Recipient(number, "it", None) for number in range(WINDOW_ADDRESSES)]
+        deliverer._chunks.append(Chunk(Retries([], alert), recipients, {}))
         over = []
         for chunks in (1, 0):
             del deliverer._chunks[chunks:]
