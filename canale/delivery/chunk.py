@@ -51,12 +51,12 @@ def languages(recipients: Iterable[Recipient]) -> set[str]:
 
 
 @dataclass(slots=True, eq=False)
-class Sending:
+class Delivery:
     """One message to one address: waits at a gate, is started, is over."""
 
     chunk: Chunk
     recipient: Recipient
-    gate: Gate[Sending] | None = None
+    gate: Gate[Delivery] | None = None
     started: bool = False
     over: bool = False
     """Its chunk no longer waits for it."""
@@ -114,7 +114,7 @@ class Chunk:
     """On the loop's clock, like ``slo_deadline``."""
     slo_deadline: float = float("-inf")
     """An acceptance until then meets the objective (see objective.py)."""
-    open: dict[int, Sending] = field(init=False)
+    open: dict[int, Delivery] = field(init=False)
     """By address, those whose outcome is not known."""
     results: list[tuple[Recipient, Result]] = field(default_factory=list)
     late: list[tuple[Recipient, Result]] = field(default_factory=list)
@@ -127,49 +127,49 @@ class Chunk:
     def __post_init__(self) -> None:
         self.urgent = self.source.urgent
         self.open = {
-            recipient.address_id: Sending(self, recipient) for recipient in self.recipients
+            recipient.address_id: Delivery(self, recipient) for recipient in self.recipients
         }
 
     @property
-    def gates(self) -> set[Gate[Sending]]:
+    def gates(self) -> set[Gate[Delivery]]:
         """The gates of messages whose outcome is not known."""
-        return {sending.gate for sending in self.open.values() if sending.gate is not None}
+        return {delivery.gate for delivery in self.open.values() if delivery.gate is not None}
 
     @property
     def complete(self) -> bool:
         return not self.open
 
-    def settle(self, sending: Sending, result: Result, now: float) -> None:
+    def settle(self, delivery: Delivery, result: Result, now: float) -> None:
         """Keep the result of one message; that of a detached one is recorded afterwards."""
         in_time = now <= self.slo_deadline and result.outcome is Outcome.ACCEPTED
-        if sending.over:
+        if delivery.over:
             self.late_in_time += in_time
-            self.late.append((sending.recipient, result))
+            self.late.append((delivery.recipient, result))
             return
         self.in_time += in_time
-        self._close(sending)
-        self.results.append((sending.recipient, result))
+        self._close(delivery)
+        self.results.append((delivery.recipient, result))
 
-    def defer(self, sending: Sending, seconds: float) -> None:
+    def defer(self, delivery: Delivery, seconds: float) -> None:
         """Leave one message that was not started to a retry, due after that time."""
-        self._close(sending)
+        self._close(delivery)
         result = Result(Outcome.LATER, None, "deferred", seconds, tried=False)
-        self.results.append((sending.recipient, result))
+        self.results.append((delivery.recipient, result))
 
-    def detach(self, sending: Sending) -> None:
+    def detach(self, delivery: Delivery) -> None:
         """Go on without the answer to a started message: a retry stands in for it."""
-        self._close(sending)
+        self._close(delivery)
         result = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
-        self.results.append((sending.recipient, result))
+        self.results.append((delivery.recipient, result))
 
     def cancel_unsent(self) -> None:
         """Drop the messages that were not started: their broadcast was stopped."""
-        for sending in [each for each in self.open.values() if not each.started]:
-            self._close(sending)
+        for delivery in [each for each in self.open.values() if not each.started]:
+            self._close(delivery)
 
-    def _close(self, sending: Sending) -> None:
-        sending.over = True
-        del self.open[sending.recipient.address_id]
+    def _close(self, delivery: Delivery) -> None:
+        delivery.over = True
+        del self.open[delivery.recipient.address_id]
 
 
 def recordable(chunks: Iterable[Chunk]) -> list[list[Chunk]]:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from prometheus_client import Histogram
 
 from canale.core.settings import settings
-from canale.delivery.chunk import Chunk, Sending, recordable
+from canale.delivery.chunk import Chunk, Delivery, recordable
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.choice import batches_for
 from canale.delivery.figures import WorkerFigures
@@ -71,7 +71,7 @@ class Deliverer:
         self._batches = batches or batches_for(self.name)
         self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
-        self._transports: dict[str, tuple[FanOutTransport, Gates[Sending]]] = {}
+        self._transports: dict[str, tuple[FanOutTransport, Gates[Delivery]]] = {}
         self._chunks: list[Chunk] = []
         self._late: list[Chunk] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -168,20 +168,20 @@ class Deliverer:
             chunk.slo_deadline = now + seconds_left(source.broadcast, self.clock())
         self._chunks.append(chunk)
         transport, gates = self._transport(source.transport)
-        for sending in list(chunk.open.values()):
-            if sending.recipient.opened is None:
+        for delivery in list(chunk.open.values()):
+            if delivery.recipient.opened is None:
                 self._figures.unopened(source.transport)
-                chunk.settle(sending, UNOPENED, now)
+                chunk.settle(delivery, UNOPENED, now)
                 continue
-            gate = sending.gate = gates.at(transport.origin(sending.recipient.opened))
+            gate = delivery.gate = gates.at(transport.origin(delivery.recipient.opened))
             urgent = chunk.urgent
             if gates.hold_up(gate, urgent=urgent) and not gate.has_place(urgent=urgent):
-                chunk.defer(sending, gate.turn(urgent=urgent))
+                chunk.defer(delivery, gate.turn(urgent=urgent))
             else:
-                gate.offer(sending)
+                gate.offer(delivery)
         self._go_on_without_the_late(chunk)
 
-    def _transport(self, name: str) -> tuple[FanOutTransport, Gates[Sending]]:
+    def _transport(self, name: str) -> tuple[FanOutTransport, Gates[Delivery]]:
         if name not in self._transports:
             entry = named(name)
             clock = asyncio.get_running_loop().time
@@ -192,14 +192,14 @@ class Deliverer:
             self._transports[name] = transport, gates
         return self._transports[name]
 
-    def _start(self, sending: Sending) -> None:
-        sending.started = True
-        task = asyncio.create_task(self._send(sending))
+    def _start(self, delivery: Delivery) -> None:
+        delivery.started = True
+        task = asyncio.create_task(self._send(delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, sending: Sending) -> None:
-        chunk, recipient = sending.chunk, sending.recipient
+    async def _send(self, delivery: Delivery) -> None:
+        chunk, recipient = delivery.chunk, delivery.recipient
         transport, _ = self._transports[chunk.source.transport]
         message = chunk.messages[recipient.language]
         clock = asyncio.get_running_loop().time
@@ -211,16 +211,16 @@ class Deliverer:
             logger.exception("A message failed by itself", extra=chunk.source.log_fields())
             result = FAILED
         now = clock()
-        if sending.gate is not None:
-            sending.gate.done(result, now - begun)
-        chunk.settle(sending, result, now)
+        if delivery.gate is not None:
+            delivery.gate.done(result, now - begun)
+        chunk.settle(delivery, result, now)
         if chunk.late and chunk.late[-1][0] is recipient:
             self._late.append(chunk)
         self._look_at(chunk)
 
-    def _defer(self, sending: Sending, seconds: float) -> None:
-        sending.chunk.defer(sending, seconds)
-        self._look_at(sending.chunk)
+    def _defer(self, delivery: Delivery, seconds: float) -> None:
+        delivery.chunk.defer(delivery, seconds)
+        self._look_at(delivery.chunk)
 
     def _cancel_unsent(self, chunk: Chunk) -> None:
         chunk.cancel_unsent()
@@ -241,13 +241,13 @@ class Deliverer:
         _, gates = self._transport(chunk.source.transport)
         urgent = chunk.urgent
         late = {gate for gate in chunk.gates if all_are or gates.hold_up(gate, urgent=urgent)}
-        for sending in list(chunk.open.values()) if late else ():
-            if sending.gate not in late:
+        for delivery in list(chunk.open.values()) if late else ():
+            if delivery.gate not in late:
                 continue
-            if sending.started:
-                chunk.detach(sending)
+            if delivery.started:
+                chunk.detach(delivery)
             else:
-                chunk.defer(sending, sending.gate.turn(urgent=urgent))
+                chunk.defer(delivery, delivery.gate.turn(urgent=urgent))
         self._look_at(chunk)
 
     async def _look_after_the_stopped(self) -> None:

@@ -63,7 +63,7 @@ Q = TypeVar("Q", bound=Queued)
 class Gate(Generic[Q]):
     """One far end. Belongs to the event loop.
 
-    ``start`` begins a sending; ``defer`` gives it up for now, to be sent again after so many
+    ``start`` begins a message; ``defer`` gives it up for now, to be sent again after so many
     seconds; ``tally`` counts the answers.
     """
 
@@ -136,7 +136,7 @@ class Gate(Generic[Q]):
     def idle(self) -> bool:
         return not self._under_way and not any(self._waiting)
 
-    def offer(self, sending: Q) -> None:
+    def offer(self, queued: Q) -> None:
         """Send as soon as there is a place, alerts first; or defer."""
         now = self._clock()
         if self.idle and now - self._answered_at > IDLE_SECONDS:
@@ -145,9 +145,9 @@ class Gate(Generic[Q]):
             # What is under way may never be answered, a probe included.
             self._fall_ill()
         if self._refuses(now):
-            self._defer(sending, self._comes_back_in(now))
+            self._defer(queued, self._comes_back_in(now))
             return
-        self._waiting[0 if sending.urgent else 1].append(sending)
+        self._waiting[0 if queued.urgent else 1].append(queued)
         self._pump()
 
     def _refuses(self, now: float) -> bool:
@@ -186,18 +186,18 @@ class Gate(Generic[Q]):
             if any(self._waiting):
                 self._wake_at(self._shut_until)
             return
-        while self._taken < self.limit and (sending := self._first()) is not None:
+        while self._taken < self.limit and (queued := self._first()) is not None:
             if not self._taken:
                 self._answered_at = now
             self._under_way += 1
-            self._start(sending)
+            self._start(queued)
 
     def _first(self) -> Q | None:
         for lane in self._waiting:
             while lane:
-                sending = lane.popleft()
-                if not sending.over:
-                    return sending
+                queued = lane.popleft()
+                if not queued.over:
+                    return queued
         return None
 
     def _wake_at(self, moment: float) -> None:
@@ -269,10 +269,10 @@ class Gate(Generic[Q]):
     def _send_away(self, now: float) -> None:
         """Defer whoever waits here."""
         for lane in self._waiting:
-            waiting = [sending for sending in lane if not sending.over]
+            waiting = [queued for queued in lane if not queued.over]
             lane.clear()
-            for sending in waiting:
-                self._defer(sending, self._comes_back_in(now))
+            for queued in waiting:
+                self._defer(queued, self._comes_back_in(now))
 
     def _cut(self, factor: float = 0.5) -> None:
         now = self._clock()
