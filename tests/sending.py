@@ -134,7 +134,7 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
     """
     entry = replace(named("webpush"), open=lambda: far_end, concurrency=1)
     monkeypatch.setattr("canale.delivery.deliver.named", lambda name: entry)
-    for patience in ("deliver.TICK_SECONDS", "gates.LATE_SECONDS", "gates.SILENCE_SECONDS"):
+    for patience in ("deliver.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
         monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
     deliverer = Deliverer(TableBatches())
     running = asyncio.create_task(deliverer.run())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from canale.delivery.gates import Gate
+from canale.delivery.limiter import AdaptiveLimiter
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.followers.models import Address
@@ -52,11 +52,11 @@ def languages(recipients: Iterable[Recipient]) -> set[str]:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message to one address: waits at a gate, is started, is over."""
+    """One message to one address: waits at a limiter, is started, is over."""
 
     chunk: Chunk
     recipient: Recipient
-    gate: Gate[Delivery] | None = None
+    limiter: AdaptiveLimiter[Delivery] | None = None
     started: bool = False
     over: bool = False
     """Its chunk no longer waits for it."""
@@ -131,9 +131,9 @@ class Chunk:
         }
 
     @property
-    def gates(self) -> set[Gate[Delivery]]:
-        """The gates of messages whose outcome is not known."""
-        return {delivery.gate for delivery in self.open.values() if delivery.gate is not None}
+    def limiters(self) -> set[AdaptiveLimiter[Delivery]]:
+        """The limiters of messages whose outcome is not known."""
+        return {delivery.limiter for delivery in self.open.values() if delivery.limiter is not None}
 
     @property
     def complete(self) -> bool:

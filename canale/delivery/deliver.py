@@ -29,8 +29,8 @@ from canale.delivery.chunk import Chunk, Delivery, recordable
 from canale.delivery.engines.base import Batches
 from canale.delivery.engines.choice import batches_for
 from canale.delivery.figures import WorkerFigures
-from canale.delivery.gates import Gates
 from canale.delivery.lease import LeaseLost, stopped
+from canale.delivery.limiter import Limiters
 from canale.delivery.objective import seconds_left
 from canale.delivery.queue import hand_back
 from canale.delivery.reader import Reader
@@ -71,7 +71,7 @@ class Deliverer:
         self._batches = batches or batches_for(self.name)
         self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
-        self._transports: dict[str, tuple[FanOutTransport, Gates[Delivery]]] = {}
+        self._transports: dict[str, tuple[FanOutTransport, Limiters[Delivery]]] = {}
         self._chunks: list[Chunk] = []
         self._late: list[Chunk] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,8 +130,8 @@ class Deliverer:
             await self._hand_back()
             await self._batches.close()
         finally:
-            for transport, gates in self._transports.values():
-                gates.close()
+            for transport, limiters in self._transports.values():
+                limiters.close()
                 await transport.close()
 
     async def _hand_back(self) -> None:
@@ -167,29 +167,30 @@ class Deliverer:
         if source.broadcast is not None:
             chunk.slo_deadline = now + seconds_left(source.broadcast, self.clock())
         self._chunks.append(chunk)
-        transport, gates = self._transport(source.transport)
+        transport, limiters = self._transport(source.transport)
         for delivery in list(chunk.open.values()):
             if delivery.recipient.opened is None:
                 self._figures.unopened(source.transport)
                 chunk.settle(delivery, UNOPENED, now)
                 continue
-            gate = delivery.gate = gates.at(transport.origin(delivery.recipient.opened))
+            limiter = delivery.limiter = limiters.at(transport.origin(delivery.recipient.opened))
             urgent = chunk.urgent
-            if gates.hold_up(gate, urgent=urgent) and not gate.has_place(urgent=urgent):
-                chunk.defer(delivery, gate.turn(urgent=urgent))
+            blocks = limiters.blocks_others(limiter, urgent=urgent)
+            if blocks and not limiter.has_capacity(urgent=urgent):
+                chunk.defer(delivery, limiter.estimated_wait(urgent=urgent))
             else:
-                gate.offer(delivery)
+                limiter.submit(delivery)
         self._go_on_without_the_late(chunk)
 
-    def _transport(self, name: str) -> tuple[FanOutTransport, Gates[Delivery]]:
+    def _transport(self, name: str) -> tuple[FanOutTransport, Limiters[Delivery]]:
         if name not in self._transports:
             entry = named(name)
             clock = asyncio.get_running_loop().time
             transport = entry.open()
             tally = self._figures.tallies(name, transport)
-            gates = Gates(entry.concurrency, self._start, self._defer, clock, tally)
-            self._figures.watch(name, gates)
-            self._transports[name] = transport, gates
+            limiters = Limiters(entry.concurrency, self._start, self._defer, clock, tally)
+            self._figures.watch(name, limiters)
+            self._transports[name] = transport, limiters
         return self._transports[name]
 
     def _start(self, delivery: Delivery) -> None:
@@ -211,8 +212,8 @@ class Deliverer:
             logger.exception("A message failed by itself", extra=chunk.source.log_fields())
             result = FAILED
         now = clock()
-        if delivery.gate is not None:
-            delivery.gate.done(result, now - begun)
+        if delivery.limiter is not None:
+            delivery.limiter.on_result(result, now - begun)
         chunk.settle(delivery, result, now)
         if chunk.late and chunk.late[-1][0] is recipient:
             self._late.append(chunk)
@@ -238,16 +239,20 @@ class Deliverer:
                 self._go_on_without_the_late(chunk, all_are=chunk.started_at < due)
 
     def _go_on_without_the_late(self, chunk: Chunk, *, all_are: bool = False) -> None:
-        _, gates = self._transport(chunk.source.transport)
+        _, limiters = self._transport(chunk.source.transport)
         urgent = chunk.urgent
-        late = {gate for gate in chunk.gates if all_are or gates.hold_up(gate, urgent=urgent)}
+        late = {
+            limiter
+            for limiter in chunk.limiters
+            if all_are or limiters.blocks_others(limiter, urgent=urgent)
+        }
         for delivery in list(chunk.open.values()) if late else ():
-            if delivery.gate not in late:
+            if delivery.limiter not in late:
                 continue
             if delivery.started:
                 chunk.detach(delivery)
             else:
-                chunk.defer(delivery, delivery.gate.turn(urgent=urgent))
+                chunk.defer(delivery, delivery.limiter.estimated_wait(urgent=urgent))
         self._look_at(chunk)
 
     async def _look_after_the_stopped(self) -> None:

@@ -21,14 +21,14 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from canale.delivery.clock import by_the_databases_clock
-from canale.delivery.gates import Gates
 from canale.delivery.given_up import worth_sending
+from canale.delivery.limiter import Limiters
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.objective import lane
 from canale.delivery.queue import unfinished
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import TRANSPORTS
-from canale.metrics.names import GATE_LIMIT, GATE_UNDER_WAY, GATES_SHUT, REJECTED
+from canale.metrics.names import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJECTED
 from canale.metrics.tally import Tally
 
 KEPT_SECONDS = 1.0
@@ -40,7 +40,7 @@ class WorkerFigures:
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
-        self._gates: dict[str, Gates[Any]] = {}
+        self._limiters: dict[str, Limiters[Any]] = {}
         self._seen: set[tuple[str, str]] = set()
         # There from the start, at 0: an alarm sees the first of its kind.
         for entry in TRANSPORTS:
@@ -51,8 +51,8 @@ class WorkerFigures:
         """Gives the tally of an origin of that transport."""
         return lambda origin: self._tally(name, transport.service(origin))
 
-    def watch(self, name: str, gates: Gates[Any]) -> None:
-        self._gates[name] = gates
+    def watch(self, name: str, limiters: Limiters[Any]) -> None:
+        self._limiters[name] = limiters
 
     def unopened(self, name: str) -> None:
         """The vault did not open an address: nobody knows its origin."""
@@ -67,25 +67,25 @@ class WorkerFigures:
     def hand_over(self) -> None:
         for tally in self._tallies.values():
             tally.hand_over()
-        for name, gates in self._gates.items():
-            self._hand_over_gates(name, gates)
+        for name, limiters in self._limiters.items():
+            self._hand_over_limiters(name, limiters)
 
-    def _hand_over_gates(self, name: str, gates: Gates[Any]) -> None:
-        """Gates of hosts that share a name are added up; who had one and has none counts 0."""
+    def _hand_over_limiters(self, name: str, limiters: Limiters[Any]) -> None:
+        """Limiters of hosts that share a name are added up; who had one and has none counts 0."""
         limit: dict[str, int] = defaultdict(int)
-        under_way: dict[str, int] = defaultdict(int)
-        shut: dict[str, int] = defaultdict(int)
-        for gate in gates:
-            origin = gate.tally.origin
+        in_flight: dict[str, int] = defaultdict(int)
+        circuit_open: dict[str, int] = defaultdict(int)
+        for limiter in limiters:
+            origin = limiter.tally.origin
             self._seen.add((name, origin))
-            limit[origin] += gate.limit
-            under_way[origin] += gate.under_way
-            shut[origin] += gate.shut
+            limit[origin] += limiter.limit
+            in_flight[origin] += limiter.in_flight
+            circuit_open[origin] += limiter.circuit_open
         for transport, origin in self._seen:
             if transport == name:
-                GATE_LIMIT.labels(name, origin).set(limit[origin])
-                GATE_UNDER_WAY.labels(name, origin).set(under_way[origin])
-                GATES_SHUT.labels(name, origin).set(shut[origin])
+                CONCURRENCY_LIMIT.labels(name, origin).set(limit[origin])
+                IN_FLIGHT.labels(name, origin).set(in_flight[origin])
+                CIRCUIT_OPEN.labels(name, origin).set(circuit_open[origin])
 
 
 class QueueCollector(Collector):

@@ -110,8 +110,8 @@ def waiting_from(batch_id: int) -> list[Waiting]:
 
 
 def clock_went_back(now: datetime) -> None:
-    """What was put off by a clock that was ahead is not put off by hours: gates, which know no wall
-    clock, still hold what a far end asked for."""
+    """Bring forward what a clock that was ahead has put off by hours. Limiters, which use the
+    monotonic clock, still keep to what a far end asked for."""
     late = now + BATCH_LEASE
     Retry.objects.filter(not_before__gt=late).update(not_before=late)
     Welcome.objects.filter(not_before__gt=late).update(not_before=late)

@@ -47,9 +47,13 @@ MESSAGE_SECONDS = BatchHistogram(
     buckets=ANSWER_BOUNDS,
 )
 REJECTED = _counter("canale_rejected", "Messages refused for a fault of ours", "transport", "code")
-GATE_LIMIT = _gauge("canale_gate_limit", "Messages that may be under way now", *FAR_END)
-GATE_UNDER_WAY = _gauge("canale_gate_under_way", "Messages under way now", *FAR_END)
-GATES_SHUT = _gauge("canale_gates_shut", "Gates shut, or probing with one message", *FAR_END)
+CONCURRENCY_LIMIT = _gauge(
+    "canale_push_concurrency_limit", "Messages that may be in flight now", *FAR_END
+)
+IN_FLIGHT = _gauge("canale_push_in_flight", "Messages in flight now", *FAR_END)
+CIRCUIT_OPEN = _gauge(
+    "canale_push_circuit_open", "Workers that send nothing, or one message as a probe", *FAR_END
+)
 BATCHES = _counter("canale_batches", "What workers did with batches", "act")
 OBJECTIVE_ADDRESSES = _counter(
     "canale_objective_addresses", "Addresses that a broadcast should have reached", "lane"

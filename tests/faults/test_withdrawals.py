@@ -15,14 +15,14 @@ from threading import Event
 
 import pytest
 
-from canale.delivery.gates import FIRST_LIMIT
+from canale.delivery.limiter import INITIAL_LIMIT
 from tests.faults.amid import Fault
 from tests.faults.broadcast import WORKERS, Broadcast, City, new_city
 
 # Within a window: the rest of it is read by then.
 TOLD = 50
-# A gate gives so many at first, and one more for each answer.
-UNDER_WAY = WORKERS * FIRST_LIMIT + TOLD
+# A limiter allows so many at first, and one more for each answer.
+UNDER_WAY = WORKERS * INITIAL_LIMIT + TOLD
 # For the word to reach the workers; less than the silence that makes a push service ill.
 SECONDS = 1.0
 # The word may take longer on a busy machine.

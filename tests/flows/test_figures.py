@@ -79,8 +79,8 @@ def test_all_processes_of_the_machine_are_counted(city: Site, push: PushService)
     assert grown("canale_database_seconds_count work=record") >= 1
     assert figures(city.url)["canale_queue_batches lane=alert, transport=webpush"] == 0
     assert figures(city.url)["canale_database_up"] == 1
-    assert figures(city.url)["canale_gate_limit origin=other, transport=webpush"] >= 1
-    assert figures(city.url)["canale_gates_shut origin=other, transport=webpush"] == 0
+    assert figures(city.url)["canale_push_concurrency_limit origin=other, transport=webpush"] >= 1
+    assert figures(city.url)["canale_push_circuit_open origin=other, transport=webpush"] == 0
     for process in ("web", "worker"):
         assert figures(city.url)[f"canale_loop_lag_seconds_count process={process}"] > 0
     # Each of the two web processes had the event.

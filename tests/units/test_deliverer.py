@@ -70,7 +70,7 @@ def test_withdrawn_post_is_not_sent_any_further(
         await until(lambda: len(far_end.begun) == 1)
         await deliverer.call(lambda: withdraw(post, reason="Errore", by="cli"))
         deliverer.hint()
-        # Those that wait at the gate are dropped, and only then the one under way is answered.
+        # The queued ones are dropped, and only then the one in flight is answered.
         await until(lambda: len(deliverer._chunks[0].open) == 1)
         far_end.answers.set()
         await until(lambda: not deliverer._chunks)

@@ -47,7 +47,7 @@ TRANSPORTS: tuple[Entry, ...] = (
         label=_("Notifications"),
         address_kind="push",
         concurrency=webpush.CONCURRENCY,
-        # Each worker's gates hold it to what each push service takes.
+        # Each worker's limiters hold it to what each push service takes.
         batches_at_once=None,
         open=webpush.open_transport,
         check_address=webpush.check_address,

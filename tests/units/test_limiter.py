@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from canale.delivery.gates import (
+from canale.delivery.limiter import (
     FAILURES,
-    FIRST_LIMIT,
-    FIRST_PAUSE_SECONDS,
+    INITIAL_LIMIT,
+    INITIAL_PAUSE_SECONDS,
     LATE_SECONDS,
-    LONGEST_TOO_MANY_SECONDS,
-    LONGEST_TURN_SECONDS,
+    MAX_TOO_MANY_SECONDS,
+    MAX_TURN_SECONDS,
     SILENCE_SECONDS,
-    Gate,
-    Gates,
+    AdaptiveLimiter,
+    Limiters,
 )
 from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.tally import Tally
@@ -37,13 +37,13 @@ class Waiting:
 
 
 class Desk:
-    """A gate, and what it started and deferred."""
+    """A limiter, and what it started and deferred."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.started: list[Waiting] = []
         self.deferred: list[tuple[Waiting, float]] = []
-        self.gate: Gate[Waiting] = Gate(
+        self.limiter: AdaptiveLimiter[Waiting] = AdaptiveLimiter(
             MOST,
             self.started.append,
             lambda sending, seconds: self.deferred.append((sending, seconds)),
@@ -51,23 +51,23 @@ class Desk:
             Tally("webpush", "other"),
         )
 
-    def offer(self, count: int, *, urgent: bool = False) -> list[Waiting]:
+    def submit(self, count: int, *, urgent: bool = False) -> list[Waiting]:
         offered = [Waiting(urgent) for _ in range(count)]
         for sending in offered:
-            self.gate.offer(sending)
+            self.limiter.submit(sending)
         return offered
 
     def answer(self, count: int, result: Result = ACCEPTED, seconds: float = 0.05) -> None:
         for _ in range(count):
-            self.gate.done(result, seconds)
+            self.limiter.on_result(result, seconds)
 
     def warm(self) -> None:
-        self.offer(1)
+        self.submit(1)
         self.answer(1)
 
 
-def gates_on(clock: Callable[[], float]) -> Gates[Waiting]:
-    return Gates(MOST, lambda _: None, lambda *_: None, clock, partial(Tally, "webpush"))
+def limiters_on(clock: Callable[[], float]) -> Limiters[Waiting]:
+    return Limiters(MOST, lambda _: None, lambda *_: None, clock, partial(Tally, "webpush"))
 
 
 def on_loop(flow: Coroutine[Any, Any, None]) -> None:
@@ -76,42 +76,42 @@ def on_loop(flow: Coroutine[Any, Any, None]) -> None:
 
 def test_one_message_opens_the_connection_before_the_others_follow() -> None:
     desk = Desk()
-    desk.offer(1000)
+    desk.submit(1000)
     assert len(desk.started) == 1
     desk.answer(1)
-    assert desk.gate.under_way == FIRST_LIMIT
+    assert desk.limiter.in_flight == INITIAL_LIMIT
 
 
 def test_the_limit_doubles_in_a_round_trip_up_to_the_most() -> None:
     desk = Desk()
-    desk.offer(5000)
+    desk.submit(5000)
     desk.answer(1)
     for expected in (64, 128, 256, 256):
-        desk.answer(desk.gate.under_way)
-        assert desk.gate.limit == expected
+        desk.answer(desk.limiter.in_flight)
+        assert desk.limiter.limit == expected
 
 
 def test_a_limit_that_nobody_needs_does_not_grow() -> None:
     desk = Desk()
     for _ in range(100):
-        desk.offer(3)
-        desk.answer(desk.gate.under_way)
-        desk.answer(desk.gate.under_way)
-    assert desk.gate.limit == FIRST_LIMIT
+        desk.submit(3)
+        desk.answer(desk.limiter.in_flight)
+        desk.answer(desk.limiter.in_flight)
+    assert desk.limiter.limit == INITIAL_LIMIT
 
 
 def test_asked_for_less_it_gives_half() -> None:
     async def flow() -> None:
         desk = Desk()
-        desk.offer(5000)
+        desk.submit(5000)
         desk.answer(1)
-        desk.answer(desk.gate.under_way)
-        before = desk.gate.limit
+        desk.answer(desk.limiter.in_flight)
+        before = desk.limiter.limit
         desk.answer(1, BUSY)
-        assert desk.gate.limit == before // 2
+        assert desk.limiter.limit == before // 2
         # The answers to what was under way say the same: it counts once.
         desk.answer(5, BUSY)
-        assert desk.gate.limit == before // 2
+        assert desk.limiter.limit == before // 2
 
     on_loop(flow())
 
@@ -120,16 +120,16 @@ def test_a_named_time_is_kept_and_who_waits_is_deferred_beyond_it() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(FIRST_LIMIT + 10)
+        desk.submit(INITIAL_LIMIT + 10)
         desk.answer(1, Result(Outcome.LATER, 503, "", 120.0))
         assert len(desk.deferred) == 10
         assert all(seconds >= 120 for _, seconds in desk.deferred)
         started = len(desk.started)
-        desk.offer(5)
+        desk.submit(5)
         assert len(desk.started) == started
-        desk.answer(desk.gate.under_way)
+        desk.answer(desk.limiter.in_flight)
         desk.now += 121
-        desk.offer(1)
+        desk.submit(1)
         assert len(desk.started) == started + 1
 
     on_loop(flow())
@@ -139,13 +139,13 @@ def test_too_many_for_one_device_do_not_shut_out_the_others_for_long() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(1)
+        desk.submit(1)
         desk.answer(1, Result(Outcome.LATER, 429, "", 86_400.0))
-        desk.offer(1)
+        desk.submit(1)
         assert len(desk.deferred) == 1
-        desk.now += LONGEST_TOO_MANY_SECONDS + 1
+        desk.now += MAX_TOO_MANY_SECONDS + 1
         started = len(desk.started)
-        desk.offer(1)
+        desk.submit(1)
         assert len(desk.started) == started + 1
 
     on_loop(flow())
@@ -155,13 +155,13 @@ def test_a_short_pause_is_waited_for() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(1)
+        desk.submit(1)
         desk.answer(1, Result(Outcome.LATER, 429, "", 0.5))
-        desk.offer(3)
+        desk.submit(3)
         assert desk.deferred == []
         desk.now += 0.6
-        desk.offer(1)
-        assert desk.gate.under_way == 4
+        desk.submit(1)
+        assert desk.limiter.in_flight == 4
 
     on_loop(flow())
 
@@ -169,20 +169,20 @@ def test_a_short_pause_is_waited_for() -> None:
 def test_one_that_never_answers_is_probed_by_one_message_at_a_time() -> None:
     desk = Desk()
     desk.warm()
-    desk.offer(FAILURES + 4)
+    desk.submit(FAILURES + 4)
     desk.answer(FAILURES, NO_ANSWER)
-    desk.now += 2 * FIRST_PAUSE_SECONDS
+    desk.now += 2 * INITIAL_PAUSE_SECONDS
     # Four are still under way, and may be for long: they take no place.
     started = len(desk.started)
-    desk.offer(10)
+    desk.submit(10)
     assert len(desk.started) == started + 1
     assert len(desk.deferred) == 9
     desk.answer(1)
-    desk.offer(10)
+    desk.submit(10)
     assert len(desk.started) == started + 11
     # That they fail at last says nothing of how it is now.
     desk.answer(4, NO_ANSWER, seconds=30.0)
-    desk.offer(1)
+    desk.submit(1)
     assert len(desk.started) == started + 12
 
 
@@ -190,12 +190,12 @@ def test_silence_is_noticed_before_the_time_out() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(FIRST_LIMIT + 5)
+        desk.submit(INITIAL_LIMIT + 5)
         desk.now += SILENCE_SECONDS + 0.1
         # Who waited is sent away, one tries when the pause is over, the others are sent away too.
-        desk.offer(3)
+        desk.submit(3)
         assert len(desk.deferred) == 5 + 2
-        assert len(desk.started) == 1 + FIRST_LIMIT
+        assert len(desk.started) == 1 + INITIAL_LIMIT
 
     on_loop(flow())
 
@@ -203,158 +203,158 @@ def test_silence_is_noticed_before_the_time_out() -> None:
 def test_a_lost_connection_is_one_illness() -> None:
     desk = Desk()
     desk.warm()
-    desk.offer(FIRST_LIMIT)
-    desk.answer(FIRST_LIMIT, NO_ANSWER)
+    desk.submit(INITIAL_LIMIT)
+    desk.answer(INITIAL_LIMIT, NO_ANSWER)
     # Well again after the first pause: what was under way together failed together.
-    desk.now += FIRST_PAUSE_SECONDS + 0.1
+    desk.now += INITIAL_PAUSE_SECONDS + 0.1
     started = len(desk.started)
-    desk.offer(1)
+    desk.submit(1)
     assert len(desk.started) == started + 1
 
 
 def test_who_finds_no_place_at_a_late_far_end_is_given_a_turn() -> None:
     desk = Desk()
-    desk.offer(1)
+    desk.submit(1)
     desk.answer(1, seconds=2.0)
-    assert desk.gate.has_place(urgent=False)
-    desk.offer(FIRST_LIMIT)
-    assert not desk.gate.has_place(urgent=False)
-    turns = [desk.gate.turn(urgent=False) for _ in range(2 * FIRST_LIMIT)]
+    assert desk.limiter.has_capacity(urgent=False)
+    desk.submit(INITIAL_LIMIT)
+    assert not desk.limiter.has_capacity(urgent=False)
+    turns = [desk.limiter.estimated_wait(urgent=False) for _ in range(2 * INITIAL_LIMIT)]
     # 32 places, of two seconds each: the first half within two seconds, the other within four.
-    assert max(turns[:FIRST_LIMIT]) <= 2.0
-    assert min(turns[FIRST_LIMIT:]) >= 1.6
+    assert max(turns[:INITIAL_LIMIT]) <= 2.0
+    assert min(turns[INITIAL_LIMIT:]) >= 1.6
     assert max(turns) <= 4.0
-    assert max(desk.gate.turn(urgent=False) for _ in range(10_000)) <= LONGEST_TURN_SECONDS
+    assert max(desk.limiter.estimated_wait(urgent=False) for _ in range(10_000)) <= MAX_TURN_SECONDS
 
 
 def test_many_alerts_at_a_late_far_end_keep_their_places_no_longer_than_they_need() -> None:
     desk = Desk()
-    desk.offer(1)
+    desk.submit(1)
     desk.answer(1, seconds=2.0)
     for _ in range(10_000):
-        assert desk.gate.turn(urgent=True) <= LONGEST_TURN_SECONDS
-    assert not desk.gate.has_place(urgent=False)
-    desk.now += LONGEST_TURN_SECONDS + 0.1
-    assert desk.gate.has_place(urgent=False)
+        assert desk.limiter.estimated_wait(urgent=True) <= MAX_TURN_SECONDS
+    assert not desk.limiter.has_capacity(urgent=False)
+    desk.now += MAX_TURN_SECONDS + 0.1
+    assert desk.limiter.has_capacity(urgent=False)
 
 
 def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
     desk = Desk()
-    desk.offer(1)
+    desk.submit(1)
     desk.answer(1, seconds=2.0)
-    desk.offer(FIRST_LIMIT)
-    desk.gate.turn(urgent=True)
+    desk.submit(INITIAL_LIMIT)
+    desk.limiter.estimated_wait(urgent=True)
     desk.answer(1, seconds=2.0)
-    assert desk.gate.has_place(urgent=True)
-    assert not desk.gate.has_place(urgent=False)
+    assert desk.limiter.has_capacity(urgent=True)
+    assert not desk.limiter.has_capacity(urgent=False)
 
 
 def test_a_late_far_end_holds_up_only_those_who_are_not() -> None:
     now = [1000.0]
-    gates = gates_on(lambda: now[0])
-    late, well = gates.at("https://late.example"), gates.at("https://well.example")
-    for gate, seconds in ((late, 2.0), (well, 0.1)):
-        gate.offer(Waiting(urgent=False))
-        gate.done(ACCEPTED, seconds)
-    assert gates.hold_up(late, urgent=False)
-    assert not gates.hold_up(well, urgent=False)
+    limiters = limiters_on(lambda: now[0])
+    late, well = limiters.at("https://late.example"), limiters.at("https://well.example")
+    for limiter, seconds in ((late, 2.0), (well, 0.1)):
+        limiter.submit(Waiting(urgent=False))
+        limiter.on_result(ACCEPTED, seconds)
+    assert limiters.blocks_others(late, urgent=False)
+    assert not limiters.blocks_others(well, urgent=False)
     # All are: it is this machine, or the line.
     for _ in range(20):
-        well.offer(Waiting(urgent=False))
-        well.done(ACCEPTED, 2.0)
-    assert not gates.hold_up(late, urgent=False)
-    assert not gates.hold_up(well, urgent=False)
+        well.submit(Waiting(urgent=False))
+        well.on_result(ACCEPTED, 2.0)
+    assert not limiters.blocks_others(late, urgent=False)
+    assert not limiters.blocks_others(well, urgent=False)
     # An alert waits for nobody.
-    assert gates.hold_up(late, urgent=True)
+    assert limiters.blocks_others(late, urgent=True)
     # One that was never answered is no sign that this machine is quick.
-    gates.at("https://nobody.example").offer(Waiting(urgent=False))
-    gates.at("https://nobody.example").done(NO_ANSWER, 0.01)
-    assert not gates.hold_up(late, urgent=False)
+    limiters.at("https://nobody.example").submit(Waiting(urgent=False))
+    limiters.at("https://nobody.example").on_result(NO_ANSWER, 0.01)
+    assert not limiters.blocks_others(late, urgent=False)
 
 
 def test_one_that_does_not_answer_is_late_at_once_and_no_longer_when_it_is_quick_again() -> None:
     desk = Desk()
-    desk.offer(1)
-    assert not desk.gate.late
+    desk.submit(1)
+    assert not desk.limiter.slow
     desk.now += LATE_SECONDS + 0.1
-    assert desk.gate.late
+    assert desk.limiter.slow
     desk.answer(1, seconds=LATE_SECONDS + 0.1)
-    assert desk.gate.late
+    assert desk.limiter.slow
     for _ in range(10):
-        desk.offer(1)
+        desk.submit(1)
         desk.answer(1)
-    assert not desk.gate.late
+    assert not desk.limiter.slow
 
 
 def test_alerts_go_first() -> None:
     desk = Desk()
     desk.warm()
-    desk.offer(FIRST_LIMIT + 5)
-    alerts = desk.offer(3, urgent=True)
+    desk.submit(INITIAL_LIMIT + 5)
+    alerts = desk.submit(3, urgent=True)
     desk.answer(3)
-    assert desk.started[1 + FIRST_LIMIT :][:3] == alerts
+    assert desk.started[1 + INITIAL_LIMIT :][:3] == alerts
 
 
 def test_what_is_over_is_not_started() -> None:
     desk = Desk()
     desk.warm()
-    waiting = desk.offer(FIRST_LIMIT + 2)[-2:]
+    waiting = desk.submit(INITIAL_LIMIT + 2)[-2:]
     waiting[0].over = True
-    desk.answer(FIRST_LIMIT)
+    desk.answer(INITIAL_LIMIT)
     assert waiting[0] not in desk.started
     assert waiting[1] in desk.started
 
 
 def test_a_far_end_that_grows_slow_is_given_less() -> None:
     desk = Desk()
-    desk.offer(5000)
+    desk.submit(5000)
     desk.answer(1)
-    desk.answer(desk.gate.under_way)
-    desk.answer(desk.gate.under_way)
-    assert desk.gate.limit > 2 * FIRST_LIMIT
+    desk.answer(desk.limiter.in_flight)
+    desk.answer(desk.limiter.in_flight)
+    assert desk.limiter.limit > 2 * INITIAL_LIMIT
     for _ in range(200):
         desk.now += 0.1
         desk.answer(1, seconds=5.0)
     # Not less than is no burden to anybody: it may be slow by itself.
-    assert 0.8 * FIRST_LIMIT <= desk.gate.limit <= FIRST_LIMIT
+    assert 0.8 * INITIAL_LIMIT <= desk.limiter.limit <= INITIAL_LIMIT
 
 
 def test_after_a_rest_one_message_opens_the_connection_again() -> None:
     desk = Desk()
-    desk.offer(500)
+    desk.submit(500)
     desk.answer(1)
-    desk.answer(desk.gate.under_way)
-    learned = desk.gate.limit
-    while desk.gate.under_way:
+    desk.answer(desk.limiter.in_flight)
+    learned = desk.limiter.limit
+    while desk.limiter.in_flight:
         desk.answer(1)
     desk.now += 3600
     started = len(desk.started)
-    desk.offer(100)
+    desk.submit(100)
     assert len(desk.started) == started + 1
     desk.answer(1)
-    assert desk.gate.limit >= learned
+    assert desk.limiter.limit >= learned
 
 
-def test_gates_that_nobody_uses_are_forgotten() -> None:
-    gates = gates_on(lambda: 0.0)
-    busy = gates.at("https://busy.example")
-    busy.offer(Waiting(urgent=False))
-    for number in range(Gates.MOST_GATES * 2):
-        gates.at(f"https://{number}.example")
-    assert gates.at("https://busy.example") is busy
-    assert len(gates._gates) <= Gates.MOST_GATES
+def test_unused_limiters_are_forgotten() -> None:
+    limiters = limiters_on(lambda: 0.0)
+    busy = limiters.at("https://busy.example")
+    busy.submit(Waiting(urgent=False))
+    for number in range(Limiters.MAX_LIMITERS * 2):
+        limiters.at(f"https://{number}.example")
+    assert limiters.at("https://busy.example") is busy
+    assert len(limiters._limiters) <= Limiters.MAX_LIMITERS
 
 
 def test_one_that_keeps_asking_for_less_is_probed_after_a_pause() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(FAILURES + 5)
+        desk.submit(FAILURES + 5)
         desk.answer(FAILURES, Result(Outcome.LATER, 503, ""))
         started = len(desk.started)
-        assert desk.gate.shut
-        desk.now += FIRST_PAUSE_SECONDS
-        desk.offer(5)
+        assert desk.limiter.circuit_open
+        desk.now += INITIAL_PAUSE_SECONDS
+        desk.submit(5)
         assert len(desk.started) == started + 1
         assert len(desk.deferred) == 4
 
@@ -365,12 +365,12 @@ def test_one_that_has_never_answered_is_probed_after_the_first_pause() -> None:
     async def flow() -> None:
         desk = Desk()
         for _ in range(FAILURES):
-            desk.offer(1)
+            desk.submit(1)
             desk.answer(1, NO_ANSWER)
         started = len(desk.started)
-        assert desk.gate.shut
-        desk.now += FIRST_PAUSE_SECONDS
-        desk.offer(1)
+        assert desk.limiter.circuit_open
+        desk.now += INITIAL_PAUSE_SECONDS
+        desk.submit(1)
         assert len(desk.started) == started + 1
 
     on_loop(flow())
@@ -380,21 +380,21 @@ def test_late_failure_of_what_was_written_off_starts_no_second_probe() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
-        desk.offer(FIRST_LIMIT)
+        desk.submit(INITIAL_LIMIT)
         desk.answer(FAILURES, NO_ANSWER, seconds=0.0)
-        desk.now += FIRST_PAUSE_SECONDS
-        desk.offer(1)
+        desk.now += INITIAL_PAUSE_SECONDS
+        desk.submit(1)
         probed = len(desk.started)
         # Begun in the moment in which the far end failed.
-        desk.answer(5, NO_ANSWER, seconds=FIRST_PAUSE_SECONDS)
-        desk.offer(1)
+        desk.answer(5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS)
+        desk.submit(1)
         assert (len(desk.started), len(desk.deferred)) == (probed, 1)
         desk.now += 0.25
         desk.answer(1, seconds=0.25)
         # What is written off takes none of the places that the answered probe opens.
-        desk.offer(MOST)
-        assert len(desk.started) == probed + desk.gate.limit
-        desk.answer(FIRST_LIMIT - FAILURES - 5, NO_ANSWER, seconds=FIRST_PAUSE_SECONDS + 0.25)
-        assert len(desk.started) == probed + desk.gate.limit == probed + desk.gate.under_way
+        desk.submit(MOST)
+        assert len(desk.started) == probed + desk.limiter.limit
+        desk.answer(INITIAL_LIMIT - FAILURES - 5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS + 0.25)
+        assert len(desk.started) == probed + desk.limiter.limit == probed + desk.limiter.in_flight
 
     on_loop(flow())
