@@ -24,7 +24,7 @@ from canale.delivery.models import Welcome
 from canale.delivery.reader import Reader
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.delivery.transports.registry import named
-from canale.delivery.window import lanes
+from canale.delivery.window import window_of
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
 from canale.publishing.content import Content
@@ -75,7 +75,7 @@ def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
 
 
 def next_batch_chunk(reader: Reader) -> Chunk:
-    chunk = reader.next(lanes([]))
+    chunk = reader.next(window_of([]))
     assert chunk is not None
     assert not chunk.source.repeats
     return chunk

@@ -3,9 +3,9 @@
 """Sends batches, retries and welcomes: reading, sending and recording overlap.
 
 One thread reads the next chunk and records those that are complete, while the event loop sends.
-At most WINDOW_ADDRESSES of a lane are read and not yet recorded (window.py says what that means
-when the worker is killed). A far end that is late, or does not answer, keeps no chunk open: what it
-was given is recorded as a retry, and what it would be given is deferred.
+At most WINDOW_ADDRESSES of one priority are read and not yet recorded (window.py says what that
+means when the worker is killed). A service that is slow, or does not
+answer, keeps no chunk open: retries stand in for what it was sent and for what it would be sent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.sign_of_life import SignOfLife
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
-from canale.delivery.window import Lanes, lanes
+from canale.delivery.window import Window, window_of
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
 from canale.runtime.database_away import outage
@@ -101,7 +101,7 @@ class Deliverer:
 
     async def take(self) -> bool:
         """Read and begin to send what comes next; False: there is nothing, or no room for it."""
-        room = self._lanes()
+        room = self._window()
         if not room.alerts.takes_batches:
             return False
         heard = self._heard
@@ -156,8 +156,8 @@ class Deliverer:
 
     # Sending
 
-    def _lanes(self) -> Lanes:
-        return lanes(
+    def _window(self) -> Window:
+        return window_of(
             (chunk.urgent, chunk.source.repeats, len(chunk.recipients)) for chunk in self._chunks
         )
 

@@ -24,7 +24,7 @@ from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.given_up import worth_sending
 from canale.delivery.limiter import Limiters
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.objective import lane
+from canale.delivery.priority import Priority
 from canale.delivery.queue import unfinished
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import TRANSPORTS
@@ -32,7 +32,6 @@ from canale.metrics.names import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJ
 from canale.metrics.tally import Tally
 
 KEPT_SECONDS = 1.0
-LANES = (True, False)
 
 
 class WorkerFigures:
@@ -135,11 +134,11 @@ def _family(name: str, says: str, *labels: str) -> Callable[[], GaugeMetricFamil
     return partial(GaugeMetricFamily, name, says, labels=labels)
 
 
-_BATCHES = _family("canale_queue_batches", "Batches not finished", "lane", "transport")
+_BATCHES = _family("canale_queue_batches", "Batches not finished", "priority", "transport")
 _OLDEST = _family(
-    "canale_queue_oldest_seconds", "Age of the oldest unfinished batch", "lane", "transport"
+    "canale_queue_oldest_seconds", "Age of the oldest unfinished batch", "priority", "transport"
 )
-_RETRIES = _family("canale_retries_waiting", "Messages to be tried again", "lane", "transport")
+_RETRIES = _family("canale_retries_waiting", "Messages to be tried again", "priority", "transport")
 _FAILED = _family(
     "canale_queue_failed_batches", "Batches given up after an unforeseen error", "transport"
 )
@@ -162,8 +161,8 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     given_up = Batch.objects.filter(state=Batch.State.FAILED, broadcast__in=alive).order_by()
     stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))
     for entry in TRANSPORTS:
-        for urgent in LANES:
-            labels, key = [lane(urgent=urgent), entry.name], (urgent, entry.name)
+        for urgent in (True, False):
+            labels, key = [Priority.of(urgent=urgent), entry.name], (urgent, entry.name)
             count, since = counted.get(key, (0, now))
             batches.add_metric(labels, count)
             oldest.add_metric(labels, max(0.0, (now - since).total_seconds()))

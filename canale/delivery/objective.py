@@ -10,14 +10,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from canale.delivery.models import Broadcast
+from canale.delivery.priority import Priority
 from canale.metrics.names import OBJECTIVE_ADDRESSES, OBJECTIVE_IN_TIME
 
 ALERT_SECONDS = 10
-ORDINARY_SECONDS = 60
+NORMAL_SECONDS = 60
 
 
 def objective_seconds(*, urgent: bool) -> int:
-    return ALERT_SECONDS if urgent else ORDINARY_SECONDS
+    return ALERT_SECONDS if urgent else NORMAL_SECONDS
 
 
 def seconds_left(broadcast: Broadcast, now: datetime) -> float:
@@ -26,12 +27,8 @@ def seconds_left(broadcast: Broadcast, now: datetime) -> float:
     return objective_seconds(urgent=broadcast.urgent) - spent
 
 
-def lane(*, urgent: bool) -> str:
-    return "alert" if urgent else "ordinary"
-
-
 def measure(broadcast: Broadcast, addresses: int, in_time: int) -> None:
     """Of so many addresses that should have been reached it is known what became of them."""
-    name = lane(urgent=broadcast.urgent)
-    OBJECTIVE_ADDRESSES.labels(name).inc(addresses)
-    OBJECTIVE_IN_TIME.labels(name).inc(in_time)
+    priority = Priority.of(urgent=broadcast.urgent)
+    OBJECTIVE_ADDRESSES.labels(priority).inc(addresses)
+    OBJECTIVE_IN_TIME.labels(priority).inc(in_time)

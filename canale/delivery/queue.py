@@ -36,7 +36,7 @@ def _claimable(now: datetime) -> Q:
 
 
 def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-    """The oldest unfinished batch of a lane, now this worker's; None when there is none."""
+    """The oldest unfinished batch of a priority, now this worker's; None when there is none."""
     open_batches = Batch.objects.filter(_claimable(now), urgent=urgent)
     # Several candidates: workers that start at once do not all fight for the first.
     for batch_id in open_batches.order_by("pk").values_list("pk", flat=True)[:8]:
@@ -47,7 +47,7 @@ def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
 
 
 def claim(batch_id: int, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-    """That batch of that lane, now this worker's; None when another has it, or it is done."""
+    """That batch of that priority, now this worker's; None when another has it, or it is done."""
     claimed = Batch.objects.filter(_claimable(now), pk=batch_id, urgent=urgent).update(
         state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=lease_end(now, urgent=urgent)
     )
@@ -58,7 +58,7 @@ def claim(batch_id: int, worker: str, now: datetime, *, urgent: bool) -> Batch |
 
 
 def lease_end(now: datetime, *, urgent: bool) -> datetime:
-    """Until when a batch of that lane is a worker's that says nothing more."""
+    """Until when a batch of that priority is a worker's that says nothing more."""
     return now + (ALERT_LEASE if urgent else BATCH_LEASE)
 
 

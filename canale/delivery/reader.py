@@ -13,7 +13,7 @@ from canale.delivery.chunk import Chunk
 from canale.delivery.engines.base import Batches
 from canale.delivery.lease import Lease, lease_of, stopped
 from canale.delivery.repeat import claim_retries, claim_welcomes
-from canale.delivery.window import Lane, Lanes
+from canale.delivery.window import Load, Window
 from canale.metrics.names import BATCHES
 
 URGENT_REPEATS_IN_A_ROW = 4
@@ -40,34 +40,34 @@ class Reader:
         self._urgent_repeats = 0
         """In a row."""
 
-    def next(self, lanes: Lanes) -> Chunk | None:
+    def next(self, window: Window) -> Chunk | None:
         """The most urgent for which there is room. Without room for alerts nothing is read: they
         are sent first."""
-        alerts, others = lanes
+        alerts, normal = window
         if not alerts.takes_batches:
             return None
-        return self._batch(urgent=True) or self._after_alerts(alerts, others)
+        return self._batch(urgent=True) or self._after_alerts(alerts, normal)
 
-    def _after_alerts(self, alerts: Lane, others: Lane) -> Chunk | None:
+    def _after_alerts(self, alerts: Load, normal: Load) -> Chunk | None:
         """Repeats of alerts first, but not for ever: at an ill far end all of a large city's come
         back again and again, while others wait for what is sent elsewhere."""
         if self._urgent_repeats < URGENT_REPEATS_IN_A_ROW:
-            chunk = self._urgent_repeat(alerts) or self._ordinary(others)
+            chunk = self._urgent_repeat(alerts) or self._read_normal(normal)
         else:
-            chunk = self._ordinary(others) or self._urgent_repeat(alerts)
+            chunk = self._read_normal(normal) or self._urgent_repeat(alerts)
         repeats = chunk is not None and chunk.urgent
         self._urgent_repeats = self._urgent_repeats % URGENT_REPEATS_IN_A_ROW + 1 if repeats else 0
         return chunk
 
-    def _urgent_repeat(self, alerts: Lane) -> Chunk | None:
+    def _urgent_repeat(self, alerts: Load) -> Chunk | None:
         if not alerts.takes_repeats:
             return None
         return self._retries(urgent=True) or self._welcomes()
 
-    def _ordinary(self, others: Lane) -> Chunk | None:
-        if others.takes_batches and (chunk := self._batch(urgent=False)) is not None:
+    def _read_normal(self, normal: Load) -> Chunk | None:
+        if normal.takes_batches and (chunk := self._batch(urgent=False)) is not None:
             return chunk
-        return self._retries(urgent=False) if others.takes_repeats else None
+        return self._retries(urgent=False) if normal.takes_repeats else None
 
     def forget(self, lease: Lease) -> None:
         """Another worker has the batch, or will have it when the lease ends."""
@@ -90,9 +90,9 @@ class Reader:
             raise BatchFailed(lease) from error
         if lease.ended:
             del self._leases[urgent]
-        if urgent and (ordinary := self._leases.pop(False, None)) is not None:
-            # No ordinary batch waits because this worker has an alert to send.
-            ordinary.end()
+        if urgent and (preempted := self._leases.pop(False, None)) is not None:
+            # No normal batch waits because this worker has an alert to send.
+            preempted.end()
         return chunk
 
     def _claim(self, *, urgent: bool) -> Lease | None:
@@ -104,7 +104,7 @@ class Reader:
         return self._leases[urgent]
 
     def _read_no_more_of(self, lease: Lease) -> None:
-        self._leases = {lane: held for lane, held in self._leases.items() if held is not lease}
+        self._leases = {urgent: held for urgent, held in self._leases.items() if held is not lease}
 
     def _retries(self, *, urgent: bool) -> Chunk | None:
         now = self._clock()

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 # Read at once: half a window, so that the next are read while these are sent.
 CHUNK_ADDRESSES = 250
-# Read and not yet recorded of one lane, in one worker. When it is killed so many of a broadcast are
-# sent twice, at most, and beside them what late far ends had not answered (decision 0032).
+# Read and not yet recorded of one priority, in one worker. When it is killed, at most this many of
+# a broadcast are sent twice, and beside them what late far ends had not answered (decision 0032).
 WINDOW_ADDRESSES = 500
 # Of the window, for retries and welcomes, read so many at once: nothing holds them up but their
 # far end.
@@ -21,8 +21,8 @@ REPEAT_ADDRESSES = 200
 REPEAT_CHUNK = 100
 
 
-class Lane(NamedTuple):
-    """Alerts and what is as urgent, or the rest: how much of it is on its way."""
+class Load(NamedTuple):
+    """The messages of one priority that are read and not yet recorded."""
 
     addresses: int
     repeats: int
@@ -40,15 +40,15 @@ class Lane(NamedTuple):
         )
 
 
-class Lanes(NamedTuple):
-    alerts: Lane
-    others: Lane
+class Window(NamedTuple):
+    alerts: Load
+    normal: Load
 
 
-def lanes(on_their_way: Iterable[tuple[bool, bool, int]]) -> Lanes:
-    """Of what is read and not recorded: whether it is urgent, whether it repeats, addresses."""
+def window_of(on_their_way: Iterable[tuple[bool, bool, int]]) -> Window:
+    """The window, from each chunk's urgency, whether it repeats, and its number of addresses."""
     addresses, repeats = [0, 0], [0, 0]
     for urgent, repeated, count in on_their_way:
         addresses[urgent] += count
         repeats[urgent] += count * repeated
-    return Lanes(Lane(addresses[True], repeats[True]), Lane(addresses[False], repeats[False]))
+    return Window(Load(addresses[True], repeats[True]), Load(addresses[False], repeats[False]))

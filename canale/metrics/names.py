@@ -56,10 +56,10 @@ CIRCUIT_OPEN = _gauge(
 )
 BATCHES = _counter("canale_batches", "What workers did with batches", "act")
 OBJECTIVE_ADDRESSES = _counter(
-    "canale_objective_addresses", "Addresses that a broadcast should have reached", "lane"
+    "canale_objective_addresses", "Addresses that a broadcast should have reached", "priority"
 )
 OBJECTIVE_IN_TIME = _counter(
-    "canale_objective_in_time", "Of these, accepted within 10 s (alerts) or 60 s", "lane"
+    "canale_objective_in_time", "Of these, accepted within 10 s (alerts) or 60 s", "priority"
 )
 
 # Site and stream
@@ -99,9 +99,9 @@ for _act in ("claimed", "finished", "lost", "failed"):
     BATCHES.labels(_act)
 for _reason in REFUSAL_REASONS:
     REFUSALS.labels(_reason)
-for _lane in ("alert", "ordinary"):
-    OBJECTIVE_ADDRESSES.labels(_lane)
-    OBJECTIVE_IN_TIME.labels(_lane)
+for _priority in ("alert", "normal"):
+    OBJECTIVE_ADDRESSES.labels(_priority)
+    OBJECTIVE_IN_TIME.labels(_priority)
 
 READING = DATABASE_SECONDS.labels("read")
 RECORDING = DATABASE_SECONDS.labels("record")

@@ -71,13 +71,13 @@ def test_all_processes_of_the_machine_are_counted(city: Site, push: PushService)
     wait_until(
         lambda: grown(f"canale_messages_total {at}outcome=accepted, transport=webpush") == 12
     )
-    wait_until(lambda: grown("canale_objective_in_time_total lane=alert") == 12)
-    assert grown("canale_objective_addresses_total lane=alert") == 12
+    wait_until(lambda: grown("canale_objective_in_time_total priority=alert") == 12)
+    assert grown("canale_objective_addresses_total priority=alert") == 12
     assert grown("canale_batches_total act=claimed") == 1
     assert grown("canale_batches_total act=finished") == 1
     assert grown("canale_message_seconds_count origin=other, transport=webpush") == 12
     assert grown("canale_database_seconds_count work=record") >= 1
-    assert figures(city.url)["canale_queue_batches lane=alert, transport=webpush"] == 0
+    assert figures(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
     assert figures(city.url)["canale_database_up"] == 1
     assert figures(city.url)["canale_push_concurrency_limit origin=other, transport=webpush"] >= 1
     assert figures(city.url)["canale_push_circuit_open origin=other, transport=webpush"] == 0
@@ -175,6 +175,7 @@ def test_workers_of_another_machine_answer_on_a_port_of_their_own(
         wait_until(lambda: workers() == 2, seconds=30)
         said = figures(url)
         assert "canale_processes process=web" not in said
-        assert "canale_queue_batches lane=alert, transport=webpush" not in said, "the site says it"
+        queue = "canale_queue_batches priority=alert, transport=webpush"
+        assert queue not in said, "the site says it"
         assert httpx.get(f"{url}/metrics", headers={"Via": "x"}).status_code == 404
         assert httpx.get(f"{url}/").status_code == 404

@@ -112,7 +112,7 @@ def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
     async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
         loop = asyncio.get_running_loop()
 
-        def hinted_meanwhile(self: deliver.Reader, room: deliver.Lanes) -> object:
+        def hinted_meanwhile(self: deliver.Reader, room: deliver.Window) -> object:
             chunk = read(self, room)
             withdraw(post, reason="Errore", by="cli")
             loop.call_soon_threadsafe(deliverer.hint)

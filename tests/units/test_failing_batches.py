@@ -22,7 +22,7 @@ from canale.delivery.progress import progress
 from canale.delivery.queue import MOST_FAILURES, claim_next
 from canale.delivery.reader import BatchFailed, Reader
 from canale.delivery.transports.base import Outcome, Result
-from canale.delivery.window import lanes
+from canale.delivery.window import window_of
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
 from canale.publishing.content import Content
@@ -88,16 +88,16 @@ def test_it_is_tried_later_and_later_then_given_up(
     pauses = []
     for _ in range(MOST_FAILURES - 1):
         with pytest.raises(BatchFailed):
-            reader.next(lanes([]))
+            reader.next(window_of([]))
         until = Batch.objects.get().claimed_until
         assert until is not None
         pauses.append((until - clock.now).total_seconds())
-        assert reader.next(lanes([])) is None, "others go first"
+        assert reader.next(window_of([])) is None, "others go first"
         clock.now = until + timedelta(seconds=1)
     assert pauses == [30, 60, 120, 240]
     assert not progress(post)[0].finished
     with pytest.raises(BatchFailed):
-        reader.next(lanes([]))
+        reader.next(window_of([]))
     assert Batch.objects.get().state == Batch.State.FAILED
     assert claim_next(WORKER, clock.now + timedelta(days=1), urgent=False) is None
     row = progress(post)[0]
@@ -179,7 +179,7 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
     reader = Reader(WORKER, TableBatches(), clock)
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
-        reader.next(lanes([]))
+        reader.next(window_of([]))
     record(clock.now, first)
     assert Batch.objects.get().failures == 0, "the second is still on its way"
     record(clock.now, second)
@@ -201,7 +201,7 @@ def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.Monk
     record(clock.now, next_batch_chunk(reader))
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):
-        reader.next(lanes([]))
+        reader.next(window_of([]))
     batch = Batch.objects.get()
     assert (batch.state, batch.failures) == ("claimed", 1)
 

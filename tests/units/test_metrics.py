@@ -232,10 +232,10 @@ def test_the_queue_is_read_from_the_tables_and_kept_for_a_second(
 
     def said() -> dict[tuple[str, str], float]:
         samples = (sample for family in collector.collect() for sample in family.samples)
-        return {(each.name, each.labels.get("lane", "")): each.value for each in samples}
+        return {(each.name, each.labels.get("priority", "")): each.value for each in samples}
 
     assert said()["canale_queue_batches", "alert"] == 1
-    assert said()["canale_queue_batches", "ordinary"] == 0
+    assert said()["canale_queue_batches", "normal"] == 0
     assert said()["canale_queue_oldest_seconds", "alert"] == pytest.approx(30, abs=5)
     assert said()["canale_retries_waiting", "alert"] == 1
     assert said()["canale_welcomes_waiting", ""] == 1

@@ -14,7 +14,7 @@ from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import count_failure
 from canale.delivery.reader import URGENT_REPEATS_IN_A_ROW, Reader
 from canale.delivery.repeat import Retries, Welcomes
-from canale.delivery.window import lanes
+from canale.delivery.window import window_of
 from canale.followers.follow import follow
 from canale.followers.models import Address
 from canale.followers.readers import new_token
@@ -51,14 +51,14 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
     for address in Address.objects.all():
         Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
     reader = Reader("worker", TableBatches(), timezone.now)
-    read = [reader.next(lanes([])) for _ in range(2 * URGENT_REPEATS_IN_A_ROW + 1)]
+    read = [reader.next(window_of([])) for _ in range(2 * URGENT_REPEATS_IN_A_ROW + 1)]
     assert [type(chunk.source) for chunk in read if chunk is not None] == [
         *[Retries] * URGENT_REPEATS_IN_A_ROW,
         Lease,
         *[Retries] * URGENT_REPEATS_IN_A_ROW,
     ]
     # And alerts again where there is nothing else.
-    again = reader.next(lanes([]))
+    again = reader.next(window_of([]))
     assert again is not None
     assert isinstance(again.source, Retries)
 
@@ -70,7 +70,7 @@ def test_repeat_is_read_with_its_address_and_its_message() -> None:
     reader = new_reader("a:1:1", clock)
     record(clock.now, next_batch_chunk(reader), LATER)
     clock.forward(minutes=10)
-    chunk = reader.next(lanes([]))
+    chunk = reader.next(window_of([]))
     assert chunk is not None
     assert isinstance(chunk.source, Retries)
     addresses = Address.objects.in_bulk([recipient.address_id for recipient in chunk.recipients])
@@ -87,7 +87,7 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     address = Address.objects.latest("pk")
     Welcome.objects.create(address=address)
     clock.forward(minutes=1)
-    chunk = new_reader("a:1:1", clock).next(lanes([]))
+    chunk = new_reader("a:1:1", clock).next(window_of([]))
     assert chunk is not None
     assert isinstance(chunk.source, Welcomes)
     assert [recipient.address_id for recipient in chunk.recipients] == [address.pk]

@@ -16,7 +16,7 @@ from canale.delivery.lease import LeaseLost
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import BATCH_LEASE, clock_went_back
 from canale.delivery.repeat import Retries, claim_retries
-from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_CHUNK, WINDOW_ADDRESSES, lanes
+from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_CHUNK, WINDOW_ADDRESSES, window_of
 from canale.followers.models import Address
 from canale.publishing.content import Content
 from canale.publishing.correct import correct
@@ -92,7 +92,7 @@ def test_batch_ends_though_its_last_followers_left(city: Channel, left: int) -> 
     for _ in range(left // 2 + 1):
         record(clock.now, next_batch_chunk(reader))
     assert (Broadcast.objects.get().accepted, Batch.objects.get().state) == (left, Batch.State.DONE)
-    assert reader.next(lanes([])) is None
+    assert reader.next(window_of([])) is None
 
 
 def test_followers_who_did_not_choose_the_topic_are_counted_as_skipped(city: Channel) -> None:
@@ -145,7 +145,7 @@ def test_lost_batch_is_forgotten_by_its_reader(city: Channel) -> None:
     assert lease(next_batch_chunk(new_reader(B, clock))) is not lost
     reader.forget(lost)
     assert (lost.lost, lost.ended) == (True, True)
-    assert reader.next(lanes([])) is None, "the other worker has it"
+    assert reader.next(window_of([])) is None, "the other worker has it"
 
 
 def test_reader_puts_its_ordinary_batch_back_when_an_alert_comes(city: Channel) -> None:
@@ -209,7 +209,7 @@ def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
     Batch.objects.all().delete()
     row = _retry(broadcast, Address.objects.earliest("pk"), clock)
     Broadcast.objects.filter(post=post).update(stopped_at=clock.now)
-    chunk = new_reader(A, clock).next(lanes([]))
+    chunk = new_reader(A, clock).next(window_of([]))
     assert chunk is not None
     assert isinstance(chunk.source, Retries)
     assert (chunk.source.rows, chunk.recipients) == ([], [])
@@ -269,7 +269,7 @@ def test_repeats_of_alerts_are_read_only_while_their_window_has_room(
     clock = Clock()
     Batch.objects.all().delete()
     _retry(Broadcast.objects.get(), Address.objects.earliest("pk"), clock)
-    chunk = new_reader(A, clock).next(lanes(on_their_way))
+    chunk = new_reader(A, clock).next(window_of(on_their_way))
     broadcast = chunk.source.broadcast if chunk is not None and chunk.source.repeats else None
     assert (broadcast.revision.kind if broadcast is not None else None) == kind
 
@@ -278,7 +278,7 @@ def test_nothing_is_read_while_alerts_fill_their_window(city: Channel) -> None:
     for kind in ("alert", "news"):
         published(city, kind)
     reader = new_reader(A, Clock())
-    assert reader.next(lanes([(True, False, WINDOW_ADDRESSES)])) is None
+    assert reader.next(window_of([(True, False, WINDOW_ADDRESSES)])) is None
     assert not Batch.objects.filter(state=Batch.State.CLAIMED).exists()
 
 
@@ -286,8 +286,8 @@ def test_ordinary_posts_wait_while_their_window_is_full(city: Channel) -> None:
     published(city)
     reader = new_reader(A, Clock())
     full = [(False, False, WINDOW_ADDRESSES)]
-    assert reader.next(lanes(full)) is None
-    assert reader.next(lanes([])) is not None
+    assert reader.next(window_of(full)) is None
+    assert reader.next(window_of([])) is not None
 
 
 def test_what_a_clock_ahead_put_off_is_due_within_a_lease(city: Channel) -> None:

@@ -19,7 +19,7 @@ class Batches(Protocol):
         """Until cancelled; ``wake`` is called, on the event loop, when there is a batch to take."""
 
     def take(self, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-        """The next batch of a lane, claimed for this worker. Called in the database's thread."""
+        """Claim the next batch of one priority for this worker, in its database thread."""
 
     def finished(self, batch_id: int) -> None:
         """All of it is recorded. Any thread."""

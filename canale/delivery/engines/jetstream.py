@@ -55,7 +55,7 @@ class JetStreamBatches:
         self._wake: Callable[[], None] = lambda: None
         self._connected_at = time.monotonic()
         self._offered: dict[bool, deque[int]] = {True: deque(), False: deque()}
-        """By lane: delivered by the server and not claimed yet."""
+        """By priority: delivered by the server and not claimed yet."""
         self._wanted = {True: asyncio.Event(), False: asyncio.Event()}
         self._held: dict[int, Msg] = {}
         self._pulls: list[asyncio.Task[None]] = []
@@ -126,7 +126,7 @@ class JetStreamBatches:
         if batch is None:
             self._on_loop(self._wanted[urgent].set)
         elif urgent:
-            self._give_back_the_usual()
+            self._nak_normal()
         return batch
 
     def _away(self) -> bool:
@@ -152,7 +152,7 @@ class JetStreamBatches:
                 self.finished(batch_id)
         return None
 
-    def _give_back_the_usual(self) -> None:
+    def _nak_normal(self) -> None:
         """Nobody waits for an ordinary batch because this worker has an alert to send."""
         offered = self._offered[False]
         while offered:

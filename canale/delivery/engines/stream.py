@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The JetStream stream of batches, and its consumers: one for each lane and transport.
+"""The JetStream stream of batches, and its consumers: one for each priority and transport.
 
 A batch is a message without content on a subject of its own, of which the stream keeps one at a
 time: handing the same batch out again, from any node, changes nothing while it is there
@@ -28,6 +28,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from canale.bus.nats_line import Line, Opened
+from canale.delivery.priority import Priority
 from canale.delivery.transports.registry import TRANSPORTS, Entry
 
 # A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
@@ -54,7 +55,7 @@ class BatchStream:
         return f"canale-batches.{self.installation}"
 
     def subject(self, batch_id: int, transport: str, *, urgent: bool) -> str:
-        return f"{self._subjects}.{lane(urgent)}.{transport}.{batch_id}"
+        return f"{self._subjects}.{Priority.of(urgent=urgent)}.{transport}.{batch_id}"
 
     async def prepare(self, client: Client) -> JetStreamContext:
         """Make the stream and its consumers, or bring them up to date.
@@ -88,7 +89,7 @@ class BatchStream:
             ack_wait=ACK_SECONDS,
             max_deliver=-1,
             max_ack_pending=NO_LIMIT if entry.batches_at_once is None else entry.batches_at_once,
-            filter_subject=f"{self._subjects}.{lane(urgent)}.{entry.name}.*",
+            filter_subject=f"{self._subjects}.{Priority.of(urgent=urgent)}.{entry.name}.*",
         )
 
     async def hand_out(self, context: JetStreamContext, subject: str) -> None:
@@ -142,12 +143,8 @@ async def _asked_once(urls: Sequence[str], ask: Opened, *, meanwhile: str) -> st
         await asyncio.gather(keeping, return_exceptions=True)
 
 
-def lane(urgent: bool) -> str:
-    return "alert" if urgent else "usual"
-
-
 def consumer(transport: str, *, urgent: bool) -> str:
-    return f"{lane(urgent)}-{transport}"
+    return f"{Priority.of(urgent=urgent)}-{transport}"
 
 
 def batch_of(subject: str) -> int:

@@ -26,7 +26,7 @@ class Entry:
     """One transport: its name in tables and logs, its name for people, what it sends to.
 
     ``concurrency`` is how many messages a worker may have under way, ``batches_at_once`` how many
-    batches of each lane all workers of all machines together; None: as many as there are workers.
+    batches of each priority all workers of all machines together; None: no limit.
     """
 
     name: str
