@@ -113,7 +113,7 @@ class Chunk:
     started_at: float = 0.0
     """On the loop's clock, like ``slo_deadline``."""
     slo_deadline: float = float("-inf")
-    """An acceptance until then meets the objective (see objective.py)."""
+    """An acceptance until then meets the objective (see slo.py)."""
     open: dict[int, Delivery] = field(init=False)
     """By address, those whose outcome is not known."""
     results: list[tuple[Recipient, Result]] = field(default_factory=list)

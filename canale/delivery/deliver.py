@@ -31,11 +31,11 @@ from canale.delivery.engines.choice import batches_for
 from canale.delivery.figures import WorkerFigures
 from canale.delivery.lease import LeaseLost, stopped
 from canale.delivery.limiter import Limiters
-from canale.delivery.objective import seconds_left
 from canale.delivery.queue import hand_back
 from canale.delivery.reader import Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.sign_of_life import SignOfLife
+from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
 from canale.delivery.window import Window, window_of

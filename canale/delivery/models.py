@@ -35,7 +35,7 @@ class Broadcast(models.Model):
     planned = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
     accepted_in_time = models.PositiveIntegerField(null=True, blank=True)
-    """Within the objective (objective.py); None for a broadcast of an older version of canale."""
+    """Within the objective (slo.py); None for a broadcast of an older version of canale."""
     gone = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)

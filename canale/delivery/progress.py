@@ -12,8 +12,8 @@ from django.db.models import Count, Q
 from canale.channel.models import Post
 from canale.delivery.audience import SMALLEST_GROUP, shown
 from canale.delivery.models import Batch, Broadcast
-from canale.delivery.objective import objective_seconds
 from canale.delivery.reasons import explanation
+from canale.delivery.slo import slo_seconds
 from canale.delivery.transports.base import Explanation
 from canale.delivery.transports.registry import named
 
@@ -116,7 +116,7 @@ class TransportProgress:
         measured = self.accepted_in_time is not None and self.finished and not self.stopped
         if not measured or not wanted or self._is_small(wanted):
             return None
-        seconds = objective_seconds(urgent=self.urgent)
+        seconds = slo_seconds(urgent=self.urgent)
         return Objective(seconds, self.accepted_in_time or 0, wanted, self.exact)
 
     @property

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
-from canale.delivery import objective
+from canale.delivery import slo
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Results
 from canale.delivery.missing import judged
@@ -86,7 +86,7 @@ def count(
         skipped=F("skipped") + skipped,
     )
     settled = accepted + rejected + expired
-    transaction.on_commit(lambda: objective.measure(broadcast, settled, in_time))
+    transaction.on_commit(lambda: slo.measure(broadcast, settled, in_time))
     if rejected:
         refused = (result for _, result in results if result.outcome is Outcome.REJECTED)
         keep_reasons(broadcast, Counter(map(reason_of, refused)))

@@ -55,11 +55,11 @@ CIRCUIT_OPEN = _gauge(
     "canale_push_circuit_open", "Workers that send nothing, or one message as a probe", *FAR_END
 )
 BATCHES = _counter("canale_batches", "What workers did with batches", "act")
-OBJECTIVE_ADDRESSES = _counter(
-    "canale_objective_addresses", "Addresses that a broadcast should have reached", "priority"
+SLO_EVENTS = _counter(
+    "canale_slo_events", "Addresses that a broadcast should have reached", "priority"
 )
-OBJECTIVE_IN_TIME = _counter(
-    "canale_objective_in_time", "Of these, accepted within 10 s (alerts) or 60 s", "priority"
+SLO_GOOD = _counter(
+    "canale_slo_good", "Of these, accepted within 10 s (alerts) or 60 s", "priority"
 )
 
 # Site and stream
@@ -100,8 +100,8 @@ for _act in ("claimed", "finished", "lost", "failed"):
 for _reason in REFUSAL_REASONS:
     REFUSALS.labels(_reason)
 for _priority in ("alert", "normal"):
-    OBJECTIVE_ADDRESSES.labels(_priority)
-    OBJECTIVE_IN_TIME.labels(_priority)
+    SLO_EVENTS.labels(_priority)
+    SLO_GOOD.labels(_priority)
 
 READING = DATABASE_SECONDS.labels("read")
 RECORDING = DATABASE_SECONDS.labels("record")

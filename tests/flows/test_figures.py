@@ -71,8 +71,8 @@ def test_all_processes_of_the_machine_are_counted(city: Site, push: PushService)
     wait_until(
         lambda: grown(f"canale_messages_total {at}outcome=accepted, transport=webpush") == 12
     )
-    wait_until(lambda: grown("canale_objective_in_time_total priority=alert") == 12)
-    assert grown("canale_objective_addresses_total priority=alert") == 12
+    wait_until(lambda: grown("canale_slo_good_total priority=alert") == 12)
+    assert grown("canale_slo_events_total priority=alert") == 12
     assert grown("canale_batches_total act=claimed") == 1
     assert grown("canale_batches_total act=finished") == 1
     assert grown("canale_message_seconds_count origin=other, transport=webpush") == 12

@@ -15,9 +15,9 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.delivery.clock import SLOW_SECONDS, DatabaseClock, by_the_databases_clock
 from canale.delivery.models import Broadcast, Welcome
-from canale.delivery.objective import objective_seconds, seconds_left
 from canale.delivery.plan import TIME_TO_LIVE
 from canale.delivery.repeat import claim_welcomes
+from canale.delivery.slo import seconds_left, slo_seconds
 from canale.delivery.welcome import plan_welcome
 from canale.followers.models import Address, Follower
 from canale.publishing.content import Content
@@ -121,5 +121,5 @@ def test_who_follows_is_welcomed_at_once(
 def test_the_objective_and_the_end_of_a_post_are_the_workers(channel: Channel) -> None:
     publish(save_draft(channel, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(), workers()
-    assert 0 < objective_seconds(urgent=False) - seconds_left(broadcast, now) < 30
+    assert 0 < slo_seconds(urgent=False) - seconds_left(broadcast, now) < 30
     assert abs(broadcast.expires_at - now - TIME_TO_LIVE["news"]) < MINUTE

@@ -16,10 +16,10 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.models import Batch, Broadcast, Rejection, Retry
-from canale.delivery.objective import seconds_left
 from canale.delivery.progress import progress
 from canale.delivery.recording import record_results
 from canale.delivery.repeat import Retries
+from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.webpush.codes import CODES
 from canale.delivery.transports.webpush.refusals import REFUSALS
