@@ -49,9 +49,9 @@ from canale.public.metrics import WebMetrics
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
-from canale.runtime.database_away import Since, Why, outage, why_away
-from canale.runtime.garbage import search_less_for_garbage
-from canale.runtime.processes import KeptProcesses, canale, when_stdin_ends
+from canale.runtime.database_away import CurrentOutage, DatabaseProblem, classify_error, outage
+from canale.runtime.gc_tuning import tune_gc
+from canale.runtime.supervisor import Supervisor, canale, on_stdin_eof
 
 if TYPE_CHECKING:
     from a2wsgi.wsgi_typing import WSGIApp
@@ -121,7 +121,7 @@ class Site:
         said: dict[str, object] = {"database": away.why if away else "ok"}
         since = {"database": away.since} if away else {}
         # Who can read answers most requests.
-        ready = away is None or away.why is not Why.AWAY
+        ready = away is None or away.why is not DatabaseProblem.AWAY
         # Without workers of its own, a process answers for itself alone.
         if self._pool is not None and self._pool.size:
             said["workers"] = self._pool.alive
@@ -134,17 +134,17 @@ class Site:
             said["since"] = {part: at.isoformat(timespec="seconds") for part, at in since.items()}
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})
 
-    async def _missed(self) -> Since | None:
+    async def _missed(self) -> CurrentOutage | None:
         """What is the matter with the database, and since when."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._database, _ask_database)
         except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
-            return outage.failed(why_away(error) or Why.AWAY, error)
+            return outage.failed(classify_error(error) or DatabaseProblem.AWAY, error)
         known = outage.now
         # It was read: what was away is back. What is locked, full or read-only can still be read.
-        return known if known is not None and known.why is not Why.AWAY else None
+        return known if known is not None and known.why is not DatabaseProblem.AWAY else None
 
 
 def _ask_database() -> None:
@@ -190,8 +190,8 @@ async def serve(listener: socket.socket) -> None:
     workers, beside = WorkerPool(settings.workers), _beside(settings.web_processes - 1)
 
     def stop_others() -> None:
-        workers.tell_to_stop()
-        beside.tell_to_stop()
+        workers.request_stop()
+        beside.request_stop()
 
     async with _dispatcher(bus_for(settings)), _kept(workers), _kept(beside), _scheduler():
         await _serve_web(listener, workers, stop_others)
@@ -202,9 +202,9 @@ async def serve_beside(listener: socket.socket) -> None:
     await _serve_web(listener, None, lambda: None)
 
 
-def _beside(size: int) -> KeptProcesses:
+def _beside(size: int) -> Supervisor:
     command = canale("serve", "--until-stdin-ends")
-    return KeptProcesses("web process", command, size, patience=GRACE_SECONDS + 5)
+    return Supervisor("web process", command, size, patience=GRACE_SECONDS + 5)
 
 
 async def _serve_web(
@@ -229,7 +229,7 @@ async def _serve_web(
     protocol = live_protocol(hub, pages.try_cached, hosts, house, connections)
     server = _server(protocol, site)
     _stop_when_told(server, stopping, with_stdin=workers is None)
-    search_less_for_garbage()
+    tune_gc()
     sys.setswitchinterval(SWITCH_SECONDS)
     async with _figures(WebMetrics(hub, pages)), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
@@ -302,7 +302,7 @@ def _stop_when_told(server: Server, stopping: Callable[[], None], *, with_stdin:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     if with_stdin:
-        when_stdin_ends(stop)
+        on_stdin_eof(stop)
 
 
 @asynccontextmanager
@@ -353,7 +353,7 @@ async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _kept(processes: KeptProcesses) -> AsyncIterator[None]:
+async def _kept(processes: Supervisor) -> AsyncIterator[None]:
     processes.start()
     try:
         yield

@@ -23,7 +23,7 @@ from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
 from canale.core.settings import settings
 from canale.publishing.content import PostRefused
-from canale.runtime.database_away import RETRY_SECONDS, outage, why_away
+from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _suspicious(error: SuspiciousOperation) -> Problem:
 
 def busy(error: Exception) -> Problem:
     """Of a call that the database did not take; whoever made it may try again."""
-    why = why_away(error)
+    why = classify_error(error)
     if why is None:
         logger.error("The database did not do it", exc_info=error)
     else:
@@ -118,7 +118,7 @@ def _decoders_busy(error: DecodersBusyError) -> Problem:
 
 
 def _unforeseen(error: Exception) -> Problem:
-    if why_away(error) is not None:
+    if classify_error(error) is not None:
         return busy(error)
     logger.error("A call failed", exc_info=error)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))

@@ -3,9 +3,9 @@
 """What a whole town does in the same minute: react and follow, on a shorter way than Django's.
 
 An ASGI app in front of Django. It takes a call only if it is exactly what our pages send, and
-performs it in one transaction with the others that wait (canale/runtime/grouped.py). Whatever is
-unusual or wrong in any way goes on to Django as it came, and gets the answers of readers.py:
-nothing is refused here but for a database that does not answer.
+performs it in one transaction with the others that wait (canale/runtime/group_commit.py). Anything
+unusual or wrong is passed on to Django as it came, and answered by readers.py: nothing is refused
+here, except when the database does not answer.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from canale.net.body_buffering import ANONYMOUS_TIMEOUT_SECONDS
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
 from canale.reactions.react import Act, perform
-from canale.runtime.grouped import Grouped
+from canale.runtime.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -97,8 +97,10 @@ class QuickActs:
     def __init__(self, app: ASGI3Application, headers: Mapping[str, str]) -> None:
         self._app = app
         self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
-        self._reactions: Grouped[Act, dict[str, int] | None] = Grouped("reactions", _react_all)
-        self._follows: Grouped[Wish, Joined | None] = Grouped("follows", follow_all)
+        self._reactions: GroupCommit[Act, dict[str, int] | None] = GroupCommit(
+            "reactions", _react_all
+        )
+        self._follows: GroupCommit[Wish, Joined | None] = GroupCommit("follows", follow_all)
         self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
             "PUT": (_REACTION, self._react),
             "POST": (_FOLLOWERS, self._follow),

@@ -17,8 +17,8 @@ import uvloop
 from canale.cli import CommandError
 from canale.cli.trouble import standing_trouble
 from canale.core.settings import settings
-from canale.runtime.garbage import search_less_for_garbage
-from canale.runtime.processes import when_stdin_ends
+from canale.runtime.gc_tuning import tune_gc
+from canale.runtime.supervisor import on_stdin_eof
 
 # After it was told to stop: what is under way takes ten seconds at most, then the database is told.
 LAST_SECONDS = 40.0
@@ -77,18 +77,18 @@ async def _work(*, until_stdin_ends: bool) -> None:
     from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
 
-    search_less_for_garbage()
+    tune_gc()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
-    def tell_to_stop() -> None:
+    def request_stop() -> None:
         stop.set()
         _end_at_the_latest()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, tell_to_stop)
+        loop.add_signal_handler(number, request_stop)
     if until_stdin_ends:
-        when_stdin_ends(tell_to_stop)
+        on_stdin_eof(request_stop)
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         clock = DatabaseClock()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The folder of everything that must be kept, and whose it is."""
+"""The data folder: everything that must be kept, and its owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FolderError(Exception):
 
 
 def make_data_folder(folder: Path) -> None:
-    """Made if it is missing. Raises FolderError unless this process may write there.
+    """Make the folder if it is missing. Raises FolderError unless this process may write there.
 
     Root may write everywhere, but its files would be closed to the service, which then does not
     start: a lock is enough, and many a command makes one.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What CANALE_DATABASE_URL says, as Django's settings of a database."""
+"""A parser that turns CANALE_DATABASE_URL into Django's settings of a database."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-# A network that swallows packets is noticed within so long, as libpq's options say it (seconds, but
-# milliseconds for what was sent and not acknowledged): a worker that waits longer has lost its
-# batch to another anyhow. They mean nothing for a socket of this machine.
+# Time-outs that detect a network which drops packets (libpq's options: seconds, but milliseconds
+# for unacknowledged data). A worker that waits longer has lost its lease anyway. They have no
+# effect on a Unix socket.
 PATIENCE = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
@@ -60,7 +60,7 @@ def shown(url: str) -> str:
     """A database URL, or what was meant to be one, as it may be shown: no password, no options."""
     scheme, there, _ = url.partition("://")
     if not there or not scheme.isalnum():
-        return HIDDEN  # The password itself, perhaps: of two files, one is taken for the other.
+        return HIDDEN  # It may be the password itself, from a file that was mixed up with another.
     try:
         user = quote(parse_database_url(url).get("USER", ""), safe="")
     except ValueError:

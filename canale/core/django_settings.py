@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from canale.core.settings import database_settings, settings
 
-HOUSE = Path(__file__).parent.parent
+BASE_DIR = Path(__file__).parent.parent
 _HTTPS = settings.base_url.startswith("https://")
 
 # Derived, so that a leaked Django key does not open the vault.
@@ -104,8 +104,8 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 # In the package, so that a wheel carries them.
-STATIC_ROOT = HOUSE / "staticfiles"
-STATICFILES_DIRS = [path for path in [HOUSE / "static"] if path.is_dir()]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -171,8 +171,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "canale.runtime.logs.TextLines"},
-        "json": {"()": "canale.runtime.logs.JsonLines"},
+        "text": {"()": "canale.runtime.logs.TextLineFormatter"},
+        "json": {"()": "canale.runtime.logs.JsonLineFormatter"},
     },
     "filters": {"once": {"()": "canale.runtime.database_away.OncePerOutage"}},
     "handlers": {

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Files whose names, too, are on the disk when a call returns: a power cut takes nothing back.
+"""File operations that sync contents and names to disk, so that a power cut undoes nothing.
 
 A new name is an entry of its folder, and reaches the disk when the folder is synced; syncing the
 file alone does not do it (fsync(2)). File systems without hard links (FAT, much of SMB) do too.
@@ -54,7 +54,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """The whole copy gets its name in one step."""
+    """Copy under a temporary name, then rename in one step."""
     part = target.with_name(f".{target.name}-{os.getpid()}")
     part.unlink(missing_ok=True)
     try:
@@ -72,7 +72,7 @@ def _copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Where the file system has locks, one process at a time."""
+    """Let one process at a time into the block, if the file system has locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
@@ -83,7 +83,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename a file over whatever bears the target's name."""
+    """Rename a file over the target."""
     sync(source)
     source.replace(target)
     sync(target.parent)

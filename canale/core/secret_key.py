@@ -17,12 +17,12 @@ def new_key() -> str:
 
 
 def read_key(kept: Path) -> str:
-    """Raises OSError, and ValueError for what is not plain text."""
+    """Read the key. Raises OSError, and ValueError for what is not plain text."""
     return kept.read_text(encoding="ascii").strip()
 
 
-def kept_or_made(kept: Path) -> str:
-    """The key in a file, which is made first if there is none.
+def get_or_create_key(kept: Path) -> str:
+    """Return the key in a file, which is made first if there is none.
 
     Several processes may start at once: the hard link lets exactly one key win, and all read that.
     """
@@ -36,14 +36,14 @@ def _link_new_key(kept: Path) -> None:
     try:
         durable_files.link(made, kept)
     except FileExistsError:
-        # Whoever wrote it may not have synced its name yet, and the key is used from now on.
+        # The process that wrote it may not have synced its name yet.
         durable_files.sync(kept.parent)
     finally:
         made.unlink()
 
 
 def write_key(folder: Path, key: str) -> Path:
-    """A file of a name of its own that holds the key, is on the disk, and is its owner's alone."""
+    """Write the key to a new file of a unique name, synced and readable by its owner alone."""
     handle, name = tempfile.mkstemp(dir=folder, prefix=".secret-key-")
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(key + "\n")

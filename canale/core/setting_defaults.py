@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from canale.core.secret_key import kept_or_made, read_key
+from canale.core.secret_key import get_or_create_key, read_key
 from canale.core.setting_values import is_contact, proxy_of
 
 PREFIX = "CANALE_"
@@ -53,7 +53,7 @@ def environments_proxy(known: Known) -> str:
 def kept_secret_key(known: Known) -> str:
     kept: Path = known["data"] / "secret-key"
     try:
-        return long_enough_key(kept_or_made(kept))
+        return long_enough_key(get_or_create_key(kept))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"{kept} holds no usable key ({error}); put back the key of your backup, or name "

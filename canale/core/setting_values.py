@@ -188,7 +188,7 @@ def origins(text: str) -> tuple[str, ...]:
 
 
 def nats_servers(text: str) -> tuple[str, ...]:
-    """Error messages name no part of an address: it may hold a password."""
+    """Parse NATS URLs. Error messages repeat no part of an address: it may hold a password."""
     servers = tuple(part.strip() for part in text.split(",") if part.strip())
     for server in servers:
         if not _PRINTABLE.fullmatch(server):

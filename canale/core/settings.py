@@ -68,7 +68,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Option:
-    """What one row of the table says; ``default`` sees the fields that stand above its own."""
+    """One row of the table; ``default`` sees the values of the fields above its own."""
 
     parse: Callable[[str], object]
     default: Callable[[Known], object]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Where each address of the house leads."""
+"""The URL configuration of the whole site."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

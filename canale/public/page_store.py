@@ -30,7 +30,7 @@ from canale.core.settings import settings
 from canale.net.answers import header_lines, refusal, send_answer
 from canale.public.page_keys import Key, key_of, query_of
 from canale.public.security import security_headers
-from canale.runtime.database_away import RETRY_SECONDS, Why, outage
+from canale.runtime.database_away import RETRY_SECONDS, DatabaseProblem, outage
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -188,7 +188,7 @@ class PageStore:
         if page is not None:
             return page
         self.misses += 1
-        away = outage.now is not None and outage.now.why is Why.AWAY
+        away = outage.now is not None and outage.now.why is DatabaseProblem.AWAY
         page = self._stand_in(key) if away else None
         if page is not None:
             # Each that asked a database that swallows what is sent would hold a thread for seconds.

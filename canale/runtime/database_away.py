@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The database is away, locked, full or read-only: no fault of the request, and it passes.
+"""Database outages: unreachable, locked, full or read-only, none of them the request's fault.
 
 Everybody who meets it hears the same word for it. The log has one line when it begins and one when
 it is over, and no traceback in between: thousands of requests fail in the same way.
@@ -23,12 +23,12 @@ from django.db import InterfaceError, OperationalError
 
 logger = logging.getLogger(__name__)
 
-# For how long who was turned away is asked to wait.
+# The Retry-After of requests that were refused.
 RETRY_SECONDS = 10
 
 
-class Why(StrEnum):
-    """What is the matter with the database, as /readyz and the log say it."""
+class DatabaseProblem(StrEnum):
+    """The kinds of outage, as /readyz and the log name them."""
 
     AWAY = "no answer"
     LOCKED = "locked"
@@ -36,58 +36,67 @@ class Why(StrEnum):
     READ_ONLY = "read-only"
 
 
-# https://www.sqlite.org/rescode.html, by primary code. A table that is missing is SQLITE_ERROR: a
-# mistake of ours, which does not pass.
+# https://www.sqlite.org/rescode.html, by primary code. A missing table is SQLITE_ERROR: a bug, not
+# an outage.
 _SQLITE = {
-    "BUSY": Why.LOCKED,
-    "LOCKED": Why.LOCKED,
-    "PROTOCOL": Why.LOCKED,
-    "FULL": Why.FULL,
-    "CANTOPEN": Why.AWAY,
-    "IOERR": Why.AWAY,
-    "READONLY": Why.READ_ONLY,
+    "BUSY": DatabaseProblem.LOCKED,
+    "LOCKED": DatabaseProblem.LOCKED,
+    "PROTOCOL": DatabaseProblem.LOCKED,
+    "FULL": DatabaseProblem.FULL,
+    "CANTOPEN": DatabaseProblem.AWAY,
+    "IOERR": DatabaseProblem.AWAY,
+    "READONLY": DatabaseProblem.READ_ONLY,
 }
-# Of a disk that fails, by what was tried: a disk that can be read is often one that takes nothing
-# more, as a file system does that was mounted read-only after a fault.
+# Write errors of a failing disk: it can often still be read, for example when its file system was
+# remounted read-only after a fault.
 _SQLITE_WRITES = {
-    "SQLITE_IOERR_WRITE": Why.READ_ONLY,
-    "SQLITE_IOERR_FSYNC": Why.READ_ONLY,
-    "SQLITE_IOERR_DIR_FSYNC": Why.READ_ONLY,
-    "SQLITE_IOERR_TRUNCATE": Why.READ_ONLY,
-    "SQLITE_IOERR_DELETE": Why.READ_ONLY,
+    "SQLITE_IOERR_WRITE": DatabaseProblem.READ_ONLY,
+    "SQLITE_IOERR_FSYNC": DatabaseProblem.READ_ONLY,
+    "SQLITE_IOERR_DIR_FSYNC": DatabaseProblem.READ_ONLY,
+    "SQLITE_IOERR_TRUNCATE": DatabaseProblem.READ_ONLY,
+    "SQLITE_IOERR_DELETE": DatabaseProblem.READ_ONLY,
 }
 # https://www.postgresql.org/docs/current/errcodes-appendix.html, by code or class.
 _POSTGRESQL = {
-    "53100": Why.FULL,
-    "55P03": Why.LOCKED,
-    "25006": Why.READ_ONLY,  # What was the primary takes no more writes.
-    # Two that waited for each other: who was sent away may come again.
-    "40001": Why.LOCKED,
-    "40P01": Why.LOCKED,
-    "08": Why.AWAY,
-    "53": Why.AWAY,
-    "57": Why.AWAY,
-    "58": Why.AWAY,
+    "53100": DatabaseProblem.FULL,
+    "55P03": DatabaseProblem.LOCKED,
+    "25006": DatabaseProblem.READ_ONLY,  # A former primary, now a standby.
+    # A deadlock or serialization failure: the request may be retried.
+    "40001": DatabaseProblem.LOCKED,
+    "40P01": DatabaseProblem.LOCKED,
+    "08": DatabaseProblem.AWAY,
+    "53": DatabaseProblem.AWAY,
+    "57": DatabaseProblem.AWAY,
+    "58": DatabaseProblem.AWAY,
 }
-_BESIDE = {errno.ENOSPC: Why.FULL, errno.EDQUOT: Why.FULL, errno.EROFS: Why.READ_ONLY}
-# So long nothing must fail before it is over. Who only reads has no trouble while it is locked,
-# full or read-only: that others read says little.
-_QUIET_SECONDS = {Why.AWAY: 5.0, Why.LOCKED: 60.0, Why.FULL: 60.0, Why.READ_ONLY: 60.0}
+_BESIDE = {
+    errno.ENOSPC: DatabaseProblem.FULL,
+    errno.EDQUOT: DatabaseProblem.FULL,
+    errno.EROFS: DatabaseProblem.READ_ONLY,
+}
+# Quiet period after which an outage is considered over. Reads succeed while the database is
+# locked, full or read-only, so those need a longer one.
+_QUIET_SECONDS = {
+    DatabaseProblem.AWAY: 5.0,
+    DatabaseProblem.LOCKED: 60.0,
+    DatabaseProblem.FULL: 60.0,
+    DatabaseProblem.READ_ONLY: 60.0,
+}
 
 
-def why_away(error: BaseException | None) -> Why | None:
-    """Why the database could not do what failed with this; None if the matter is another."""
+def classify_error(error: BaseException | None) -> DatabaseProblem | None:
+    """Return the database problem behind an error; None if it is something else."""
     while error is not None:
         if isinstance(error, DatabaseError):
             return _why(error)
         if isinstance(error, OSError) and error.errno in _BESIDE:
-            # Uploads are laid down beside it.
+            # Uploads are stored beside the database.
             return _BESIDE[error.errno]
         error = error.__cause__
     return None
 
 
-def _why(error: DatabaseError) -> Why | None:
+def _why(error: DatabaseError) -> DatabaseProblem | None:
     cause = error.__cause__
     name = getattr(cause, "sqlite_errorname", None)
     if name is not None:
@@ -96,33 +105,33 @@ def _why(error: DatabaseError) -> Why | None:
     if state is not None:
         return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     # Without a code it comes from the connection, not from the server.
-    return Why.AWAY if isinstance(error, OperationalError | InterfaceError) else None
+    return DatabaseProblem.AWAY if isinstance(error, OperationalError | InterfaceError) else None
 
 
-class Since(NamedTuple):
+class CurrentOutage(NamedTuple):
     """An outage that is not over."""
 
-    why: Why
+    why: DatabaseProblem
     since: datetime
 
 
 class Outage:
-    """What this process knows of the database's health. Any thread."""
+    """The database's health as this process knows it. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._now: Since | None = None
+        self._now: CurrentOutage | None = None
         self._last = 0.0
         self._failures = 0
         self._said: set[tuple[str, str]] = set()
 
     @property
-    def now(self) -> Since | None:
+    def now(self) -> CurrentOutage | None:
         return self._now
 
-    def failed(self, why: Why, error: BaseException) -> Since:
-        """Something needed the database in vain. Said once an outage."""
+    def failed(self, why: DatabaseProblem, error: BaseException) -> CurrentOutage:
+        """Record a failure; the first one of an outage is logged."""
         with self._lock:
             begins = self._now is None
             if begins:
@@ -130,16 +139,16 @@ class Outage:
                 self._said.clear()
             self._failures += 1
             self._last = self._clock()
-            now = self._now = Since(why, self._now.since if self._now else datetime.now(UTC))
+            now = self._now = CurrentOutage(
+                why, self._now.since if self._now else datetime.now(UTC)
+            )
         if begins:
             reason = " ".join(str(error).split()) or type(error).__name__
-            logger.error(
-                "The database: %s (%s). What needs it waits, or is answered 503", why, reason
-            )
+            logger.error("Database unavailable (%s): %s; requests wait or return 503", why, reason)
         return now
 
     def answered(self) -> None:
-        """The database was read or written. Called by who does so every second."""
+        """Record a successful query. Called about once a second."""
         now = self._now
         if now is None or self._clock() - self._last < _QUIET_SECONDS[now.why]:
             return
@@ -149,13 +158,13 @@ class Outage:
             self._now, failures = None, self._failures
         lasted = (datetime.now(UTC) - now.since).total_seconds()
         logger.warning(
-            "The database answers again, after %d s in which %d things failed",
+            "Database recovered after %d s (%d failures)",
             lasted,
             failures,
         )
 
     def is_new(self, record: logging.LogRecord) -> bool:
-        """Whether nobody said this in this outage."""
+        """True if this message was not logged yet in this outage."""
         key = (record.name, str(record.msg))
         with self._lock:
             new = key not in self._said
@@ -167,14 +176,14 @@ outage = Outage()
 
 
 class OncePerOutage(logging.Filter):
-    """Of the log: lines about a database that is away come once, in one line."""
+    """A log filter that lets each message about an outage pass once, without its traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "status_code", 0) == HTTPStatus.SERVICE_UNAVAILABLE:
-            # Django's own, for each request. Whoever answered so has said why.
+            # Django logs each request; the cause was logged where the response was made.
             return False
         error = record.exc_info[1] if record.exc_info else None
-        why = why_away(error)
+        why = classify_error(error)
         if error is None or why is None:
             return True
         outage.failed(why, error)

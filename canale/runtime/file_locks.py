@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Locks on files that end with their process, however it ends (flock(2))."""
+"""File locks that the kernel releases when their process exits (flock(2))."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _held: WeakSet[FileIO] = WeakSet()
 
 
 def lock(path: Path, mode: Mode = "ab", *, shared: bool = False) -> FileIO | None:
-    """The open file, locked until it is closed; None if another has it.
+    """Return the open file, locked until it is closed; None if another process holds it.
 
     ``mode`` says whether the file is made where there is none ("ab"), must be new ("xb"), or must
     be there ("r+b"). Raises OSError.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How a line of the log looks: text for people, or one JSON object (CANALE_LOG_FORMAT).
+"""Formatters of the log: text for people, or one JSON object a line (CANALE_LOG_FORMAT).
 
 A record that is about a post or a batch has ``extra={"post": …, "batch": …}``. Of a web address
 only its origin is written, wherever it came from: the path of a push endpoint is a phone's address,
@@ -20,18 +20,18 @@ ABOUT = ("post", "batch")
 _WEB_ADDRESS = re.compile(r"(\b(?:https?|wss?)://)(?:[^\s/@\"'<>]*@)?([^\s/\"'<>]+)/[^\s\"'<>)]+")
 
 
-def without_addresses(text: str) -> str:
+def redact_urls(text: str) -> str:
     return _WEB_ADDRESS.sub(r"\1\2/…", text)
 
 
-class TextLines(logging.Formatter):
-    """Time, level, name, message; then what it is about."""
+class TextLineFormatter(logging.Formatter):
+    """Format time, level, name and message; then the post and batch, if any."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """The city's time, and how far it is from UTC."""
+        """Return the city's time with its offset from UTC."""
         moment = datetime.fromtimestamp(record.created).astimezone()
         return moment.isoformat(" ", "milliseconds")
 
@@ -40,10 +40,10 @@ class TextLines(logging.Formatter):
         return super().formatMessage(record) + (f" [{', '.join(about)}]" if about else "")
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_addresses(super().format(record))
+        return redact_urls(super().format(record))
 
 
-class JsonLines(JsonFormatter):
+class JsonLineFormatter(JsonFormatter):
     """``time`` (RFC 3339, UTC), ``level``, ``name``, ``message``, and where there is one ``post``,
     ``batch``, ``exc_info``."""
 
@@ -56,4 +56,4 @@ class JsonLines(JsonFormatter):
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def format(self, record: logging.LogRecord) -> str:
-        return without_addresses(super().format(record))
+        return redact_urls(super().format(record))

@@ -81,9 +81,9 @@ def test_it_serves_again_without_help(
         # Whoever signed in still is.
         assert "Prima" in press.browser.get(press.home).text
         processes = 1 + len(city.workers())
-        wait_until(lambda: city.log().count("The database answers again") == processes)
+        wait_until(lambda: city.log().count("Database recovered after") == processes)
         log = city.log()
-        assert log.count("What needs it waits") == processes
+        assert log.count("requests wait or return 503") == processes
         assert "Traceback" not in log
         assert len(log.splitlines()) < 20, log
         assert ready(city)["database"] == "ok"

@@ -216,4 +216,4 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         city.publish("Dopo ancora").all_are_told()
         # A line or two of each process, not one of each failure.
         assert "Traceback" not in city.site.log()
-        assert "The database: full" in city.site.log()
+        assert "Database unavailable (full)" in city.site.log()

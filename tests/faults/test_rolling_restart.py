@@ -30,7 +30,7 @@ COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "
 @pytest.mark.long
 def test_server_and_workers_are_restarted(small_city: City) -> None:
     web = WebNode(small_city.site)
-    first = small_city.publish_in_batches("Riavvio", fault=Fault(web.tell_to_stop))
+    first = small_city.publish_in_batches("Riavvio", fault=Fault(web.request_stop))
     web.restart()
 
     def stop_workers() -> None:
@@ -44,7 +44,7 @@ def test_server_and_workers_are_restarted(small_city: City) -> None:
 
 
 class Node(Protocol):
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """As systemd does."""
 
     def restart(self) -> None:
@@ -57,7 +57,7 @@ class WebNode:
     def __init__(self, site: Site) -> None:
         self.site = site
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         assert self.site.server is not None
         self.site.server.send_signal(signal.SIGTERM)
 
@@ -80,7 +80,7 @@ class WorkerNode:
         self._process = start_worker(self._environment, self._log)
         wait_until(lambda: self._process.poll() is not None or workers_up(self._environment))
 
-    def tell_to_stop(self) -> None:
+    def request_stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
     def restart(self) -> None:
@@ -123,7 +123,7 @@ def test_every_node_is_restarted_one_after_the_other(tmp_path: Path) -> None:
         with ReturningReader(*streams) as reader, ReturningReader(*streams[::-1]) as other:
             broadcasts = []
             for number, node in enumerate(nodes):
-                fault = Fault(node.tell_to_stop)
+                fault = Fault(node.request_stop)
                 broadcasts.append(city.publish_in_batches(f"Avviso {number}", fault=fault))
                 node.restart()
             for broadcast in broadcasts:

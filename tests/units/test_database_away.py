@@ -31,7 +31,7 @@ from canale.core.database_url import parse_database_url
 from canale.publishing import drafts
 from canale.publishing.content import Content
 from canale.runtime import database_away
-from canale.runtime.database_away import OncePerOutage, Outage, Why, why_away
+from canale.runtime.database_away import DatabaseProblem, OncePerOutage, Outage, classify_error
 
 EMAIL, PASSWORD = "a@cremona.test", "acqua alta sul fiume Po"
 # With another like it more than a page of the file.
@@ -210,62 +210,71 @@ def test_sqlite_says_what_is_the_matter(two: tuple[Any, Any], tmp_path: Path) ->
     with one.cursor() as cursor:
         cursor.execute("CREATE TABLE a (x)")
         cursor.execute("BEGIN IMMEDIATE")
-    assert why_away(_error(other, "INSERT INTO a VALUES (1)")) is Why.LOCKED
-    assert why_away(_error(other, "SELECT * FROM nothing")) is None
+    assert classify_error(_error(other, "INSERT INTO a VALUES (1)")) is DatabaseProblem.LOCKED
+    assert classify_error(_error(other, "SELECT * FROM nothing")) is None
     with one.cursor() as cursor:
         cursor.execute("ROLLBACK")
         cursor.execute("PRAGMA query_only = ON")
-    assert why_away(_error(one, "INSERT INTO a VALUES (1)")) is Why.READ_ONLY
+    assert classify_error(_error(one, "INSERT INTO a VALUES (1)")) is DatabaseProblem.READ_ONLY
     away = parse_database_url(f"sqlite:///{tmp_path}/not/there.sqlite3")
-    assert why_away(_error(ConnectionHandler({"default": away})["default"], "SELECT 1")) is Why.AWAY
+    assert (
+        classify_error(_error(ConnectionHandler({"default": away})["default"], "SELECT 1"))
+        is DatabaseProblem.AWAY
+    )
 
 
 @pytest.mark.parametrize(
     ("cause", "why"),
     [
-        (psycopg.errors.DiskFull("no space"), Why.FULL),
-        (psycopg.errors.AdminShutdown("bye"), Why.AWAY),
-        (psycopg.errors.CannotConnectNow("starting up"), Why.AWAY),
-        (psycopg.errors.TooManyConnections("many"), Why.AWAY),
-        (psycopg.errors.ReadOnlySqlTransaction("standby"), Why.READ_ONLY),
-        (psycopg.OperationalError("connection refused"), Why.AWAY),
-        (psycopg.errors.DeadlockDetected("deadlock"), Why.LOCKED),
-        (psycopg.errors.SerializationFailure("again"), Why.LOCKED),
+        (psycopg.errors.DiskFull("no space"), DatabaseProblem.FULL),
+        (psycopg.errors.AdminShutdown("bye"), DatabaseProblem.AWAY),
+        (psycopg.errors.CannotConnectNow("starting up"), DatabaseProblem.AWAY),
+        (psycopg.errors.TooManyConnections("many"), DatabaseProblem.AWAY),
+        (psycopg.errors.ReadOnlySqlTransaction("standby"), DatabaseProblem.READ_ONLY),
+        (psycopg.OperationalError("connection refused"), DatabaseProblem.AWAY),
+        (psycopg.errors.DeadlockDetected("deadlock"), DatabaseProblem.LOCKED),
+        (psycopg.errors.SerializationFailure("again"), DatabaseProblem.LOCKED),
         (psycopg.errors.UndefinedTable("no table"), None),
         (psycopg.errors.UniqueViolation("twice"), None),
     ],
 )
-def test_postgresql_says_what_is_the_matter(cause: psycopg.Error, why: Why | None) -> None:
+def test_postgresql_says_what_is_the_matter(
+    cause: psycopg.Error, why: DatabaseProblem | None
+) -> None:
     error = OperationalError(str(cause))
     error.__cause__ = cause
-    assert why_away(error) is why
+    assert classify_error(error) is why
     wrapped = RuntimeError("a batch")
     wrapped.__cause__ = error
-    assert why_away(wrapped) is why
+    assert classify_error(wrapped) is why
 
 
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("SQLITE_READONLY_DBMOVED", Why.READ_ONLY),
-        ("SQLITE_IOERR_FSYNC", Why.READ_ONLY),
-        ("SQLITE_IOERR_READ", Why.AWAY),
-        ("SQLITE_IOERR", Why.AWAY),
+        ("SQLITE_READONLY_DBMOVED", DatabaseProblem.READ_ONLY),
+        ("SQLITE_IOERR_FSYNC", DatabaseProblem.READ_ONLY),
+        ("SQLITE_IOERR_READ", DatabaseProblem.AWAY),
+        ("SQLITE_IOERR", DatabaseProblem.AWAY),
     ],
 )
-def test_a_disk_that_fails_is_away_only_if_it_cannot_be_read(name: str, why: Why) -> None:
+def test_a_disk_that_fails_is_away_only_if_it_cannot_be_read(
+    name: str, why: DatabaseProblem
+) -> None:
     cause = sqlite3.OperationalError("disk I/O error")
     cause.sqlite_errorname = name
     error = OperationalError(str(cause))
     error.__cause__ = cause
-    assert why_away(error) is why
+    assert classify_error(error) is why
 
 
 def test_no_room_for_an_upload_is_no_room() -> None:
-    assert why_away(OSError(errno.EROFS, "Read-only file system")) is Why.READ_ONLY
-    assert why_away(OSError(errno.ENOSPC, "No space left on device")) is Why.FULL
-    assert why_away(OSError(errno.EPIPE, "gone")) is None
-    assert why_away(None) is None
+    assert (
+        classify_error(OSError(errno.EROFS, "Read-only file system")) is DatabaseProblem.READ_ONLY
+    )
+    assert classify_error(OSError(errno.ENOSPC, "No space left on device")) is DatabaseProblem.FULL
+    assert classify_error(OSError(errno.EPIPE, "gone")) is None
+    assert classify_error(None) is None
 
 
 def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
@@ -274,9 +283,9 @@ def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
     outage.answered()
-    first = outage.failed(Why.AWAY, OperationalError("connection\n\trefused"))
+    first = outage.failed(DatabaseProblem.AWAY, OperationalError("connection\n\trefused"))
     for _ in range(500):
-        assert outage.failed(Why.AWAY, OperationalError("refused")) == first
+        assert outage.failed(DatabaseProblem.AWAY, OperationalError("refused")) == first
     now[0] += 1
     outage.answered()
     assert outage.now == first
@@ -286,13 +295,15 @@ def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
     assert outage.now is None
     begins, over = [line.getMessage() for line in caplog.records]
     assert "connection refused" in begins
-    assert "501 things failed" in over
-    outage.failed(Why.FULL, OperationalError("full"))
+    assert "(501 failures)" in over
+    outage.failed(DatabaseProblem.FULL, OperationalError("full"))
     assert len(caplog.records) == 3
 
 
-@pytest.mark.parametrize("why", [Why.LOCKED, Why.FULL, Why.READ_ONLY])
-def test_that_it_is_read_does_not_end_what_only_writers_meet(why: Why) -> None:
+@pytest.mark.parametrize(
+    "why", [DatabaseProblem.LOCKED, DatabaseProblem.FULL, DatabaseProblem.READ_ONLY]
+)
+def test_that_it_is_read_does_not_end_what_only_writers_meet(why: DatabaseProblem) -> None:
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
     outage.failed(why, OperationalError("no"))

@@ -22,7 +22,7 @@ from canale.bus.local import LocalBus, short_folder
 from canale.cli import database_sqlite, restore, rotate_key
 from canale.cli.trouble import trouble_of
 from canale.core import durable_files
-from canale.core.secret_key import kept_or_made
+from canale.core.secret_key import get_or_create_key
 from canale.runtime.file_locks import lock
 from tests.structure.repository import ROOT
 from tests.waiting import until
@@ -66,7 +66,7 @@ def test_second_name_stays_when_the_first_goes_to_another_file(tmp_path: Path) -
 
 def test_key_is_made_once(tmp_path: Path) -> None:
     kept = tmp_path / "secret-key"
-    assert kept_or_made(kept) == kept_or_made(kept) == kept.read_text().strip()
+    assert get_or_create_key(kept) == get_or_create_key(kept) == kept.read_text().strip()
     assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
@@ -85,7 +85,7 @@ def test_database_before_is_kept_when_a_copy_takes_its_place(tmp_path: Path) -> 
 
 def test_keys_are_changed_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tmp_path / "secret-key"
-    key = kept_or_made(kept)
+    key = get_or_create_key(kept)
     settings = SimpleNamespace(data=tmp_path, secret_key=key)
     monkeypatch.setattr(rotate_key, "settings", settings)
     monkeypatch.setattr(restore, "settings", settings)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from canale.runtime.logs import JsonLines, TextLines, without_addresses
+from canale.runtime.logs import JsonLineFormatter, TextLineFormatter, redact_urls
 
 ENDPOINT = "https://fcm.googleapis.com/fcm/send/dGhlIGFkZHJlc3M:APA91b"
 
@@ -22,7 +22,7 @@ def record(message: str, *arguments: object, **extra: object) -> logging.LogReco
 
 
 def test_json_is_one_object_a_line_with_post_and_batch() -> None:
-    line = JsonLines().format(record("È %s\nanche qui", "finita", post=34, batch=12))
+    line = JsonLineFormatter().format(record("È %s\nanche qui", "finita", post=34, batch=12))
     assert "\n" not in line
     said = json.loads(line)
     assert said.pop("time").endswith("+00:00")
@@ -37,14 +37,14 @@ def test_json_is_one_object_a_line_with_post_and_batch() -> None:
 
 def test_text_says_at_the_end_what_it_is_about() -> None:
     assert (
-        TextLines()
+        TextLineFormatter()
         .format(record("Finita", batch=12, post=34))
         .endswith("WARNING canale.delivery: Finita [post 34, batch 12]")
     )
-    assert TextLines().format(record("Finita")).endswith("canale.delivery: Finita")
+    assert TextLineFormatter().format(record("Finita")).endswith("canale.delivery: Finita")
 
 
-@pytest.mark.parametrize("form", [TextLines(), JsonLines()])
+@pytest.mark.parametrize("form", [TextLineFormatter(), JsonLineFormatter()])
 def test_no_endpoint_is_written_not_even_in_a_traceback(form: logging.Formatter) -> None:
     try:
         raise OSError(f"no way to {ENDPOINT}")
@@ -59,5 +59,5 @@ def test_no_endpoint_is_written_not_even_in_a_traceback(form: logging.Formatter)
 
 
 def test_an_origin_alone_stays() -> None:
-    assert without_addresses("https://a.example: 503 (ill)") == "https://a.example: 503 (ill)"
-    assert without_addresses("at http://u:p@b.example:1/x/y?z, so") == "at http://b.example:1/… so"
+    assert redact_urls("https://a.example: 503 (ill)") == "https://a.example: 503 (ill)"
+    assert redact_urls("at http://u:p@b.example:1/x/y?z, so") == "at http://b.example:1/… so"

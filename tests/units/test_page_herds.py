@@ -27,7 +27,7 @@ from canale.public.page_keys import key_of, query_of
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish, withdraw
 from canale.publishing.content import Content, NewImage
-from canale.runtime.database_away import Outage, Why
+from canale.runtime.database_away import DatabaseProblem, Outage
 from tests.units.test_page_store import Renderer, ask, run
 
 READERS = 300
@@ -216,7 +216,7 @@ def test_while_the_database_is_away_they_share_one_try(
             await ask(store)
             now[0] = 120.0
         app.status, app.body, app.handle = 503, "Torniamo subito", None
-        outage.failed(Why.AWAY, OperationalError("refused"))
+        outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
         app.seen.clear()
         app.gate.clear()
         readers = [asyncio.create_task(ask(store, query=_own(number))) for number in range(READERS)]

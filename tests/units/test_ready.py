@@ -15,7 +15,7 @@ from django.db import OperationalError
 
 from canale import app
 from canale.bus.local import LocalBus
-from canale.runtime.database_away import Outage, Why
+from canale.runtime.database_away import DatabaseProblem, Outage
 
 
 @pytest.fixture
@@ -43,9 +43,11 @@ def _fail() -> None:
     raise OperationalError("refused")
 
 
-@pytest.mark.parametrize("why", [Why.FULL, Why.LOCKED, Why.READ_ONLY])
+@pytest.mark.parametrize(
+    "why", [DatabaseProblem.FULL, DatabaseProblem.LOCKED, DatabaseProblem.READ_ONLY]
+)
 def test_what_can_be_read_is_ready_and_says_what_is_the_matter(
-    outage: Outage, why: Why, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    outage: Outage, why: DatabaseProblem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(app, "_ask_database", lambda: None)
     assert ready(tmp_path) == (200, {"status": "ready", "database": "ok", "bus": "ok"})

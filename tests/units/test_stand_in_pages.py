@@ -22,7 +22,7 @@ from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
 from canale.publishing.content import Content
-from canale.runtime.database_away import Outage, Why
+from canale.runtime.database_away import DatabaseProblem, Outage
 from tests.units.test_page_store import TEXT, Renderer, ask, run
 
 
@@ -72,7 +72,7 @@ def test_while_the_database_is_away_nobody_waits_for_what_one_request_tries(
         paths = [f"/c/cremona/p/{number}" for number in range(1, 9)]
         for path in paths:
             await ask(store, path)
-        outage.failed(Why.AWAY, OperationalError("refused"))
+        outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
         app.status, app.body, app.handle = 503, "Torniamo subito", None
         app.gate.clear()
         for later in (140.0, 150.0):

@@ -19,7 +19,7 @@ from canale.delivery.work import _take
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from canale.runtime.database_away import Outage, Why
+from canale.runtime.database_away import DatabaseProblem, Outage
 
 
 @pytest.mark.django_db(transaction=True)
@@ -33,7 +33,7 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
     outage = Outage(clock=lambda: now[0])
     for module in ("canale.delivery.deliver", "canale.delivery.work"):
         monkeypatch.setattr(f"{module}.outage", outage, raising=False)
-    outage.failed(Why.AWAY, OperationalError("refused"))
+    outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
     now[0] += 60
 
     async def flow() -> None:

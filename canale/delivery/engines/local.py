@@ -9,7 +9,7 @@ import logging
 from django.db import connection
 
 from canale.delivery.queue import hand_back_of_the_dead
-from canale.runtime.processes import KeptProcesses, canale
+from canale.runtime.supervisor import Supervisor, canale
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 25.0
 
 
-class WorkerPool(KeptProcesses):
+class WorkerPool(Supervisor):
     """Keeps so many worker processes alive; told to stop, each finishes its chunk."""
 
     def __init__(self, size: int) -> None:

@@ -14,7 +14,7 @@ from canale.net.answers import problem_document
 from canale.public.page_keys import LONGEST_QUERY
 from canale.public.pages import show
 from canale.public.typed_paths import meant_path
-from canale.runtime.database_away import RETRY_SECONDS, outage, why_away
+from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
 # Whose forms hold secrets, and are short.
 SIGN_IN = "/newsroom/accounts/"
@@ -59,7 +59,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called by Django while it handles the exception."""
     error = sys.exception()
-    why = why_away(error)
+    why = classify_error(error)
     if error is not None and why is not None:
         outage.failed(why, error)
         return _away(request)

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Many small acts of strangers, performed together in one transaction.
+"""Group commit: many small writes performed together in one transaction.
 
-A commit costs the database as much for one row as for hundreds, and SQLite has one writer. What
-comes while a group is being written makes the next group; nobody waits for a group to fill.
+A commit costs the database as much for one row as for hundreds, and SQLite has one writer. Writes
+that arrive while a group is being committed form the next; no write waits for a group to fill.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ logger = logging.getLogger(__name__)
 Act = TypeVar("Act")
 Result = TypeVar("Result")
 
-MOST = 500
-PATIENCE_SECONDS = 5.0
+MAX_GROUP_SIZE = 500
+# A failure after this time was a lock's time-out, and is not retried.
+RETRY_WITHIN_SECONDS = 5.0
 
 
-class Grouped(Generic[Act, Result]):
-    """Performs acts in groups. Used on one event loop's thread.
+class GroupCommit(Generic[Act, Result]):
+    """Perform acts in groups. Used on one event loop's thread.
 
-    ``perform`` gets acts in the order in which they came, does all of them in one transaction or
-    none, and returns a result for each. It is called in a thread, one group at a time.
+    ``perform`` receives acts in the order of their arrival, performs all of them in one transaction
+    or none, and returns a result for each. It is called in a thread, one group at a time.
     """
 
     def __init__(
-        self, name: str, perform: Callable[[Sequence[Act]], Sequence[Result]], most: int = MOST
+        self,
+        name: str,
+        perform: Callable[[Sequence[Act]], Sequence[Result]],
+        most: int = MAX_GROUP_SIZE,
     ) -> None:
         self._perform = perform
         self._most = most
@@ -43,7 +47,7 @@ class Grouped(Generic[Act, Result]):
         self._thread = ThreadPoolExecutor(1, name)
 
     async def do(self, act: Act) -> Result:
-        """The act's result, once it is committed. Raises what performing it alone raises."""
+        """Return the act's result once it is committed. Raises what performing it alone raises."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((act, done))
         if not self._working:
@@ -63,24 +67,25 @@ class Grouped(Generic[Act, Result]):
         try:
             return list(self._perform_twice(acts))
         except (InterfaceError, OperationalError) as error:
-            # The database is away or locked: nobody has more luck alone.
+            # The database is unreachable or locked: single acts would fail, too.
             return [error] * len(acts)
         except Exception as error:
             if len(acts) == 1:
                 return [error]
-            logger.warning("A group of %d acts failed; each goes alone", len(acts), exc_info=True)
+            logger.warning(
+                "Group of %d acts failed; performing each alone", len(acts), exc_info=True
+            )
         return [outcome for act in acts for outcome in self._outcomes([act])]
 
     def _perform_twice(self, acts: Sequence[Act]) -> Sequence[Result]:
-        """Whom the database chose to break a deadlock, or whose connection broke, tries again;
-        who has waited for a lock in vain does not wait once more."""
+        """Retry once after a deadlock or a dropped connection, but not after a lock time-out."""
         begun = time.monotonic()
         try:
             return self._perform(acts)
         except (InterfaceError, OperationalError):
-            if time.monotonic() - begun > PATIENCE_SECONDS:
+            if time.monotonic() - begun > RETRY_WITHIN_SECONDS:
                 raise
-            logger.warning("A group of %d acts is tried again", len(acts), exc_info=True)
+            logger.warning("Retrying a group of %d acts", len(acts), exc_info=True)
             close_old_connections()
             return self._perform(acts)
 
@@ -94,7 +99,7 @@ class Grouped(Generic[Act, Result]):
             self._start()
         for done, outcome in zip(waiting, work.result(), strict=True):
             if done.done():
-                continue  # Who asked has gone.
+                continue  # The caller was cancelled.
             if isinstance(outcome, Exception):
                 done.set_exception(outcome)
             else:

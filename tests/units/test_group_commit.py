@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from canale.runtime.grouped import Grouped
+from canale.runtime.group_commit import GroupCommit
 
 
 class Writer:
@@ -34,7 +34,7 @@ class Writer:
 
 async def outcomes(writer: Writer, acts: Sequence[int], most: int = 500) -> list[object]:
     """Of acts that all come while the first is being performed."""
-    grouped = Grouped("test", writer.perform, most)
+    grouped = GroupCommit("test", writer.perform, most)
     tasks = [asyncio.create_task(grouped.do(act)) for act in acts]
     await asyncio.sleep(0)  # Each has had its turn.
     writer.may_go_on.set()
@@ -69,7 +69,7 @@ def test_a_database_that_is_away_is_not_asked_by_each() -> None:
 
 
 def test_who_waited_for_a_lock_in_vain_does_not_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canale.runtime.grouped.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("canale.runtime.group_commit.RETRY_WITHIN_SECONDS", 0)
     writer = Writer(OperationalError("database is locked"))
     said = asyncio.run(outcomes(writer, [1, 2]))
     assert isinstance(said[0], OperationalError)
@@ -79,7 +79,7 @@ def test_who_waited_for_a_lock_in_vain_does_not_wait_again(monkeypatch: pytest.M
 def test_who_goes_away_does_not_disturb_the_others() -> None:
     async def flow() -> None:
         writer = Writer()
-        grouped = Grouped("test", writer.perform)
+        grouped = GroupCommit("test", writer.perform)
         tasks = [asyncio.create_task(grouped.do(act)) for act in (1, 2, 3)]
         await asyncio.sleep(0)  # Each has had its turn.
         tasks[1].cancel()

@@ -14,7 +14,7 @@ from canale.cli import worker
 # In a process of its own: what is left out here would be left out of every later test's search.
 PROGRAM = """
 import gc
-from canale.runtime import garbage
+from canale.runtime import gc_tuning
 
 class Ring:
     ended = 0
@@ -25,12 +25,12 @@ class Ring:
 
 kept, gone = Ring(), Ring()
 del gone
-garbage.search_less_for_garbage()
+gc_tuning.tune_gc()
 assert Ring.ended == 1, "what was garbage before is not kept"
 assert gc.get_freeze_count() > len(gc.get_objects()), "what is loaded is searched"
 for number in range(3):
     Ring()
-assert gc.get_threshold()[0] == garbage.NEW_OBJECTS
+assert gc.get_threshold()[0] == gc_tuning.NEW_OBJECTS
 gc.collect()
 assert Ring.ended == 4, "what is made later is searched"
 """
@@ -42,4 +42,4 @@ def test_what_is_loaded_is_left_out_and_what_is_made_later_is_found() -> None:
 
 def test_the_processes_that_stay_do_it() -> None:
     for stays in (app._serve_web, worker._work):
-        assert "    search_less_for_garbage()\n" in inspect.getsource(stays)
+        assert "    tune_gc()\n" in inspect.getsource(stays)

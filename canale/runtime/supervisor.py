@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Keeps so many processes of one command alive, and ends them with the one that started them."""
+"""A supervisor that keeps N processes of one command running, and stops them when it exits."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from contextlib import suppress
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
-# A process that ran this long was well; its end is not the set-up's fault.
-WELL_SECONDS = 30.0
+INITIAL_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 10.0
+# After this uptime the pause before a restart starts from INITIAL_PAUSE_SECONDS.
+STABLE_SECONDS = 30.0
 
 
 def canale(*arguments: str) -> tuple[str, ...]:
-    """One of canale's own commands, run by this process's Python."""
+    """Return one of canale's own commands, run by this process's Python."""
     return (sys.executable, "-m", "canale", *arguments)
 
 
-class KeptProcesses:
-    """Keeps ``size`` processes alive, each replaced when it dies.
+class Supervisor:
+    """Keep ``size`` processes running; restart each that exits.
 
-    Each holds the read end of a pipe as its standard input: when this process is gone, however it
-    went, the pipe ends, and the other stops by itself. ``patience`` is how many seconds it has
-    for that before `stop` cuts it off; ``after_death`` is called in a thread for each that ended
-    without having been told, and must not raise.
+    Each process has the read end of a pipe as its standard input: when this process exits for
+    whatever reason, the pipe is closed, and the other stops on its own. ``patience`` is how many
+    seconds it has for that before `stop` kills it; ``after_death`` is called in a thread for each
+    process that exited without being asked to, and must not raise.
     """
 
     def __init__(
@@ -61,24 +61,24 @@ class KeptProcesses:
         self._keepers = [asyncio.create_task(self._keep()) for _ in range(self.size)]
 
     async def _keep(self) -> None:
-        """One place among them."""
+        """Keep one process running."""
         loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE_SECONDS
+        pause = INITIAL_PAUSE_SECONDS
         while not self._stopping:
             begun = loop.time()
             try:
                 status = await self._run_one()
             except OSError as error:
-                # No process or no file may be opened now; later perhaps.
-                logger.error("A %s cannot be started: %s", self._name, error)
+                # A limit of processes or files is reached; retry later.
+                logger.error("Cannot start %s: %s", self._name, error)
                 status = -1
-            if self._stopping:  # While it ran, `stop` may have been called.
+            if self._stopping:  # Set by `request_stop` while the process ran.
                 return  # type: ignore[unreachable]
-            logger.warning("A %s ended with status %s; starting another", self._name, status)
+            logger.warning("%s exited with status %s; restarting", self._name, status)
             if self._after_death is not None:
                 await loop.run_in_executor(self._thread, self._after_death)
-            long_lived = loop.time() - begun > WELL_SECONDS
-            pause = FIRST_PAUSE_SECONDS if long_lived else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            stable = loop.time() - begun > STABLE_SECONDS
+            pause = INITIAL_PAUSE_SECONDS if stable else min(pause * 2, MAX_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 
     async def _run_one(self) -> int:
@@ -88,29 +88,29 @@ class KeptProcesses:
         )
         self._running.add(process)
         if self._stopping and process.stdin is not None:
-            # It was being started while the others were told.
+            # It was being started while the others were asked to stop.
             process.stdin.close()
         try:
             return await process.wait()
         finally:
             self._running.discard(process)
 
-    def tell_to_stop(self) -> None:
-        """Let each finish what is in its hands; `stop` waits for them."""
+    def request_stop(self) -> None:
+        """Ask each process to finish its work and exit; `stop` waits for them."""
         self._stopping = True
         for process in self._running:
             if process.stdin is not None:
                 process.stdin.close()
 
     async def stop(self) -> None:
-        """Until all have ended, or were cut off."""
-        self.tell_to_stop()
+        """Wait until all processes have exited, or kill them."""
+        self.request_stop()
         running = list(self._running)
         try:
             async with asyncio.timeout(self._patience):
                 await asyncio.gather(*(process.wait() for process in running))
         except TimeoutError:
-            logger.warning("A %s does not end; it is cut off", self._name)
+            logger.warning("%s did not stop within %s s; killing it", self._name, self._patience)
             for process in running:
                 with suppress(ProcessLookupError):
                     process.kill()
@@ -119,8 +119,8 @@ class KeptProcesses:
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
 
-def when_stdin_ends(act: Callable[[], None]) -> None:
-    """In a kept process: call ``act`` on the running loop when whoever started it is gone."""
+def on_stdin_eof(act: Callable[[], None]) -> None:
+    """In a supervised process: call ``act`` on the running loop when the supervisor is gone."""
     loop = asyncio.get_running_loop()
     stdin = sys.stdin.fileno()
 
