@@ -77,7 +77,7 @@ def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
 def next_batch_chunk(reader: Reader) -> Chunk:
     chunk = reader.next(window_of([]))
     assert chunk is not None
-    assert not chunk.source.repeats
+    assert not chunk.source.pending
     return chunk
 
 

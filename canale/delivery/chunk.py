@@ -69,7 +69,7 @@ class Delivery:
 class Source(ABC):
     """Where chunks come from, and where their results go: a leased batch, or pending messages."""
 
-    repeats = False
+    pending = False
     """True for messages outside a batch, which have a part of the window of their own."""
     broadcast: Broadcast | None
     transport: str

@@ -102,7 +102,7 @@ class Deliverer:
     async def take(self) -> bool:
         """Read and begin to send what comes next; False: there is nothing, or no room for it."""
         room = self._window()
-        if not room.alerts.takes_batches:
+        if not room.alerts.has_room_for_batch:
             return False
         heard = self._heard
         chunk = await self.call(lambda: self._reader.next(room), READING)
@@ -158,7 +158,7 @@ class Deliverer:
 
     def _window(self) -> Window:
         return window_of(
-            (chunk.urgent, chunk.source.repeats, len(chunk.recipients)) for chunk in self._chunks
+            (chunk.urgent, chunk.source.pending, len(chunk.recipients)) for chunk in self._chunks
         )
 
     def _ship(self, chunk: Chunk) -> None:

@@ -18,7 +18,7 @@ from canale.delivery.engines.base import Batches
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.queue import after_failure, count_failure, lease_end, release
 from canale.delivery.recording import record_results
-from canale.delivery.repeat import record_late
+from canale.delivery.retries import record_late
 from canale.delivery.transports.base import Message
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.addresses import first_in_range, in_range, wanted_by

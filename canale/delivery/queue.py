@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 # alone is noticed at once (sign_of_life.py).
 BATCH_LEASE = timedelta(seconds=30)
 ALERT_LEASE = timedelta(seconds=10)
-# Of a retry or a welcome: longer than two rounds of time-outs of its far end.
-REPEAT_LEASE = timedelta(seconds=90)
+# For a retry or a welcome: longer than two rounds of its service's time-outs.
+RETRY_LEASE = timedelta(seconds=90)
 # Tries of a batch that fails for a reason that nobody foresaw: seven and a half minutes.
 MOST_FAILURES = 5
 

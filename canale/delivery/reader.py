@@ -12,11 +12,11 @@ from django.db import DatabaseError
 from canale.delivery.chunk import Chunk
 from canale.delivery.engines.base import Batches
 from canale.delivery.lease import Lease, lease_of, stopped
-from canale.delivery.repeat import claim_retries, claim_welcomes
+from canale.delivery.retries import claim_retries, claim_welcomes
 from canale.delivery.window import Load, Window
 from canale.metrics.names import BATCHES
 
-URGENT_REPEATS_IN_A_ROW = 4
+URGENT_RETRIES_IN_A_ROW = 4
 
 CLAIMED = BATCHES.labels("claimed")
 
@@ -37,37 +37,37 @@ class Reader:
         self._batches = batches
         self._clock = clock
         self._leases: dict[bool, Lease] = {}
-        self._urgent_repeats = 0
+        self._urgent_retries = 0
         """In a row."""
 
     def next(self, window: Window) -> Chunk | None:
         """The most urgent for which there is room. Without room for alerts nothing is read: they
         are sent first."""
         alerts, normal = window
-        if not alerts.takes_batches:
+        if not alerts.has_room_for_batch:
             return None
         return self._batch(urgent=True) or self._after_alerts(alerts, normal)
 
     def _after_alerts(self, alerts: Load, normal: Load) -> Chunk | None:
-        """Repeats of alerts first, but not for ever: at an ill far end all of a large city's come
-        back again and again, while others wait for what is sent elsewhere."""
-        if self._urgent_repeats < URGENT_REPEATS_IN_A_ROW:
-            chunk = self._urgent_repeat(alerts) or self._read_normal(normal)
+        """Retries of alerts first, but not always: while one service is away, those of a large city
+        come back again and again, and normal posts wait for services that answer."""
+        if self._urgent_retries < URGENT_RETRIES_IN_A_ROW:
+            chunk = self._urgent_retry(alerts) or self._read_normal(normal)
         else:
-            chunk = self._read_normal(normal) or self._urgent_repeat(alerts)
-        repeats = chunk is not None and chunk.urgent
-        self._urgent_repeats = self._urgent_repeats % URGENT_REPEATS_IN_A_ROW + 1 if repeats else 0
+            chunk = self._read_normal(normal) or self._urgent_retry(alerts)
+        is_retry = chunk is not None and chunk.urgent
+        self._urgent_retries = self._urgent_retries % URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
         return chunk
 
-    def _urgent_repeat(self, alerts: Load) -> Chunk | None:
-        if not alerts.takes_repeats:
+    def _urgent_retry(self, alerts: Load) -> Chunk | None:
+        if not alerts.has_room_for_retries:
             return None
         return self._retries(urgent=True) or self._welcomes()
 
     def _read_normal(self, normal: Load) -> Chunk | None:
-        if normal.takes_batches and (chunk := self._batch(urgent=False)) is not None:
+        if normal.has_room_for_batch and (chunk := self._batch(urgent=False)) is not None:
             return chunk
-        return self._retries(urgent=False) if normal.takes_repeats else None
+        return self._retries(urgent=False) if normal.has_room_for_retries else None
 
     def forget(self, lease: Lease) -> None:
         """Another worker has the batch, or will have it when the lease ends."""

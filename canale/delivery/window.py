@@ -15,28 +15,28 @@ CHUNK_ADDRESSES = 250
 # Read and not yet recorded of one priority, in one worker. When it is killed, at most this many of
 # a broadcast are sent twice, and beside them what late far ends had not answered (decision 0032).
 WINDOW_ADDRESSES = 500
-# Of the window, for retries and welcomes, read so many at once: nothing holds them up but their
-# far end.
-REPEAT_ADDRESSES = 200
-REPEAT_CHUNK = 100
+# The part of the window for retries and welcomes, and how many of them are read at once: only
+# their services can delay them.
+RETRY_ADDRESSES = 200
+RETRY_CHUNK = 100
 
 
 class Load(NamedTuple):
     """The messages of one priority that are read and not yet recorded."""
 
     addresses: int
-    repeats: int
-    """Of them, not of a batch."""
+    retries: int
+    """Those of them that are pending messages, not of a batch."""
 
     @property
-    def takes_batches(self) -> bool:
+    def has_room_for_batch(self) -> bool:
         return self.addresses + CHUNK_ADDRESSES <= WINDOW_ADDRESSES
 
     @property
-    def takes_repeats(self) -> bool:
+    def has_room_for_retries(self) -> bool:
         return (
-            self.addresses + REPEAT_CHUNK <= WINDOW_ADDRESSES
-            and self.repeats + REPEAT_CHUNK <= REPEAT_ADDRESSES
+            self.addresses + RETRY_CHUNK <= WINDOW_ADDRESSES
+            and self.retries + RETRY_CHUNK <= RETRY_ADDRESSES
         )
 
 
@@ -46,9 +46,9 @@ class Window(NamedTuple):
 
 
 def window_of(on_their_way: Iterable[tuple[bool, bool, int]]) -> Window:
-    """The window, from each chunk's urgency, whether it repeats, and its number of addresses."""
-    addresses, repeats = [0, 0], [0, 0]
-    for urgent, repeated, count in on_their_way:
+    """The window, from each chunk's urgency, whether it is pending, and its number of addresses."""
+    addresses, retries = [0, 0], [0, 0]
+    for urgent, pending, count in on_their_way:
         addresses[urgent] += count
-        repeats[urgent] += count * repeated
-    return Window(Load(addresses[True], repeats[True]), Load(addresses[False], repeats[False]))
+        retries[urgent] += count * pending
+    return Window(Load(addresses[True], retries[True]), Load(addresses[False], retries[False]))

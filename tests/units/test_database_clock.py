@@ -16,7 +16,7 @@ from canale.channel.models import Channel
 from canale.delivery.clock import SLOW_SECONDS, DatabaseClock, by_the_databases_clock
 from canale.delivery.models import Broadcast, Welcome
 from canale.delivery.plan import TIME_TO_LIVE
-from canale.delivery.repeat import claim_welcomes
+from canale.delivery.retries import claim_welcomes
 from canale.delivery.slo import seconds_left, slo_seconds
 from canale.delivery.welcome import plan_welcome
 from canale.followers.models import Address, Follower

@@ -19,7 +19,7 @@ from canale.delivery.deliver import Deliverer
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
-from canale.delivery.repeat import Retries
+from canale.delivery.retries import Retries
 from canale.delivery.sign_of_life import FOLDER
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
@@ -292,6 +292,6 @@ def test_chunk_is_recorded_only_after_those_that_were_read_before_it(
     third.open.clear()
     assert recordable([first, second, third]) == [[first]]
     second.open.clear()
-    repeat = Chunk(Retries([], Broadcast.objects.get()), [], {})
-    groups = recordable([repeat, first, second, third])
-    assert groups == [[repeat], [first, second, third]]
+    retry = Chunk(Retries([], Broadcast.objects.get()), [], {})
+    groups = recordable([retry, first, second, third])
+    assert groups == [[retry], [first, second, third]]

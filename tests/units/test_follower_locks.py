@@ -23,7 +23,7 @@ from canale.channel.models import Channel
 from canale.delivery.chunk import recipient_of
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.plan import stop_broadcasts
-from canale.delivery.repeat import Retries
+from canale.delivery.retries import Retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
 from canale.followers.follow import follow

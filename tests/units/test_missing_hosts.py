@@ -18,7 +18,7 @@ from canale.delivery.chunk import recipient_of
 from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.recording import record_results
-from canale.delivery.repeat import Retries
+from canale.delivery.retries import Retries
 from canale.delivery.transports.base import AddressRefused, Outcome, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services

@@ -12,8 +12,8 @@ from canale.delivery.engines.table import TableBatches
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import count_failure
-from canale.delivery.reader import URGENT_REPEATS_IN_A_ROW, Reader
-from canale.delivery.repeat import Retries, Welcomes
+from canale.delivery.reader import URGENT_RETRIES_IN_A_ROW, Reader
+from canale.delivery.retries import Retries, Welcomes
 from canale.delivery.window import window_of
 from canale.followers.follow import follow
 from canale.followers.models import Address
@@ -37,7 +37,7 @@ from tests.sending import (
 def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("canale.delivery.repeat.REPEAT_CHUNK", 1)
+    monkeypatch.setattr("canale.delivery.retries.RETRY_CHUNK", 1)
     channel = create_channel("cremona", "Comune di Cremona")
     for number in range(10):
         endpoint = {"endpoint": f"https://push.example/{number}"}
@@ -51,11 +51,11 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
     for address in Address.objects.all():
         Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
     reader = Reader("worker", TableBatches(), timezone.now)
-    read = [reader.next(window_of([])) for _ in range(2 * URGENT_REPEATS_IN_A_ROW + 1)]
+    read = [reader.next(window_of([])) for _ in range(2 * URGENT_RETRIES_IN_A_ROW + 1)]
     assert [type(chunk.source) for chunk in read if chunk is not None] == [
-        *[Retries] * URGENT_REPEATS_IN_A_ROW,
+        *[Retries] * URGENT_RETRIES_IN_A_ROW,
         Lease,
-        *[Retries] * URGENT_REPEATS_IN_A_ROW,
+        *[Retries] * URGENT_RETRIES_IN_A_ROW,
     ]
     # And alerts again where there is nothing else.
     again = reader.next(window_of([]))
@@ -64,7 +64,7 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_repeat_is_read_with_its_address_and_its_message() -> None:
+def test_retry_is_read_with_its_address_and_its_message() -> None:
     city, clock = city_of(2), Clock()
     published(city)
     reader = new_reader("a:1:1", clock)

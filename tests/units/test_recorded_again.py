@@ -11,7 +11,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Recipient
 from canale.delivery.models import Broadcast, Retry
-from canale.delivery.repeat import claim_retries
+from canale.delivery.retries import claim_retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.follow import follow
 from canale.followers.models import Address

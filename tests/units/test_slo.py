@@ -18,7 +18,7 @@ from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.models import Batch, Broadcast, Rejection, Retry
 from canale.delivery.progress import progress
 from canale.delivery.recording import record_results
-from canale.delivery.repeat import Retries
+from canale.delivery.retries import Retries
 from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.webpush.codes import CODES

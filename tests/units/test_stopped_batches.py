@@ -15,8 +15,8 @@ from canale.delivery.chunk import recipient_of
 from canale.delivery.lease import LeaseLost
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import BATCH_LEASE, clock_went_back
-from canale.delivery.repeat import Retries, claim_retries
-from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_CHUNK, WINDOW_ADDRESSES, window_of
+from canale.delivery.retries import Retries, claim_retries
+from canale.delivery.window import CHUNK_ADDRESSES, RETRY_CHUNK, WINDOW_ADDRESSES, window_of
 from canale.followers.models import Address
 from canale.publishing.content import Content
 from canale.publishing.correct import correct
@@ -256,13 +256,13 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
 @pytest.mark.parametrize(
     ("on_their_way", "kind"),
     [
-        ([(True, True, REPEAT_CHUNK)] * 2, None),
-        ([(True, True, REPEAT_CHUNK)], "alert"),
+        ([(True, True, RETRY_CHUNK)] * 2, None),
+        ([(True, True, RETRY_CHUNK)], "alert"),
         ([(False, False, WINDOW_ADDRESSES)], "alert"),
         ([(True, False, WINDOW_ADDRESSES - CHUNK_ADDRESSES)], "alert"),
     ],
 )
-def test_repeats_of_alerts_are_read_only_while_their_window_has_room(
+def test_retries_of_alerts_are_read_only_while_their_window_has_room(
     city: Channel, on_their_way: list[tuple[bool, bool, int]], kind: str | None
 ) -> None:
     published(city, "alert")
@@ -270,7 +270,7 @@ def test_repeats_of_alerts_are_read_only_while_their_window_has_room(
     Batch.objects.all().delete()
     _retry(Broadcast.objects.get(), Address.objects.earliest("pk"), clock)
     chunk = new_reader(A, clock).next(window_of(on_their_way))
-    broadcast = chunk.source.broadcast if chunk is not None and chunk.source.repeats else None
+    broadcast = chunk.source.broadcast if chunk is not None and chunk.source.pending else None
     assert (broadcast.revision.kind if broadcast is not None else None) == kind
 
 

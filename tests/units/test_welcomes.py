@@ -12,7 +12,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import DETACHED_SECONDS, recipient_of
 from canale.delivery.models import Welcome
-from canale.delivery.repeat import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
+from canale.delivery.retries import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.models import Address, Follower
 

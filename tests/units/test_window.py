@@ -4,24 +4,25 @@
 
 from __future__ import annotations
 
-from canale.delivery.window import CHUNK_ADDRESSES, REPEAT_ADDRESSES, REPEAT_CHUNK, window_of
+from canale.delivery.window import CHUNK_ADDRESSES, RETRY_ADDRESSES, RETRY_CHUNK, window_of
 
 
 def test_an_alert_has_room_behind_a_full_window_of_others() -> None:
     alerts, normal = window_of([(False, False, CHUNK_ADDRESSES)] * 2)
-    assert (alerts.takes_batches, alerts.takes_repeats) == (True, True)
-    assert (normal.takes_batches, normal.takes_repeats) == (False, False)
+    assert (alerts.has_room_for_batch, alerts.has_room_for_retries) == (True, True)
+    assert (normal.has_room_for_batch, normal.has_room_for_retries) == (False, False)
 
 
 def test_a_window_holds_two_chunks() -> None:
-    assert window_of([(False, False, CHUNK_ADDRESSES)]).normal.takes_batches
-    assert not window_of([(False, False, CHUNK_ADDRESSES), (False, False, 1)]).normal.takes_batches
+    assert window_of([(False, False, CHUNK_ADDRESSES)]).normal.has_room_for_batch
+    more = window_of([(False, False, CHUNK_ADDRESSES), (False, False, 1)])
+    assert not more.normal.has_room_for_batch
 
 
-def test_repeats_take_no_more_than_their_part_of_it() -> None:
-    full = [(True, True, REPEAT_CHUNK)] * (REPEAT_ADDRESSES // REPEAT_CHUNK)
+def test_retries_take_no_more_than_their_part_of_it() -> None:
+    full = [(True, True, RETRY_CHUNK)] * (RETRY_ADDRESSES // RETRY_CHUNK)
     alerts, normal = window_of(full)
-    assert (alerts.takes_batches, alerts.takes_repeats) == (True, False)
-    assert (normal.takes_batches, normal.takes_repeats) == (True, True)
+    assert (alerts.has_room_for_batch, alerts.has_room_for_retries) == (True, False)
+    assert (normal.has_room_for_batch, normal.has_room_for_retries) == (True, True)
     # Nor more than the window has left.
-    assert not window_of([(True, False, 2 * CHUNK_ADDRESSES)]).alerts.takes_repeats
+    assert not window_of([(True, False, 2 * CHUNK_ADDRESSES)]).alerts.has_room_for_retries

@@ -13,7 +13,7 @@ from canale.channel.channels import create_channel
 from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
-from canale.delivery.repeat import Retries
+from canale.delivery.retries import Retries
 from canale.delivery.window import WINDOW_ADDRESSES
 from canale.delivery.work import _take
 from canale.publishing.content import Content

@@ -19,11 +19,11 @@ from canale.delivery.chunk import Chunk, Results, Source, languages, recipient_o
 from canale.delivery.compose import compose, compose_welcome
 from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, Retry, Welcome
-from canale.delivery.queue import REPEAT_LEASE, lock_in_order
+from canale.delivery.queue import RETRY_LEASE, lock_in_order
 from canale.delivery.recording import count, delete_dead
 from canale.delivery.transports.base import Message, Outcome
 from canale.delivery.transports.registry import for_address_kind
-from canale.delivery.window import REPEAT_CHUNK
+from canale.delivery.window import RETRY_CHUNK
 
 WELCOME_ATTEMPTS = 5
 
@@ -33,7 +33,7 @@ Row = TypeVar("Row", Retry, Welcome)
 class PendingMessages(Source, Generic[Row]):
     """Rows of one table that were due, put off for the length of a lease while they are sent."""
 
-    repeats = True
+    pending = True
     table: type[Row]
     rows: list[Row]
 
@@ -196,8 +196,8 @@ def claim_welcomes(now: datetime) -> Welcomes | None:
 def _put_off(due: QuerySet[Row], now: datetime) -> list[int]:
     """Claim the first of these rows that no other worker is claiming; their ids."""
     free = due.select_for_update(skip_locked=True, of=("self",))
-    ids = list(free.values_list("pk", flat=True)[:REPEAT_CHUNK])
+    ids = list(free.values_list("pk", flat=True)[:RETRY_CHUNK])
     due.model.objects.filter(pk__in=ids).update(
-        not_before=now + REPEAT_LEASE, attempts=F("attempts") + 1
+        not_before=now + RETRY_LEASE, attempts=F("attempts") + 1
     )
     return ids
