@@ -159,10 +159,10 @@ def plan(posts: int) -> Said:
 
 def deliver(messages: int = sys.maxsize) -> Said:
     """Everything but encryption and network: the far end takes each message at once."""
-    from canale.delivery.deliver import Deliverer
     from canale.delivery.models import Broadcast
     from canale.delivery.transports.base import Message, Outcome, Result
     from canale.delivery.transports.webpush.transport import WebPushTransport
+    from canale.delivery.worker import Worker
 
     accepted = Result(Outcome.ACCEPTED, 201, "accepted")
     answered = 0
@@ -175,11 +175,11 @@ def deliver(messages: int = sys.maxsize) -> Said:
     WebPushTransport.send = answer  # type: ignore[assignment, method-assign]
 
     async def all_of_it() -> None:
-        deliverer = Deliverer()
-        running = asyncio.create_task(deliverer.run())
-        while answered < messages and await deliverer.take():
+        worker = Worker()
+        running = asyncio.create_task(worker.run())
+        while answered < messages and await worker.take():
             pass
-        await deliverer.finish()
+        await worker.finish()
         running.cancel()
 
     before = _accepted(Broadcast)

@@ -17,7 +17,6 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
 from canale.delivery.chunk import Chunk
-from canale.delivery.deliver import Deliverer
 from canale.delivery.engines.table import TableBatches
 from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
@@ -25,6 +24,7 @@ from canale.delivery.reader import Reader
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.delivery.transports.registry import named
 from canale.delivery.window import window_of
+from canale.delivery.worker import Worker
 from canale.followers.follow import follow
 from canale.followers.readers import new_token
 from canale.publishing.content import Content
@@ -127,22 +127,22 @@ class FarEnd:
 
 
 @asynccontextmanager
-async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncIterator[Deliverer]:
-    """A worker's deliverer that records what is complete; the test calls ``take`` and ``hint``.
+async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncIterator[Worker]:
+    """A worker that records what is complete; the test calls ``take`` and ``hint``.
 
     One message is under way until it is answered, however slow the machine.
     """
     entry = replace(named("webpush"), open=lambda: far_end, concurrency=1)
-    monkeypatch.setattr("canale.delivery.deliver.named", lambda name: entry)
-    for patience in ("deliver.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
+    monkeypatch.setattr("canale.delivery.worker.named", lambda name: entry)
+    for patience in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
         monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
-    deliverer = Deliverer(TableBatches())
-    running = asyncio.create_task(deliverer.run())
+    worker = Worker(TableBatches())
+    running = asyncio.create_task(worker.run())
     try:
-        yield deliverer
+        yield worker
         far_end.answers.set()
-        await deliverer.finish()
+        await worker.finish()
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await deliverer.call(lambda: connection.close())
+        await worker.call(lambda: connection.close())

@@ -74,8 +74,8 @@ async def _work(*, until_stdin_ends: bool) -> None:
     share_metrics(settings.data)
     from canale.bus import bus_for
     from canale.delivery.clock import DatabaseClock
-    from canale.delivery.deliver import Deliverer
     from canale.delivery.work import work
+    from canale.delivery.worker import Worker
 
     tune_gc()
     loop = asyncio.get_running_loop()
@@ -92,12 +92,12 @@ async def _work(*, until_stdin_ends: bool) -> None:
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         clock = DatabaseClock()
-        deliverer = Deliverer(clock=clock)
+        worker = Worker(clock=clock)
         # Before anything is claimed.
-        await clock.try_to_read(deliverer.call)
-        keeping = asyncio.create_task(clock.keep(deliverer.call))
+        await clock.try_to_read(worker.call)
+        keeping = asyncio.create_task(clock.keep(worker.call))
         try:
-            await work(deliverer, bus_for(settings), stop)
+            await work(worker, bus_for(settings), stop)
         finally:
             keeping.cancel()
 

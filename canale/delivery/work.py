@@ -10,47 +10,47 @@ import logging
 from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
-from canale.delivery.deliver import Deliverer
 from canale.delivery.hints import SUBJECT
 from canale.delivery.queue import hand_back_of_the_dead
 from canale.delivery.reader import BatchFailed
+from canale.delivery.worker import Worker
 
 logger = logging.getLogger(__name__)
 # Retries fall due, and hints get lost: look at least so often.
 POLL_SECONDS = 1.0
 
 
-async def work(deliverer: Deliverer, bus: Bus, stop: asyncio.Event) -> None:
+async def work(worker: Worker, bus: Bus, stop: asyncio.Event) -> None:
     """Until `stop` is set: then what is on its way is finished and the rest handed back."""
     hinted = asyncio.Event()
 
     def hear(subject: str, _: bytes) -> None:
         if subject == SUBJECT:
             hinted.set()
-            deliverer.hint()
+            worker.hint()
 
     subscription = bus.subscribe(hear)
-    await _hand_back_of_the_dead(deliverer)
+    await _hand_back_of_the_dead(worker)
     try:
         async with asyncio.TaskGroup() as tasks:
-            recording = tasks.create_task(deliverer.run(hinted.set))
+            recording = tasks.create_task(worker.run(hinted.set))
             waking = tasks.create_task(_wake_at_stop(stop, hinted))
             while not stop.is_set():
                 hinted.clear()
-                if not await _take(deliverer):
+                if not await _take(worker):
                     await _sleep(hinted)
-            await deliverer.finish()
+            await worker.finish()
             recording.cancel()
             waking.cancel()
     finally:
         subscription.close()
 
 
-async def _hand_back_of_the_dead(deliverer: Deliverer) -> None:
+async def _hand_back_of_the_dead(worker: Worker) -> None:
     """Where no site runs, nobody else looks: a worker that is started again after the fall of one
     goes on with what that had in hand."""
     try:
-        await deliverer.call(hand_back_of_the_dead)
+        await worker.call(hand_back_of_the_dead)
     except Exception:
         logger.exception("A dead worker's batches were not handed back; their leases will end")
 
@@ -60,10 +60,10 @@ async def _wake_at_stop(stop: asyncio.Event, hinted: asyncio.Event) -> None:
     hinted.set()
 
 
-async def _take(deliverer: Deliverer) -> bool:
+async def _take(worker: Worker) -> bool:
     """A database that is locked or away is waited for."""
     try:
-        return await deliverer.take()
+        return await worker.take()
     except DatabaseError:
         logger.exception("The database did not answer; trying again")
     except BatchFailed as failure:

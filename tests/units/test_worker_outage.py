@@ -11,11 +11,11 @@ from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Chunk, Recipient
-from canale.delivery.deliver import Deliverer
 from canale.delivery.models import Broadcast
 from canale.delivery.retries import Retries
 from canale.delivery.window import WINDOW_ADDRESSES
 from canale.delivery.work import _take
+from canale.delivery.worker import Worker
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -31,21 +31,21 @@ def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answer
     alert = Broadcast.objects.get()
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
-    for module in ("canale.delivery.deliver", "canale.delivery.work"):
+    for module in ("canale.delivery.worker", "canale.delivery.work"):
         monkeypatch.setattr(f"{module}.outage", outage, raising=False)
     outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
     now[0] += 60
 
     async def flow() -> None:
-        deliverer = Deliverer()
+        worker = Worker()
         recipients = [Recipient(number, "it", None) for number in range(WINDOW_ADDRESSES)]
-        deliverer._chunks.append(Chunk(Retries([], alert), recipients, {}))
+        worker._chunks.append(Chunk(Retries([], alert), recipients, {}))
         over = []
         for chunks in (1, 0):
-            del deliverer._chunks[chunks:]
-            assert not await _take(deliverer)
+            del worker._chunks[chunks:]
+            assert not await _take(worker)
             over.append(outage.now is None)
         assert over == [False, True]
-        await deliverer.call(lambda: connection.close())
+        await worker.call(lambda: connection.close())
 
     asyncio.run(flow())

@@ -46,12 +46,12 @@ from canale.runtime.database_away import outage
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A chunk whose far ends have not answered for so long goes on without them, late or not.
-PATIENCE_SECONDS = 3.0
+# A chunk goes on without the answers that have not come in this time.
+CHUNK_TIMEOUT_SECONDS = 3.0
 TICK_SECONDS = 0.25
 DATABASE_PAUSE_SECONDS = 0.5
-# When the worker stops: what is not answered until then is sent again by another.
-FAREWELL_SECONDS = 10.0
+# At shutdown: messages not answered by then are sent again by another worker.
+SHUTDOWN_GRACE_SECONDS = 10.0
 
 LOST = BATCHES.labels("lost")
 
@@ -59,7 +59,7 @@ FAILED = Result(Outcome.REJECTED, None, OUR_ERROR)
 UNOPENED = Result(Outcome.REJECTED, None, NOT_OPENED)
 
 
-class Deliverer:
+class Worker:
     """One per worker process. Its database calls run in one thread, its sending on the loop."""
 
     def __init__(
@@ -77,51 +77,50 @@ class Deliverer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._figures = WorkerFigures()
         self._changed = asyncio.Event()
-        self._hinted = asyncio.Event()
-        self._heard = 0
-        """Hints."""
-        self._room = asyncio.Condition()
+        self._wakeup = asyncio.Event()
+        self._wakeups = 0
+        self._drained = asyncio.Condition()
 
     async def run(self, wake: Callable[[], None] = lambda: None) -> None:
-        """Record what is complete, and look after what is slow or stopped, until cancelled.
+        """Record complete chunks, and watch for slow and stopped ones, until cancelled.
 
-        ``wake`` is called when there is something to take, or room for it.
+        ``wake`` is called when there is a chunk to take, or room for one.
         """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._batches.run(wake))
             tasks.create_task(self._record_forever(wake))
-            tasks.create_task(self._look_after_the_slow())
-            tasks.create_task(self._look_after_the_stopped())
+            tasks.create_task(self._watch_slow_services())
+            tasks.create_task(self._watch_stopped())
             tasks.create_task(pulse("worker", self._figures.hand_over))
 
     def hint(self) -> None:
-        """Something was published, corrected or withdrawn. Called on the event loop."""
-        self._heard += 1
-        self._hinted.set()
+        """Take note that a post was published, corrected or withdrawn. Called on the event loop."""
+        self._wakeups += 1
+        self._wakeup.set()
 
     async def take(self) -> bool:
-        """Read and begin to send what comes next; False: there is nothing, or no room for it."""
+        """Read the next chunk and start to send it. False: there is none, or no room for it."""
         room = self._window()
         if not room.alerts.has_room_for_batch:
             return False
-        heard = self._heard
+        wakeups = self._wakeups
         chunk = await self.call(lambda: self._reader.next(room), READING)
         if chunk is None:
             return False
-        self._ship(chunk)
-        if heard != self._heard:
-            # What was read meanwhile may have been stopped since.
-            self._hinted.set()
+        self._send_chunk(chunk)
+        if wakeups != self._wakeups:
+            # The chunk may have been stopped while it was read.
+            self._wakeup.set()
         return True
 
     async def finish(self) -> None:
-        """Wait for what is on its way, hand back the rest, close the connections."""
+        """Wait for messages in flight, release the leases, close the connections."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                async with self._room:
-                    await self._room.wait_for(lambda: not self._chunks)
+            async with asyncio.timeout(SHUTDOWN_GRACE_SECONDS):
+                async with self._drained:
+                    await self._drained.wait_for(lambda: not self._chunks)
                 if self._tasks:
-                    # What is late, and was recorded as such.
+                    # Detached messages, for which retries stand in.
                     await asyncio.wait(self._tasks)
         await self._record_late()
         for task in self._tasks:
@@ -139,8 +138,8 @@ class Deliverer:
             await self.call(lambda: hand_back(self.name))
             self._sign.end()
         except DatabaseError as error:
-            # The sign stays, and its lock is free: others see that this worker is gone.
-            logger.warning("What is left was not handed back: %s", error)
+            # The file stays, unlocked: others see that this worker has exited.
+            logger.warning("Leases were not released: %s", error)
 
     async def call(self, work: Callable[[], T], seconds: Histogram | None = None) -> T:
         """Run database work in its thread; ``seconds`` measures it."""
@@ -161,7 +160,7 @@ class Deliverer:
             (chunk.urgent, chunk.source.pending, len(chunk.recipients)) for chunk in self._chunks
         )
 
-    def _ship(self, chunk: Chunk) -> None:
+    def _send_chunk(self, chunk: Chunk) -> None:
         now = asyncio.get_running_loop().time()
         chunk.started_at, source = now, chunk.source
         if source.broadcast is not None:
@@ -180,7 +179,7 @@ class Deliverer:
                 chunk.defer(delivery, limiter.estimated_wait(urgent=urgent))
             else:
                 limiter.submit(delivery)
-        self._go_on_without_the_late(chunk)
+        self._detach_slow(chunk)
 
     def _transport(self, name: str) -> tuple[FanOutTransport, Limiters[Delivery]]:
         if name not in self._transports:
@@ -208,8 +207,8 @@ class Deliverer:
         try:
             result = await transport.send(message, recipient.opened or {})
         except Exception:
-            # One address that nobody foresaw does not keep the others waiting.
-            logger.exception("A message failed by itself", extra=chunk.source.log_fields())
+            # An unexpected error with one address does not stop the others.
+            logger.exception("Unexpected error sending a message", extra=chunk.source.log_fields())
             result = FAILED
         now = clock()
         if delivery.limiter is not None:
@@ -217,64 +216,64 @@ class Deliverer:
         chunk.settle(delivery, result, now)
         if chunk.late and chunk.late[-1][0] is recipient:
             self._late.append(chunk)
-        self._look_at(chunk)
+        self._notify_if_complete(chunk)
 
     def _defer(self, delivery: Delivery, seconds: float) -> None:
         delivery.chunk.defer(delivery, seconds)
-        self._look_at(delivery.chunk)
+        self._notify_if_complete(delivery.chunk)
 
     def _cancel_unsent(self, chunk: Chunk) -> None:
         chunk.cancel_unsent()
-        self._look_at(chunk)
+        self._notify_if_complete(chunk)
 
-    def _look_at(self, chunk: Chunk) -> None:
+    def _notify_if_complete(self, chunk: Chunk) -> None:
         if chunk.complete:
             self._changed.set()
 
-    async def _look_after_the_slow(self) -> None:
+    async def _watch_slow_services(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+            due = asyncio.get_running_loop().time() - CHUNK_TIMEOUT_SECONDS
             for chunk in self._chunks:
-                self._go_on_without_the_late(chunk, all_are=chunk.started_at < due)
+                self._detach_slow(chunk, timed_out=chunk.started_at < due)
 
-    def _go_on_without_the_late(self, chunk: Chunk, *, all_are: bool = False) -> None:
+    def _detach_slow(self, chunk: Chunk, *, timed_out: bool = False) -> None:
         _, limiters = self._transport(chunk.source.transport)
         urgent = chunk.urgent
-        late = {
+        slow = {
             limiter
             for limiter in chunk.limiters
-            if all_are or limiters.blocks_others(limiter, urgent=urgent)
+            if timed_out or limiters.blocks_others(limiter, urgent=urgent)
         }
-        for delivery in list(chunk.open.values()) if late else ():
-            if delivery.limiter not in late:
+        for delivery in list(chunk.open.values()) if slow else ():
+            if delivery.limiter not in slow:
                 continue
             if delivery.started:
                 chunk.detach(delivery)
             else:
                 chunk.defer(delivery, delivery.limiter.estimated_wait(urgent=urgent))
-        self._look_at(chunk)
+        self._notify_if_complete(chunk)
 
-    async def _look_after_the_stopped(self) -> None:
+    async def _watch_stopped(self) -> None:
         while True:
-            await self._hinted.wait()
-            self._hinted.clear()
+            await self._wakeup.wait()
+            self._wakeup.clear()
             try:
-                await self._stop_what_ended()
+                await self._cancel_stopped()
             except DatabaseError:
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
-                self._hinted.set()
+                self._wakeup.set()
 
-    async def _stop_what_ended(self) -> None:
-        """Nothing more of a broadcast that a newer wording or a withdrawal has stopped."""
-        open_ones = {
+    async def _cancel_stopped(self) -> None:
+        """Cancel unsent messages of broadcasts that a correction or a withdrawal has stopped."""
+        unfinished = {
             chunk.source.broadcast
             for chunk in self._chunks
             if chunk.source.broadcast is not None and not chunk.complete
         }
-        if not open_ones:
+        if not unfinished:
             return
-        ended = await self.call(lambda: stopped(list(open_ones), self.clock()))
+        ended = await self.call(lambda: stopped(list(unfinished), self.clock()))
         for chunk in self._chunks:
             if chunk.source.broadcast is not None and chunk.source.broadcast.pk in ended:
                 self._cancel_unsent(chunk)
@@ -288,12 +287,12 @@ class Deliverer:
             for chunks in recordable(self._chunks):
                 await self._record(chunks)
                 wake()
-                async with self._room:
-                    self._room.notify_all()
+                async with self._drained:
+                    self._drained.notify_all()
             await self._record_late()
 
     async def _record(self, chunks: Sequence[Chunk]) -> None:
-        """A database that is locked or away is waited for: what was sent is known only here."""
+        """Wait for a database that is locked or away: only this process has the results."""
         source = chunks[0].source
         while True:
             try:
@@ -309,7 +308,7 @@ class Deliverer:
                 break
             except DatabaseError:
                 logger.exception(
-                    "The database does not record what was sent; trying again",
+                    "The database did not record results; trying again",
                     extra=source.log_fields(),
                 )
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
@@ -329,5 +328,5 @@ class Deliverer:
                 record_late = chunk.source.record_late
                 await self.call(partial(record_late, late, self.clock(), in_time))
             except DatabaseError:
-                # The retry that stands in for them is sent, and shown once by the phone.
+                # Their retries are sent all the same, and the phone shows one notification.
                 logger.exception("Late answers were not recorded", extra=chunk.source.log_fields())

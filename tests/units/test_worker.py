@@ -13,14 +13,14 @@ from django.db import OperationalError
 
 from canale.channel.models import Channel, Topic
 from canale.core.settings import settings
-from canale.delivery import deliver
+from canale.delivery import worker as worker_module
 from canale.delivery.chunk import Chunk, recordable
-from canale.delivery.deliver import Deliverer
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
 from canale.delivery.retries import Retries
 from canale.delivery.sign_of_life import FOLDER
+from canale.delivery.worker import Worker
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
 from tests.sending import (
@@ -45,7 +45,7 @@ def city() -> Channel:
     return city_of(FOLLOWERS)
 
 
-Flow = Callable[[Deliverer, FarEnd], Awaitable[None]]
+Flow = Callable[[Worker, FarEnd], Awaitable[None]]
 
 
 def deliver_during(monkeypatch: pytest.MonkeyPatch, flow: Flow) -> FarEnd:
@@ -53,8 +53,8 @@ def deliver_during(monkeypatch: pytest.MonkeyPatch, flow: Flow) -> FarEnd:
 
     async def whole() -> FarEnd:
         far_end = FarEnd()
-        async with delivering(monkeypatch, far_end) as deliverer:
-            await flow(deliverer, far_end)
+        async with delivering(monkeypatch, far_end) as worker:
+            await flow(worker, far_end)
         return far_end
 
     return asyncio.run(whole())
@@ -65,15 +65,15 @@ def test_withdrawn_post_is_not_sent_any_further(
 ) -> None:
     post = published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
-        assert await deliverer.take()
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
+        assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
-        await deliverer.call(lambda: withdraw(post, reason="Errore", by="cli"))
-        deliverer.hint()
+        await worker.call(lambda: withdraw(post, reason="Errore", by="cli"))
+        worker.hint()
         # The queued ones are dropped, and only then the one in flight is answered.
-        await until(lambda: len(deliverer._chunks[0].open) == 1)
+        await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._chunks)
+        await until(lambda: not worker._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == 1
@@ -87,15 +87,15 @@ def test_hint_stops_nothing_that_is_not_stopped(
 ) -> None:
     withdrawn, kept = published(city), published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         for _ in range(2):
-            assert await deliverer.take()
+            assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
-        await deliverer.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
-        deliverer.hint()
-        await until(lambda: len(deliverer._chunks[0].open) == 1)
+        await worker.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
+        worker.hint()
+        await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._chunks)
+        await until(lambda: not worker._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == 1 + FOLLOWERS
@@ -107,23 +107,23 @@ def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
 ) -> None:
     """Its hint came before there was anything to stop."""
     post = published(city)
-    read = deliver.Reader.next
+    read = worker_module.Reader.next
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         loop = asyncio.get_running_loop()
 
-        def hinted_meanwhile(self: deliver.Reader, room: deliver.Window) -> object:
+        def hinted_meanwhile(self: worker_module.Reader, room: worker_module.Window) -> object:
             chunk = read(self, room)
             withdraw(post, reason="Errore", by="cli")
-            loop.call_soon_threadsafe(deliverer.hint)
+            loop.call_soon_threadsafe(worker.hint)
             return chunk
 
-        monkeypatch.setattr(deliver.Reader, "next", hinted_meanwhile)
-        assert await deliverer.take()
-        monkeypatch.setattr(deliver.Reader, "next", read)
-        await until(lambda: len(deliverer._chunks[0].open) <= 1)
+        monkeypatch.setattr(worker_module.Reader, "next", hinted_meanwhile)
+        assert await worker.take()
+        monkeypatch.setattr(worker_module.Reader, "next", read)
+        await until(lambda: len(worker._chunks[0].open) <= 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._chunks)
+        await until(lambda: not worker._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) <= 1
@@ -135,7 +135,7 @@ def test_message_that_raises_keeps_no_other_waiting(
 ) -> None:
     published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         def answer(endpoint: str) -> object:
             if endpoint.endswith("/0"):
                 raise RuntimeError("nobody foresaw this")
@@ -143,8 +143,8 @@ def test_message_that_raises_keeps_no_other_waiting(
 
         far_end.answer = answer  # type: ignore[assignment]
         far_end.answers.set()
-        assert await deliverer.take()
-        await until(lambda: not deliverer._chunks)
+        assert await worker.take()
+        await until(lambda: not worker._chunks)
 
     deliver_during(monkeypatch, flow)
     broadcast = Broadcast.objects.get()
@@ -160,10 +160,10 @@ def test_address_that_the_key_does_not_open_is_counted_and_kept(
     Address.objects.filter(pk=broken.pk).update(sealed=b"x" * 60)
     published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.answers.set()
-        assert await deliverer.take()
-        await until(lambda: not deliverer._chunks)
+        assert await worker.take()
+        await until(lambda: not worker._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == FOLLOWERS - 1
@@ -177,7 +177,7 @@ def test_what_was_sent_is_recorded_when_the_database_is_back(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(city)
-    monkeypatch.setattr(deliver, "DATABASE_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(worker_module, "DATABASE_PAUSE_SECONDS", 0.01)
     failures, whole = [3], Lease.record
 
     def failing(lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
@@ -188,10 +188,10 @@ def test_what_was_sent_is_recorded_when_the_database_is_back(
 
     monkeypatch.setattr(Lease, "record", failing)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.answers.set()
-        assert await deliverer.take()
-        await until(lambda: not deliverer._chunks)
+        assert await worker.take()
+        await until(lambda: not worker._chunks)
 
     far_end = deliver_during(monkeypatch, flow)
     assert failures == [0]
@@ -205,21 +205,21 @@ def test_worker_that_lost_its_batch_sends_no_more_of_it(
     monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
     published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.holds = lambda endpoint: endpoint[-1] in "0345"
         for _ in range(2):
-            assert await deliverer.take()
+            assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
         rows = Batch.objects.all()
-        await deliverer.call(lambda: rows.update(claimed_by="b:1:1"))
+        await worker.call(lambda: rows.update(claimed_by="b:1:1"))
         far_end.holds = lambda endpoint: endpoint[-1] in "345"
         far_end.answers.set()
         far_end.answers = asyncio.Event()
         # The first chunk is complete and cannot be recorded; of the second one has begun.
-        await until(lambda: [len(each.open) for each in deliverer._chunks] == [1])
+        await until(lambda: [len(each.open) for each in worker._chunks] == [1])
         far_end.answers.set()
-        await until(lambda: not deliverer._chunks)
-        assert not await deliverer.take(), "the other worker has the batch"
+        await until(lambda: not worker._chunks)
+        assert not await worker.take(), "the other worker has the batch"
 
     assert len(deliver_during(monkeypatch, flow).begun) == 4
     broadcast, batch = Broadcast.objects.get(), Batch.objects.get()
@@ -232,16 +232,16 @@ def test_post_whose_time_is_over_is_not_sent_any_further(
 ) -> None:
     published(city)
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
-        assert await deliverer.take()
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
+        assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
-        broadcast = deliverer._chunks[0].source.broadcast
+        broadcast = worker._chunks[0].source.broadcast
         assert broadcast is not None
         broadcast.expires_at -= timedelta(days=3)
-        deliverer.hint()
-        await until(lambda: len(deliverer._chunks[0].open) == 1)
+        worker.hint()
+        await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not deliverer._chunks)
+        await until(lambda: not worker._chunks)
 
     assert len(deliver_during(monkeypatch, flow).begun) == 1
 
@@ -256,9 +256,9 @@ def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
     Welcome.objects.all().delete()
     post = published(city, topics=("sport",))
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
-        assert await deliverer.take()
-        await until(lambda: not deliverer._chunks)
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
+        assert await worker.take()
+        await until(lambda: not worker._chunks)
 
     assert deliver_during(monkeypatch, flow).begun == []
     row = progress(post)[0]
@@ -272,7 +272,7 @@ def test_worker_that_ends_in_order_leaves_no_sign(
 ) -> None:
     signs = settings.data / FOLDER
 
-    async def flow(deliverer: Deliverer, far_end: FarEnd) -> None:
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
         assert len(list(signs.iterdir())) == before + 1
 
     before = len(list(signs.iterdir())) if signs.exists() else 0
