@@ -119,9 +119,9 @@ def claims(_: object) -> list[list[Any]]:
 
 def sweep(_: object) -> int:
     """How many batches of dead workers were handed back."""
-    from canale.delivery.queue import hand_back_of_the_dead
+    from canale.delivery.queue import release_exited_workers
 
-    return hand_back_of_the_dead()
+    return release_exited_workers()
 
 
 def reaction_rows(post_id: int) -> dict[str, int]:

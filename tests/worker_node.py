@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from canale.delivery.sign_of_life import FOLDER
+from canale.delivery.liveness import FOLDER
 
 
 def start_worker(

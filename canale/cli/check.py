@@ -105,7 +105,7 @@ def folder() -> Iterator[Finding]:
 def _there(
     paths: Iterable[Path], *, follow_symlinks: bool = False
 ) -> Iterator[tuple[Path, os.stat_result]]:
-    """But for what goes while we look: the database's journals, the signs of workers."""
+    """But for what goes while we look: the database's journals, the lock files of workers."""
     for path in paths:
         with suppress(FileNotFoundError):
             yield path, path.stat(follow_symlinks=follow_symlinks)

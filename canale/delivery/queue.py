@@ -12,15 +12,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from canale.core.settings import settings
+from canale.delivery.liveness import exited_workers
 from canale.delivery.models import Batch, Retry, Welcome
-from canale.delivery.sign_of_life import ended
 from canale.metrics.names import BATCHES
 
 logger = logging.getLogger(__name__)
 
 # Of a batch: renewed with every chunk, and no chunk stays open for more than four seconds unless
 # the database is away. So long a batch waits when a whole machine is lost; a worker that dies
-# alone is noticed at once (sign_of_life.py).
+# alone is noticed at once (liveness.py).
 BATCH_LEASE = timedelta(seconds=30)
 ALERT_LEASE = timedelta(seconds=10)
 # For a retry or a welcome: longer than two rounds of its service's time-outs.
@@ -132,12 +132,12 @@ def release(batch: Batch, worker: str) -> None:
     mine.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
-def hand_back(worker: str) -> int:
+def release_worker(worker: str) -> int:
     """Let others take the batches of a worker that stops or died; the number of batches."""
     claimed = Batch.objects.filter(state=Batch.State.CLAIMED, claimed_by=worker)
     return claimed.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
-def hand_back_of_the_dead() -> int:
-    """As `hand_back`, for every worker of this data folder that ended without a word."""
-    return sum(hand_back(worker) for worker in ended(settings.data))
+def release_exited_workers() -> int:
+    """As `release_worker`, for each worker of this data folder that exited without doing so."""
+    return sum(release_worker(worker) for worker in exited_workers(settings.data))

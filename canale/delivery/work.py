@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 
 from canale.bus.base import Bus
 from canale.delivery.hints import SUBJECT
-from canale.delivery.queue import hand_back_of_the_dead
+from canale.delivery.queue import release_exited_workers
 from canale.delivery.reader import BatchFailed
 from canale.delivery.worker import Worker
 
@@ -30,7 +30,7 @@ async def work(worker: Worker, bus: Bus, stop: asyncio.Event) -> None:
             worker.hint()
 
     subscription = bus.subscribe(hear)
-    await _hand_back_of_the_dead(worker)
+    await _release_exited_workers(worker)
     try:
         async with asyncio.TaskGroup() as tasks:
             recording = tasks.create_task(worker.run(hinted.set))
@@ -46,11 +46,11 @@ async def work(worker: Worker, bus: Bus, stop: asyncio.Event) -> None:
         subscription.close()
 
 
-async def _hand_back_of_the_dead(worker: Worker) -> None:
+async def _release_exited_workers(worker: Worker) -> None:
     """Where no site runs, nobody else looks: a worker that is started again after the fall of one
     goes on with what that had in hand."""
     try:
-        await worker.call(hand_back_of_the_dead)
+        await worker.call(release_exited_workers)
     except Exception:
         logger.exception("A dead worker's batches were not handed back; their leases will end")
 

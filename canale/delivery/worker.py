@@ -31,10 +31,10 @@ from canale.delivery.engines.choice import batches_for
 from canale.delivery.figures import WorkerFigures
 from canale.delivery.lease import LeaseLost, stopped
 from canale.delivery.limiter import Limiters
-from canale.delivery.queue import hand_back
+from canale.delivery.liveness import WorkerLock
+from canale.delivery.queue import release_worker
 from canale.delivery.reader import Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
-from canale.delivery.sign_of_life import SignOfLife
 from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import named
@@ -65,8 +65,8 @@ class Worker:
     def __init__(
         self, batches: Batches | None = None, clock: Callable[[], datetime] = timezone.now
     ) -> None:
-        self._sign = SignOfLife(settings.data)
-        self.name = self._sign.name
+        self._lock = WorkerLock(settings.data)
+        self.name = self._lock.name
         self.clock = clock
         self._batches = batches or batches_for(self.name)
         self._reader = Reader(self.name, self._batches, clock)
@@ -126,17 +126,17 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         try:
-            await self._hand_back()
+            await self._release()
             await self._batches.close()
         finally:
             for transport, limiters in self._transports.values():
                 limiters.close()
                 await transport.close()
 
-    async def _hand_back(self) -> None:
+    async def _release(self) -> None:
         try:
-            await self.call(lambda: hand_back(self.name))
-            self._sign.end()
+            await self.call(lambda: release_worker(self.name))
+            self._lock.release()
         except DatabaseError as error:
             # The file stays, unlocked: others see that this worker has exited.
             logger.warning("Leases were not released: %s", error)

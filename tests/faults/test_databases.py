@@ -21,7 +21,7 @@ from PIL import Image
 
 import canale  # noqa: F401  (its SQLite, not the system's)
 from canale.cli.worker import LAST_SECONDS
-from canale.delivery.sign_of_life import FOLDER
+from canale.delivery.liveness import FOLDER
 from tests.faults.amid import Fault
 from tests.faults.broadcast import City, new_city, on_each_engine
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
@@ -114,8 +114,8 @@ def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: Postgre
         new_site(tmp_path, **given) as site,
         worker_node(site.environment, tmp_path / "worker.log") as worker,
     ):
-        signs = Path(site.environment["CANALE_DATA"]) / FOLDER
-        wait_until(lambda: list(signs.glob("*")))
+        lock_files = Path(site.environment["CANALE_DATA"]) / FOLDER
+        wait_until(lambda: list(lock_files.glob("*")))
         time.sleep(1)
         with frozen(server):
             time.sleep(2)
@@ -204,10 +204,10 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         assert refused.headers["retry-after"]
         assert httpx.get(city.site.channel).status_code == 200
         # One that dies is replaced, whatever it finds.
-        signs = data / FOLDER
-        before_the_kill = set(signs.iterdir())
+        lock_files = data / FOLDER
+        before_the_kill = set(lock_files.iterdir())
         windows = city.kill_worker()
-        wait_until(lambda: set(signs.iterdir()) - before_the_kill)
+        wait_until(lambda: set(lock_files.iterdir()) - before_the_kill)
         assert broadcast.is_under_way()
         (data / FILLER).unlink()
         broadcast.all_are_told(killed=windows)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.delivery.sign_of_life import FOLDER
+from canale.delivery.liveness import FOLDER
 from tests.faults.broadcast import Broadcast, City, new_city
 from tests.postgresql_server import postgresql_server, programs
 from tests.standins.push_service import Behaviour
@@ -57,14 +57,14 @@ class HiddenWorker:
 
 @contextmanager
 def hidden_worker(city: City) -> Iterator[HiddenWorker]:
-    signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
-    before = set(signs.glob("*"))
+    lock_files = Path(city.site.environment["CANALE_DATA"]) / FOLDER
+    before = set(lock_files.glob("*"))
     log = city.site.folder / "hidden.log"
     with worker_node(city.site.environment, log, inside=APART) as outer:
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         worker = HiddenWorker(int(wait_until(children.read_text)), outer)
         try:
-            wait_until(lambda: set(signs.glob("*")) - before)
+            wait_until(lambda: set(lock_files.glob("*")) - before)
             yield worker
         finally:
             worker.kill()
@@ -117,15 +117,15 @@ def test_workers_hidden_from_each_other(city: City) -> None:
 @pytest.mark.parametrize("city", ["sqlite"], indirect=True)
 def test_where_no_site_runs_the_next_worker_looks_for_the_dead(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
-    signs = Path(city.site.environment["CANALE_DATA"]) / FOLDER
+    lock_files = Path(city.site.environment["CANALE_DATA"]) / FOLDER
     broadcast = city.publish_in_batches()
     city.site.stop()
     with hidden_worker(city) as one:
         stopped_midway(broadcast, one)
-        left = set(signs.iterdir())
+        left = set(lock_files.iterdir())
         one.kill()
     city.push.behave(Behaviour())
     with hidden_worker(city):
-        wait_until(lambda: not left & set(signs.iterdir()), seconds=60)
+        wait_until(lambda: not left & set(lock_files.iterdir()), seconds=60)
         city.site.start()
         broadcast.all_are_told(killed=1)

@@ -58,10 +58,10 @@ def test_a_wrong_clock_is_told_with_the_way_to_mend_it() -> None:
 def test_what_goes_while_it_looks_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signs = tmp_path / "workers"
-    signs.mkdir()
-    signs.chmod(0o755)
-    for file in (folder / name for folder in (signs, tmp_path) for name in ("here", "gone")):
+    lock_files = tmp_path / "workers"
+    lock_files.mkdir()
+    lock_files.chmod(0o755)
+    for file in (folder / name for folder in (lock_files, tmp_path) for name in ("here", "gone")):
         file.touch()
         # Whatever umask a command has left in this process.
         file.chmod(0o644)

@@ -16,10 +16,10 @@ from canale.core.settings import settings
 from canale.delivery import worker as worker_module
 from canale.delivery.chunk import Chunk, recordable
 from canale.delivery.lease import Lease
+from canale.delivery.liveness import FOLDER
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
 from canale.delivery.retries import Retries
-from canale.delivery.sign_of_life import FOLDER
 from canale.delivery.worker import Worker
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
@@ -267,17 +267,17 @@ def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
     assert broadcast.skipped == broadcast.planned == 1
 
 
-def test_worker_that_ends_in_order_leaves_no_sign(
+def test_worker_that_stops_leaves_no_lock_file(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signs = settings.data / FOLDER
+    lock_files = settings.data / FOLDER
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        assert len(list(signs.iterdir())) == before + 1
+        assert len(list(lock_files.iterdir())) == before + 1
 
-    before = len(list(signs.iterdir())) if signs.exists() else 0
+    before = len(list(lock_files.iterdir())) if lock_files.exists() else 0
     deliver_during(monkeypatch, flow)
-    assert len(list(signs.iterdir())) == before
+    assert len(list(lock_files.iterdir())) == before
 
 
 def test_chunk_is_recorded_only_after_those_that_were_read_before_it(

@@ -8,7 +8,7 @@ import logging
 
 from django.db import connection
 
-from canale.delivery.queue import hand_back_of_the_dead
+from canale.delivery.queue import release_exited_workers
 from canale.runtime.supervisor import Supervisor, canale
 
 logger = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ class WorkerPool(Supervisor):
             canale("worker", "--until-stdin-ends"),
             size,
             patience=PATIENCE_SECONDS,
-            after_death=_hand_back,
+            after_death=_release,
         )
 
 
-def _hand_back() -> None:
+def _release() -> None:
     """So that nobody waits for the lease of the dead to end."""
     try:
-        hand_back_of_the_dead()
+        release_exited_workers()
     except Exception:
         logger.exception("A dead worker's batches were not handed back; the scheduler will")
     finally:

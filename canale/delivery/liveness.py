@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""That a worker lives: it holds the lock of a file of its own in the data folder.
+"""Each worker holds the lock of a file of its own in the data folder while it runs.
 
-The kernel gives the lock back however the worker ends, and shows it to every process that has the
-folder, whatever else is hidden from them. Who has another folder sees no sign, and waits for the
-worker's lease to end (docs/decisions/0026).
+The kernel releases the lock however the worker exits, and every process that has the folder sees
+it, also from another container. A process with another folder waits for the worker's leases to
+end (docs/decisions/0026).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ LOCAL = frozenset(
 )
 
 
-class SignOfLife:
-    """One per worker process, as long as it lives. `name` is the worker's."""
+class WorkerLock:
+    """The lock of one worker process; `name` is the worker's."""
 
     def __init__(self, data: Path) -> None:
         self.name = _new_name()
@@ -48,13 +48,13 @@ class SignOfLife:
                 self.name = _worker_of(self._file)
         except OSError as error:
             logger.warning(
-                "This worker's end will be noticed by its leases alone: %s cannot be used (%s)",
+                "Cannot use %s: this worker's exit will show only when its leases end (%s)",
                 data / FOLDER,
                 error,
             )
 
-    def end(self) -> None:
-        """Nothing is this worker's any more."""
+    def release(self) -> None:
+        """Delete the file: this worker has no leases any more."""
         if self._file is not None:
             Path(self._file.name).unlink(missing_ok=True)
             self._file.close()
@@ -62,7 +62,7 @@ class SignOfLife:
 
 
 def _new_name() -> str:
-    """Nobody else's; the host is there for who reads the table."""
+    """A unique name; the host is for people who read the table."""
     host = re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII)
     return f"{secrets.token_hex(6)}@{host[:HOST_CHARACTERS]}"
 
@@ -70,21 +70,21 @@ def _new_name() -> str:
 def _hold_new_file(folder: Path) -> FileIO:
     while True:
         file = lock(folder / _new_name(), "xb")
-        # Between the making and the locking, `ended` may have taken it for a dead worker's.
+        # Before it was locked, `exited_workers` may have taken it for an exited worker's.
         if file is not None and _stat(file).st_nlink:
             return file
 
 
 def _worker_of(file: FileIO) -> str:
-    """With the number of the file in its file system: a copy of the folder names nobody."""
+    """With the file's inode number, so that a copy of the folder names no worker."""
     return f"{Path(file.name).name}.{_stat(file).st_ino & 0xFFFFFFFF:08x}"
 
 
-def ended(data: Path) -> Iterator[str]:
-    """Names of this folder's workers that ended without a word.
+def exited_workers(data: Path) -> Iterator[str]:
+    """Names of this folder's workers that exited without releasing their lock.
 
-    The sign of each is held, so that nobody else is told of it meanwhile, and deleted when the
-    next one is asked for.
+    The file of each stays locked, so that no other process gets the name, until the next one is
+    asked for; then it is deleted.
     """
     folder = data / FOLDER
     if not folder.is_dir() or not is_local(folder):
@@ -96,7 +96,7 @@ def ended(data: Path) -> Iterator[str]:
         with file:
             if _is_of_this_boot(file):
                 yield _worker_of(file)
-            # What cannot be deleted now is found again.
+            # A file that cannot be deleted now is found again.
             with suppress(OSError):
                 path.unlink()
 
@@ -105,13 +105,13 @@ def _free(path: Path) -> FileIO | None:
     try:
         return lock(path, "r+b")
     except OSError:
-        # Another has deleted it, or may alone open it: nothing is known of that worker.
+        # Another process has deleted it, or this one may not open it: the worker may be running.
         return None
 
 
 def _is_of_this_boot(file: FileIO) -> bool:
-    """Else its leases ended while the machine started; and a machine may have been cloned with its
-    disk, while the original's workers live on."""
+    """Leases of an earlier boot ended while the machine started. And a machine may have been cloned
+    with its disk, while the original's workers are still running."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return _stat(file).st_mtime > booted
 
@@ -121,7 +121,7 @@ def _stat(file: FileIO) -> os.stat_result:
 
 
 def is_local(folder: Path) -> bool:
-    """Whether the folder's file system is known to be this machine's alone."""
+    """True if the folder's file system is known to be used by this machine alone."""
     try:
         mounts = os.fsdecode(Path("/proc/self/mountinfo").read_bytes())
     except OSError:
@@ -130,7 +130,7 @@ def is_local(folder: Path) -> bool:
 
 
 def file_system(path: Path, mounts: str) -> str:
-    """Of the innermost mount that holds the path, the last where several lie upon one another
+    """The type of the innermost mount that holds the path, the last of several on one point
     (proc(5), mountinfo); "" if there is none."""
     found, kind = Path("/"), ""
     for line in mounts.splitlines():

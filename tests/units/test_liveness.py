@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from canale.delivery import sign_of_life
+from canale.delivery import liveness
+from canale.delivery.liveness import FOLDER, LOCAL, WorkerLock, exited_workers, file_system
 from canale.delivery.models import Batch
-from canale.delivery.sign_of_life import FOLDER, LOCAL, SignOfLife, ended, file_system
 from canale.runtime import file_locks
 
 WORKER = """
 import sys, time
 from pathlib import Path
-from canale.delivery.sign_of_life import SignOfLife
-sign = SignOfLife(Path(sys.argv[1]))
-print(sign.name, flush=True)
+from canale.delivery.liveness import WorkerLock
+lock = WorkerLock(Path(sys.argv[1]))
+print(lock.name, flush=True)
 time.sleep(600)
 """
 MOUNTS = r"""
@@ -62,39 +62,39 @@ def worker(tmp_path: Path) -> Iterator[Process]:
     process.kill()
 
 
-def signs(data: Path) -> list[Path]:
+def lock_files(data: Path) -> list[Path]:
     return list((data / FOLDER).iterdir())
 
 
 def test_here_a_sign_can_be_given(tmp_path: Path) -> None:
     # Else the other tests would see none.
-    assert sign_of_life.is_local(tmp_path)
+    assert liveness.is_local(tmp_path)
 
 
 def test_a_worker_lives_until_its_process_is_gone(tmp_path: Path, worker: Process) -> None:
-    assert list(ended(tmp_path)) == []
+    assert list(exited_workers(tmp_path)) == []
     worker.kill()
-    assert list(ended(tmp_path)) == [worker.name]
-    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+    assert list(exited_workers(tmp_path)) == [worker.name]
+    assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
 def test_who_stops_in_order_leaves_nothing(tmp_path: Path) -> None:
-    sign = SignOfLife(tmp_path)
-    assert len(signs(tmp_path)) == 1
-    sign.end()
-    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+    lock = WorkerLock(tmp_path)
+    assert len(lock_files(tmp_path)) == 1
+    lock.release()
+    assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
 def test_the_dead_stay_until_their_batches_were_handed_back(
     tmp_path: Path, worker: Process
 ) -> None:
     worker.kill()
-    sweep = ended(tmp_path)
+    sweep = exited_workers(tmp_path)
     assert next(sweep) == worker.name
-    assert list(ended(tmp_path)) == [], "another sweep is at it"
+    assert list(exited_workers(tmp_path)) == [], "another sweep is at it"
     # As when the database is away.
     sweep.close()
-    assert list(ended(tmp_path)) == [worker.name]
+    assert list(exited_workers(tmp_path)) == [worker.name]
 
 
 def test_names_fit_the_table_and_are_nobody_else_s(
@@ -105,12 +105,12 @@ def test_names_fit_the_table_and_are_nobody_else_s(
     names = []
     for host in hosts:
         monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
-        sign = SignOfLife(tmp_path)
-        names.append(sign.name)
-        assert len(sign.name) <= longest
+        lock = WorkerLock(tmp_path)
+        names.append(lock.name)
+        assert len(lock.name) <= longest
         # Of a version that knew workers by "host:process", none looks like one of this machine.
-        assert ":" not in sign.name
-        sign.end()
+        assert ":" not in lock.name
+        lock.release()
     assert len(set(names)) == len(hosts)
     assert [name[12:17] for name in names] == ["@work", "@work", "@a.00", "@a-..", "@wwww"]
 
@@ -118,8 +118,8 @@ def test_names_fit_the_table_and_are_nobody_else_s(
 def test_a_copied_folder_knows_nobody_of_the_original(tmp_path: Path, worker: Process) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / FOLDER, copy / FOLDER)
-    assert worker.name not in list(ended(copy))
-    assert (signs(copy), len(signs(tmp_path))) == ([], 1)
+    assert worker.name not in list(exited_workers(copy))
+    assert (lock_files(copy), len(lock_files(tmp_path))) == ([], 1)
 
 
 def test_what_is_older_than_the_machine_s_start_is_deleted_and_says_nothing(
@@ -127,9 +127,9 @@ def test_what_is_older_than_the_machine_s_start_is_deleted_and_says_nothing(
 ) -> None:
     worker.kill()
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    (file,) = signs(tmp_path)
+    (file,) = lock_files(tmp_path)
     os.utime(file, (booted - 60, booted - 60))
-    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [])
+    assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
 def test_who_looks_while_a_sign_is_made_does_not_take_it_away(
@@ -142,17 +142,17 @@ def test_who_looks_while_a_sign_is_made_does_not_take_it_away(
         if len(looked) < 2:
             looked.append(file.name)
             monkeypatch.setattr(file_locks.fcntl, "flock", whole)
-            list(ended(tmp_path))
+            list(exited_workers(tmp_path))
             monkeypatch.setattr(file_locks.fcntl, "flock", late)
         whole(file, how)
 
     monkeypatch.setattr(file_locks.fcntl, "flock", late)
-    sign = SignOfLife(tmp_path)
-    (file,) = signs(tmp_path)
+    lock = WorkerLock(tmp_path)
+    (file,) = lock_files(tmp_path)
     assert len(looked) == 2
-    assert sign.name.startswith(f"{file.name}.")
-    assert (list(ended(tmp_path)), signs(tmp_path)) == ([], [file])
-    sign.end()
+    assert lock.name.startswith(f"{file.name}.")
+    assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [file])
+    lock.release()
 
 
 def test_a_sign_that_another_holds_while_it_is_made_is_left_to_it(
@@ -169,30 +169,30 @@ def test_a_sign_that_another_holds_while_it_is_made_is_left_to_it(
         whole(file, how)
 
     monkeypatch.setattr(file_locks.fcntl, "flock", late)
-    sign = SignOfLife(tmp_path)
-    assert not sign.name.startswith(names[0])
+    lock = WorkerLock(tmp_path)
+    assert not lock.name.startswith(names[0])
     os.close(held[0])
-    assert len(list(ended(tmp_path))) == 1
-    assert len(signs(tmp_path)) == 1
-    sign.end()
+    assert len(list(exited_workers(tmp_path))) == 1
+    assert len(lock_files(tmp_path)) == 1
+    lock.release()
 
 
-def test_a_worker_starts_where_no_sign_can_be_given(
+def test_worker_starts_where_no_lock_file_can_be_made(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / FOLDER).write_text("as on a full disk: no file can be made here")
     with caplog.at_level(logging.WARNING):
-        first, second = SignOfLife(tmp_path), SignOfLife(tmp_path)
+        first, second = WorkerLock(tmp_path), WorkerLock(tmp_path)
     assert first.name != second.name
     assert "leases" in caplog.text
-    assert list(ended(tmp_path)) == []
-    first.end()
+    assert list(exited_workers(tmp_path)) == []
+    first.release()
 
 
 def test_a_file_that_cannot_be_opened_tells_nothing(tmp_path: Path, worker: Process) -> None:
     worker.kill()
     (tmp_path / FOLDER / "a-folder").mkdir()
-    assert list(ended(tmp_path)) == [worker.name]
+    assert list(exited_workers(tmp_path)) == [worker.name]
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_over_a_network_nobody_is_taken_for_dead(
 ) -> None:
     assert not LOCAL & {"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs", ""}
     worker.kill()
-    monkeypatch.setattr(sign_of_life, "file_system", lambda path, mounts: "nfs4")
-    assert list(ended(tmp_path)) == []
-    before = signs(tmp_path)
-    assert SignOfLife(tmp_path).name
-    assert signs(tmp_path) == before
+    monkeypatch.setattr(liveness, "file_system", lambda path, mounts: "nfs4")
+    assert list(exited_workers(tmp_path)) == []
+    before = lock_files(tmp_path)
+    assert WorkerLock(tmp_path).name
+    assert lock_files(tmp_path) == before
