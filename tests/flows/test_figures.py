@@ -67,20 +67,18 @@ def test_all_processes_of_the_machine_are_counted(city: Site, push: PushService)
     def grown(name: str) -> float:
         return figures(city.url).get(name, 0) - before.get(name, 0)
 
-    at = "origin=other, "
-    wait_until(
-        lambda: grown(f"canale_messages_total {at}outcome=accepted, transport=webpush") == 12
-    )
+    accepted = "outcome=accepted, service=other, transport=webpush"
+    wait_until(lambda: grown(f"canale_messages_total {accepted}") == 12)
     wait_until(lambda: grown("canale_slo_good_total priority=alert") == 12)
     assert grown("canale_slo_events_total priority=alert") == 12
     assert grown("canale_batches_total act=claimed") == 1
     assert grown("canale_batches_total act=finished") == 1
-    assert grown("canale_message_seconds_count origin=other, transport=webpush") == 12
+    assert grown("canale_message_seconds_count service=other, transport=webpush") == 12
     assert grown("canale_database_seconds_count work=record") >= 1
     assert figures(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
     assert figures(city.url)["canale_database_up"] == 1
-    assert figures(city.url)["canale_push_concurrency_limit origin=other, transport=webpush"] >= 1
-    assert figures(city.url)["canale_push_circuit_open origin=other, transport=webpush"] == 0
+    assert figures(city.url)["canale_push_concurrency_limit service=other, transport=webpush"] >= 1
+    assert figures(city.url)["canale_push_circuit_open service=other, transport=webpush"] == 0
     for process in ("web", "worker"):
         assert figures(city.url)[f"canale_loop_lag_seconds_count process={process}"] > 0
     # Each of the two web processes had the event.

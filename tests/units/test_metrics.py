@@ -65,7 +65,7 @@ def test_a_tally_hands_over_once() -> None:
     tally.add("rejected", 403, 0.02)
     for _ in range(2):
         tally.hand_over()
-        at = {"transport": "webpush", "origin": "tally.test"}
+        at = {"transport": "webpush", "service": "tally.test"}
         outcomes = ("accepted", "later", "rejected", "gone")
         counted = [value("canale_messages_total", **at, outcome=each) for each in outcomes]
         assert counted == [2, 1, 1, 0]
