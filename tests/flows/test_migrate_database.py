@@ -106,7 +106,7 @@ def test_everything_is_there_and_goes_on(city: Site, target: str, push: PushServ
 def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> None:
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
         # SQLite keeps what PostgreSQL refuses.
-        database.execute("UPDATE channel_post SET place = ? WHERE id = 3", ["x" * 500])
+        database.execute("UPDATE channel_wording SET place = ? WHERE id = 3", ["x" * 500])
     refused = run(city, "migrate-database", target)
     assert refused.returncode == 1
     assert "nothing was moved: value too long" in refused.stderr
@@ -114,7 +114,7 @@ def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> N
         row = there.execute("SELECT count(*) FROM channel_channel").fetchone()
         assert row == (0,)
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
-        database.execute("UPDATE channel_post SET place = '' WHERE id = 3")
+        database.execute("UPDATE channel_wording SET place = '' WHERE id = 3")
     city.run("migrate-database", target)
     refused = run(city, "migrate-database", target)
     assert "the target is not empty: its table channel_channel has rows" in refused.stderr
@@ -132,13 +132,13 @@ def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
             "$$ BEGIN IF NEW.id = 5 THEN NEW.headline := 'altro'; END IF; RETURN NEW; END $$"
         )
         there.execute(
-            "CREATE TRIGGER harm BEFORE INSERT ON channel_post FOR EACH ROW EXECUTE FUNCTION harm()"
+            "CREATE TRIGGER harm BEFORE INSERT ON channel_wording FOR EACH ROW EXECUTE FUNCTION harm()"
         )
         refused = run(city, "migrate-database", target)
         assert refused.returncode == 1
-        assert "channel_post differs" in refused.stderr
+        assert "channel_wording differs" in refused.stderr
         assert "the first row that differs is 5" in refused.stderr
-        assert there.execute("SELECT count(*) FROM channel_post").fetchone() == (0,)
+        assert there.execute("SELECT count(*) FROM channel_wording").fetchone() == (0,)
 
 
 def test_only_postgresql_is_a_target(tmp_path: Path) -> None:
