@@ -132,7 +132,8 @@ def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
             "$$ BEGIN IF NEW.id = 5 THEN NEW.headline := 'altro'; END IF; RETURN NEW; END $$"
         )
         there.execute(
-            "CREATE TRIGGER harm BEFORE INSERT ON channel_wording FOR EACH ROW EXECUTE FUNCTION harm()"
+            "CREATE TRIGGER harm BEFORE INSERT ON channel_wording "
+            "FOR EACH ROW EXECUTE FUNCTION harm()"
         )
         refused = run(city, "migrate-database", target)
         assert refused.returncode == 1

@@ -309,6 +309,19 @@ def test_draft_published_while_its_form_is_checked_is_not_rewritten(
     assert wording_of(post)[0] == "Titolo"
 
 
+@pytest.mark.parametrize("path", ["posts/999/", "posts/new/"])
+def test_page_that_staff_may_not_see_leads_back_to_the_newsroom(
+    city: Channel, editor: Client, path: str
+) -> None:
+    """Of a post that is not there, and of another city's newsroom."""
+    create_channel("piadena", "Comune di Piadena")
+    handle = "cremona" if "999" in path else "piadena"
+    answer = editor.get(f"/newsroom/c/{handle}/{path}")
+    assert answer.status_code in (403, 404)
+    assert 'href="/newsroom/">Vai alla redazione' in answer.content.decode()
+    assert "Vai al canale" in Client(headers={"Accept-Language": "it"}).get("/x").content.decode()
+
+
 def test_upload_that_is_too_large_is_refused_before_it_is_read(editor: Client) -> None:
     path = "/newsroom/c/cremona/posts/new/"
     for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):

@@ -112,7 +112,12 @@ def _what_was_sent(request: HttpRequest) -> dict[str, object]:
 def _error(request: HttpRequest, status: HTTPStatus, title: str, said: str) -> HttpResponse:
     if request.path.startswith("/api/"):
         return _problem(status, said)
-    return show("public/error.html", {"title": title, "said": said}, status=status)
+    context = {
+        "title": title,
+        "said": said,
+        "in_newsroom": request.path.startswith("/newsroom/"),
+    }
+    return show("public/error.html", context, status=status)
 
 
 def _problem(status: HTTPStatus, said: str) -> HttpResponse:
