@@ -106,6 +106,14 @@ def run() -> Run:
     return lambda flow: uvloop.run(flow())
 
 
+@pytest.fixture(autouse=True)
+def no_cards_in_memory() -> None:
+    """A database that is rolled back gives the same numbers to the next test's revisions."""
+    from canale.public.rendered_cards import rendered_cards
+
+    rendered_cards.clear()
+
+
 @pytest.fixture
 def quick_hasher(settings: Settings) -> None:
     """For tests that sign in and do not ask how long a password takes to hash."""

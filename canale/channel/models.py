@@ -143,12 +143,17 @@ class PostQuerySet(models.QuerySet["Post"]):
 
     def with_content(self, revision: str = "live") -> PostQuerySet:
         """Each with all that its ``live`` or ``next`` revision says, in a few queries."""
-        shown = RevisionImage.objects.select_related("image__channel")
-        return self.select_related("channel", revision).prefetch_related(
-            f"{revision}__wordings",
-            f"{revision}__topics",
-            models.Prefetch(f"{revision}__images", shown),
-        )
+        return self.select_related("channel", revision).prefetch_related(*content_of(revision))
+
+
+def content_of(revision: str) -> tuple[str | models.Prefetch[str], ...]:
+    """What to prefetch for posts to have all that their ``live`` or ``next`` revision says."""
+    shown = RevisionImage.objects.select_related("image__channel")
+    return (
+        f"{revision}__wordings",
+        f"{revision}__topics",
+        models.Prefetch(f"{revision}__images", shown),
+    )
 
 
 class Post(models.Model):

@@ -1,17 +1,20 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a page shows of each post, read with the same few queries for one post or sixty."""
+"""A post as a card on a page: rendered once, then from memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import Q, prefetch_related_objects
+from django.template.loader import get_template
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from canale.channel.days import day_heading
 from canale.channel.decoding.sizes import SMALL
@@ -21,15 +24,16 @@ from canale.channel.models import (
     Image,
     Kind,
     Post,
-    PostQuerySet,
     Revision,
     Topic,
     all_clears,
+    content_of,
 )
 from canale.channel.moments import end_of
 from canale.channel.text import render_html
 from canale.channel.when import when
 from canale.public.emoji import emoji_name
+from canale.public.rendered_cards import CardHtml, CardKey, rendered_cards
 from canale.reactions import tallies
 
 A_WHILE = timedelta(days=2)
@@ -79,8 +83,8 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One post as its readers see it."""
+class CardContext:
+    """What the template of a card shows; a new field may need one in `CardKey`."""
 
     post: Post
     content: Revision
@@ -123,6 +127,27 @@ class Card:
         return _utc(self.post.visible_until)
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One post as its readers see it, as HTML."""
+
+    post: Post
+    day: date
+    today: date
+    is_pinned: bool
+    html: SafeString
+    pinned_html: SafeString
+    """The copy that stands above everything; empty unless `is_pinned`."""
+
+    @property
+    def heading(self) -> str:
+        return day_heading(self.day, self.today)
+
+    @property
+    def published(self) -> str:
+        return _utc(self.post.published_at)
+
+
 def _utc(moment: datetime | None) -> str:
     """As JavaScript's toISOString writes it, so that the two can be compared as texts."""
     return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -139,15 +164,25 @@ class Day:
     cards: list[Card]
 
 
-def readable(posts: PostQuerySet) -> PostQuerySet:
-    """With all that `cards` looks at."""
-    return posts.with_content()
-
-
 def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: datetime) -> list[Card]:
-    """`posts` as `readable` gives them, in the same order; `active` as `active_alerts`."""
+    """`posts`, each with its `live` revision, in the same order; `active` as `active_alerts`.
+
+    Only what a card that is not in memory says is read besides, for all of them together.
+    """
+    topics = list(channel.topics.all())
     counts = tallies.counts([post.pk for post in posts])
-    return [_card(channel, post, counts[post.pk], active, now) for post in posts]
+    keys = [_key(channel, post, topics, counts[post.pk], active, now) for post in posts]
+    rendered = {key: rendered_cards.get(key) for key in keys}
+    missing = [post for post, key in zip(posts, keys, strict=True) if rendered[key] is None]
+    prefetch_related_objects(missing, *content_of("live"))
+    shown = []
+    for post, key in zip(posts, keys, strict=True):
+        card = rendered[key]
+        if card is None:
+            card = _rendered(channel, post, topics, key, now)
+            rendered_cards.keep(key, card)
+        shown.append(Card(post, _day(post, now), key.today, key.is_pinned, *card))
+    return shown
 
 
 def active_alerts(channel: Channel, now: datetime) -> set[int]:
@@ -160,25 +195,28 @@ def active_alerts(channel: Channel, now: datetime) -> set[int]:
     return set(lasting.exclude(pk__in=ended).values_list("pk", flat=True))
 
 
-def _card(
-    channel: Channel, post: Post, counts: dict[str, int], active: set[int], now: datetime
-) -> Card:
-    published = timezone.localtime(post.published_at or now)
+def _key(
+    channel: Channel,
+    post: Post,
+    topics: Iterable[Topic],
+    counts: Mapping[str, int],
+    active: set[int],
+    now: datetime,
+) -> CardKey:
     content = post.content
-    return Card(
-        post=post,
-        content=content,
-        url=post_url(post),
-        html=render_html(content.text),
-        day=published.date(),
-        heading=day_heading(published.date(), timezone.localtime(now).date()),
-        is_pinned=post.pk in active,
-        when=when(content.kind, content, now),
-        note=content.note,
-        is_over=_is_over(post, active, now),
-        topics=list(content.topics.all()),
-        pictures=[Picture(shown.image, shown.alt) for shown in content.images.all()],
+    return CardKey(
+        revision=content.pk,
+        revised_at=content.published_at,
+        all_clear_of=content.all_clear_of_id,
+        published_at=post.published_at,
+        visible_until=post.visible_until,
+        handle=channel.handle,
+        topics=tuple((topic.pk, topic.name) for topic in topics),
         counts=_counts(channel, counts),
+        is_over=_is_over(post, active, now),
+        is_pinned=post.pk in active,
+        today=timezone.localdate(now),
+        language=get_language() or settings.LANGUAGE_CODE,
     )
 
 
@@ -192,11 +230,45 @@ def _is_over(post: Post, active: set[int], now: datetime) -> bool:
     return (end or (content.starts_at if content.kind == Kind.DEADLINE else None) or now) < now
 
 
-def _counts(channel: Channel, counts: dict[str, int]) -> list[Count]:
+def _counts(channel: Channel, counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     """The channel's set, then what it no longer has and was chosen before."""
     offered: list[str] = list(channel.reaction_set)
     shown = offered + [emoji for emoji in counts if emoji not in offered]
-    return [Count(emoji, emoji_name(emoji), counts.get(emoji, 0)) for emoji in shown]
+    return tuple((emoji, counts.get(emoji, 0)) for emoji in shown)
+
+
+def _rendered(
+    channel: Channel, post: Post, topics: Iterable[Topic], key: CardKey, now: datetime
+) -> CardHtml:
+    content = post.content
+    day = _day(post, now)
+    own_topics = {topic.pk for topic in content.topics.all()}
+    context = CardContext(
+        post=post,
+        content=content,
+        url=post_url(post),
+        html=render_html(content.text),
+        day=day,
+        heading=day_heading(day, key.today),
+        is_pinned=key.is_pinned,
+        when=when(content.kind, content, now),
+        note=content.note,
+        is_over=key.is_over,
+        # Named as in the key, also if one was renamed since.
+        topics=[topic for topic in topics if topic.pk in own_topics],
+        pictures=[Picture(shown.image, shown.alt) for shown in content.images.all()],
+        counts=[Count(emoji, emoji_name(emoji), count) for emoji, count in key.counts],
+    )
+    template = get_template("public/parts/post.html")
+
+    def html(pin: bool) -> SafeString:
+        return SafeString(template.render({"channel": channel, "card": context, "pin": pin}))
+
+    return CardHtml(html(pin=False), html(pin=True) if key.is_pinned else SafeString())
+
+
+def _day(post: Post, now: datetime) -> date:
+    return timezone.localdate(post.published_at or now)
 
 
 def by_day(shown: Iterable[Card]) -> Iterator[Day]:

@@ -27,6 +27,7 @@ from canale.followers.models import Address, ChannelCount, Follower, Invite
 from canale.followers.readers import COOKIE
 from canale.public import views
 from canale.public.cards import MAX_ALONE_HEIGHT
+from canale.public.rendered_cards import rendered_cards
 from canale.publishing import correct, drafts, publish, withdraw
 from canale.publishing.content import Content, NewImage
 from canale.publishing.expire import expire_due
@@ -209,9 +210,8 @@ def test_what_people_write_is_never_markup(city: Channel) -> None:
 
 
 def _queries(path: str) -> int:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    rendered_cards.clear()
+    with CaptureQueriesContext(connection) as queries:
         assert _get(path).status_code == 200
     return len(queries)
 

@@ -22,7 +22,7 @@ from canale.delivery.transports import registry
 from canale.followers import invites
 from canale.followers.models import ChannelCount
 from canale.live.record import latest_id
-from canale.public.cards import Card, active_alerts, by_day, cards, readable
+from canale.public.cards import Card, active_alerts, by_day, cards
 from canale.public.page_keys import is_place
 from canale.public.page_store import stored
 from canale.public.pages import (
@@ -69,7 +69,7 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
     now = timezone.now()
     context = about(channel)
     active = active_alerts(channel, now)
-    posts = list(readable(_visible(channel, now)).newest_first()[: PAGE_SIZE + 1])
+    posts = list(_visible(channel, now).newest_first()[: PAGE_SIZE + 1])
     further = posts[PAGE_SIZE:]
     shown = cards(channel, posts[:PAGE_SIZE], active, now)
     pinned = _pinned(channel, shown, active, now)
@@ -112,7 +112,8 @@ def about(channel: Channel) -> dict[str, object]:
 
 
 def _visible(channel: Channel, now: datetime) -> PostQuerySet:
-    return Post.objects.visible(now).filter(channel=channel)
+    """With the live revision of each, not with what that says: see `cards`."""
+    return channel.posts.visible(now).select_related("live")
 
 
 def _pinned(channel: Channel, shown: Sequence[Card], active: set[int], now: datetime) -> list[Card]:
@@ -120,7 +121,7 @@ def _pinned(channel: Channel, shown: Sequence[Card], active: set[int], now: date
     here = [card for card in shown if card.is_pinned]
     elsewhere = active - {card.post.pk for card in here}
     if elsewhere:
-        posts = list(readable(_visible(channel, now).filter(pk__in=elsewhere)).newest_first())
+        posts = list(_visible(channel, now).filter(pk__in=elsewhere).newest_first())
         here += cards(channel, posts, active, now)
     return here
 
@@ -146,7 +147,7 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
     earlier = Q(published_at__lt=last.published_at) | Q(
         published_at=last.published_at, pk__lt=last.pk
     )
-    rows = readable(_visible(found, now).filter(earlier)).newest_first()
+    rows = _visible(found, now).filter(earlier).newest_first()
     posts = list(rows[: PAGE_SIZE + 1])
     shown = cards(found, posts[:PAGE_SIZE], active_alerts(found, now), now)
     context |= {
@@ -184,8 +185,9 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
         or content.headline,
         "canonical": post_url(found),
     }
-    if card.pictures:
-        context["share_image"] = image_to_share(card.pictures[0].image, card.pictures[0].alt)
+    shown = content.images.all()
+    if shown:
+        context["share_image"] = image_to_share(shown[0].image, shown[0].alt)
         context["large_image"] = True
     until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
     return belongs_to(
@@ -195,7 +197,7 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
 
 def published_or_404(handle: str, post_id: int, now: datetime) -> Post:
     """A post that is or was to be read, with all that its card shows."""
-    rows = readable(Post.objects.once_published()).filter(channel__handle=handle)
+    rows = Post.objects.once_published().with_content().filter(channel__handle=handle)
     found = rows.filter(pk=post_id).first()
     if found is None:
         raise Http404
