@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import re
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from bench import machine, peers, process, servers
-from bench.city import HANDLE, new_city
+from bench.city import HANDLE, TEXT, City, new_city
 from bench.http_load import load
 from bench.part import Column, Figure, Part, Row, Table
 from bench.rounds import CannotRunError, Measured, Measurement, interleaved, progress, ratios
@@ -29,6 +30,9 @@ POSTS = 20
 CONNECTIONS = 256
 SECONDS, QUICK_SECONDS = 4, 1
 FIRST_VISIT = 100
+# As many as one page shows.
+RENDERED_POSTS = 60
+MAX_FIRST_RENDERING_MS = 30
 # What a page may change daily is in its bytes; these headers are what nginx must send as well.
 SAME_HEADERS = (
     "content-security-policy",
@@ -74,6 +78,11 @@ COLUMNS = (
     Column("p99", "p99 ms", 1),
     Column("bytes", "bytes an answer"),
 )
+RENDERING_TITLE = f"First rendering of the channel page, {RENDERED_POSTS} posts"
+RENDERING_COLUMNS = (
+    Column("cold", "no card in memory, ms", 1),
+    Column("warm", "after a new post, ms", 1),
+)
 
 
 @dataclass(frozen=True)
@@ -93,25 +102,37 @@ class Server:
 
 def run(rounds: int, quick: bool) -> Part:
     peers.debian("wrk")
-    with new_city() as city, contextlib.ExitStack() as stack:
-        stack.enter_context(city.serving())
-        newest = city.fill(POSTS)[-1]
-        cases = _cases(newest)
-        process.wait_until_idle(*city.pids)
-        ours = Server(city.site.url.replace("localhost", "127.0.0.1"), city.pids)
-        theirs = _peer(stack, ours, cases)
-        seconds = QUICK_SECONDS if quick else SECONDS
-        found = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
-        weight = _first_visit(ours.url)
+    with new_city() as city:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(city.serving())
+            newest = city.fill(POSTS)[-1]
+            cases = _cases(newest)
+            process.wait_until_idle(*city.pids)
+            ours = Server(city.site.url.replace("localhost", "127.0.0.1"), city.pids)
+            theirs = _peer(stack, ours, cases)
+            seconds = QUICK_SECONDS if quick else SECONDS
+            found = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
+            weight = _first_visit(ours.url)
+        rendered = _first_renderings(city, rounds)
     return Part(
         NAME,
         TITLE,
         tables=[
             Table(case.title, COLUMNS, [Row(name, values) for name, values in measured.items()])
             for case, measured in found.items()
-        ],
+        ]
+        + [Table(RENDERING_TITLE, RENDERING_COLUMNS, [Row("canale", rendered)])],
         figures=[figure for case, measured in found.items() for figure in _figures(case, measured)]
-        + [Figure("first visit, all files, gzip", [weight], at_most=FIRST_VISIT, unit="KB")],
+        + [
+            Figure("first visit, all files, gzip", [weight], at_most=FIRST_VISIT, unit="KB"),
+            Figure(
+                f"{RENDERING_TITLE}: after a new post",
+                rendered["warm"],
+                at_most=MAX_FIRST_RENDERING_MS,
+                digits=1,
+                unit="ms",
+            ),
+        ],
         notes=NOTES,
         versions=machine.debian_versions("nginx", "wrk") | machine.python_versions("uvicorn"),
         absent={name: why for each in found.values() for name, why in each.absent.items()},
@@ -226,9 +247,51 @@ def _plain(url: str) -> bytes:
     return _asked(url, "identity")[0]
 
 
+def _first_renderings(city: City, rounds: int) -> dict[str, list[float]]:
+    """How long the first reader waits, in ms: in a new process, and after a new post."""
+    progress("page: first rendering")
+    city.fill(RENDERED_POSTS - POSTS)
+    found: dict[str, list[float]] = {"cold": [], "warm": []}
+    page = f"{city.site.url.replace('localhost', '127.0.0.1')}/c/{HANDLE}/"
+    for number in range(rounds):
+        with city.serving(), city.publisher() as publisher:
+            process.wait_until_idle(*city.pids)
+            # Compiles the templates; the cards of the other language stay cold.
+            _timed(page, "en")
+            found["cold"].append(_timed(page, "it")[0])
+            headline = f"Avviso del giro {number}"
+            publisher.post(headline, TEXT * 3)
+            found["warm"].append(_first_with(headline, page))
+    return found
+
+
+def _first_with(headline: str, page: str) -> float:
+    """Until the server has heard of the post it answers with the earlier page, from memory."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        milliseconds, body = _timed(page, "it")
+        if headline.encode() in body:
+            return milliseconds
+        time.sleep(0.01)
+    raise CannotRunError(f"{page} does not show a new post")
+
+
+def _timed(url: str, language: str) -> tuple[float, bytes]:
+    """Milliseconds from the request to the last byte of the answer, and the answer."""
+    headers = {"Accept-Encoding": "gzip", "Accept-Language": language}
+    begun = time.perf_counter()
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+        body = answer.read()
+    return (time.perf_counter() - begun) * 1000, gzip.decompress(body)
+
+
 NOTES = (
     f"{CONNECTIONS} kept connections from wrk, `Accept-Encoding: gzip`. nginx has the very same "
     "bytes as files with `gzip_static`, an open-file cache, an ETag and the same headers.",
     "canale's channel page changes with each post: its store forgets it and renders it once more. "
     "These are answers from the store.",
+    "The first rendering is the first request that shows a new post, published by another process: "
+    "queries, the page put together from cards in memory and the one new card, and compression. "
+    "*No card in memory*: the server has just started, and has made the page of the other language "
+    "only, so that its templates are compiled.",
 )
