@@ -144,7 +144,7 @@ def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServe
     for node in nodes:
         # One line for the web process and one for each worker, and each for hints and for batches.
         processes = 1 + len(node.workers())
-        assert node.log().count("who waits for hints looks into the database") == processes
+        assert node.log().count("listeners poll the database") == processes
         assert node.log().count("NATS unreachable") == 2 * processes
         wait_until(
             lambda node=node, all_of_them=2 * processes: (  # type: ignore[misc]
