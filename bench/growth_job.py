@@ -87,7 +87,8 @@ def _followers(channel: int, ids: range) -> Iterator[Values]:
 
 
 def _addresses(channel: int, ids: range) -> Iterator[Values]:
-    from canale.followers.vault import fingerprint, seal
+    from canale.vault.fingerprints import fingerprint
+    from canale.vault.sealing import seal
 
     for number in ids:
         endpoint = f"{ENDPOINT}{number:0180}"

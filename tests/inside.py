@@ -27,7 +27,8 @@ def follow(subscriptions: list[dict[str, Any]]) -> int:
     from canale.channel.channels import default_channel
     from canale.followers.models import Address, ChannelCount, Follower
     from canale.followers.readers import new_token, token_hash
-    from canale.followers.vault import fingerprint, seal
+    from canale.vault.fingerprints import fingerprint
+    from canale.vault.sealing import seal
 
     channel = default_channel()
     assert channel is not None
@@ -213,15 +214,15 @@ def sealed_with(key_file: str) -> dict[str, int]:
 
     from cryptography.exceptions import InvalidTag
 
-    from canale.followers import vault
     from canale.followers.models import Address
+    from canale.vault.sealing import bound_to, cipher
 
-    cipher = vault._cipher("vault", Path(key_file).read_text().strip())
+    opener = cipher("vault", Path(key_file).read_text().strip())
     opened = {"yes": 0, "no": 0}
     for row in Address.objects.iterator():
-        sealed, bound = bytes(row.sealed), vault._bound_to(row.kind, row.channel_id)
+        sealed, bound = bytes(row.sealed), bound_to(row.kind, row.channel_id)
         try:
-            cipher.decrypt(sealed[:12], sealed[12:], bound)
+            opener.decrypt(sealed[:12], sealed[12:], bound)
             opened["yes"] += 1
         except InvalidTag:
             opened["no"] += 1
@@ -320,10 +321,11 @@ ACTS = {
 IMPORTED = (
     "canale.accounts.models",
     "canale.delivery.progress",
-    "canale.followers.vault",
     "canale.publishing.drafts",
     "canale.publishing.publish",
     "canale.reactions.models",
+    "canale.vault.fingerprints",
+    "canale.vault.sealing",
 )
 
 

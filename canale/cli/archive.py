@@ -45,7 +45,7 @@ class Manifest:
         from django.db import connection
         from django.utils import timezone
 
-        from canale.followers.vault import key_id
+        from canale.vault.keys import key_id
 
         made_at = timezone.now().isoformat(timespec="seconds")
         return cls(

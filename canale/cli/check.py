@@ -281,7 +281,7 @@ def vault() -> Iterator[Finding]:
     from django.db import Error as DatabaseError
 
     from canale.followers.models import Address
-    from canale.followers.vault import VaultError, open_sealed
+    from canale.vault.sealing import VaultError, open_sealed
 
     try:
         newest = Address.objects.order_by("-id").first()

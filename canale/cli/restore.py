@@ -135,7 +135,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
 
 def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
     """The key to write, if the backup brings one that is not here yet."""
-    from canale.followers.vault import key_id
+    from canale.vault.keys import key_id
 
     if manifest.key_id in (key_id(settings.secret_key), key_id(settings.old_secret_key or "-")):
         return None

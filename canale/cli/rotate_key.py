@@ -66,8 +66,9 @@ def _finish(*, drop_lost: bool) -> int:
     from canale.cli.running import runs_with
     from canale.followers.lasting import keep_lasting_keys
     from canale.followers.rotation import opens_any
-    from canale.followers.vault import VaultError, key_id
     from canale.newsroom.adapter import reseal_second_factors
+    from canale.vault.keys import key_id
+    from canale.vault.sealing import VaultError
 
     if runs_with(key_id(settings.old_secret_key)):
         raise CommandError("a server or worker still runs with the key before: restart it first")

@@ -18,7 +18,7 @@ EVERYBODY = "everybody"
 @contextmanager
 def running() -> Iterator[None]:
     """While it lasts, `alone` is refused on this folder. Raises CommandError during `alone`."""
-    from canale.followers.vault import key_id
+    from canale.vault.keys import key_id
 
     with ExitStack() as held:
         for name in (EVERYBODY, key_id(settings.secret_key)):

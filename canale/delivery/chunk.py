@@ -13,7 +13,7 @@ from canale.delivery.limiter import AdaptiveLimiter
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.base import Message, Outcome, Result
 from canale.followers.models import Address
-from canale.followers.vault import VaultError, open_sealed
+from canale.vault.sealing import VaultError, open_sealed
 
 # A started message may be answered for this long (the transport's own time-out and some more):
 # it is not sent again before that, however it is recorded.

@@ -15,7 +15,8 @@ from canale.channel.models import Channel, Topic
 from canale.followers.invites import count_joined
 from canale.followers.models import Address, ChannelCount, Follower
 from canale.followers.readers import token_hash
-from canale.followers.vault import fingerprints, identity, seal
+from canale.vault.fingerprints import fingerprints, identity
+from canale.vault.sealing import seal
 
 
 class UnknownTopic(Exception):  # noqa: N818

@@ -15,7 +15,8 @@ from canale.channel.models import Channel, Topic
 from canale.followers.follow import Followed, UnknownTopic, follow, lock
 from canale.followers.models import Address, ChannelCount, Follower, Invite
 from canale.followers.readers import token_hash
-from canale.followers.vault import fingerprint, seal
+from canale.vault.fingerprints import fingerprint, identity
+from canale.vault.sealing import seal
 
 Topics = dict[int, dict[str, Topic]]
 """{channel's id: {slug: topic}}"""
@@ -115,7 +116,7 @@ def _mark(wish: Wish) -> bytes | None:
     if wish.address is None:
         return None
     _, address = wish.address
-    return fingerprint(str(address.get("endpoint") or address.get("address")))
+    return fingerprint(identity(address))
 
 
 def _taken(wishes: Sequence[Newcomer]) -> set[tuple[int, bytes | None]]:

@@ -18,7 +18,8 @@ from django.db import connection
 
 from canale.core.settings import settings
 from canale.followers.models import LastingKey
-from canale.followers.vault import derived_key, open_bytes, seal_bytes
+from canale.vault.keys import derived_key
+from canale.vault.sealing import open_bytes, seal_bytes
 
 # Purpose of each, as in `derived_key`.
 LASTING = ("reader", "vapid")

@@ -19,10 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from canale.accounts.attempts import give_back
 from canale.accounts.models import Staff
 from canale.core.settings import settings
-from canale.followers.vault import open_bytes, seal_bytes
 from canale.newsroom.account_log import password_refused
 from canale.newsroom.known_device import remember
 from canale.newsroom.sign_in_limits import password_limits, taken
+from canale.vault.sealing import open_bytes, seal_bytes
 
 PURPOSE = "second factors"
 # What allauth encrypts in an authenticator's data (its totp and recovery codes).
@@ -85,18 +85,20 @@ class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]
 
 
 def _open(encrypted_text: str) -> tuple[str, bool]:
-    plain, today = open_bytes(b64decode(encrypted_text), PURPOSE)
-    return plain.decode(), today
+    plain, is_current = open_bytes(b64decode(encrypted_text), PURPOSE)
+    return plain.decode(), is_current
 
 
 @transaction.atomic
 def reseal_second_factors() -> int:
-    """Seal anew, with today's key, those that the key before had sealed; how many. Raises
-    VaultError."""
+    """Seal again those that the old key sealed; return how many.
+
+    Raises VaultError.
+    """
     adapter, count = SealedFactors(), 0
     for row in Authenticator.objects.select_for_update():
         opened = {name: _open(row.data[name]) for name in SEALED if row.data.get(name)}
-        if not all(today for _, today in opened.values()):
+        if not all(is_current for _, is_current in opened.values()):
             row.data |= {name: adapter.encrypt(text) for name, (text, _) in opened.items()}
             row.save(update_fields=["data"])
             count += 1

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from canale.followers.lasting import LASTING
-from canale.followers.rotation import PURPOSES
+from canale.vault.keys import PURPOSES
 from tests.structure.repository import files, text
 
 _USED = re.compile(
@@ -55,5 +55,5 @@ def test_nothing_derives_from_the_secret_key_past_the_vault() -> None:
         "canale/core/django_settings.py",
         "canale/delivery/engines/choice.py",
         "canale/followers/lasting.py",
-        "canale/followers/vault.py",
+        "canale/vault/keys.py",
     ]

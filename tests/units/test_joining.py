@@ -16,7 +16,7 @@ from canale.followers.invites import make_invite
 from canale.followers.joining import Wish, follow_together
 from canale.followers.models import Address, ChannelCount, Follower, Invite
 from canale.followers.readers import new_token
-from canale.followers.vault import open_sealed
+from canale.vault.sealing import open_sealed
 
 pytestmark = pytest.mark.django_db
 

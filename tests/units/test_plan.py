@@ -20,10 +20,10 @@ from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.queue import claim_next
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
-from canale.followers.vault import seal
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
+from canale.vault.sealing import seal
 
 FOLLOWERS = 2 * BATCH_ADDRESSES + 1
 TOPICS = 20

@@ -9,19 +9,21 @@ from dataclasses import replace
 import pytest
 
 from canale.channel.models import Channel
-from canale.followers import rotation, vault
+from canale.followers import rotation
 from canale.followers.follow import follow
 from canale.followers.models import Address, ChannelCount, Follower
 from canale.followers.readers import new_token
-from canale.followers.vault import open_and_date, seal
+from canale.vault import keys as vault_keys
+from canale.vault import rotation as vault_rotation
+from canale.vault.sealing import open_and_check, seal
 from tests.sending import city_of
 
 OLD, NEW = "the key before, of a good length", "the key of today, of a good length"
 
 
 def keys(monkeypatch: pytest.MonkeyPatch, today: str, before: str = "") -> None:
-    changed = replace(vault.settings, secret_key=today, old_secret_key=before)
-    monkeypatch.setattr(vault, "settings", changed)
+    changed = replace(vault_keys.settings, secret_key=today, old_secret_key=before)
+    monkeypatch.setattr(vault_keys, "settings", changed)
 
 
 def subscribe(city: Channel, endpoint: str) -> Follower:
@@ -30,11 +32,11 @@ def subscribe(city: Channel, endpoint: str) -> Follower:
 
 
 def opened() -> dict[int, object]:
-    """The endpoint of each follower; every one of them is sealed with today's key."""
+    """The endpoint of each follower; each is sealed with today's key."""
     endpoints = {}
     for row in Address.objects.all():
-        address, today = open_and_date(bytes(row.sealed), row.kind, row.channel_id)
-        assert today
+        address, is_current = open_and_check(bytes(row.sealed), row.kind, row.channel_id)
+        assert is_current
         endpoints[row.follower_id] = address["endpoint"]
     return endpoints
 
@@ -67,13 +69,13 @@ def test_address_changed_since_it_was_read_is_left_alone(monkeypatch: pytest.Mon
     keys(monkeypatch, NEW, OLD)
     row = Address.objects.get()
     fresh = seal({"endpoint": "https://push.example/x", "keys": "new"}, "push", row.channel_id)
-    read_and_date = rotation.open_and_date
+    read_and_check = vault_rotation.open_and_check
 
     def changed_since(*sealed: object) -> object:
         Address.objects.filter(pk=row.pk).update(sealed=fresh)
-        return read_and_date(*sealed)  # type: ignore[arg-type]
+        return read_and_check(*sealed)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rotation, "open_and_date", changed_since)
+    monkeypatch.setattr(vault_rotation, "open_and_check", changed_since)
     list(rotation.reseal_addresses())
 
     assert bytes(Address.objects.get().sealed) == fresh

@@ -8,17 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from canale.followers import vault
-from canale.followers.vault import (
-    VaultError,
-    derived_key,
-    fingerprint,
-    fingerprints,
-    key_id,
-    open_and_date,
-    open_sealed,
-    seal,
-)
+from canale.vault import keys as vault_keys
+from canale.vault.fingerprints import fingerprint, fingerprints
+from canale.vault.keys import derived_key, key_id
+from canale.vault.sealing import VaultError, open_and_check, open_sealed, seal
 
 ADDRESS = {"endpoint": "https://push.example/secret", "keys": {"p256dh": "B…", "auth": "a"}}
 
@@ -52,8 +45,8 @@ def test_a_changed_byte_is_noticed(place: int) -> None:
 
 
 def keys(monkeypatch: pytest.MonkeyPatch, today: str, before: str = "") -> None:
-    changed = replace(vault.settings, secret_key=today, old_secret_key=before)
-    monkeypatch.setattr(vault, "settings", changed)
+    changed = replace(vault_keys.settings, secret_key=today, old_secret_key=before)
+    monkeypatch.setattr(vault_keys, "settings", changed)
 
 
 def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +60,13 @@ def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_during_a_rotation_the_key_before_still_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed, mark = seal(ADDRESS, "push", 1), fingerprint("https://a")
-    before = vault.settings.secret_key
+    before = vault_keys.settings.secret_key
     keys(monkeypatch, "x" * 40, before)
-    assert open_and_date(sealed, "push", 1) == (ADDRESS, False)
-    assert open_and_date(seal(ADDRESS, "push", 1), "push", 1) == (ADDRESS, True)
+    assert open_and_check(sealed, "push", 1) == (ADDRESS, False)
+    assert open_and_check(seal(ADDRESS, "push", 1), "push", 1) == (ADDRESS, True)
     assert fingerprints("https://a")[1] == mark != fingerprint("https://a")
     keys(monkeypatch, before, "x" * 40)
-    assert open_and_date(sealed, "push", 1) == (ADDRESS, True)
+    assert open_and_check(sealed, "push", 1) == (ADDRESS, True)
 
 
 def test_a_keys_id_tells_keys_apart_and_no_more() -> None:
