@@ -64,6 +64,7 @@ def test_known_services_and_added_origins(url: str, origin: str) -> None:
         "https://fcm.googleapis.com\\.evil.example/x",
         "https://fcm.googleapis.com/x#y",
         "https://fcm.googleapis.com/x y",
+        'https://fcm.googleapis.com/x"y',
         "https://fcm.googleapis.com/x\r\nHost: evil.example",
         "https://fcm.googleapis.com\t/x",
         "\thttps://fcm.googleapis.com/x",
