@@ -91,7 +91,7 @@ def _open(encrypted_text: str) -> tuple[str, bool]:
 
 @transaction.atomic
 def reseal_second_factors() -> int:
-    """Seal again those that the old key sealed; return how many.
+    """Seal again those that the old key sealed or that are not padded; return how many.
 
     Raises VaultError.
     """

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Keys, sealing, fingerprints, and the change of the key. Knows no table."""
+"""Keys, sealing with a fixed size, fingerprints, and the change of the key. Knows no table."""

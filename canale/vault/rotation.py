@@ -33,7 +33,7 @@ class Resealed:
 
 
 def reseal(rows: Iterable[SealedRow]) -> tuple[list[Resealed], list[SealedRow]]:
-    """Seal again what an old key sealed.
+    """Seal again what an old key sealed or what is not padded.
 
     Gives those rows, and the rows that no key opens. All others need nothing.
     """

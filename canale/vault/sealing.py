@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Seals with a key that is not in the database, so that a stolen database opens nothing.
 
-AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce before each ciphertext. An address has as
-associated data its kind and its channel, so that it cannot be moved to another row.
+AES-256-GCM (NIST SP 800-38D), a random 96-bit nonce before each ciphertext, the plaintext padded to
+a fixed size. An address has as associated data its kind and its channel, so that it cannot be moved
+to another row.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from canale.vault.keys import derived_key, secrets_in_use
+from canale.vault.padding import pad, unpad
 
 NONCE_BYTES = 12
 
@@ -32,26 +34,30 @@ def cipher(purpose: str, secret: str) -> AESGCM:
 
 
 def seal_bytes(plain: bytes, purpose: str, bound_to: bytes | None = None) -> bytes:
-    """A random nonce, then ``plain``, encrypted with the key of a purpose."""
+    """A random nonce, then ``plain``, padded and encrypted with the key of a purpose.
+
+    Raises ValueError for more bytes than the largest size holds (see padding.py).
+    """
     nonce = os.urandom(NONCE_BYTES)
     today = secrets_in_use()[0]
-    return nonce + cipher(purpose, today).encrypt(nonce, plain, bound_to)
+    return nonce + cipher(purpose, today).encrypt(nonce, pad(plain), bound_to)
 
 
 def open_bytes(sealed: bytes, purpose: str, bound_to: bytes | None = None) -> tuple[bytes, bool]:
     """Give the plaintext, and whether it is sealed as `seal_bytes` does now.
 
-    False means that the old key sealed it. Raises VaultError.
+    False means that the old key sealed it, or that it is not padded. Raises VaultError.
     """
     nonce, ciphertext = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
     is_todays_key = True
     for secret in secrets_in_use():
         try:
-            plain = cipher(purpose, secret).decrypt(nonce, ciphertext, bound_to)
+            stored = cipher(purpose, secret).decrypt(nonce, ciphertext, bound_to)
         except (InvalidTag, ValueError):
             is_todays_key = False
             continue
-        return plain, is_todays_key
+        plain, is_padded = unpad(stored)
+        return plain, is_todays_key and is_padded
     raise VaultError("what is sealed does not open: was CANALE_SECRET_KEY changed?")
 
 
@@ -61,6 +67,7 @@ def bound_to(kind: str, channel_id: int) -> bytes:
 
 
 def seal(address: Mapping[str, object], kind: str, channel_id: int) -> bytes:
+    """Raises ValueError for an address that is too long (see padding.py)."""
     plain = json.dumps(address, separators=(",", ":")).encode()
     return seal_bytes(plain, "vault", bound_to(kind, channel_id))
 

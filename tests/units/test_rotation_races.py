@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Addresses that change while each is sealed with a new key."""
+"""Addresses are sealed with a new key, and padded, while they change."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from canale.followers.models import Address, ChannelCount, Follower
 from canale.followers.readers import new_token
 from canale.vault import keys as vault_keys
 from canale.vault import rotation as vault_rotation
+from canale.vault import sealing
 from canale.vault.sealing import open_and_check, seal
 from tests.sending import city_of
 
@@ -32,7 +33,7 @@ def subscribe(city: Channel, endpoint: str) -> Follower:
 
 
 def opened() -> dict[int, object]:
-    """The endpoint of each follower; each is sealed with today's key."""
+    """The endpoint of each follower; each is padded, and sealed with today's key."""
     endpoints = {}
     for row in Address.objects.all():
         address, is_current = open_and_check(bytes(row.sealed), row.kind, row.channel_id)
@@ -80,3 +81,25 @@ def test_address_changed_since_it_was_read_is_left_alone(monkeypatch: pytest.Mon
 
     assert bytes(Address.objects.get().sealed) == fresh
     assert opened() == {follower.pk: "https://push.example/x"}
+
+
+@pytest.mark.django_db
+def test_walk_pads_what_is_stored_unpadded(monkeypatch: pytest.MonkeyPatch) -> None:
+    city = city_of(0)
+    with monkeypatch.context() as before:
+        before.setattr(sealing, "pad", lambda plain: plain)
+        short = subscribe(city, "https://push.example/x")
+        long = subscribe(city, f"https://push.example/{'y' * 300}")
+    assert len(lengths_at_rest()) == 2
+    padded = subscribe(city, "https://push.example/z")
+
+    steps = list(rotation.reseal_addresses())
+
+    assert [(step.seen, step.resealed, step.lost) for step in steps] == [(3, 2, ())]
+    assert set(opened()) == {short.pk, long.pk, padded.pk}
+    assert len(lengths_at_rest()) == 1
+    assert [step.resealed for step in rotation.reseal_addresses()] == [0]
+
+
+def lengths_at_rest() -> set[int]:
+    return {len(sealed) for sealed in Address.objects.values_list("sealed", flat=True)}
