@@ -218,7 +218,7 @@ async def _serve_web(
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     house = header_lines(security_headers())
     pages = PageStore(
-        _quick(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
+        _fast_path(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
     )
     bus = bus_for(settings)
     metrics = MetricsEndpoint(
@@ -242,11 +242,11 @@ def _is_known(scope: HTTPScope) -> bool:
     return may_send_files(scope["path"], headers)
 
 
-def _quick(django: ASGI3Application) -> ASGI3Application:
+def _fast_path(django: ASGI3Application) -> ASGI3Application:
     # Late: the API's parts are models, which need Django's registry.
-    from canale.api.quick import QuickActs
+    from canale.api.fast_path import FastPath
 
-    return cast("ASGI3Application", QuickActs(django, security_headers()))
+    return cast("ASGI3Application", FastPath(django, security_headers()))
 
 
 def _hub_and_connections() -> tuple[Hub, Connections]:

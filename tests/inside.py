@@ -25,8 +25,8 @@ def follow(subscriptions: list[dict[str, Any]]) -> int:
     from django.db.models import F
 
     from canale.channel.channels import default_channel
+    from canale.followers.device_token import new_token, token_hash
     from canale.followers.models import Address, ChannelCount, Follower
-    from canale.followers.readers import new_token, token_hash
     from canale.vault.fingerprints import fingerprint
     from canale.vault.sealing import seal
 

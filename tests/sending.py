@@ -25,8 +25,8 @@ from canale.delivery.transports.base import Message, Outcome, Result
 from canale.delivery.transports.registry import named
 from canale.delivery.window import window_of
 from canale.delivery.worker import Worker
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

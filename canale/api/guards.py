@@ -16,7 +16,7 @@ from ninja.security import HttpBearer
 
 from canale.accounts import tokens
 from canale.accounts.models import Token
-from canale.api.problems import Problem, problem_response, too_often
+from canale.api.problems import ProblemError, problem_response, too_often
 from canale.channel.images import RETRY_SECONDS
 from canale.core.settings import settings
 from canale.net.numbers import number_in
@@ -27,7 +27,7 @@ READER_BYTES = 8 * 1024
 # Ten images, in base64.
 POST_BYTES = 30 * 2**20
 _WITH_IMAGES = re.compile(r"/channels/[^/]+/posts$|/posts/[0-9]+$")
-# In the scope of a request that was counted on its way here (quick.py).
+# In the scope of a request that was counted on its way here (fast_path.py).
 COUNTED = "canale.counted"
 _limiter = RateLimiter()
 # Tokens with pictures in preparation, in this process.
@@ -38,7 +38,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def limited(request: HttpRequest, bucket: str, limit: int, per_seconds: int) -> None:
-    """Raises Problem (429). The limits allow for a whole town behind one carrier's address."""
+    """Raises ProblemError (429). The limits allow for a whole town behind one carrier's address."""
     if COUNTED not in request.META.get("asgi.scope", ()):
         wait = must_wait(request.META.get("REMOTE_ADDR") or "", bucket, limit, per_seconds)
         if wait is not None:
@@ -53,7 +53,7 @@ def must_wait(client: str, bucket: str, limit: int, per_seconds: int) -> float |
 
 
 def same_origin(request: HttpRequest) -> None:
-    """Refuse what another site makes a reader's browser do. Raises Problem (403).
+    """Refuse what another site makes a reader's browser do. Raises ProblemError (403).
 
     Browsers say where a request comes from (Fetch Metadata; RFC 6454, section 7); programs say
     nothing, and hold no reader's cookie.
@@ -62,7 +62,9 @@ def same_origin(request: HttpRequest) -> None:
     origin = request.headers.get("Origin")
     own = {settings.base_url, f"{request.scheme}://{request.get_host()}"}
     if (site and site not in ("same-origin", "none")) or (origin and origin not in own):
-        raise Problem(HTTPStatus.FORBIDDEN, _("This can only be done from the channel's own page."))
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN, _("This can only be done from the channel's own page.")
+        )
 
 
 def guarded(view: View, methods: Collection[str]) -> View:
@@ -76,13 +78,13 @@ def guarded(view: View, methods: Collection[str]) -> View:
             _check_size(request)
             if request.method in methods:
                 _check_form(request)
-        except Problem as problem:
+        except ProblemError as problem:
             return problem_response(problem)
         response = view(request, *args, **kwargs)
         if isinstance(response, HttpResponseNotAllowed):
             allow = response.headers["Allow"]
             detail = _("This address takes %(methods)s only.") % {"methods": allow}
-            said = Problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow})
+            said = ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow})
             return problem_response(said)
         # Answers may carry a reader's cookie, and counts change by the second.
         response.headers.setdefault("Cache-Control", "no-store")
@@ -97,7 +99,7 @@ def _check_size(request: HttpRequest) -> None:
     limit = POST_BYTES if _WITH_IMAGES.search(request.path) else READER_BYTES
     if size is None or size > limit:
         detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 def _check_form(request: HttpRequest) -> None:
@@ -107,11 +109,11 @@ def _check_form(request: HttpRequest) -> None:
     has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
     if (has_body or request.content_type) and request.content_type != "application/json":
         detail = _("Send JSON, with the content type application/json.")
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
     charset = (request.content_params or {}).get("charset", "utf-8")
     if not is_utf_8(charset.strip("\"'")):
         detail = _("Send JSON in UTF-8 (RFC 8259, section 8.1), not in %(charset)s.")
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail % {"charset": charset[:40]})
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail % {"charset": charset[:40]})
 
 
 class TokenAuth(HttpBearer):
@@ -128,7 +130,7 @@ class TokenAuth(HttpBearer):
 def one_upload_at_a_time(token: Token, images: Collection[object] | None) -> Iterator[None]:
     """Keep a program from taking every decoder: the newsroom needs one too.
 
-    Raises Problem (429) while another call with the same token prepares pictures.
+    Raises ProblemError (429) while another call with the same token prepares pictures.
     """
     if not images:
         yield

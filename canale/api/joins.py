@@ -13,8 +13,8 @@ from django.db.models import prefetch_related_objects
 from canale.api.readers import following_of
 from canale.api.schemas import FollowingOut
 from canale.delivery.welcome import plan_welcomes
+from canale.followers.bulk_follow import FollowRequest, follow_together
 from canale.followers.follow import Followed
-from canale.followers.joining import Wish, follow_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Joined:
 
 
 @transaction.atomic
-def follow_all(wishes: Sequence[Wish]) -> list[Joined | None]:
+def follow_all(wishes: Sequence[FollowRequest]) -> list[Joined | None]:
     """For each wish what became of it; None where channel or topics are unknown."""
     followed = follow_together(wishes)
     done = [one for one in followed if one is not None]
@@ -36,12 +36,12 @@ def follow_all(wishes: Sequence[Wish]) -> list[Joined | None]:
     return [_joined(wish, one) if one else None for wish, one in pairs]
 
 
-def _is_plain(wish: Wish, followed: Followed) -> bool:
+def _is_plain(wish: FollowRequest, followed: Followed) -> bool:
     """Whether the wish says all that there is to say of the follower."""
     return followed.created and not wish.topics
 
 
-def _joined(wish: Wish, followed: Followed) -> Joined:
+def _joined(wish: FollowRequest, followed: Followed) -> Joined:
     if not _is_plain(wish, followed):
         return Joined(followed.created, following_of(followed.follower).dict())
     said = FollowingOut(

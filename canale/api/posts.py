@@ -17,7 +17,7 @@ from pydantic import Field
 from canale.accounts.models import IdempotencyKey, Token
 from canale.api.channels import find_channel
 from canale.api.guards import TokenAuth, one_upload_at_a_time
-from canale.api.problems import Problem, not_found
+from canale.api.problems import ProblemError, not_found
 from canale.api.router import router
 from canale.api.schemas import (
     CorrectionIn,
@@ -59,10 +59,10 @@ _KEY: Any = Header(None, alias="Idempotency-Key")  # type: ignore[type-arg]
 
 
 def _token(request: HttpRequest, channel: Channel) -> Token:
-    """The caller's token, if it is of this channel. Raises Problem (403)."""
+    """The caller's token, if it is of this channel. Raises ProblemError (403)."""
     token: Token = request.auth  # type: ignore[attr-defined]
     if token.channel_id != channel.pk:
-        raise Problem(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
+        raise ProblemError(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
     return token
 
 
@@ -123,10 +123,10 @@ def _known_answer(token: Token, key: str | None, body: bytes) -> dict[str, objec
 
 
 def _same_answer(known: IdempotencyKey, asked: bytes) -> dict[str, object]:
-    """Raises Problem (422) when the key came with another call."""
+    """Raises ProblemError (422) when the key came with another call."""
     if bytes(known.request_hash) != asked:
         detail = _("This Idempotency-Key was used for another post.")
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     answer: dict[str, object] = known.response
     return answer
 
@@ -134,7 +134,7 @@ def _same_answer(known: IdempotencyKey, asked: bytes) -> dict[str, object]:
 def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, object]:
     """What the same call was answered with; {} for a new one, whose key is taken now.
 
-    Raises Problem (422) when the key came with another call.
+    Raises ProblemError (422) when the key came with another call.
     """
     if key is None:
         return {}
@@ -161,7 +161,7 @@ def _state(post: Post) -> dict[str, object]:
 
 
 def _find_post(request: HttpRequest, post_id: int) -> Post:
-    """Raises Problem (404), also for another channel's: it may be a draft that nobody knows of."""
+    """Find a post of the token's channel, drafts included. Raises ProblemError (404)."""
     token: Token = request.auth  # type: ignore[attr-defined]
     rows = Post.objects.select_related("channel").filter(channel=token.channel_id)
     post = rows.filter(pk=post_id).first()
@@ -188,7 +188,7 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
 def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> dict[str, object]:
     post = _find_post(request, post_id)
     if post.state == State.UNPUBLISHED:
-        raise Problem(HTTPStatus.CONFLICT, _("The post is a draft."))
+        raise ProblemError(HTTPStatus.CONFLICT, _("The post is a draft."))
     token: Token = request.auth  # type: ignore[attr-defined]
     try:
         with one_upload_at_a_time(token, payload.images):
@@ -230,8 +230,8 @@ def _by(request: HttpRequest) -> str:
     return f"token:{token.name}"
 
 
-def _not_visible() -> Problem:
-    return Problem(HTTPStatus.CONFLICT, _("The post is not visible any more."))
+def _not_visible() -> ProblemError:
+    return ProblemError(HTTPStatus.CONFLICT, _("The post is not visible any more."))
 
 
 @router.delete(

@@ -28,7 +28,7 @@ from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 logger = logging.getLogger(__name__)
 
 
-class Problem(Exception):  # noqa: N818
+class ProblemError(Exception):
     """Ends a call with a problem document; ``errors`` is {field: [sentence, …]}. ``name`` tells
     this problem from others of its status, for programs that can do something about it."""
 
@@ -46,7 +46,7 @@ class Problem(Exception):  # noqa: N818
         self.errors, self.headers = errors, headers or {}
 
 
-def problem_response(problem: Problem) -> HttpResponse:
+def problem_response(problem: ProblemError) -> HttpResponse:
     document: dict[str, object] = {
         "type": f"{settings.base_url}/problems/{problem.name}" if problem.name else "about:blank",
         "title": problem.status.phrase,
@@ -64,43 +64,43 @@ def problem_response(problem: Problem) -> HttpResponse:
     )
 
 
-def too_often(seconds: float) -> Problem:
+def too_often(seconds: float) -> ProblemError:
     wait = max(1, math.ceil(seconds))
-    return Problem(
+    return ProblemError(
         HTTPStatus.TOO_MANY_REQUESTS,
         _("Too many at once. Try again in %(seconds)d seconds.") % {"seconds": wait},
         headers={"Retry-After": str(wait)},
     )
 
 
-def not_found() -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, _("There is nothing at this address."))
+def not_found() -> ProblemError:
+    return ProblemError(HTTPStatus.NOT_FOUND, _("There is nothing at this address."))
 
 
-def _refused(error: PostRefused) -> Problem:
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=error.errors)
+def _refused(error: PostRefused) -> ProblemError:
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=error.errors)
 
 
-def _no_token(error: AuthenticationError) -> Problem:
+def _no_token(error: AuthenticationError) -> ProblemError:
     detail = _("A valid token is needed.")
-    return Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    return ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _framework(error: HttpError) -> Problem:
+def _framework(error: HttpError) -> ProblemError:
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
-    return Problem(HTTPStatus(error.status_code), str(error))
+        return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
+    return ProblemError(HTTPStatus(error.status_code), str(error))
 
 
-def _too_big(error: RequestDataTooBig) -> Problem:
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large."))
+def _too_big(error: RequestDataTooBig) -> ProblemError:
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large."))
 
 
-def _suspicious(error: SuspiciousOperation) -> Problem:
-    return Problem(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
+def _suspicious(error: SuspiciousOperation) -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
-def busy(error: Exception) -> Problem:
+def busy(error: Exception) -> ProblemError:
     """Of a call that the database did not take; whoever made it may try again."""
     why = classify_error(error)
     if why is None:
@@ -109,34 +109,34 @@ def busy(error: Exception) -> Problem:
         outage.failed(why, error)
     detail = _("The service is busy. Try again in a moment.")
     headers = {"Retry-After": str(RETRY_SECONDS)}
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
 
 
-def _decoders_busy(error: DecodersBusyError) -> Problem:
+def _decoders_busy(error: DecodersBusyError) -> ProblemError:
     headers = {"Retry-After": str(DECODERS_RETRY_SECONDS)}
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
 
 
-def _unforeseen(error: Exception) -> Problem:
+def _unforeseen(error: Exception) -> ProblemError:
     if classify_error(error) is not None:
         return busy(error)
     logger.error("A call failed", exc_info=error)
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
+    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
 
 
-def _invalid(error: ValidationError) -> Problem:
+def _invalid(error: ValidationError) -> ProblemError:
     errors: dict[str, list[str]] = {}
     for found in error.errors:
         # "body", "payload", "images", 0, "alt": the first two are the framework's.
         field = ".".join(str(part) for part in found["loc"][2:] or found["loc"][-1:])
         errors.setdefault(field, []).append(str(found["msg"]))
     detail = _("Some values cannot be used: %(fields)s.") % {"fields": ", ".join(errors)}
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
 # What each kind of error becomes; an error that nobody foresaw is logged, and says nothing.
-_PROBLEMS: dict[type[Exception], Callable[[Any], Problem]] = {
-    Problem: lambda problem: problem,
+_PROBLEMS: dict[type[Exception], Callable[[Any], ProblemError]] = {
+    ProblemError: lambda problem: problem,
     PostRefused: _refused,
     DecodersBusyError: _decoders_busy,
     ValidationError: _invalid,
@@ -160,6 +160,6 @@ def install(api: NinjaAPI) -> None:
 
 
 def _handle(
-    become: Callable[[Any], Problem], request: HttpRequest, error: Exception | type[Exception]
+    become: Callable[[Any], ProblemError], request: HttpRequest, error: Exception | type[Exception]
 ) -> HttpResponse:
     return problem_response(become(error))

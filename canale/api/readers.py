@@ -14,7 +14,7 @@ from ninja import Query, Status
 
 from canale.api.channels import find_channel
 from canale.api.guards import limited, same_origin
-from canale.api.problems import Problem, not_found
+from canale.api.problems import ProblemError, not_found
 from canale.api.router import router
 from canale.api.schemas import (
     FollowerIn,
@@ -35,10 +35,10 @@ from canale.delivery.transports.base import AddressRefused
 from canale.delivery.transports.registry import check_address
 from canale.delivery.welcome import plan_welcome
 from canale.followers import follow as following
+from canale.followers.device_token import COOKIE, is_token, new_token, token_hash
 from canale.followers.forget import forget
 from canale.followers.invites import make_invite
 from canale.followers.models import Follower
-from canale.followers.readers import COOKIE, is_token, new_token, token_hash
 from canale.reactions import react as reacting
 from canale.reactions.tallies import counts
 
@@ -102,7 +102,7 @@ def follow(
                 language=payload.language,
                 invite=payload.invite,
             )
-        except following.UnknownTopic as error:
+        except following.UnknownTopicError as error:
             raise _unknown_topic(error) from None
         if followed.new_address_id is not None:
             plan_welcome(followed.new_address_id)
@@ -112,7 +112,7 @@ def follow(
 
 
 def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
-    """Raises Problem (422) for what is no known push service's."""
+    """Raises ProblemError (422) for what is no known push service's."""
     if payload.push is None:
         return None
     given: dict[str, object] = payload.push.dict()
@@ -121,15 +121,15 @@ def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
     except AddressRefused as refused:
         detail = _("Notifications cannot be sent to this device.")
         errors = {"push": [refused.reason]}
-        raise Problem(
+        raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, detail, name=ADDRESS_REFUSED, errors=errors
         ) from None
     return "push", given
 
 
-def _unknown_topic(error: following.UnknownTopic) -> Problem:
+def _unknown_topic(error: following.UnknownTopicError) -> ProblemError:
     detail = _("Unknown topics: %(topics)s.") % {"topics": ", ".join(error.slugs)}
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
 
 
 def following_of(follower: Follower) -> FollowingOut:
@@ -182,10 +182,10 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
             topics=payload.topics,
             language=payload.language,
         )
-    except following.UnknownTopic as error:
+    except following.UnknownTopicError as error:
         raise _unknown_topic(error) from None
     if not follower:
-        raise Problem(HTTPStatus.NOT_FOUND, _("This device does not follow the channel."))
+        raise ProblemError(HTTPStatus.NOT_FOUND, _("This device does not follow the channel."))
     return following_of(follower)
 
 
@@ -216,7 +216,7 @@ def forget_me(
 
 
 def _visible_post(post_id: int) -> Post:
-    """Raises Problem (404; 410 when its time is over)."""
+    """Raises ProblemError (404; 410 when its time is over)."""
     post = Post.objects.once_published().select_related("channel").filter(pk=post_id).first()
     if post is None:
         raise not_found()
@@ -225,8 +225,8 @@ def _visible_post(post_id: int) -> Post:
     return post
 
 
-def _gone() -> Problem:
-    return Problem(HTTPStatus.GONE, _("The post is not visible any more."))
+def _gone() -> ProblemError:
+    return ProblemError(HTTPStatus.GONE, _("The post is not visible any more."))
 
 
 @router.put(
@@ -247,16 +247,16 @@ def react(
     token = _known(request) or new_token()
     try:
         counted = reacting.react(post, token_hash(token), payload.emoji)
-    except reacting.NotPossible:
+    except reacting.ReactionRefusedError:
         raise _gone() from None
     remember(response, token)
     return ReactionsOut(counts=counted, mine=payload.emoji)
 
 
-def _not_in_set(post: Post) -> Problem:
+def _not_in_set(post: Post) -> ProblemError:
     allowed = " ".join(post.channel.reaction_set)
     detail = _("Choose one of %(emoji)s.") % {"emoji": allowed}
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"emoji": [detail]})
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"emoji": [detail]})
 
 
 @router.delete(
@@ -275,7 +275,7 @@ def take_back(request: HttpRequest, post_id: Id) -> ReactionsOut:
         counted = (
             reacting.take_back(post, token_hash(token)) if token else counts([post.pk])[post.pk]
         )
-    except reacting.NotPossible:
+    except reacting.ReactionRefusedError:
         raise _gone() from None
     return ReactionsOut(counts=counted, mine=None)
 

@@ -21,7 +21,7 @@ COMMANDS = (
     "serve", "worker", "init", "demo", "publish", "token", "check", "audit", "migrate", "password",
     "setup-link", "staff", "resume", "backup", "restore", "migrate-database", "rotate-key",
 )  # fmt: skip
-# While one of these runs, others may not take the data away under it (running.py).
+# While one of these runs, others may not take the data away under it (folder_locks.py).
 STAYING = ("serve", "worker")
 # These begin where there is nothing yet. Any other, called in the wrong folder, would leave an
 # empty database and a new key there.
@@ -69,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        from canale.cli.trouble import trouble_of
+        from canale.cli.diagnostics import diagnose
 
-        trouble = trouble_of(error)
+        trouble = diagnose(error)
         if trouble is None:
             raise
         return _ended(trouble)
@@ -147,9 +147,9 @@ def _ended(why: object) -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
-    from canale.cli.running import running
+    from canale.cli.folder_locks import shared_folder
 
-    with running() if asked.command in STAYING else nullcontext():
+    with shared_folder() if asked.command in STAYING else nullcontext():
         status: int = asked.run(asked)
     return status
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from canale.cli import CommandError
 from canale.cli.archive import KEY, MANIFEST, Manifest, dump_name, sha256_of
-from canale.cli.trouble import empty_trouble
+from canale.cli.diagnostics import no_channel_diagnosis
 from canale.core import durable_files
 from canale.core.settings import settings
 
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             "finish it first: canale rotate-key"
         )
     # A backup of nothing would be kept for one of the channel.
-    nothing = empty_trouble()
+    nothing = no_channel_diagnosis()
     if nothing is not None:
         raise CommandError(nothing)
     try:

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from canale.bus import Bus, bus_for
 from canale.cli.check_tries import contact, line_to, site, written_file, written_row
+from canale.cli.diagnostics import database_diagnosis
 from canale.cli.finding import Finding, counted, shown
-from canale.cli.trouble import standing_trouble
 from canale.core.data_folder import user_name
 from canale.core.settings import settings
 from canale.net.open_files import most_open_files
@@ -163,7 +163,7 @@ def address() -> Iterator[Finding]:
 def database() -> Iterator[Finding]:
     from django.db import connection
 
-    trouble = standing_trouble()
+    trouble = database_diagnosis()
     if trouble is not None:
         yield Finding(False, trouble.what, trouble.mend)
         return

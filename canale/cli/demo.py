@@ -153,7 +153,7 @@ def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
 def _react(post: Post, chance: random.Random) -> None:
     """As many as such a post might get, by readers who do not exist."""
     from canale.channel.models import State
-    from canale.followers.readers import new_token, token_hash
+    from canale.followers.device_token import new_token, token_hash
     from canale.reactions.react import react
 
     if post.state != State.PUBLISHED:
@@ -166,8 +166,8 @@ def _react(post: Post, chance: random.Random) -> None:
 
 def _follow(channel: Channel) -> None:
     """Followers without an address: nothing is ever sent to them."""
+    from canale.followers.device_token import new_token
     from canale.followers.follow import follow
-    from canale.followers.readers import new_token
 
     for _ in range(FOLLOWERS):
         follow(channel, new_token(), address=None, topics=[], language="it")

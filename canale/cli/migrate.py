@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from canale.cli import CommandError
-from canale.cli.trouble import foreign_trouble
+from canale.cli.diagnostics import foreign_trouble
 
 if TYPE_CHECKING:
     from django.db.backends.utils import CursorWrapper

@@ -27,12 +27,12 @@ def run(arguments: argparse.Namespace) -> int:
     import psycopg
     from django.db import Error, connection
 
-    from canale.cli.running import alone
+    from canale.cli.folder_locks import exclusive_folder
 
     if connection.vendor != "sqlite":
         raise CommandError("CANALE_DATABASE_URL is not SQLite; this goes from SQLite to PostgreSQL")
     _connect(arguments.target)
-    with alone("move its database"):
+    with exclusive_folder("move its database"):
         try:
             rows = _move()
         except (Error, psycopg.Error) as error:

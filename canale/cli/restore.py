@@ -15,7 +15,7 @@ from pathlib import Path
 
 from canale.cli import CommandError, database_postgresql, database_sqlite
 from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
-from canale.cli.running import alone
+from canale.cli.folder_locks import exclusive_folder
 from canale.core import durable_files
 from canale.core.secret_key import read_key, write_key
 from canale.core.settings import settings
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     source = Path(arguments.file).absolute()
-    with alone("restore a backup"), tempfile.TemporaryDirectory(
+    with exclusive_folder("restore a backup"), tempfile.TemporaryDirectory(
         dir=_place(), prefix=".restore-"
     ) as folder:  # fmt: skip
         try:

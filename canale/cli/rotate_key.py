@@ -10,7 +10,7 @@ import contextlib
 import sys
 
 from canale.cli import CommandError
-from canale.cli.trouble import standing_trouble
+from canale.cli.diagnostics import database_diagnosis
 from canale.core import durable_files
 from canale.core.secret_key import new_key, read_key, write_key
 from canale.core.settings import settings
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     # A new key for a folder or a database that is not the channel's would be taken for a change.
-    trouble = standing_trouble()
+    trouble = database_diagnosis()
     if trouble is not None:
         raise CommandError(str(trouble))
     if arguments.new_push_identity:
@@ -63,7 +63,7 @@ def _begin() -> int:
 
 def _finish(*, drop_lost: bool) -> int:
     from canale.accounts import audit
-    from canale.cli.running import runs_with
+    from canale.cli.folder_locks import runs_with
     from canale.followers.lasting import keep_lasting_keys
     from canale.followers.rotation import opens_any
     from canale.newsroom.adapter import reseal_second_factors
@@ -144,13 +144,13 @@ def _new_push_identity() -> int:
     from django.db import transaction
 
     from canale.accounts import audit
-    from canale.cli.running import alone
+    from canale.cli.folder_locks import exclusive_folder
     from canale.followers.lasting import renew_lasting_key
     from canale.followers.models import Address
 
     if settings.old_secret_key:
         raise CommandError("first finish the change of the key: canale rotate-key")
-    with alone("change the push identity"), transaction.atomic():
+    with exclusive_folder("change the push identity"), transaction.atomic():
         renew_lasting_key("vapid")
         lost = Address.objects.filter(kind="push").count()
         Address.objects.filter(kind="push").delete()

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from canale.cli import CommandError
-from canale.cli.trouble import standing_trouble
+from canale.cli.diagnostics import database_diagnosis
 from canale.core.settings import settings
 from canale.runtime.gc_tuning import tune_gc
 from canale.runtime.supervisor import on_stdin_eof
@@ -61,7 +61,7 @@ def _be_scheduled_for_throughput() -> None:
 def _require_database() -> None:
     from django.db import connection
 
-    trouble = standing_trouble()
+    trouble = database_diagnosis()
     # Those who work have lines of their own.
     connection.close()
     if trouble is not None:

@@ -12,14 +12,14 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
 from canale.channel.models import Channel, Topic
+from canale.followers.device_token import token_hash
 from canale.followers.invites import count_joined
 from canale.followers.models import Address, ChannelCount, Follower
-from canale.followers.readers import token_hash
 from canale.vault.fingerprints import fingerprints, identity
 from canale.vault.sealing import seal
 
 
-class UnknownTopic(Exception):  # noqa: N818
+class UnknownTopicError(Exception):
     def __init__(self, slugs: Sequence[str]) -> None:
         super().__init__(", ".join(slugs))
         self.slugs = tuple(slugs)
@@ -45,7 +45,7 @@ def follow(
 ) -> Followed:
     """Make the device a follower, or bring what it said before up to date.
 
-    ``address`` is its kind and what the vault keeps. Raises UnknownTopic.
+    ``address`` is its kind and what the vault keeps. Raises UnknownTopicError.
     """
     chosen = _topics(channel, topics)
     if address:
@@ -68,7 +68,7 @@ def _topics(channel: Channel, slugs: Sequence[str]) -> list[Topic]:
     found = {topic.slug: topic for topic in channel.topics.filter(slug__in=slugs)}
     unknown = [slug for slug in slugs if slug not in found]
     if unknown:
-        raise UnknownTopic(unknown)
+        raise UnknownTopicError(unknown)
     return list(found.values())
 
 
@@ -143,7 +143,7 @@ def update(
     topics: Sequence[str] | None = None,
     language: str | None = None,
 ) -> Follower | None:
-    """Change what is given; None when the device does not follow. Raises UnknownTopic."""
+    """Change what is given; None when the device does not follow. Raises UnknownTopicError."""
     chosen = None if topics is None else _topics(channel, topics)
     follower = Follower.objects.filter(channel=channel, token_hash=token_hash(token)).first()
     if follower is None:

@@ -25,12 +25,12 @@ Key = tuple[int, bytes]
 """A post's id, and the reader as in `Reaction.token_hash`."""
 
 
-class NotPossible(Exception):  # noqa: N818
+class ReactionRefusedError(Exception):
     """The post is not visible, or the emoji is not in its channel's set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ReactionChange:
     """What one reader wants on one post; an ``emoji`` of None takes the reaction back."""
 
     post_id: int
@@ -43,7 +43,7 @@ class Act:
 
 
 @transaction.atomic
-def perform(acts: Sequence[Act], now: datetime) -> list[dict[str, int] | None]:
+def apply_changes(acts: Sequence[ReactionChange], now: datetime) -> list[dict[str, int] | None]:
     """Do all acts in their order; for each its post's counts afterwards, or None if it was
     not possible. One reaction of one reader: a later one replaces it."""
     posts = _lock({act.post_id for act in acts})
@@ -59,7 +59,7 @@ def _lock(post_ids: Collection[int]) -> dict[int, Post]:
     return {post.pk: post for post in rows.filter(pk__in=post_ids).order_by("pk")}
 
 
-def _is_possible(act: Act, post: Post | None, now: datetime) -> bool:
+def _is_possible(act: ReactionChange, post: Post | None, now: datetime) -> bool:
     if post is None:
         return False
     if act.emoji is None:
@@ -110,25 +110,28 @@ def _found(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
 
 
 def react(post: Post, token_hash: bytes, emoji: str) -> dict[str, int]:
-    """The post's counts afterwards. Raises NotPossible."""
-    (counted,) = perform([Act(post.pk, token_hash, emoji)], timezone.now())
+    """The post's counts afterwards. Raises ReactionRefusedError."""
+    (counted,) = apply_changes([ReactionChange(post.pk, token_hash, emoji)], timezone.now())
     if counted is None:
-        raise NotPossible
+        raise ReactionRefusedError
     return counted
 
 
 def take_back(post: Post, token_hash: bytes) -> dict[str, int]:
-    """The post's counts afterwards. Raises NotPossible when the post is gone."""
-    (counted,) = perform([Act(post.pk, token_hash, None)], timezone.now())
+    """The post's counts afterwards. Raises ReactionRefusedError when the post is gone."""
+    (counted,) = apply_changes([ReactionChange(post.pk, token_hash, None)], timezone.now())
     if counted is None:
-        raise NotPossible
+        raise ReactionRefusedError
     return counted
 
 
 @transaction.atomic
 def forget(token_hash: bytes) -> None:
     """Take back all reactions of a reader."""
-    perform([Act(post_id, token_hash, None) for post_id in of_reader(token_hash)], timezone.now())
+    apply_changes(
+        [ReactionChange(post_id, token_hash, None) for post_id in of_reader(token_hash)],
+        timezone.now(),
+    )
 
 
 def of_reader(token_hash: bytes) -> dict[int, str]:

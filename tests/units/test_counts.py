@@ -8,9 +8,9 @@ import pytest
 
 from canale.channel.channels import create_channel
 from canale.followers.addresses import delete_gone
+from canale.followers.device_token import new_token
 from canale.followers.follow import drop, follow
 from canale.followers.models import Address, ChannelCount, Follower
-from canale.followers.readers import new_token
 
 pytestmark = pytest.mark.django_db
 

@@ -26,8 +26,8 @@ from canale.delivery.engines.jetstream import JetStreamBatches
 from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.models import Batch
 from canale.delivery.transports.registry import TRANSPORTS
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

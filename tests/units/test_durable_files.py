@@ -20,7 +20,7 @@ import pytest
 
 from canale.bus.local import LocalBus, short_folder
 from canale.cli import database_sqlite, restore, rotate_key
-from canale.cli.trouble import trouble_of
+from canale.cli.diagnostics import diagnose
 from canale.core import durable_files
 from canale.core.secret_key import get_or_create_key
 from canale.runtime.file_locks import lock
@@ -150,7 +150,7 @@ def test_file_system_without_locks_is_said_in_one_line(
     monkeypatch.setattr(fcntl, "flock", refused)
     with pytest.raises(OSError, match="No locks") as error:
         lock(tmp_path / "lock")
-    trouble = trouble_of(error.value)
+    trouble = diagnose(error.value)
     assert trouble is not None
     assert "CANALE_DATA" in str(trouble)
     assert str(tmp_path / "lock") in str(trouble)

@@ -23,8 +23,8 @@ from canale.delivery.queue import MOST_FAILURES, claim_next
 from canale.delivery.reader import BatchFailed, Reader
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.window import window_of
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft

@@ -26,9 +26,9 @@ from canale.delivery.plan import stop_broadcasts
 from canale.delivery.retries import Retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, ChannelCount, Follower
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

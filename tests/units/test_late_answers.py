@@ -19,9 +19,9 @@ from canale.accounts.tokens import make_token
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.models import Welcome
+from canale.followers.device_token import COOKIE, new_token
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount, Follower
-from canale.followers.readers import COOKIE, new_token
 from canale.publishing.content import Content, NewImage
 from canale.publishing.drafts import save_draft
 from canale.publishing.expire import expire_due

@@ -22,9 +22,9 @@ from canale.channel.channels import create_channel
 from canale.delivery import figures
 from canale.delivery.figures import QueueCollector
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.followers.readers import new_token
 from canale.metrics.batch_histogram import BatchHistogram
 from canale.metrics.database_timing import DatabaseTimingMiddleware
 from canale.metrics.endpoint import is_allowed

@@ -23,9 +23,9 @@ from canale.delivery.transports.base import AddressRefused, Outcome, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
 from canale.delivery.transports.webpush.transport import WebPushTransport
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, Follower
-from canale.followers.readers import new_token
 from canale.net.dns import HostChecker
 from canale.net.guarded_http import GuardedHTTP
 from canale.publishing.content import Content

@@ -22,9 +22,9 @@ from PIL import Image as Picture
 from canale.api.readers import COOKIE_SECONDS
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
+from canale.followers.device_token import COOKIE
 from canale.followers.invites import make_invite
 from canale.followers.models import Address, ChannelCount, Follower, Invite
-from canale.followers.readers import COOKIE
 from canale.public import views
 from canale.public.cards import MAX_ALONE_HEIGHT
 from canale.public.rendered_cards import rendered_cards

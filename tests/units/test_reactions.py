@@ -14,7 +14,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import DEFAULT_REACTIONS, Channel, Post, State
 from canale.reactions.models import Reaction, Tally, Unannounced
-from canale.reactions.react import Act, forget, perform
+from canale.reactions.react import ReactionChange, apply_changes, forget
 from canale.reactions.tallies import counts
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +42,8 @@ def reader(number: int) -> bytes:
 
 def test_a_later_act_replaces_an_earlier_one_of_the_same_group(channel: Channel) -> None:
     post = published(channel)
-    acts = [Act(post.pk, reader(1), THUMB), Act(post.pk, reader(1), HEART)]
-    assert perform(acts, timezone.now()) == [{HEART: 1}, {HEART: 1}]
+    acts = [ReactionChange(post.pk, reader(1), THUMB), ReactionChange(post.pk, reader(1), HEART)]
+    assert apply_changes(acts, timezone.now()) == [{HEART: 1}, {HEART: 1}]
     assert Unannounced.objects.filter(post=post).exists()
 
 
@@ -51,20 +51,22 @@ def test_what_is_not_possible_changes_nothing_and_harms_nobody(channel: Channel)
     post, withdrawn = published(channel), published(channel)
     Post.objects.filter(pk=withdrawn.pk).update(state=State.WITHDRAWN)
     acts = [
-        Act(post.pk, reader(1), THUMB),
-        Act(post.pk, reader(2), "🍕"),
-        Act(withdrawn.pk, reader(3), THUMB),
-        Act(10**15, reader(4), THUMB),
+        ReactionChange(post.pk, reader(1), THUMB),
+        ReactionChange(post.pk, reader(2), "🍕"),
+        ReactionChange(withdrawn.pk, reader(3), THUMB),
+        ReactionChange(10**15, reader(4), THUMB),
     ]
-    assert perform(acts, timezone.now()) == [{THUMB: 1}, None, None, None]
+    assert apply_changes(acts, timezone.now()) == [{THUMB: 1}, None, None, None]
     assert Reaction.objects.count() == 1
 
 
 def test_a_reaction_that_was_there_already_is_no_news(channel: Channel) -> None:
     post = published(channel)
-    perform([Act(post.pk, reader(1), THUMB)], timezone.now())
+    apply_changes([ReactionChange(post.pk, reader(1), THUMB)], timezone.now())
     Unannounced.objects.all().delete()
-    assert perform([Act(post.pk, reader(1), THUMB)], timezone.now()) == [{THUMB: 1}]
+    assert apply_changes([ReactionChange(post.pk, reader(1), THUMB)], timezone.now()) == [
+        {THUMB: 1}
+    ]
     assert not Unannounced.objects.exists()
 
 
@@ -75,10 +77,10 @@ def test_counters_say_what_the_rows_say(channel: Channel, seed: int) -> None:
     wanted: dict[tuple[int, bytes], str | None] = {}
     for _ in range(20):
         acts = [
-            Act(chance.choice(posts), reader(chance.randrange(30)), emoji)
+            ReactionChange(chance.choice(posts), reader(chance.randrange(30)), emoji)
             for emoji in chance.choices((None, *DEFAULT_REACTIONS), k=chance.randrange(40))
         ]
-        perform(acts, timezone.now())
+        apply_changes(acts, timezone.now())
         wanted.update({act.key: act.emoji for act in acts})
     forget(reader(7))
     wanted.update({key: None for key in wanted if key[1] == reader(7)})
@@ -98,5 +100,7 @@ def test_a_group_costs_as_many_statements_as_a_single_act(
 ) -> None:
     post = published(channel)
     with django_assert_max_num_queries(12):  # type: ignore[operator]
-        perform([Act(post.pk, reader(n), THUMB) for n in range(300)], timezone.now())
+        apply_changes(
+            [ReactionChange(post.pk, reader(n), THUMB) for n in range(300)], timezone.now()
+        )
     assert counts([post.pk])[post.pk] == {THUMB: 300}

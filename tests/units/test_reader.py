@@ -15,9 +15,9 @@ from canale.delivery.queue import count_failure
 from canale.delivery.reader import URGENT_RETRIES_IN_A_ROW, Reader
 from canale.delivery.retries import Retries, Welcomes
 from canale.delivery.window import window_of
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

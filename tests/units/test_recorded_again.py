@@ -13,9 +13,9 @@ from canale.delivery.chunk import Recipient
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.retries import claim_retries
 from canale.delivery.transports.base import Outcome, Result
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

@@ -10,9 +10,9 @@ import pytest
 
 from canale.channel.models import Channel
 from canale.followers import rotation
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, ChannelCount, Follower
-from canale.followers.readers import new_token
 from canale.vault import keys as vault_keys
 from canale.vault import rotation as vault_rotation
 from canale.vault import sealing

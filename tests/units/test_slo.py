@@ -24,9 +24,9 @@ from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.webpush.codes import CODES
 from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.delivery.transports.webpush.services import service_name
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

@@ -16,9 +16,9 @@ from canale.channel.models import Channel, Post, Topic
 from canale.delivery.audience import shown
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount
-from canale.followers.readers import new_token
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish

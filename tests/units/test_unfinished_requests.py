@@ -15,8 +15,8 @@ import pytest
 import uvicorn
 from django.urls import get_resolver
 
-from canale.api import quick
-from canale.api.quick import QuickActs
+from canale.api import fast_path
+from canale.api.fast_path import FastPath
 from canale.api.urls import router
 from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
@@ -54,7 +54,7 @@ async def serving(behind: Behind, connections: Connections) -> AsyncIterator[int
     """The house's own way from the socket to Django; the port."""
     house = header_lines(security_headers())
     whole = BufferedBodyMiddleware(behind, lambda scope: False, house)  # type: ignore[arg-type]
-    pages = PageStore(QuickActs(whole, security_headers()))  # type: ignore[arg-type]
+    pages = PageStore(FastPath(whole, security_headers()))  # type: ignore[arg-type]
     hub = Hub(lambda handle, after: [])
     hub.open("cremona", 0)
     protocol = live_protocol(hub, pages.try_cached, None, house, connections)
@@ -79,7 +79,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(timeouts, name, SHORT)
     # The protocol ends what does not end, whoever reads it.
     monkeypatch.setattr(body_buffering, "ANONYMOUS_TIMEOUT_SECONDS", 600)
-    monkeypatch.setattr(quick, "ANONYMOUS_TIMEOUT_SECONDS", 600)
+    monkeypatch.setattr(fast_path, "ANONYMOUS_TIMEOUT_SECONDS", 600)
 
 
 def run(flow: Coroutine[Any, Any, None]) -> None:

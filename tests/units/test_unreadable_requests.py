@@ -21,7 +21,7 @@ from canale.accounts import tokens
 from canale.accounts.models import Membership, Role, Staff
 from canale.api.urls import router
 from canale.channel.channels import create_channel
-from canale.followers.readers import COOKIE, new_token
+from canale.followers.device_token import COOKIE, new_token
 from canale.net.json_reader import MAX_DEPTH, JSONError, is_too_deep, read_json
 from canale.publishing import drafts, publish
 from canale.publishing.content import Content

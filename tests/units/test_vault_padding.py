@@ -15,9 +15,9 @@ from allauth.mfa.models import Authenticator
 from canale.accounts.models import Staff
 from canale.delivery.transports.webpush import check_new
 from canale.delivery.transports.webpush.encryption import AUTH_LENGTH, POINT_LENGTH
+from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.followers.readers import new_token
 from canale.newsroom.adapter import SealedFactors, reseal_second_factors
 from canale.vault import sealing
 from canale.vault.padding import SIZES, pad, unpad

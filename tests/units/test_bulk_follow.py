@@ -11,11 +11,11 @@ import pytest
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
-from canale.followers.follow import UnknownTopic, follow
+from canale.followers.bulk_follow import FollowRequest, follow_together
+from canale.followers.device_token import new_token
+from canale.followers.follow import UnknownTopicError, follow
 from canale.followers.invites import make_invite
-from canale.followers.joining import Wish, follow_together
 from canale.followers.models import Address, ChannelCount, Follower, Invite
-from canale.followers.readers import new_token
 from canale.vault.sealing import open_sealed
 
 pytestmark = pytest.mark.django_db
@@ -28,13 +28,13 @@ def new_channel(handle: str) -> Channel:
     return channel
 
 
-def wish(handle: str, number: int, **more: object) -> Wish:
+def wish(handle: str, number: int, **more: object) -> FollowRequest:
     push = {"endpoint": f"https://push.example/{number}", "keys": {"auth": str(number)}}
-    plain = Wish(handle, new_token(), ("push", push), (), "it", None)
+    plain = FollowRequest(handle, new_token(), ("push", push), (), "it", None)
     return dataclasses.replace(plain, **more)  # type: ignore[arg-type]
 
 
-def alone(channel: Channel, one: Wish) -> bool | None:
+def alone(channel: Channel, one: FollowRequest) -> bool | None:
     """Whether the device is new; None when a topic is unknown."""
     try:
         return follow(
@@ -45,7 +45,7 @@ def alone(channel: Channel, one: Wish) -> bool | None:
             language=one.language,
             invite=one.invite,
         ).created
-    except UnknownTopic:
+    except UnknownTopicError:
         return None
 
 
@@ -73,7 +73,7 @@ def test_together_is_as_alone(seed: int) -> None:
     codes = [[make_invite(channel).code for _ in range(2)] for channel in (one, many)]
     tokens = [new_token() for _ in range(12)]
     for _ in range(8):
-        group: list[Wish] = []
+        group: list[FollowRequest] = []
         said: list[bool | None] = []
         for _ in range(chance.randint(1, 12)):
             which = chance.choice((None, 0, 1))

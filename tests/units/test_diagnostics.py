@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, OperationalError, ProgrammingError
 
-from canale.cli.trouble import trouble_of
+from canale.cli.diagnostics import diagnose
 
 
 def test_a_full_disk_is_said() -> None:
     with pytest.raises(OSError, match="No space") as full:
         Path("/dev/full").write_text("x")
-    assert "No space left on device; make room" in str(trouble_of(full.value))
+    assert "No space left on device; make room" in str(diagnose(full.value))
 
 
 def test_a_file_of_somebody_else_is_named() -> None:
-    said = str(trouble_of(PermissionError(13, "Permission denied", "/srv/running/everybody")))
+    said = str(diagnose(PermissionError(13, "Permission denied", "/srv/running/everybody")))
     assert said == (
         "/srv/running/everybody: Permission denied; let the user that runs canale own it"
     )
@@ -38,4 +38,4 @@ def test_a_file_of_somebody_else_is_named() -> None:
     ],
 )
 def test_a_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
-    assert trouble_of(error) is None
+    assert diagnose(error) is None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who works on this data folder: locks that end with their process."""
+"""Locks on the data folder, released when their process exits."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from canale.cli import CommandError
 from canale.core.settings import settings
 from canale.runtime.file_locks import lock
 
-EVERYBODY = "everybody"
+ALL_PROCESSES = "everybody"
 
 
 @contextmanager
-def running() -> Iterator[None]:
-    """While it lasts, `alone` is refused on this folder. Raises CommandError during `alone`."""
+def shared_folder() -> Iterator[None]:
+    """Hold the folder in shared mode. Raises CommandError while `exclusive_folder` holds it."""
     from canale.vault.keys import key_id
 
     with ExitStack() as held:
-        for name in (EVERYBODY, key_id(settings.secret_key)):
+        for name in (ALL_PROCESSES, key_id(settings.secret_key)):
             file = lock(_path(name), shared=True)
             if file is None:
                 raise CommandError("the data is being restored or moved; wait for it")
@@ -30,9 +30,9 @@ def running() -> Iterator[None]:
 
 
 @contextmanager
-def alone(act: str) -> Iterator[None]:
-    """While it lasts, no server starts on this folder. Raises CommandError if one runs."""
-    file = lock(_path(EVERYBODY))
+def exclusive_folder(act: str) -> Iterator[None]:
+    """Hold the folder alone, so that no server starts on it. Raises CommandError if one runs."""
+    file = lock(_path(ALL_PROCESSES))
     if file is None:
         raise CommandError(
             f"canale runs on {settings.data}; stop its servers and workers before you {act}"
@@ -42,7 +42,7 @@ def alone(act: str) -> Iterator[None]:
 
 
 def runs_with(key_id: str) -> bool:
-    """Whether a server or worker on this folder seals with the key of that id."""
+    """True if a server or worker on this folder seals with the key of that id."""
     file = lock(_path(key_id))
     if file is None:
         return True

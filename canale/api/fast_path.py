@@ -27,18 +27,18 @@ from pydantic import BaseModel, ValidationError
 
 from canale.api.guards import COUNTED, READER_BYTES, must_wait
 from canale.api.joins import Joined, follow_all
-from canale.api.problems import Problem, busy, problem_response
+from canale.api.problems import ProblemError, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
 from canale.core.settings import settings
 from canale.delivery.transports.base import AddressRefused
 from canale.delivery.transports.registry import check_address
-from canale.followers.joining import Wish
-from canale.followers.readers import COOKIE, new_token, token_hash
+from canale.followers.bulk_follow import FollowRequest
+from canale.followers.device_token import COOKIE, new_token, token_hash
 from canale.net.body_buffering import ANONYMOUS_TIMEOUT_SECONDS
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
-from canale.reactions.react import Act, perform
+from canale.reactions.react import ReactionChange, apply_changes
 from canale.runtime.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -91,16 +91,18 @@ class Answer:
 Doing = Callable[[Call], Awaitable[Answer | None]]
 
 
-class QuickActs:
+class FastPath:
     """Wraps Django's app. ``headers`` are what every answer carries."""
 
     def __init__(self, app: ASGI3Application, headers: Mapping[str, str]) -> None:
         self._app = app
         self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
-        self._reactions: GroupCommit[Act, dict[str, int] | None] = GroupCommit(
+        self._reactions: GroupCommit[ReactionChange, dict[str, int] | None] = GroupCommit(
             "reactions", _react_all
         )
-        self._follows: GroupCommit[Wish, Joined | None] = GroupCommit("follows", follow_all)
+        self._follows: GroupCommit[FollowRequest, Joined | None] = GroupCommit(
+            "follows", follow_all
+        )
         self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
             "PUT": (_REACTION, self._react),
             "POST": (_FOLLOWERS, self._follow),
@@ -167,7 +169,7 @@ class QuickActs:
         asked = _parsed(ReactionIn, call.body)
         if asked is None or not call.may(REACTIONS_LIMIT):
             return None
-        act = Act(int(call.about), token_hash(call.token), asked.emoji)
+        act = ReactionChange(int(call.about), token_hash(call.token), asked.emoji)
         counts = await self._reactions.do(act)
         if counts is None:
             return None
@@ -179,7 +181,7 @@ class QuickActs:
             return None
         if not call.may(follow_limit(with_address=asked.push is not None)):
             return None
-        wish = Wish(
+        wish = FollowRequest(
             handle=call.about,
             token=call.token,
             address=("push", asked.push.dict()) if asked.push else None,
@@ -237,9 +239,9 @@ def _token(cookies: bytes) -> str | None:
     return found[1].decode() if found and times == 1 else None
 
 
-def _late() -> Problem:
+def _late() -> ProblemError:
     detail = _("The request did not come in time.")
-    return Problem(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
+    return ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
 
 
 async def _read(receive: ASGIReceiveCallable) -> bytes | None:
@@ -270,8 +272,8 @@ def _is_reachable(asked: FollowerIn) -> bool:
     return True
 
 
-def _react_all(acts: Sequence[Act]) -> list[dict[str, int] | None]:
-    return perform(acts, timezone.now())
+def _react_all(acts: Sequence[ReactionChange]) -> list[dict[str, int] | None]:
+    return apply_changes(acts, timezone.now())
 
 
 def _response(answer: Answer) -> HttpResponse:

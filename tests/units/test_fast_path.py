@@ -13,8 +13,8 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from django.http import HttpRequest
 
-from canale.api import guards, quick
-from canale.reactions.react import Act
+from canale.api import fast_path, guards
+from canale.reactions.react import ReactionChange
 
 # A reader's mark is made with a key that the database keeps.
 pytestmark = pytest.mark.django_db
@@ -50,12 +50,12 @@ def call(
 ) -> tuple[Django, list[dict[str, Any]]]:
     """One call whose act has an outcome; what Django was handed, and what was answered."""
 
-    def perform(acts: Sequence[Act]) -> list[object]:
+    def perform(acts: Sequence[ReactionChange]) -> list[object]:
         if isinstance(outcome, Exception):
             raise outcome
         return [outcome for _ in acts]
 
-    monkeypatch.setattr(quick, "_react_all", perform)
+    monkeypatch.setattr(fast_path, "_react_all", perform)
     django, sent = Django(), []
     parts = [
         {"type": "http.request", "body": part, "more_body": place + 1 < len(body)}
@@ -68,7 +68,7 @@ def call(
     async def send(event: Any) -> None:
         sent.append(event)
 
-    app: Any = quick.QuickActs(django, {"X-Whole": "house"})  # type: ignore[arg-type]
+    app: Any = fast_path.FastPath(django, {"X-Whole": "house"})  # type: ignore[arg-type]
     asyncio.run(app(scope(), receive, send))
     return django, sent
 
@@ -110,7 +110,7 @@ def test_who_is_too_fast_goes_on_and_is_refused_there(monkeypatch: pytest.Monkey
     assert not sent
     request = HttpRequest()
     request.META["asgi.scope"] = django.scopes[0]
-    with pytest.raises(guards.Problem, match="3"):
+    with pytest.raises(guards.ProblemError, match="3"):
         guards.limited(request, "react", 1, 60)
 
 
@@ -135,7 +135,7 @@ def test_what_cannot_be_read_goes_on_to_be_refused(
 
 
 def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick, "ANONYMOUS_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(fast_path, "ANONYMOUS_TIMEOUT_SECONDS", 0.01)
     django, sent = Django(), []
 
     async def receive() -> Any:
@@ -144,7 +144,7 @@ def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> No
     async def send(event: Any) -> None:
         sent.append(event)
 
-    app: Any = quick.QuickActs(django, {"X-Whole": "house"})  # type: ignore[arg-type]
+    app: Any = fast_path.FastPath(django, {"X-Whole": "house"})  # type: ignore[arg-type]
     asyncio.run(app(scope(), receive, send))
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["status"] == 408
@@ -170,8 +170,8 @@ def test_who_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_what_our_pages_do_not_send_is_not_ours_to_take(header: tuple[bytes, bytes]) -> None:
     asked = scope()
-    assert quick._ordinary_token({**asked, "headers": [*asked["headers"]]})
+    assert fast_path._ordinary_token({**asked, "headers": [*asked["headers"]]})
     one_more = {**asked, "headers": [*asked["headers"], header]}
     instead = {**asked, "headers": [*(h for h in asked["headers"] if h[0] != header[0]), header]}
-    assert quick._ordinary_token(one_more) is None
-    assert quick._ordinary_token(instead) is None
+    assert fast_path._ordinary_token(one_more) is None
+    assert fast_path._ordinary_token(instead) is None

@@ -51,7 +51,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Diagnosis:
     what: str
     mend: str
 
@@ -59,21 +59,21 @@ class Trouble:
         return f"{self.what}; {self.mend}"
 
 
-def trouble_of(error: Exception) -> Trouble | None:
+def diagnose(error: Exception) -> Diagnosis | None:
     """None for what is a fault of ours: that needs its traceback."""
     from django.db import Error as DatabaseError
 
     if isinstance(error, DatabaseError):
-        return _database_trouble(error)
+        return _diagnose_database(error)
     # Who writes into a full file is not told its name.
     if isinstance(error, OSError) and (error.filename or error.errno in FULL):
         mend = FILES.get(error.errno or 0)
         what = f"{error.filename or settings.data}: {error.strerror}"
-        return Trouble(what, mend) if mend else None
+        return Diagnosis(what, mend) if mend else None
     return None
 
 
-def standing_trouble() -> Trouble | None:
+def database_diagnosis() -> Diagnosis | None:
     """Why nothing can be done with the database now; None if it is there, and new enough."""
     from django.db import Error as DatabaseError
 
@@ -87,7 +87,7 @@ def standing_trouble() -> Trouble | None:
     return foreign or (_older(steps) if steps else None)
 
 
-def foreign_trouble() -> Trouble | None:
+def foreign_trouble() -> Diagnosis | None:
     """Why this version cannot use the database of another one: it has steps that are unknown here.
 
     Raises django.db.Error.
@@ -101,14 +101,14 @@ def foreign_trouble() -> Trouble | None:
     unknown = sorted(step for step in set(loader.applied_migrations) - known if step[0] in ours)
     if not unknown:
         return None
-    return Trouble(
+    return Diagnosis(
         f"the database {shown(settings.database_url)} was made by another version of canale: it "
         f"has the step {'.'.join(unknown[0])}, which is unknown here",
         "install that version, or name another data folder by CANALE_DATA",
     )
 
 
-def empty_trouble() -> Trouble | None:
+def no_channel_diagnosis() -> Diagnosis | None:
     """Where there is no channel at all. Raises django.db.Error."""
     _, is_empty = _missing_steps()
     return _empty() if is_empty else None
@@ -126,37 +126,37 @@ def _missing_steps() -> tuple[list[str], bool]:
     return steps, not executor.loader.applied_migrations
 
 
-def _database_trouble(error: Exception) -> Trouble | None:
+def _diagnose_database(error: Exception) -> Diagnosis | None:
     from django.db import connection
 
     # Another look, by a line of its own: this one may be what is ill.
     connection.close()
-    standing = standing_trouble()
+    standing = database_diagnosis()
     if standing is not None:
         return standing
     return _told(error) if _mend(_said(error)) else None
 
 
-def _empty() -> Trouble:
-    return Trouble(
+def _empty() -> Diagnosis:
+    return Diagnosis(
         f"there is no channel in the database {shown(settings.database_url)}",
         "name yours by CANALE_DATA or CANALE_DATABASE_URL; `canale serve` and `canale init` begin "
         "a new one",
     )
 
 
-def _older(steps: list[str]) -> Trouble:
+def _older(steps: list[str]) -> Diagnosis:
     number = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
-    return Trouble(
+    return Diagnosis(
         f"the database {shown(settings.database_url)} is older than this version: it lacks "
         f"{number}, from {steps[0]} on",
         "run `canale migrate` (`canale serve` does it too)",
     )
 
 
-def _told(error: Exception) -> Trouble:
+def _told(error: Exception) -> Diagnosis:
     said = _said(error)
-    return Trouble(
+    return Diagnosis(
         f"the database {shown(settings.database_url)} does not answer ({said})",
         _mend(said) or "correct CANALE_DATABASE_URL",
     )

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import F
 
 from canale.channel.models import Channel, Topic
-from canale.followers.follow import Followed, UnknownTopic, follow, lock
+from canale.followers.device_token import token_hash
+from canale.followers.follow import Followed, UnknownTopicError, follow, lock
 from canale.followers.models import Address, ChannelCount, Follower, Invite
-from canale.followers.readers import token_hash
 from canale.vault.fingerprints import fingerprint, identity
 from canale.vault.sealing import seal
 
@@ -23,7 +23,7 @@ Topics = dict[int, dict[str, Topic]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FollowRequest:
     """To follow a channel; ``address`` is its kind and what the vault keeps."""
 
     handle: str
@@ -35,11 +35,11 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class NewFollower:
     """A wish of a device that we do not know, with what is kept of it."""
 
     place: int
-    wish: Wish
+    wish: FollowRequest
     channel: Channel
     token_hash: bytes
     mark: bytes | None
@@ -47,7 +47,7 @@ class Newcomer:
 
 
 @transaction.atomic
-def follow_together(wishes: Sequence[Wish]) -> list[Followed | None]:
+def follow_together(wishes: Sequence[FollowRequest]) -> list[Followed | None]:
     """As `follow` for each in their order; None where channel or a topic is unknown.
 
     Devices and addresses that are new are written by few statements for all; who comes back, or
@@ -69,11 +69,13 @@ def follow_together(wishes: Sequence[Wish]) -> list[Followed | None]:
     return results
 
 
-def _newcomers(wishes: Sequence[Wish], channels: Mapping[str, Channel]) -> list[Newcomer]:
+def _newcomers(
+    wishes: Sequence[FollowRequest], channels: Mapping[str, Channel]
+) -> list[NewFollower]:
     """By token, so that two processes never wait for each other's rows crosswise."""
     topics = _topics(channels)
     possible = [
-        Newcomer(place, wish, channel, token_hash(wish.token), _mark(wish), chosen)
+        NewFollower(place, wish, channel, token_hash(wish.token), _mark(wish), chosen)
         for place, wish in enumerate(wishes)
         if (channel := channels.get(wish.handle)) is not None
         and (chosen := _chosen(topics.get(channel.pk, {}), wish.topics)) is not None
@@ -88,7 +90,7 @@ def _newcomers(wishes: Sequence[Wish], channels: Mapping[str, Channel]) -> list[
     return sorted(newcomers, key=lambda one: one.token_hash)
 
 
-def _lock_known(wishes: Sequence[Wish]) -> None:
+def _lock_known(wishes: Sequence[FollowRequest]) -> None:
     """Before anything is written, in every channel that they follow: see `lock`."""
     tokens = [token_hash(wish.token) for wish in wishes]
     marks = [mark for wish in wishes if (mark := _mark(wish))]
@@ -112,14 +114,14 @@ def _chosen(known: Mapping[str, Topic], slugs: Sequence[str]) -> list[Topic] | N
     return [topic for slug, topic in known.items() if slug in slugs]
 
 
-def _mark(wish: Wish) -> bytes | None:
+def _mark(wish: FollowRequest) -> bytes | None:
     if wish.address is None:
         return None
     _, address = wish.address
     return fingerprint(identity(address))
 
 
-def _taken(wishes: Sequence[Newcomer]) -> set[tuple[int, bytes | None]]:
+def _taken(wishes: Sequence[NewFollower]) -> set[tuple[int, bytes | None]]:
     """Channel with token, and channel with address, of devices that we know."""
     tokens = Follower.objects.filter(token_hash__in=[one.token_hash for one in wishes])
     marks = Address.objects.filter(fingerprint__in=[one.mark for one in wishes if one.mark])
@@ -130,7 +132,7 @@ def _taken(wishes: Sequence[Newcomer]) -> set[tuple[int, bytes | None]]:
     return {(channel_id, bytes(kept)) for channel_id, kept in rows}
 
 
-def _write(newcomers: Sequence[Newcomer]) -> list[Followed]:
+def _write(newcomers: Sequence[NewFollower]) -> list[Followed]:
     invites = _count_joined(newcomers)
     followers = [
         Follower(
@@ -153,7 +155,7 @@ def _write(newcomers: Sequence[Newcomer]) -> list[Followed]:
     return [Followed(follower, True, addresses.get(follower.pk)) for follower in followers]
 
 
-def _count_joined(newcomers: Sequence[Newcomer]) -> set[tuple[str | None, int]]:
+def _count_joined(newcomers: Sequence[NewFollower]) -> set[tuple[str | None, int]]:
     """Code and channel's id of the invites that there are, each counted by one statement."""
     codes = Counter((one.wish.invite, one.channel.pk) for one in newcomers if one.wish.invite)
     return {
@@ -164,7 +166,7 @@ def _count_joined(newcomers: Sequence[Newcomer]) -> set[tuple[str | None, int]]:
 
 
 def _write_addresses(
-    newcomers: Sequence[Newcomer], followers: Sequence[Follower]
+    newcomers: Sequence[NewFollower], followers: Sequence[Follower]
 ) -> dict[int, int]:
     """{follower's id: id of the address}"""
     addresses = []
@@ -190,7 +192,7 @@ def _count(followers: Sequence[Follower]) -> None:
         )
 
 
-def _alone(channel: Channel, wish: Wish) -> Followed | None:
+def _alone(channel: Channel, wish: FollowRequest) -> Followed | None:
     try:
         return follow(
             channel,
@@ -200,5 +202,5 @@ def _alone(channel: Channel, wish: Wish) -> Followed | None:
             language=wish.language,
             invite=wish.invite,
         )
-    except UnknownTopic:
+    except UnknownTopicError:
         return None
