@@ -71,7 +71,7 @@ REQUEST_THREADS = 8
 PAGES_LIMIT = 20_000
 # Files that are not open pages: the database, workers, static files, requests under way.
 OTHER_FILES = 500
-# Of those, what must be left when connections take all they can.
+# Files of these that must be left when connections use up the rest.
 OWN_FILES = 200
 # Open pages of one client: a whole town may come through one mobile carrier's address.
 CLIENT_PAGES = 2_000
@@ -113,14 +113,14 @@ class Site:
             await self._pages(scope, receive, send)
 
     async def _ready(self, send: ASGISendCallable) -> None:
-        """Whether requests can be answered now: the database, and somebody to send.
+        """True if requests can be answered now: there is a database, and a worker.
 
         A bus that is away does not count: everybody finds the news by looking, a little later.
         """
         away = await self._missed()
         said: dict[str, object] = {"database": away.why if away else "ok"}
         since = {"database": away.since} if away else {}
-        # Who can read answers most requests.
+        # A read-only database still counts as ready.
         ready = away is None or away.why is not DatabaseProblem.AWAY
         # Without workers of its own, a process answers for itself alone.
         if self._pool is not None and self._pool.size:
@@ -135,7 +135,7 @@ class Site:
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})
 
     async def _missed(self) -> CurrentOutage | None:
-        """What is the matter with the database, and since when."""
+        """Return the current outage of the database, if any."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 loop = asyncio.get_running_loop()
@@ -173,7 +173,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen no more, answer those who are in, and only then close what is open."""
         for listener in sockets or ():
-            # Who waits to be accepted would be cut off; from now on nobody else comes to wait.
+            # Connections waiting to be accepted would be reset; from now on there are no new ones.
             listener.listen(0)
         await asyncio.sleep(ACCEPT_SECONDS)
         for server in self.servers:
@@ -337,7 +337,7 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
-    """Where an engine wants to be brought the batches."""
+    """Run a dispatcher if the engine needs one."""
     dispatching = dispatcher()
     if dispatching is None:
         yield

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a channel is, and its posts: to read."""
+"""Calls that read a channel and its posts."""
 
 from __future__ import annotations
 

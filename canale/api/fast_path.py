@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a whole town does in the same minute: react and follow, on a shorter way than Django's.
+"""A fast path around Django for what a whole town does in the same minute: react and follow.
 
 An ASGI app in front of Django. It takes a call only if it is exactly what our pages send, and
 performs it in one transaction with the others that wait (canale/runtime/group_commit.py). Anything
@@ -64,7 +64,7 @@ _PLACE = "A" * 22
 
 @dataclass(slots=True)
 class Call:
-    """One that may be performed here."""
+    """A call that may be performed here."""
 
     about: str
     """The post's id, or the channel's handle."""
@@ -72,7 +72,7 @@ class Call:
     client: str
     body: bytes
     counted: bool = False
-    """By the rate limits."""
+    """True once the rate limits have counted it."""
 
     def may(self, limit: tuple[str, int, int]) -> bool:
         self.counted = must_wait(self.client, *limit) is None
@@ -81,7 +81,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was done; ``token`` is for the device's cookie."""
+    """The result of a call; ``token`` is for the device's cookie."""
 
     status: HTTPStatus
     document: Mapping[str, object]
@@ -92,7 +92,7 @@ Doing = Callable[[Call], Awaitable[Answer | None]]
 
 
 class FastPath:
-    """Wraps Django's app. ``headers`` are what every answer carries."""
+    """Wrap Django's app. ``headers`` are those of every response."""
 
     def __init__(self, app: ASGI3Application, headers: Mapping[str, str]) -> None:
         self._app = app
@@ -124,7 +124,7 @@ class FastPath:
             await self._send(problem_response(_late()), send)
             return
         if body is None:
-            return  # Who asked has gone.
+            return  # The client disconnected.
         client = scope["client"][0] if scope["client"] else ""
         await self._perform(doing, Call(found[1], token, client, body), scope, receive, send)
 
@@ -141,7 +141,7 @@ class FastPath:
         except (InterfaceError, OperationalError) as error:
             await self._send(problem_response(busy(error)), send)
         except DatabaseError:
-            logger.warning("A call could not be performed; it goes on to Django", exc_info=True)
+            logger.warning("Call failed on the fast path; passing it to Django", exc_info=True)
             await self._hand_on(call, scope, receive, send)
         else:
             if answer is None:
@@ -152,7 +152,7 @@ class FastPath:
     async def _hand_on(
         self, call: Call, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """To Django, as it came; but what was counted is not counted again."""
+        """Pass the call to Django as it came, marked if the rate limits have counted it."""
         handed = False
 
         async def receive_again() -> ASGIReceiveEvent:
@@ -216,7 +216,7 @@ class FastPath:
 
 
 def _ordinary_token(scope: HTTPScope) -> str | None:
-    """The device's token, or a new one; None if anything is not as our pages send it."""
+    """Return the device's token, or a new one; None for a request that our pages would not send."""
     sent = list(scope["headers"])
     headers = dict(sent)
     length = number_in(headers.get(b"content-length", b"").decode("latin-1")) or 0

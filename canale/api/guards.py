@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What every call must pass before it is read: size, form, origin, pace, token."""
+"""Checks that every call passes before it is read: size, form, origin, rate, token."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def same_origin(request: HttpRequest) -> None:
 def guarded(view: View, methods: Collection[str]) -> View:
     """Wraps a call: sizes and forms before, problem documents for what the router refuses.
 
-    ``methods`` are those that the view has; to the others it says so by itself.
+    ``methods`` are those that the view has; it refuses the others on its own.
     """
 
     def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:

@@ -37,7 +37,7 @@ def follow_all(wishes: Sequence[FollowRequest]) -> list[Joined | None]:
 
 
 def _is_plain(wish: FollowRequest, followed: Followed) -> bool:
-    """Whether the wish says all that there is to say of the follower."""
+    """True if the request alone describes the follower."""
     return followed.created and not wish.topics
 
 

@@ -132,7 +132,7 @@ def _same_answer(known: IdempotencyKey, asked: bytes) -> dict[str, object]:
 
 
 def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, object]:
-    """What the same call was answered with; {} for a new one, whose key is taken now.
+    """Return the first answer to the same call; {} for a new one, whose key is taken now.
 
     Raises ProblemError (422) when the key came with another call.
     """
@@ -155,7 +155,7 @@ def _create(
 
 
 def _state(post: Post) -> dict[str, object]:
-    # Of a post that nobody has seen yet, the state of its draft.
+    # An unpublished post shows the state of its draft.
     state = post.content.state if post.state == State.UNPUBLISHED else post.state
     return {"id": post.pk, "url": post_url(post), "state": state}
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What goes wrong is said in one form: problem documents (RFC 9457)."""
+"""Problem documents (RFC 9457), the one form of every error of the API."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def _suspicious(error: SuspiciousOperation) -> ProblemError:
 
 
 def busy(error: Exception) -> ProblemError:
-    """Of a call that the database did not take; whoever made it may try again."""
+    """Return the problem for a call that the database refused; the client may try again."""
     why = classify_error(error)
     if why is None:
-        logger.error("The database did not do it", exc_info=error)
+        logger.error("Database error while handling a call", exc_info=error)
     else:
         outage.failed(why, error)
     detail = _("The service is busy. Try again in a moment.")
@@ -120,7 +120,7 @@ def _decoders_busy(error: DecodersBusyError) -> ProblemError:
 def _unforeseen(error: Exception) -> ProblemError:
     if classify_error(error) is not None:
         return busy(error)
-    logger.error("A call failed", exc_info=error)
+    logger.error("Unhandled exception in a call", exc_info=error)
     return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, _("Something went wrong on our side."))
 
 
@@ -134,7 +134,7 @@ def _invalid(error: ValidationError) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
 
-# What each kind of error becomes; an error that nobody foresaw is logged, and says nothing.
+# The response to each kind of error; an unexpected one is logged and reveals nothing.
 _PROBLEMS: dict[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda problem: problem,
     PostRefused: _refused,

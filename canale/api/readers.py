@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a citizen's page does: follow, choose, react, invite, be forgotten."""
+"""Calls of a citizen's page: follow, choose, react, invite, be forgotten."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from canale.reactions.tallies import counts
 COOKIE_SECONDS = 400 * 24 * 3600
 # The page asks its browser for another address, once: this one will never do.
 ADDRESS_REFUSED = "address-refused"
-# Of one client in so many seconds.
+# Limits for one client: name, number of acts, seconds.
 REACTIONS_LIMIT = ("react", 600, 60)
 REFUSALS = {
     400: ProblemOut, 403: ProblemOut, 404: ProblemOut, 413: ProblemOut,
@@ -133,7 +133,7 @@ def _unknown_topic(error: following.UnknownTopicError) -> ProblemError:
 
 
 def following_of(follower: Follower) -> FollowingOut:
-    """What a device is told of one channel that it follows."""
+    """Return the description of one channel that a device follows."""
     return FollowingOut(
         channel=follower.channel.handle,
         muted=follower.muted,

@@ -160,7 +160,7 @@ class PostIn(WordingIn):
 
 
 class CorrectionIn(Strict):
-    """What is left out stays as it is; ``images`` replaces all."""
+    """A correction: omitted fields stay as they are; ``images`` replaces all."""
 
     note: Note
     kind: KindName | None = None

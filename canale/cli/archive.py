@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a backup is: a tar whose first member says what the others are."""
+"""The format of a backup: a tar whose first member describes the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from canale.net.json_reader import read_json
 
 MANIFEST, KEY = "manifest.json", "secret-key"
 FORM = 1
-# Of each part of a manifest, as JSON has it.
+# The type in JSON of each part of a manifest.
 TYPES = {
     **dict.fromkeys(("form", "size"), int),
     **dict.fromkeys(("canale", "made_at", "vendor", "sha256", "key_id"), str),

@@ -36,7 +36,7 @@ FREE_BYTES = 2 * 2**30
 SOUND_SQLITE = (3, 51, 3)
 PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com")
 SECONDS = 5.0
-# Of one process: all its open pages (app.py), and room for the rest.
+# Open files of one process: all its open pages (app.py), and room for the rest.
 ENOUGH_FILES = 20_500
 # When this version was made: a clock that is behind it is wrong.
 MADE = 1_764_000_000
@@ -83,7 +83,7 @@ def clock() -> Iterator[Finding]:
 def folder() -> Iterator[Finding]:
     data = settings.data
     owner = data.stat().st_uid
-    # os.walk, and not rglob: it passes over folders that go meanwhile.
+    # os.walk, and not rglob: it skips folders that disappear while it runs.
     inside = (Path(top, name) for top, *names in os.walk(data) for name in chain(*names))
     foreign = [(path, of.st_uid) for path, of in _there(inside) if of.st_uid != owner]
     yield Finding(
@@ -112,7 +112,7 @@ def _there(
 
 
 def others() -> Iterator[Finding]:
-    """What an older version, or a copy, left readable to everybody on the machine."""
+    """Check for files that an older version, or a copy, left readable to every user."""
     data = settings.data
     open_to_others = [
         path.name

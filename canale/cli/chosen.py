@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a command's arguments name."""
+"""Lookups of what a command's arguments name."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def models() -> list[Model]:
 
 
 def refuse_unless_empty(models: list[Model], target: BaseDatabaseWrapper) -> None:
-    """What `migrate` itself writes does not count. Raises CommandError."""
+    """Raise CommandError unless the database holds nothing but what `migrate` writes."""
     for model in models:
         made_by_migrate = model is ContentType or model._meta.label == "auth.Permission"
         if not made_by_migrate and model._base_manager.using(target.alias).exists():

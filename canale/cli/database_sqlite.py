@@ -47,7 +47,7 @@ def check(database: Path) -> None:
 
 
 def put_in_place(copy: Path, database: Path) -> Path | None:
-    """Give the database's name to the copy, in one step; where the one before is now, if any."""
+    """Give the database's name to the copy, in one step; return the former file's new place, if any."""
     before = None
     if database.exists() and database.stat().st_size:
         _fold_log(database)

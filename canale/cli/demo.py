@@ -151,7 +151,7 @@ def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
 
 
 def _react(post: Post, chance: random.Random) -> None:
-    """As many as such a post might get, by readers who do not exist."""
+    """Add as many reactions as such a post might get, by invented readers."""
     from canale.channel.models import State
     from canale.followers.device_token import new_token, token_hash
     from canale.reactions.react import react

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What keeps a command from its database or its files, in one line instead of a traceback."""
+"""Diagnoses of database and file errors: one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def diagnose(error: Exception) -> Diagnosis | None:
 
     if isinstance(error, DatabaseError):
         return _diagnose_database(error)
-    # Who writes into a full file is not told its name.
+    # ENOSPC errors carry no filename.
     if isinstance(error, OSError) and (error.filename or error.errno in FULL):
         mend = FILES.get(error.errno or 0)
         what = f"{error.filename or settings.data}: {error.strerror}"

@@ -44,7 +44,7 @@ def migrate() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Several nodes may start at once. SQLite has one writer at a time by itself."""
+    """Several nodes may start at once. SQLite has one writer at a time anyway."""
     from django.db import connection
 
     if connection.vendor != "postgresql":

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _option(name: str) -> str:
-    """What gives the field of that name here."""
+    """Return the option that sets the field of that name."""
     return {"images": "--image", "topics": "--topic"}.get(name, "--" + name.replace("_", "-"))
 
 

@@ -199,7 +199,7 @@ def _put_in_place(manifest: Manifest, folder: Path, key: str | None) -> Path | N
 
 @contextmanager
 def _new_key(key: str | None) -> Iterator[None]:
-    """The backup's key in place. Until the database is too, the one before opens as well: whenever
+    """Put the backup's key in place. Until the database is too, the previous one opens as well: whenever
     this is cut off, there is a key for what is there."""
     if key is None:
         yield

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _begin() -> int:
-    """Put a new key in place and set the old one aside; killed anywhere, it begins anew."""
+    """Put a new key in place and set the old one aside; when killed, it starts over."""
     kept, old = settings.data / "secret-key", settings.data / "secret-key.old"
     if not kept.exists() or read_key(kept) != settings.secret_key:
         raise CommandError(
@@ -89,7 +89,7 @@ def _finish(*, drop_lost: bool) -> int:
 
 
 def _reseal_addresses(*, drop_lost: bool) -> int:
-    """Walk until a walk finds nothing: who followed meanwhile may have been sealed as before."""
+    """Walk until nothing is left: new followers may have been sealed with the former key."""
     total = 0
     while resealed := _walk(total, drop_lost=drop_lost):
         total += resealed

@@ -24,7 +24,7 @@ def in_range(channel_id: int, kind: str, after: int, last: int) -> QuerySet[Addr
 def first_in_range(
     channel_id: int, kind: str, after: int, last: int, count: int
 ) -> QuerySet[Address]:
-    """The first so many of `in_range`.
+    """Return the first ``count`` of `in_range`.
 
     They are cut off inside, so that PostgreSQL knows how few they are: else it reads some hundred
     thousand topics of all followers rather than ask for those of each.
@@ -34,7 +34,7 @@ def first_in_range(
 
 
 def wanted_by(topic_ids: Collection[int], *, urgent: bool) -> Q:
-    """Of addresses, those whose followers want to be told: not muted, and of one of the topics.
+    """Select addresses whose followers are not muted and chose one of the topics.
 
     Alerts reach everyone. A follower who chose no topic wants all; a post without topics
     is for all.

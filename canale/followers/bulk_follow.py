@@ -24,7 +24,7 @@ Topics = dict[int, dict[str, Topic]]
 
 @dataclass(frozen=True, slots=True)
 class FollowRequest:
-    """To follow a channel; ``address`` is its kind and what the vault keeps."""
+    """A request to follow a channel; ``address`` is its kind and what the vault keeps."""
 
     handle: str
     token: str
@@ -48,7 +48,7 @@ class NewFollower:
 
 @transaction.atomic
 def follow_together(wishes: Sequence[FollowRequest]) -> list[Followed | None]:
-    """As `follow` for each in their order; None where channel or a topic is unknown.
+    """Do what `follow` does for each, in order; None where channel or a topic is unknown.
 
     Devices and addresses that are new are written by few statements for all; who comes back, or
     comes twice in one group, goes through `follow`.
@@ -72,7 +72,7 @@ def follow_together(wishes: Sequence[FollowRequest]) -> list[Followed | None]:
 def _newcomers(
     wishes: Sequence[FollowRequest], channels: Mapping[str, Channel]
 ) -> list[NewFollower]:
-    """By token, so that two processes never wait for each other's rows crosswise."""
+    """Return new followers, sorted by token so that two processes cannot deadlock."""
     topics = _topics(channels)
     possible = [
         NewFollower(place, wish, channel, token_hash(wish.token), _mark(wish), chosen)
@@ -182,7 +182,7 @@ def _write_addresses(
 
 
 def _count(followers: Sequence[Follower]) -> None:
-    """Last, as everybody waits for these rows; in one order for all processes."""
+    """Update the hot counter rows last, in the same order in all processes."""
     for channel_id in sorted({follower.channel_id for follower in followers}):
         new = [follower for follower in followers if follower.channel_id == channel_id]
         ChannelCount.objects.get_or_create(channel_id=channel_id)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The random id that a device keeps in its cookie, and what we keep of it."""
+"""The random token that a device keeps in its cookie, and the hash that we keep."""
 
 from __future__ import annotations
 

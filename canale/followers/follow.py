@@ -73,7 +73,7 @@ def _topics(channel: Channel, slugs: Sequence[str]) -> list[Topic]:
 
 
 def _concerned(channel: Channel, token: str, kind: str, address: Mapping[str, object]) -> list[int]:
-    """The device's follower, and the one whose address it was until now."""
+    """Return the ids of the device's follower and of the address's former owner."""
     marks = fingerprints(identity(address))
     known = Address.objects.filter(channel=channel, kind=kind, fingerprint__in=marks)
     mine = Follower.objects.filter(channel=channel, token_hash=token_hash(token))
@@ -81,8 +81,7 @@ def _concerned(channel: Channel, token: str, kind: str, address: Mapping[str, ob
 
 
 def lock(follower_ids: Collection[int]) -> list[Follower]:
-    """Who changes addresses, or what hangs on them, locks their followers before, in this order:
-    else two who meet wait for each other, and PostgreSQL throws one out."""
+    """Lock followers by id, before their addresses are changed, to avoid deadlocks."""
     rows = Follower.objects.filter(pk__in=follower_ids)
     return list(rows.order_by("pk").select_for_update())
 
@@ -127,7 +126,7 @@ def _keep_address(follower: Follower, kind: str, address: Mapping[str, object]) 
 
 
 def following(token: str) -> list[Follower]:
-    """What the device follows, by channel."""
+    """Return what the device follows, by channel."""
     rows = Follower.objects.filter(token_hash=token_hash(token))
     return list(
         rows.select_related("channel").prefetch_related("topics", "addresses").order_by("channel")

@@ -3,7 +3,7 @@
 """Keys that must not change when CANALE_SECRET_KEY does.
 
 Every subscription is bound to the push identity (RFC 8292, section 4), and what is kept of a
-reader's cookie cannot be hashed anew without the cookie. Until the first rotation both follow from
+reader's cookie cannot be hashed again without the cookie. Until the first rotation both follow from
 the secret key, and nothing is stored; the first rotation keeps them in the database, sealed.
 """
 
@@ -64,5 +64,5 @@ def store_lasting_key(purpose: str, key: bytes) -> None:
 
 
 def renew_lasting_key(purpose: str) -> None:
-    """A new random one: whatever was bound to the one before is lost."""
+    """Replace a key by a random one: everything bound to the previous one is lost."""
     store_lasting_key(purpose, os.urandom(32))

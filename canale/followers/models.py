@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who follows: anonymous devices and their sealed addresses."""
+"""Followers: anonymous devices and their sealed addresses."""
 
 from __future__ import annotations
 

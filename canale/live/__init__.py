@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The real-time stream: what happened, numbered, written to every open page at once."""
+"""The real-time stream: numbered events, written to every open page at once."""

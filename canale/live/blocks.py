@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Events that readers missed, in blocks that they share.
+"""Missed events, in blocks that readers share.
 
 Each reader may have missed a different part, and one that never reads keeps its bytes in memory. So
 only the events before the next whole hundred are one reader's own; the hundreds after it are the
@@ -18,7 +18,7 @@ BLOCK = 100
 
 
 class Blocks:
-    """Blocks of events that come in the order of their numbers."""
+    """Blocks of events in the order of their numbers."""
 
     def __init__(self, events: Sequence[EncodedEvent]) -> None:
         self._blocks = {
@@ -29,13 +29,13 @@ class Blocks:
         self._starts: dict[int, bytes] = {}
 
     def after(self, number: int) -> list[bytes]:
-        """All events with a greater number."""
+        """Return all events with a greater number."""
         first = self._start(number)
         later = [self._joined(block) for block in self._blocks if block > number // BLOCK]
         return [first, *later] if first else later
 
     def _start(self, number: int) -> bytes:
-        """The rest of the block that the number belongs to."""
+        """Return the rest of the block that the number belongs to."""
         if number not in self._starts:
             block = self._blocks.get(number // BLOCK, ())
             self._starts[number] = b"".join(event.data for event in block if event.id > number)

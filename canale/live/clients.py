@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Telling clients apart without keeping their addresses."""
+"""Keys that tell clients apart without storing their addresses."""
 
 import hashlib
 import secrets

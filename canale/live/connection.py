@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from canale.live.hub import Hub, Stream
 
-# What the kernel keeps for a reader who does not read, instead of the 4 MB it would grow to (it
-# doubles the number, and counts its own bookkeeping: some 50 KB of events). Decision 0029.
+# Kernel send buffer for a client that does not read; by default it would grow to 4 MB. The kernel
+# doubles the number and counts its own overhead: some 50 KB of events. Decision 0029.
 SEND_BUFFER = 32 * 1024
-# socket(7), SO_LINGER: on, for no time. A close is a reset, and what waits is gone at once.
+# SO_LINGER (socket(7)), on, 0 s: closing resets the connection and discards unsent data.
 NO_LINGER = struct.pack("ii", 1, 0)
-# Bytes that wait for a reader; one with more of them at the next event is dropped.
+# A reader with more unsent bytes than this at the next event is dropped.
 UNREAD_LIMIT = 64 * 1024
-# Heartbeats are spread over so many moments of the interval.
+# Heartbeats are spread over this many moments of the interval.
 SLOTS = 25
-# In place of a socket's number: write through the transport.
+# Used instead of a file descriptor: write through the transport.
 NOT_DIRECT = -1
 
 Drop = Callable[["Connection"], None]
@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         transport.set_protocol(self)
 
     def abort(self) -> None:
-        """At once, with all that waits: the kernel keeps nothing for who will not read it."""
+        """Abort immediately and discard unsent data (SO_LINGER 0)."""
         if self.transport is not None:
             _set(self.transport, socket.SO_LINGER, NO_LINGER)
             self.transport.abort()
@@ -82,21 +82,21 @@ class Connection(asyncio.Protocol):
         self.hub.close_gracefully(self)
 
     def use_socket(self) -> None:
-        """From now on by write(2), unless the bytes are encrypted on the way."""
+        """Write with write(2) from now on, unless the connection is encrypted."""
         if self.transport is not None and self.transport.get_extra_info("sslcontext") is None:
             self.socket = self.transport.get_extra_info("socket").fileno()
 
 
 def _set(transport: asyncio.Transport, option: int, value: int | bytes) -> None:
-    # A line that is gone already keeps nothing.
+    # The connection may be closed already.
     with suppress(OSError):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, value)
 
 
 def write_to_all(readers: Sequence[Connection], data: bytes, drop: Drop) -> int:
-    """To how many it was written. Calls `drop` for those who leave too much unread."""
-    # The loop over the sockets runs without bytecode. It stops at one that takes nothing, because
-    # it is full, gone or not ours to write to, and goes on behind it.
+    """Write to all readers; return how many took it. Calls `drop` for those too far behind."""
+    # `map` writes without bytecode for each socket. It stops at one that is full, closed or
+    # NOT_DIRECT, and continues behind it.
     sockets = iter([reader.socket for reader in readers])
     sent: list[int] = []
     while len(sent) < len(readers):
@@ -113,7 +113,7 @@ def write_to_all(readers: Sequence[Connection], data: bytes, drop: Drop) -> int:
 
 
 def _write_rest(reader: Connection, rest: bytes, drop: Drop) -> bool:
-    """What the socket did not take, or was not asked to take yet."""
+    """Write what the socket did not accept, or was not given yet."""
     transport = reader.transport
     if transport is None or transport.is_closing():
         return False
@@ -122,7 +122,7 @@ def _write_rest(reader: Connection, rest: bytes, drop: Drop) -> bool:
         drop(reader)
         return False
     if reader.socket == NOT_DIRECT and not waiting:
-        # Whatever it had missed is read.
+        # The reader has received all of its replay.
         reader.unread_limit = UNREAD_LIMIT
         reader.use_socket()
         rest = rest[_taken(reader.socket, rest) :]

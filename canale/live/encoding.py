@@ -10,7 +10,7 @@ EventKind = Literal["post", "correction", "withdrawal", "reactions"]
 # A comment: readers ignore it, proxies see that the connection is alive.
 HEARTBEAT = b": \n\n"
 
-# Milliseconds a reader waits before it reconnects after a broken line.
+# Milliseconds before a reader reconnects after a broken connection.
 RECONNECT = b"retry: 3000\n\n"
 
 
@@ -22,7 +22,7 @@ class EncodedEvent(NamedTuple):
 
 
 def encode_sse(event_id: int, kind: EventKind, data: str | bytes) -> bytes:
-    """One event as `event`, `id` and `data` lines, UTF-8.
+    """Encode one event as `event`, `id` and `data` lines, UTF-8.
 
     `data` is JSON on one line. Raises ValueError if it holds a line break, which would end
     the field, or if the number is not positive.
@@ -36,5 +36,5 @@ def encode_sse(event_id: int, kind: EventKind, data: str | bytes) -> bytes:
 
 
 def encode_reconnect() -> bytes:
-    """Asks a reader to come back in 1 to 6 seconds, so that not all come back at once."""
+    """Encode a request to reconnect in 1 to 6 seconds, so that not all readers return at once."""
     return b"retry: %d\n\n" % random.randint(1000, 6000)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tells every web process that the stream has something new."""
+"""Hints to every web process that there are new live events."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PAGES = "pages"
 
 
 def tell_pages() -> None:
-    """After the commit; a hint that gets lost is made good by the stream's own polling."""
+    """Send a hint after the commit. A lost hint is made up for by polling."""
     transaction.on_commit(lambda: bus_for(settings).publish(SUBJECT))
 
 
 def forget_pages(handle: str) -> None:
-    """After the commit; pages also renew themselves every few minutes."""
+    """Send a hint after the commit. Without it, pages expire within a few minutes."""
     transaction.on_commit(lambda: bus_for(settings).publish(PAGES, handle.encode()))

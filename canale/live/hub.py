@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who reads which channel, and the writing of each event to all of them.
+"""The hub: the readers of each channel, and the writing of each event to all of them.
 
 Everything runs on the event loop's thread. A reader is a transport and one small object: no task,
 no queue. What a reader missed comes from the stream's memory of recent events; only what is older
-is read from the database, in a thread, one read at a time for all who wait.
+is read from the database, in a thread, one read at a time for all waiting readers.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ Backlog = Callable[[str, int], Sequence[EncodedEvent]]
 
 # Recent events a channel remembers, so that reconnecting readers need no database.
 MEMORY = 256
-# Writes between two turns of the event loop (about 10 ms).
+# Writes in one iteration of the event loop (about 10 ms).
 SLICE = 1000
 # Seconds in which a reader must take some of a replay.
 STALL_SECONDS = 30.0
-# Seconds a reader has to take the last bytes when the server stops.
+# Seconds that a reader has to receive the last bytes when the server stops.
 GRACE = 2.0
 
 
@@ -57,7 +57,7 @@ class Stream:
         # Every event with a number above the floor is in `recent`.
         self.floor = last_id
         self.recent: deque[EncodedEvent] = deque()
-        # In the order in which they came: neighbours in memory, here and in the kernel.
+        # In the order of their arrival: neighbours in memory, here and in the kernel.
         self.readers: dict[Connection, None] = {}
         self._reader_list: list[Connection] | None = None
         self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
@@ -76,7 +76,7 @@ class Stream:
         return b"".join(event.data for event in self.recent if event.id > event_id)
 
     def refill(self, events: Sequence[EncodedEvent], after: int, covered: int) -> None:
-        """Remember what was read, too: who comes next with the same number needs no database."""
+        """Cache events read from the database for later reconnects."""
         if after < self.floor <= covered:
             self.recent.extendleft(event for event in reversed(events) if event.id <= self.floor)
             self.floor = after
@@ -93,7 +93,7 @@ class Stream:
             self._reader_list = None
 
     def all_readers(self) -> list[Connection]:
-        """Not to be changed: the same list until somebody comes or goes."""
+        """Return all readers: a list cached until one joins or leaves; do not change it."""
         if self._reader_list is None:
             self._reader_list = list(self.readers)
         return self._reader_list
@@ -136,12 +136,12 @@ class Hub:
         self._database = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-backlog")
 
     def open(self, handle: str, last_id: int) -> None:
-        """Makes a channel known; `last_id` is the number of its latest event (0: none yet)."""
+        """Add a channel; `last_id` is the id of its latest event (0: none yet)."""
         if handle not in self._streams:
             self._streams[handle] = Stream(handle, last_id)
 
     def close(self, handle: str) -> None:
-        """Forgets a channel and sends its readers away."""
+        """Remove a channel and close its connections."""
         stream = self._streams.pop(handle, None)
         if stream is not None:
             waiting = [reader for reader, _ in stream.waiting]
@@ -149,17 +149,17 @@ class Hub:
                 self.close_gracefully(reader)
 
     def forget(self, handle: str) -> None:
-        """Keeps no recent event in memory: who comes back reads the database, as it is now."""
+        """Drop recent events from memory, so that reconnecting readers get the database's."""
         stream = self._streams.get(handle)
         if stream is not None:
-            # A new one: a read that is under way must not fill it again.
+            # A new deque: a read in progress must not refill it.
             stream.recent, stream.floor = deque(), stream.last_id
 
     def has_channel(self, handle: str) -> bool:
         return handle in self._streams
 
     def reserve(self, handle: str, address: str | None) -> Connection | None:
-        """A place for one reader, or None when all places, or this client's, are taken.
+        """Reserve a place for one reader; None when all places, or this client's, are taken.
 
         `address` is the client's, and is kept only as a salted hash. Raises KeyError if the
         stream is not known. Whoever reserves also calls `attach` or `detach`.
@@ -192,7 +192,7 @@ class Hub:
         last_event_id: int | None,
         server: MutableSet[Any] | None = None,
     ) -> None:
-        """Answers with `head` and what came after `last_event_id`, then with all that follows.
+        """Send `head` and the events after `last_event_id`, then all later events.
 
         None, or a number that was not given yet, means from now on. `server` is the set of
         connections that the HTTP server closes when it stops.
@@ -215,7 +215,7 @@ class Hub:
             return
         if missed:
             connection.transport.write(missed)
-            # A long replay is not the reader's slowness.
+            # A long replay does not make a reader slow.
             connection.unread_limit += len(missed)
         connection.stream.add(connection)
 
@@ -226,7 +226,7 @@ class Hub:
             self._read_backlog(stream)
 
     def _read_backlog(self, stream: Stream) -> None:
-        """One read for all who wait; who comes while it runs is served by the next."""
+        """Start one read for all waiting readers; later ones are served by the next read."""
         batch, stream.waiting = stream.waiting, []
         stream.reading = True
         oldest = min(after for _, after in batch)
@@ -246,11 +246,11 @@ class Hub:
         stream.reading = False
         failure = None if read.cancelled() else read.exception()
         if read.cancelled() or failure:
-            logger.error("The backlog of %s was not read.", stream.handle, exc_info=failure)
+            logger.error("Error reading the backlog of %s", stream.handle, exc_info=failure)
             for connection, _ in batch:
                 self.close_gracefully(connection)
         else:
-            # A newer event may be in the database already; the hub hears of it in its turn.
+            # A newer event may be in the database already; it will be published later.
             events = [event for event in read.result() if event.id <= covered]
             self._replay(stream, batch, events, covered)
             if stream.recent is memory:
@@ -265,7 +265,7 @@ class Hub:
         events: list[EncodedEvent],
         covered: int,
     ) -> None:
-        """Writes what each missed up to `covered`, and from memory what came during the read."""
+        """Write the events that each missed up to `covered`, then those published since."""
         blocks = Blocks(events)
         recent = stream.since(covered)
         for connection, after in batch[:SLICE]:
@@ -285,7 +285,7 @@ class Hub:
             return
         for block in missed:
             connection.transport.write(block)
-            # A long replay is not the reader's slowness.
+            # A long replay does not make a reader slow.
             connection.unread_limit += len(block)
         if missed:
             self._watch(connection, connection.transport.get_write_buffer_size())
@@ -312,7 +312,7 @@ class Hub:
             self._watch(connection, waiting)
 
     def publish(self, handle: str, event: EncodedEvent) -> None:
-        """Writes an event to all readers of its channel, each channel's in order of publishing.
+        """Write an event to all readers of its channel, each channel's in order of publishing.
 
         An event that is not newer than the stream's latest was already written, and is ignored.
         """
@@ -322,13 +322,13 @@ class Hub:
             return
         self._events += 1
         stream.remember(event)
-        # Who joins after this line gets the event from memory.
+        # A reader that joins after this line gets the event from memory.
         stream.outgoing.append((event.data, iter(stream.all_readers())))
         if len(stream.outgoing) == 1:
             self._pump(stream)
 
     def _pump(self, stream: Stream) -> None:
-        """Writes one slice; events wait for the one before, so none overtakes another."""
+        """Write one slice; events wait for the previous one, so none overtakes another."""
         budget = SLICE
         while stream.outgoing and budget > 0:
             data, readers = stream.outgoing[0]
@@ -350,7 +350,7 @@ class Hub:
             self._heartbeats = asyncio.get_running_loop().call_later(self._pause, self._heartbeat)
 
     def _heartbeat(self) -> None:
-        """Each tick is one slot's turn; the timer rests when nobody is connected."""
+        """Send one slot's heartbeats; the timer stops while nobody is connected."""
         self._slot = (self._slot + 1) % SLOTS
         for stream in self._streams.values():
             write_to_all(stream.in_slot(self._slot), HEARTBEAT, self._drop)
@@ -359,7 +359,7 @@ class Hub:
             self._schedule_heartbeat()
 
     def close_gracefully(self, connection: Connection) -> None:
-        """Ends one connection politely: when to come back, then the end of the stream."""
+        """Close one connection after telling the client when to reconnect."""
         transport = connection.transport
         if transport is None or transport.is_closing():
             return
@@ -370,12 +370,12 @@ class Hub:
         connection.stream.remove(connection)
 
     def detach(self, connection: Connection) -> None:
-        """Gives the place back. May be called more than once."""
+        """Release the connection's place. May be called more than once."""
         if connection.left:
             return
         connection.left = True
         connection.transport = None
-        # From here on the number may be another connection's.
+        # From here on the descriptor may belong to another connection.
         connection.socket = NOT_DIRECT
         connection.stream.remove(connection)
         if connection.server is not None:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The HTTP server's protocol: `GET /live/<handle>` goes to the hub, what is ready is written at
-once, and all else goes the ordinary way.
+"""The HTTP server's protocol: `GET /live/<handle>` goes to the hub, cached responses are written
+directly, and everything else goes through Django.
 
 The request is read by uvicorn's parser. When it is complete, and what was asked before it on the
 same connection is answered, the hub's small object takes the transport over and this protocol is
@@ -45,12 +45,12 @@ STREAM_HEADERS = [
 
 
 class CachedResponder(Protocol):
-    """Whom to ask for answers that are ready."""
+    """A callable that returns cached responses."""
 
     def __call__(
         self, url: bytes, headers: list[tuple[bytes, bytes]], /
     ) -> tuple[bytes, bytes] | None:
-        """For a GET: the answer's head, without its last empty line, and body; None: not ready."""
+        """Return a GET's head, without its last empty line, and body; None if it is not cached."""
 
 
 def no_cache(url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
@@ -84,7 +84,7 @@ class LiveProtocol(TimeoutProtocol):
     hub: ClassVar[Hub]
     try_cached: ClassVar[CachedResponder]
     hosts: ClassVar[Hosts | None]
-    # Per server configuration: whose X-Forwarded-For is believed.
+    # Per server configuration: the proxies whose X-Forwarded-For is trusted.
     proxies: ClassVar[dict[int, ProxyHeadersMiddleware]]
 
     # The reader's place once a stream was asked for; nothing after that request is answered.
@@ -120,7 +120,7 @@ class LiveProtocol(TimeoutProtocol):
         return self.hosts.refusal(self.url, self.headers, self.parser.get_http_version())
 
     def _write_cached(self) -> bool:
-        """Writes an answer that is ready, as uvicorn's cycle would, without a cycle and a task."""
+        """Write a cached response as uvicorn's cycle would, but without a cycle and a task."""
         if not self._is_plain_get():
             return False
         ready = self.try_cached(self.url, self.headers)
@@ -134,7 +134,7 @@ class LiveProtocol(TimeoutProtocol):
         return True
 
     def _is_plain_get(self) -> bool:
-        """Without a body, on a kept connection where everything else is answered and read."""
+        """True for a GET without body on an idle keep-alive connection."""
         parser = self.parser
         return (
             parser.get_method() == b"GET"
@@ -154,7 +154,7 @@ class LiveProtocol(TimeoutProtocol):
         return self.parser.should_upgrade() and self._should_upgrade()
 
     def _reserve(self, handle: str, query: str) -> StaticResponse | None:
-        """Takes a place with the hub, or says why there is none."""
+        """Reserve a place with the hub; return an error response if there is none."""
         method = self.parser.get_method()
         if method not in (b"GET", b"HEAD"):
             detail = "The stream can only be read."
@@ -175,21 +175,21 @@ class LiveProtocol(TimeoutProtocol):
         return None
 
     def _asked_event_id(self, query: str) -> str:
-        """A reconnecting browser's header is newer than the address the page first asked for."""
+        """Return the last event id: a reconnecting browser's header is newer than the URL's."""
         for name, value in self.headers:
             if name == b"last-event-id" and value:
                 return value.decode("latin-1")
         return dict(parse_qsl(query)).get("last_event_id", "")
 
     def waiting_client(self) -> str | None:
-        """A trusted proxy's connections are its readers', each known when its head is read."""
+        """Return the peer, or behind a trusted proxy the client, known once the head is read."""
         peer = self.client[0] if self.client else None
         if not self.config.proxy_headers or peer not in self._proxy_headers().trusted_hosts:
             return peer
         return self._client_address() if self._in_request and not self._before_head else None
 
     def _client_address(self) -> str | None:
-        """Behind a trusted proxy the address it forwards, by uvicorn's own rules."""
+        """Return the client's address: behind a trusted proxy the forwarded one."""
         peer = self.client[0] if self.client else None
         if not self.config.proxy_headers:
             return peer
@@ -230,7 +230,7 @@ class LiveProtocol(TimeoutProtocol):
             super().on_message_complete()
         else:
             self.live_complete = True
-            # What is sent after this request is nobody's.
+            # Data sent after this request is ignored.
             self.flow.pause_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -254,7 +254,7 @@ class LiveProtocol(TimeoutProtocol):
         live, self.live = self.live, None
         self.server_state.total_requests += 1
         self.hub.attach(live, self.transport, self._head(), self.last_event_id, self.connections)
-        # The parser holds our methods: without this the pair would wait for the collector.
+        # The parser references our methods: break the cycle, so that no collection is needed.
         self.parser = None  # type: ignore[assignment]
 
     def _head(self) -> bytes:
@@ -276,7 +276,7 @@ def live_protocol(
     house: Headers | None = None,
     connections: Connections | None = None,
 ) -> type[asyncio.Protocol]:
-    """The class to give to uvicorn as `http=`.
+    """Return the class to give to uvicorn as `http=`.
 
     With the hub its live connections go to, whom to ask for answers that are ready, the hosts that
     are answered (None: all), the headers that every answer carries, and the count of connections.

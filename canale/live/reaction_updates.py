@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tells the open pages of changed counts, at most once a second a post."""
+"""Live events for changed reaction counts, at most one a second for each post."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def _changed() -> list[int]:
 
 
 def _announced(post_id: int, now: datetime) -> bool:
-    """One post that cannot be announced does not silence the others."""
+    """Publish one post's counts; an error must not block the other posts."""
     try:
         return _announce(post_id, now)
     except DatabaseError:
-        logger.exception("The reactions of post %s were not announced", post_id)
+        logger.exception("Error publishing reaction counts of post %s", post_id)
         return False
 
 
@@ -44,7 +44,7 @@ def _announced(post_id: int, now: datetime) -> bool:
 def _announce(post_id: int, now: datetime) -> bool:
     if _told_lately(post_id, now):
         return False
-    # First, as whoever withdraws a post or reacts to it does: or each waits for the other.
+    # Lock the post first, as withdrawals and reactions do, to avoid deadlocks.
     posts = Post.objects.select_related("channel").select_for_update(of=("self",))
     post = posts.filter(pk=post_id).first()
     if not Unannounced.objects.filter(post_id=post_id).delete()[0]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes the stream's numbered lines."""
+"""Writers of the stream's numbered events."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from canale.channel.models import Post
 from canale.live.hints import tell_pages
 from canale.live.models import LiveEvent
 
-# Any number that no other program takes: PostgreSQL's advisory locks share one space.
+# An arbitrary number: PostgreSQL's advisory locks share one space.
 _NUMBERING_LOCK = 0x63616E616C65
-# More than the stream gives between two backups.
+# More events than the stream can have between two backups.
 SKIPPED = 1_000_000
 
 
@@ -49,7 +49,7 @@ def record_content(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
 
 
 def record_reactions(post: Post, counts: dict[str, int], now: datetime) -> LiveEvent:
-    """The counts now. Replaces the post's former line, so that the backlog holds one a post."""
+    """Write the current counts in place of the post's former line: the backlog holds one a post."""
     post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
     return record_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
 

@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a hub tells of itself."""
+"""Statistics of a hub."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class HubStats:
-    """What the hub has open and has done since it started."""
+    """The hub's open connections, and its counters since it started."""
 
     connections: int
     by_channel: dict[str, int]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Reads new live events from the database and hands them to the hub.
+"""A tailer that reads new live events from the database and publishes them to the hub.
 
 The database is the truth and the bus only a hint: whoever misses a hint reads the same
 lines at the next poll.
@@ -33,7 +33,7 @@ def encoded(event: LiveEvent) -> EncodedEvent:
 
 
 def backlog(handle: str, after_id: int) -> Sequence[EncodedEvent]:
-    """A channel's lines after a number, ascending. Called in the hub's threads."""
+    """Return a channel's events after an id, ascending. Called in the hub's threads."""
     try:
         rows = LiveEvent.objects.filter(channel__handle=handle, pk__gt=after_id).order_by("pk")
         return [encoded(event) for event in rows]
@@ -42,7 +42,7 @@ def backlog(handle: str, after_id: int) -> Sequence[EncodedEvent]:
 
 
 class EventTailer:
-    """One per web process: keeps the hub and the page store at the database's latest line."""
+    """One per web process: brings new events to the hub and the page store."""
 
     def __init__(self, hub: Hub, forget_pages: Callable[[str], None]) -> None:
         self._hub = hub
@@ -51,20 +51,20 @@ class EventTailer:
         self._handles: set[str] = set()
         self._handles_read = float("-inf")
         self._hinted = asyncio.Event()
-        # One thread, so that lines are read and published in one order.
+        # One thread, so that events are read and published in order.
         self._thread = ThreadPoolExecutor(1, "live-follow")
 
     @property
     def handles(self) -> frozenset[str]:
-        """The channels that are open."""
+        """Return the open channels."""
         return frozenset(self._handles)
 
     def hint(self) -> None:
-        """Something may be new: look at once. Called on the event loop."""
+        """Read without waiting for the next poll. Called on the event loop."""
         self._hinted.set()
 
     async def start(self) -> None:
-        """Open every channel at the latest line, before the first page is served."""
+        """Open every channel at its latest event, before the first page is served."""
         loop = asyncio.get_running_loop()
         self._seen = await loop.run_in_executor(self._thread, latest_id)
         await self._open_channels()
@@ -76,14 +76,14 @@ class EventTailer:
                 await self._catch_up()
                 outage.answered()
             except Exception:
-                logger.exception("The stream cannot read its lines; trying again")
+                logger.exception("Error reading live events; will retry")
                 if hinted or self._hinted.is_set():
                     self._forget_what_may_have_changed()
                 await asyncio.sleep(POLL_SECONDS)
             hinted = await self._wait()
 
     async def _wait(self) -> bool:
-        """Until somebody says that there is more, or it is time to look anyway."""
+        """Wait for a hint or the next poll."""
         try:
             async with asyncio.timeout(POLL_SECONDS):
                 await self._hinted.wait()
@@ -120,7 +120,7 @@ class EventTailer:
         return list(rows.order_by("pk")[:BACKLOG_LIMIT])
 
     async def _open_channels(self) -> None:
-        """As they are now or were a moment ago; a new channel's first line opens it at once."""
+        """Open channels created since the last call; a newer one opens with its first event."""
         loop = asyncio.get_running_loop()
         if loop.time() - self._handles_read < POLL_SECONDS / 2:
             return

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How long requests wait for the database."""
+"""A middleware that measures how long requests wait for the database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class QueryTimer:
         self.asked = 0
         self.seconds = 0.0
 
-    # What Django's own stubs give it.
+    # The types of Django's own stubs.
     def __call__(self, execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
         begun = time.perf_counter()
         try:

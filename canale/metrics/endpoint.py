@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`/metrics`: the figures in Prometheus's text format, to whom they are meant for."""
+"""`/metrics`: the metrics in Prometheus's text format, for allowed networks only."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Headers = list[tuple[bytes, bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PATH = "/metrics"
-# What proxies add (RFC 7239; RFC 9110, section 7.6.3; and by custom).
+# Headers that proxies add (RFC 7239; RFC 9110, section 7.6.3; and by custom).
 PROXY_HEADERS = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 
 
 class MetricsEndpoint:
-    """An ASGI app. Adds what ``collectors`` read at the moment when it is asked."""
+    """An ASGI app. ``collectors`` are read at each request."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class MetricsEndpoint:
         collectors: Sequence[Collector] = (),
         house: Headers | None = None,
     ) -> None:
-        """``house`` are headers of every answer."""
+        """Answer ``allowed`` networks; ``house`` are headers of every response."""
         self._allowed = allowed
         self._collectors = collectors
         self._house = house or []
@@ -77,15 +77,15 @@ class MetricsEndpoint:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _figures(self) -> bytes:
-        said = (registry(REGISTRY), *self._collectors)
-        return b"".join(generate_latest(each) for each in said)
+        sources = (registry(REGISTRY), *self._collectors)
+        return b"".join(generate_latest(source) for source in sources)
 
 
 def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:
-    """Whether who asks is in one of the networks.
+    """True if the client is in one of the networks.
 
-    What came through a proxy counts by the client that a trusted proxy names, which uvicorn puts in
-    the peer's place with port 0; never by the proxy's own address, nor as this machine itself.
+    Behind a proxy it is the client named by a trusted proxy, which uvicorn puts in the peer's place
+    with port 0; never the proxy's own address, nor this machine itself.
     """
     client = scope["client"]
     try:

@@ -17,7 +17,7 @@ CLIENTS = 20
 
 
 class Listener(uvicorn.Server):
-    """uvicorn's, with the signals left to the process."""
+    """A uvicorn server that leaves the signals to the process."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -25,7 +25,7 @@ class Listener(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Several processes may. Raises OSError when the port is another program's."""
+    """Bind the port, which several of our processes may share. Raises OSError if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, reuse_port=True)
 
@@ -33,7 +33,7 @@ def listen(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def listening(listener: socket.socket, page: MetricsEndpoint) -> AsyncIterator[None]:
     """Answer while the block runs."""
-    # No proxy stands before it: who asks is who asks.
+    # Not behind a proxy: trust the peer's address.
     config = uvicorn.Config(
         page,
         ws="none",

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""One set of figures for all processes of a machine.
+"""One set of metrics for all processes of a machine.
 
-Each process writes its own in mapped files of a folder; whoever is asked adds them up
+Each process writes its own to mapped files of a folder; the one that is scraped adds them up
 (prometheus_client's multiprocess mode). A file belongs to a slot, not to a process id: a process
 takes the first free slot by a lock that the system gives back however the process ends, and
-goes on counting where the last holder stopped. So a worker that dies every ten seconds leaves no
+continues counting where the last holder stopped. So a worker that dies every ten seconds leaves no
 trail of files, and of a slot that nobody holds only the counters still count.
 """
 
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "metrics"
 MAX_SLOTS = 1_000
-# All of a slot's figures fit: labels are few. Taken from the disk at once, for who writes to a
-# mapped page that a full disk cannot give is killed (mmap(2), SIGBUS).
+# All metrics of a slot fit: labels are few. Allocated at once, because writing to a mapped page
+# without disk space behind it raises SIGBUS (mmap(2)).
 FILE_BYTES = 256 * 1024
 KINDS = ("counter", "histogram", "gauge_livesum")
 
@@ -36,7 +36,7 @@ _held: FileIO | None = None
 
 
 def share_metrics(data: Path, *, reset: bool = False) -> bool:
-    """From now on this process's figures are seen by the others; before metrics are declared.
+    """Share this process's metrics with the others. Call it before metrics are declared.
 
     ``reset`` forgets what was counted, if no other process holds a slot. False: there is no
     room, and this process counts for itself alone.
@@ -52,16 +52,16 @@ def share_metrics(data: Path, *, reset: bool = False) -> bool:
         slot, _held = _take_slot(folder)
         _reserve(folder, slot)
     except OSError as error:
-        logger.warning("This process's figures are its own: %s cannot be used (%s)", folder, error)
+        logger.warning("Metrics sharing disabled: cannot use %s (%s)", folder, error)
         return False
-    # Where prometheus_client looks for the folder.
+    # prometheus_client reads the folder from here.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
     return True
 
 
 def registry(own: CollectorRegistry) -> CollectorRegistry:
-    """The figures of all processes; those of this one alone where they are not shared."""
+    """Return the metrics of all processes; those of this one alone if they are not shared."""
     if _held is None:
         return own
     folder = Path(_held.name).parent
@@ -84,15 +84,15 @@ def _reserve(folder: Path, slot: int) -> None:
     for kind in KINDS:
         path = folder / f"{kind}_{slot}.db"
         if kind.startswith("gauge"):
-            # What the last holder had open is not open any more.
+            # Gauges of the last holder are void.
             path.unlink(missing_ok=True)
         with path.open("ab") as file:
             os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
 
 
 def _forget(folder: Path) -> None:
-    """All or nothing: Prometheus takes a sum that became smaller for one that began again at 0, and
-    would count what is left a second time."""
+    """Delete all counts, or none if a slot is held: Prometheus takes a smaller sum for a restart at
+    0, and would count the rest a second time."""
     free = list(_free_slots(folder))
     if len(free) == len(list(folder.glob("slot-*"))):
         for slot in free:
@@ -101,7 +101,7 @@ def _forget(folder: Path) -> None:
 
 
 def _free_slots(folder: Path) -> Iterator[int]:
-    """Each is held while the caller looks at it, so that nobody takes it meanwhile."""
+    """Yield free slots; each is locked while the caller handles it."""
     for path in folder.glob("slot-*"):
         held = None if _held is not None and path == Path(_held.name) else lock(path)
         if held is not None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Every figure that processes count. What each means, and what to do, is in docs/metrics.md.
+"""Definitions of all metrics that processes count. docs/metrics.md explains them.
 
 No label ever names a person, an address or a host that a stranger chose.
 """
@@ -17,7 +17,7 @@ from prometheus_client import (
 
 from canale.metrics.batch_histogram import BatchHistogram
 
-# When each series began: one more line for each, which nobody asks for.
+# The `_created` series would add one line for each series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
@@ -94,7 +94,7 @@ DATABASE_SECONDS = Histogram(
     buckets=DATABASE_BOUNDS,
 )
 
-# What is known beforehand is there from the start, at 0: an alarm sees the first of its kind.
+# Known label values exist from the start, at 0, so that an alert sees the first increase.
 for _act in ("claimed", "finished", "lost", "failed"):
     BATCHES.labels(_act)
 for _reason in REFUSAL_REASONS:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Once a second: how late the loop is, and what a process counts for itself goes to the files."""
+"""A reporter that runs once a second: event loop lag, and a process's own counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = 1.0
 
 
 class DeltaCounters:
-    """Brings numbers that only grow into counters."""
+    """Add the increase of monotonic numbers to counters."""
 
     def __init__(self, counters: Mapping[str, Counter]) -> None:
         self._counters = counters
@@ -30,7 +30,7 @@ class DeltaCounters:
 
 
 async def pulse(process: str, hand_over: Callable[[], None]) -> None:
-    """Until cancelled. A figure that fails does not stop what it measures."""
+    """Report until cancelled. An error in a metric must not stop the process."""
     PROCESSES.labels(process).set(1)
     lag = LOOP_LAG.labels(process)
     loop = asyncio.get_running_loop()
@@ -41,4 +41,4 @@ async def pulse(process: str, hand_over: Callable[[], None]) -> None:
         try:
             hand_over()
         except Exception:
-            logger.exception("Figures were not handed over")
+            logger.exception("Error reporting metrics")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Counts what was refused: an attack shows in the figures while it goes on."""
+"""Counters of refused requests, which show an attack while it goes on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _REASONS: dict[int, str] = {
 
 
 def count_refusal(reason: str) -> None:
-    """``reason`` is one of REFUSAL_REASONS (names.py)."""
-    # Late: apps import this before a process has shared its figures (multiprocess.py).
+    """Count one refusal; ``reason`` is one of REFUSAL_REASONS (names.py)."""
+    # Imported late: apps import this module before `share_metrics` (multiprocess.py).
     from canale.metrics.names import REFUSALS
 
     REFUSALS.labels(reason).inc()

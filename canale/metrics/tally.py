@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What one far end answered, counted cheaply between two visits of the pulse."""
+"""An accumulator of one push service's responses, flushed once a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OUTCOMES = ("accepted", "gone", "rejected", "later")
 
 
 class Tally:
-    """Belongs to the event loop: a few hundred nanoseconds a message, files once a second."""
+    """Counts of one service. Used on the event loop: a few hundred nanoseconds a message."""
 
     __slots__ = ("_buckets", "_codes", "_outcomes", "_seconds", "origin", "transport")
 
@@ -27,7 +27,7 @@ class Tally:
         self._seconds = 0.0
 
     def add(self, outcome: str, code: int | None, seconds: float) -> None:
-        """One message, answered (or given up) after so many seconds."""
+        """Count one message, answered or given up after ``seconds``."""
         self._outcomes[outcome] += 1
         if code is not None:
             self._buckets[bisect_left(ANSWER_BOUNDS, seconds)] += 1
@@ -36,7 +36,7 @@ class Tally:
             self._codes["none" if code is None else str(code)] += 1
 
     def hand_over(self) -> None:
-        """To the figures that others see."""
+        """Flush the counts to the shared metrics."""
         for outcome, count in self._outcomes.items():
             MESSAGES.labels(self.transport, self.origin, outcome).inc(count)
             self._outcomes[outcome] = 0

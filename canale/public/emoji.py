@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a screen reader says for a reaction."""
+"""Names of reactions for screen readers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a web process counts for itself, brought to the figures that others see."""
+"""Metrics of a web process, flushed to the shared ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from canale.public.page_store import PageStore
 
 
 class WebMetrics:
-    """Of one web process."""
+    """The metrics of one web process."""
 
     def __init__(self, hub: Hub, pages: PageStore) -> None:
         self._hub = hub

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a public page depends on: its path, the reader's language, two parameters."""
+"""Cache keys of public pages: path, the reader's language, two parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LANGUAGE_COOKIE = re.compile(
 LONGEST_QUERY = 2_000
 # Written one way only: `%6Cang=en` is a parameter of somebody else.
 _PARAMETERS = re.compile(rb"(?:^|&)(lang|before)=([a-z0-9-]{1,18})(?=&|$)")
-# As in public/urls.py, a post has one number: a list has no more pages than there are posts.
+# A post has one number (public/urls.py): a list has no more pages than there are posts.
 _PLACE = re.compile(r"[1-9][0-9]{0,17}")
 
 

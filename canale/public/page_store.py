@@ -56,7 +56,7 @@ PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)
 # A path that is written one way only.
 PLAIN_PATH = re.compile(rb"/[A-Za-z0-9/._-]*")
 STORED_BYTES = 128 * 2**20
-# So long a page stands in for the next one, which could not be made.
+# How long a stale page is served when the next one cannot be made.
 STAND_IN_SECONDS = 5.0
 # A database that cannot be reached fails within 20 s; one that hangs does not fail.
 RENDER_SECONDS = 25.0
@@ -72,7 +72,7 @@ def stored(
     """Mark a view whose answer depends on path and language only.
 
     The view sets `canale_channel` (a handle) on its response, and `canale_until` (an aware
-    datetime, or None) when the answer changes at a moment by itself. Without `canale_channel`
+    datetime, or None) when the answer changes at a known moment. Without `canale_channel`
     the answer is not kept. Until `canale_at_most` it may stand in for the next, if that cannot be
     made.
     """

@@ -27,7 +27,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 # the stream.
 FRESH = timedelta(minutes=1)
 # How long a page may be shown whose successor the database does not give: so long, at most, what
-# was withdrawn meanwhile is still read on a node that hears of nothing (docs/decisions/0033).
+# was withdrawn in that time is still read on a node that hears of nothing (docs/decisions/0033).
 STALE = timedelta(hours=1)
 A_YEAR = 365 * 24 * 3600
 
@@ -91,7 +91,7 @@ def belongs_to(
 
 
 def fresh_until(now: datetime, *moments: datetime | None) -> datetime:
-    """The first moment after `now` at which a page says something else by itself."""
+    """Return the first moment after `now` at which the page changes without an event."""
     local = timezone.localtime(now)
     midnight = timezone.make_aware(
         datetime.combine(local.date() + timedelta(days=1), datetime.min.time())

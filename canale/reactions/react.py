@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""React, change one's mind, take it back: one at a time or hundreds in one transaction.
+"""Set, change or take back reactions: one at a time or hundreds in one transaction.
 
-Whoever changes reactions locks their posts first, in the order of their ids: what hangs on a post
-is then nobody else's until the commit, and no two wait for each other. A post that is withdrawn
-or corrected meanwhile is locked by that, too.
+Every change of reactions locks their posts first, in the order of their ids. Until the commit no
+other transaction changes rows of these posts, and there are no deadlocks. Withdrawals and
+corrections lock their post, too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ReactionRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReactionChange:
-    """What one reader wants on one post; an ``emoji`` of None takes the reaction back."""
+    """One reader's change on one post; an ``emoji`` of None takes the reaction back."""
 
     post_id: int
     token_hash: bytes
@@ -68,7 +68,7 @@ def _is_possible(act: ReactionChange, post: Post | None, now: datetime) -> bool:
 
 
 def _write(wanted: dict[Key, str | None]) -> Tallies:
-    """Bring the rows to what is wanted; by how much each count changes."""
+    """Write the wanted rows; return by how much each count changes."""
     found = _found(wanted)
     new: list[Reaction] = []
     changed: dict[str | None, list[int]] = {}
@@ -99,7 +99,7 @@ def _change(changed: dict[str | None, list[int]]) -> None:
 
 
 def _found(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
-    """The rows that there are: {(post, reader): (row's id, emoji)}."""
+    """Return existing rows: {(post, reader): (row's id, emoji)}."""
     found: dict[Key, tuple[int, str]] = {}
     for post_id in {post_id for post_id, _ in wanted}:
         readers = [reader for post, reader in wanted if post == post_id]

@@ -49,7 +49,6 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "canale/cli",
         "canale/delivery",
         "canale/followers",
-        "canale/live",
         "canale/metrics",
         "canale/nats",
         "canale/newsroom",

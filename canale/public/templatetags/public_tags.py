@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the public templates say often."""
+"""Template tags of the public pages."""
 
 from __future__ import annotations
 

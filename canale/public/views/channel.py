@@ -90,7 +90,7 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
 
 
 def about(channel: Channel) -> dict[str, object]:
-    """What every page with the channel's head needs.
+    """Return the context of every page with the channel's head.
 
     The stream's number is read before any post: a line that comes in between is told again,
     and none is missed.
@@ -160,7 +160,7 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
 
 
 def _last_seen(channel: Channel, before: str) -> Post | None:
-    """Also a post that has gone meanwhile keeps its place."""
+    """Return a post's place in the list, also for one that is no longer visible."""
     if not is_place(before):
         return None
     return channel.posts.once_published().filter(pk=int(before)).first()

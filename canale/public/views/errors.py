@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is shown when something is not there or goes wrong. None of it asks the database."""
+"""Error pages. None of them queries the database."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _away(request: HttpRequest) -> HttpResponse:
 
 
 def _what_was_sent(request: HttpRequest) -> dict[str, object]:
-    """What somebody wrote in a form, to be sent again from the page that says it was not saved.
+    """Return the fields of a form, to be sent again from the page that says it was not saved.
 
     The form's own token goes along, no new one: who was led here from another site sends nothing.
     """

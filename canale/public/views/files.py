@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is not a page: pictures, codes, the poster, feeds, calendar entries, the app's own files."""
+"""Files: pictures, QR codes, the poster, feeds, calendar entries, the app's own files."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
 
 @stored
 def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
-    """Of a withdrawn event it says that it is cancelled, so that calendars strike it out: for as
+    """Return an event's entry. A withdrawn event is cancelled, so that calendars strike it out: for as
     long as the event itself would have been there."""
     now = timezone.now()
     found = published_or_404(handle, post_id, now)
