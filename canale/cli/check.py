@@ -260,7 +260,7 @@ async def _lost_on_the_way(checked: Bus) -> str:
 def broker() -> Iterator[Finding]:
     from canale.delivery.engines.choice import why_no_broker
 
-    # What keeps hints back was told (bus), and keeps this back too.
+    # The check of the bus reported the cause already.
     if bus_for(settings).trouble:
         return
     said = asyncio.run(why_no_broker())

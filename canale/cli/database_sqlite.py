@@ -17,7 +17,7 @@ def dump(database: Path, copy: Path) -> None:
     """A whole copy, as of one moment. Raises CommandError.
 
     VACUUM INTO reads in one transaction; in WAL mode that keeps no writer waiting, and unlike
-    the online backup it never begins anew when somebody writes. What was deleted (who pressed
+    the online backup it never starts over after a write. What was deleted (who pressed
     "forget me") is not in the copy: it has no free pages. https://sqlite.org/lang_vacuum.html
     """
     import sqlite3
@@ -47,7 +47,7 @@ def check(database: Path) -> None:
 
 
 def put_in_place(copy: Path, database: Path) -> Path | None:
-    """Give the database's name to the copy, in one step; return the former file's new place, if any."""
+    """Give the database's name to the copy, in one step; return where the former file is."""
     before = None
     if database.exists() and database.stat().st_size:
         _fold_log(database)

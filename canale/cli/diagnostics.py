@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from canale.core.database_url import HIDDEN, shown
 from canale.core.settings import settings
 
-# What PostgreSQL (libpq) and SQLite say, and what to do about it.
+# Messages of PostgreSQL (libpq) and SQLite, and what to do about them.
 MENDS = (
     (r"invalid .*(?:value|option)", "correct the options in CANALE_DATABASE_URL"),
     (r"password authentication failed", "correct the password in CANALE_DATABASE_URL"),

@@ -199,8 +199,10 @@ def _put_in_place(manifest: Manifest, folder: Path, key: str | None) -> Path | N
 
 @contextmanager
 def _new_key(key: str | None) -> Iterator[None]:
-    """Put the backup's key in place. Until the database is too, the previous one opens as well: whenever
-    this is cut off, there is a key for what is there."""
+    """Put the backup's key in place; the previous key still opens until the database is replaced.
+
+    Whenever this is interrupted, there is a key for the data.
+    """
     if key is None:
         yield
         return

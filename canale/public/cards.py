@@ -84,7 +84,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class CardContext:
-    """What the template of a card shows; a new field may need one in `CardKey`."""
+    """The data of a card's template; a new field may need one in `CardKey`."""
 
     post: Post
     content: Revision
@@ -149,7 +149,7 @@ class Card:
 
 
 def _utc(moment: datetime | None) -> str:
-    """As JavaScript's toISOString writes it, so that the two can be compared as texts."""
+    """Format a moment like JavaScript's toISOString, so that the two compare as texts."""
     return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -60,7 +60,7 @@ def _query(query: bytes) -> tuple[str, str]:
 
 
 def is_place(before: str) -> bool:
-    """Whether it names a post as we write it; a view takes nothing else for one, or two addresses
+    """True if it names a post as we write it; views accept nothing else, or two addresses
     that are one to the store would show different pages."""
     return _PLACE.fullmatch(before) is not None
 

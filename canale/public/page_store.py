@@ -156,10 +156,10 @@ class PageStore:
         return await _answer(page, scope["method"], wanted, send)
 
     def try_cached(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
-        """What is in store for a GET: head, without its last empty line, and body.
+        """Return the cached head, without its last empty line, and body of a GET; None if absent.
 
-        None: ask the ordinary way. For the server's protocol, which can write it without a task, a
-        scope and a cycle: three quarters of what an answer costs.
+        The server's protocol writes it without a task, a scope and a cycle: three quarters of the
+        cost of a response.
         """
         path, _, query = url.partition(b"?")
         if not PLAIN_PATH.fullmatch(path) or path.startswith(PERSONAL_URLS):
@@ -379,7 +379,7 @@ def _head(page: Page, status: HTTPStatus, encoding: str) -> bytes:
 
 
 def _has(etag: bytes, wanted: dict[bytes, bytes]) -> bool:
-    """Whether the reader's copy is this one (RFC 9110, section 13.1.2: the weak comparison)."""
+    """True if the reader's copy is this one (RFC 9110, section 13.1.2: the weak comparison)."""
     known = wanted.get(b"if-none-match", b"")
     if not known:
         return False

@@ -35,7 +35,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), browsing-topics=()",
 }
-# What other sites and readers of feeds show.
+# Paths that other sites and feed readers embed.
 SHARED = (
     "image/",
     "text/calendar",

@@ -14,7 +14,7 @@ PROGRAMS = ("/api/", "/static/", "/live/")
 _EXACT_END = re.compile(r"(/c/[^/]+/image/|/newsroom/setup/)(.+)", re.IGNORECASE)
 # Nobody types more, and Django refuses to redirect to an address of more than 16 KB.
 MAX_TYPED = 1_000
-# What follows an address in a sentence, and is copied with it.
+# Punctuation that follows an address in a sentence, and is copied with it.
 _AFTER = " .,;:!?)]}>\"'’”»"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tests.structure.plain_words import exceptions, single_use_percent, wording
+from tests.structure.plain_words import exceptions, names, single_use_percent, wording
 
 PATH = Path("canale/example.py")
 
@@ -45,6 +45,14 @@ def test_derived_exceptions_are_found_by_their_bases() -> None:
     findings = exceptions({PATH: ast.parse(SOURCE)})
 
     assert [found.message for found in findings] == ["Lost", "Gone"]
+
+
+def test_abolished_names_are_found_where_they_are_defined() -> None:
+    tree = ast.parse("class Grouped: ...\nclass GroupCommit: ...\nnew = Grouped()")
+
+    assert [(found.line, found.message) for found in names(PATH, tree)] == [
+        (1, "Grouped: say GroupCommit")
+    ]
 
 
 def test_helpers_called_once_are_counted() -> None:

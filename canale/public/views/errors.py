@@ -16,7 +16,7 @@ from canale.public.pages import show
 from canale.public.typed_paths import meant_path
 from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
-# Whose forms hold secrets, and are short.
+# Paths whose forms hold secrets, and are short.
 SIGN_IN = "/newsroom/accounts/"
 # A page gives back no more than this (bytes): who sends it may be anybody, and each sign may become
 # six on the page. No form of ours that is filled in by hand is so long.

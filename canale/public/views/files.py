@@ -141,8 +141,10 @@ def feed(request: HttpRequest, handle: str, form: str) -> HttpResponse:
 
 @stored
 def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
-    """Return an event's entry. A withdrawn event is cancelled, so that calendars strike it out: for as
-    long as the event itself would have been there."""
+    """Return an event's calendar entry.
+
+    A withdrawn event is shown as cancelled until its own end, so that calendars strike it out.
+    """
     now = timezone.now()
     found = published_or_404(handle, post_id, now)
     if found.visible_until is None or found.visible_until <= now:
