@@ -96,6 +96,7 @@ def stopped_midway(broadcast: Broadcast, *workers: HiddenWorker) -> list[list[ob
     return held
 
 
+@pytest.mark.long
 def test_workers_hidden_from_each_other(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
     with hidden_worker(city) as one, hidden_worker(city) as other:

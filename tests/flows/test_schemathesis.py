@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.site import HANDLE, Site
 
 # Bounded: a few examples of each kind for each call.
-EXAMPLES = 8
+EXAMPLES = 4
 
 
 def test_schemathesis_finds_nothing(module_site: Site, tmp_path: Path) -> None:
