@@ -23,6 +23,7 @@ from tests.standins.firefox_push import DELIVERED, FirefoxPush
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 pytestmark = [
+    pytest.mark.long,  # test_firefox_follows uses the driver each time
     pytest.mark.browser,
     pytest.mark.skipif(
         PROGRAM is None and not os.environ.get("CI"), reason="Firefox is not installed"
