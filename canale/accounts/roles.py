@@ -22,9 +22,5 @@ def may_write(staff: Staff, channel: Channel) -> bool:
     return role_of(staff, channel) in WRITERS
 
 
-def may_publish(staff: Staff, channel: Channel) -> bool:
-    return role_of(staff, channel) in PUBLISHERS
-
-
 def may_administer(staff: Staff, channel: Channel) -> bool:
     return role_of(staff, channel) in ADMINISTRATORS

@@ -27,6 +27,7 @@ from canale.accounts.models import Staff
 from canale.accounts.roles import role_of
 from canale.accounts.second_factor import is_missing
 from canale.channel.models import Channel
+from canale.publishing.transitions import Act, may
 
 P = ParamSpec("P")
 Rule = Callable[[Staff, Channel], bool]
@@ -53,6 +54,15 @@ def retry_later(response: HttpResponse, seconds: int) -> HttpResponse:
     response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     response.headers["Retry-After"] = str(seconds)
     return response
+
+
+def may_do(act: Act) -> Rule:
+    """The rule of an act on a post: publishing/transitions.py says which roles may do it."""
+
+    def rule(staff: Staff, channel: Channel) -> bool:
+        return may(role_of(staff, channel), act)
+
+    return rule
 
 
 def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from canale.accounts.roles import may_administer, may_publish, may_write, role_of
+from canale.accounts.roles import ADMINISTRATORS, may_write, role_of
 from canale.channel.characters import cut, one_line, several_lines
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.links import avatar_url
@@ -41,6 +41,7 @@ from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, ti
 from canale.publishing.content import PLACE_LENGTH, PostRefused
 from canale.publishing.correct import NOTE_LENGTH
 from canale.publishing.drafts import ChangedMeanwhile, NotADraft, delete_draft, save_draft
+from canale.publishing.transitions import Act, may
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
@@ -50,15 +51,16 @@ OF_THE_CHANNEL = {"channel", "topics", "tokens", "log"}
 def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
     """What every page of a channel's newsroom needs."""
     staff = staff_of(request)
+    role = role_of(staff, channel)
     memberships = staff.memberships.select_related("channel").order_by("channel__name")
     return {
         "channel": channel,
         "section": "channel" if _route(request) in OF_THE_CHANNEL else "posts",
         "avatar": avatar_url(channel, "64"),
         "channels": [membership.channel for membership in memberships],
-        "role": role_of(staff, channel),
-        "may_publish": may_publish(staff, channel),
-        "may_administer": may_administer(staff, channel),
+        "role": role,
+        "may_publish": may(role, Act.PUBLISH),
+        "may_administer": role in ADMINISTRATORS,
         "followers": ChannelCount.objects.filter(channel=channel).first(),
     }
 

@@ -13,13 +13,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from canale.accounts.roles import may_publish, may_write
+from canale.accounts.roles import may_write
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.models import Channel, Kind, Post, Revision, State
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_exact, reach, shown
 from canale.delivery.compose import summary
-from canale.newsroom.access import done, retry_later, role_required, staff_of
+from canale.newsroom.access import done, may_do, retry_later, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
     arrival,
@@ -32,6 +32,7 @@ from canale.publishing.content import PostRefused
 from canale.publishing.correct import NOTE_LENGTH, NotVisible, correct
 from canale.publishing.drafts import ChangedMeanwhile
 from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.transitions import Act
 from canale.publishing.withdraw import withdraw
 
 
@@ -39,7 +40,7 @@ def _to(post: Post) -> HttpResponse:
     return redirect("newsroom:post", handle=post.channel.handle, post_id=post.pk)
 
 
-@role_required(may_publish)
+@role_required(may_do(Act.PUBLISH))
 def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     """Ask once, saying to how many; a second press finds the post already out."""
     post = find_post(channel, post_id)
@@ -92,7 +93,7 @@ def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
     return render(request, "newsroom/progress.html", context)
 
 
-@role_required(may_publish)
+@role_required(may_do(Act.CORRECT))
 def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
     alerts = [alert for alert in open_alerts(channel) if alert.pk != post.pk]
@@ -121,7 +122,7 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
     return render_form(request, channel, post, form, "newsroom/correct.html")
 
 
-@role_required(may_publish)
+@role_required(may_do(Act.WITHDRAW))
 def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
     errors: list[str] = []
