@@ -92,18 +92,18 @@ def foreign_trouble() -> Diagnosis | None:
 
     Raises django.db.Error.
     """
-    from django.db import connection
-    from django.db.migrations.loader import MigrationLoader
+    from canale.cli.archive import applied_migrations, known_migrations
 
-    loader = MigrationLoader(connection)
-    known = set(loader.disk_migrations)
-    ours = {app for app, _ in known}
-    unknown = sorted(step for step in set(loader.applied_migrations) - known if step[0] in ours)
+    known = known_migrations()
+    ours = {step.partition(".")[0] for step in known}
+    unknown = sorted(
+        step for step in set(applied_migrations()) - known if step.partition(".")[0] in ours
+    )
     if not unknown:
         return None
     return Diagnosis(
         f"the database {shown(settings.database_url)} was made by another version of canale: it "
-        f"has the step {'.'.join(unknown[0])}, which is unknown here",
+        f"has the step {unknown[0]}, which is unknown here",
         "install that version, or name another data folder by CANALE_DATA",
     )
 
