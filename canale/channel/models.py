@@ -288,7 +288,7 @@ class Revision(models.Model):
         """The content digest: SHA-256, in hexadecimal, of everything that the revision says."""
         wordings = [[w.language, w.headline, w.text, w.place, w.alts] for w in self.wordings.all()]
         times = [self.starts_at, self.ends_at, self.starts_on, self.ends_on]
-        images = [shown.image.key for shown in self.images.all()]
+        images = list(self.images.values_list("image__key", flat=True))
         topics = sorted(self.topic_slugs)
         content = [self.kind, wordings, *times, self.all_clear_of_id, topics, images]
         return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()

@@ -63,7 +63,7 @@ class Content:
 
 
 class PostRefused(Exception):  # noqa: N818
-    """Something is wrong with a content: {field: [sentence for the editor, …]}."""
+    """Something is wrong with the content: {field: [sentence for the editor, …]}."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))
@@ -72,7 +72,7 @@ class PostRefused(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class CheckedContent:
-    """A content whose topics, alert and images were found and are in order."""
+    """Content whose topics, alert and images were found and are in order."""
 
     content: Content
     times: Times
@@ -214,7 +214,8 @@ def _images(
     if len(content.images) > ALBUM_SIZE:
         errors.add("images", _("At most %(limit)d images.") % {"limit": ALBUM_SIZE})
         return []
-    known = {shown.image_id: shown.image for shown in post.content.images.all()} if post else {}
+    album = post.content.images.select_related("image") if post else ()
+    known = {shown.image_id: shown.image for shown in album}
     images: list[tuple[Image | PreparedImage, str]] = []
     uploads = any(isinstance(given, NewImage) for given in content.images)
     with decoder() if uploads else nullcontext() as decoding:

@@ -83,7 +83,7 @@ def _rewritten(post: Post, checked: CheckedContent, seen: str | None) -> Post:
     if seen is not None and seen != found.next.digest:
         raise ChangedMeanwhile
     write_content(found.next, checked)
-    return Post.objects.get(pk=post.pk)
+    return found
 
 
 def write_revision(post: Post, checked: CheckedContent, *, note: str = "") -> Revision:
