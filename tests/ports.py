@@ -5,34 +5,47 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import socket
+from functools import cache
 
 # Below those that the kernel gives to connections (ip(7), ip_local_port_range), so that none of
 # them takes a port between our looking and a server's listening.
 FIRST, LAST = 10_000, 32_000
-SLICES = 16
-
-
-def _own_ports() -> itertools.cycle[int]:
-    """Test processes that run at once have a slice each."""
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % SLICES
-    size = (LAST - FIRST) // SLICES
-    ports = range(FIRST + number * size, FIRST + (number + 1) * size)
-    begin = random.randrange(size)
-    return itertools.cycle([*ports[begin:], *ports[:begin]])
-
-
-_ports = _own_ports()
+SLICE = 500
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Nobody listens there, and this process gives it to nobody else for a long time."""
-    for port in _ports:
+    """Return a port on which nothing listens and that no other test process is given."""
+    for port in _own_ports():
         try:
             with socket.create_server((host, port)):
                 return port
         except OSError:
             continue
     raise AssertionError("cycles end never")
+
+
+@cache
+def _own_ports() -> itertools.cycle[int]:
+    """Take a slice that no other test process holds, of this run or of another.
+
+    A socket bound to the slice's first port, for as long as this process runs, is the lock: the
+    kernel lets go of it however the process ends.
+    """
+    for first in range(FIRST, LAST, SLICE):
+        lock = socket.socket()
+        try:
+            lock.bind(("127.0.0.1", first))
+        except OSError:
+            lock.close()
+            continue
+        _locks.append(lock)
+        ports = range(first + 1, first + SLICE)
+        begin = random.randrange(len(ports))
+        return itertools.cycle([*ports[begin:], *ports[:begin]])
+    raise AssertionError(f"all {(LAST - FIRST) // SLICE} slices of ports are taken")
+
+
+_locks: list[socket.socket] = []
+"""Kept, because a socket that is garbage is closed."""
