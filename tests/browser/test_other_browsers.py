@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, Route, expect
 
 from tests.browser.pages import (
     CHROMIUM,
@@ -186,6 +187,47 @@ def test_wrong_clock_hides_no_post_and_renames_no_day(
     expect(page.locator(f"#pinned-{alert}")).to_be_visible()
     expect(page.locator("#posts h2").first).to_have_text("Oggi")
     city.withdraw(alert)
+
+
+@pytest.mark.parametrize("answered", ["reaction", "card", "page", "head"])
+def test_page_takes_the_time_from_every_answer(city: City, browser: Browser, answered: str) -> None:
+    post = city.publish("Per un mese")
+    context = browser.new_context(locale="it-IT", service_workers="block")
+    page = context.new_page()
+    page.clock.install(time=datetime.now(UTC))
+    if answered == "page":
+        page.route("**/live/**", lambda route: route.fulfill(status=503))
+    page.goto(city.site.channel)
+    page.wait_for_selector(f"html[data-live={'refused' if answered == 'page' else 'open'}]")
+    expect(article(page, post)).to_be_visible()
+    page.route(
+        {"reaction": "**/reaction", "card": "**/card"}.get(answered, city.site.channel),
+        _answer_a_month_later,
+    )
+    with page.expect_response(_is_later):
+        if answered == "reaction":
+            article(page, post).locator(".reaction").first.click()
+        elif answered == "card":
+            city.correct(post)
+        elif answered == "page":
+            page.clock.run_for(46_000)
+        else:
+            page.clock.set_system_time(datetime.now(UTC) + timedelta(hours=1))
+            page.clock.run_for(61_000)
+    page.clock.run_for(61_000)
+    expect(article(page, post)).to_have_count(0)
+    context.close()
+
+
+def _answer_a_month_later(route: Route) -> None:
+    answer = route.fetch()
+    later = format_datetime(datetime.now(UTC) + timedelta(days=31), usegmt=True)
+    route.fulfill(response=answer, headers={**answer.headers, "date": later})
+
+
+def _is_later(response: Response) -> bool:
+    date = parsedate_to_datetime(response.headers["date"]) if "date" in response.headers else None
+    return date is not None and date > datetime.now(UTC) + timedelta(days=30)
 
 
 def test_kept_page_is_read_offline_with_a_wrong_clock(city: City, device: BrowserContext) -> None:
