@@ -25,13 +25,12 @@ from django.db import close_old_connections, connection
 from django.urls import get_resolver
 
 from canale.accounts.known import may_send_files
-from canale.bus import Bus, bus_for
+from canale.bus import Bus, process_bus
 from canale.channel.images import stop_decoders
 from canale.core.settings import settings
-from canale.delivery.engines.choice import dispatcher
-from canale.delivery.engines.local import WorkerPool
 from canale.delivery.figures import QueueCollector
 from canale.delivery.hints import SUBJECT as WORK
+from canale.delivery.worker_pool import WorkerPool
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
@@ -62,6 +61,8 @@ if TYPE_CHECKING:
         HTTPScope,
         Scope,
     )
+
+    from canale.cli.brokers import Dispatcher
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def serve(listener: socket.socket) -> None:
+async def serve(listener: socket.socket, dispatcher: Dispatcher | None) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT, and keep the other processes."""
     workers, beside = WorkerPool(settings.workers), _beside(settings.web_processes - 1)
 
@@ -193,7 +194,7 @@ async def serve(listener: socket.socket) -> None:
         workers.request_stop()
         beside.request_stop()
 
-    async with _dispatcher(bus_for(settings)), _kept(workers), _kept(beside), _scheduler():
+    async with _dispatched(dispatcher), _kept(workers), _kept(beside), _scheduler():
         await _serve_web(listener, workers, stop_others)
 
 
@@ -220,7 +221,7 @@ async def _serve_web(
     pages = PageStore(
         _fast_path(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
     )
-    bus = bus_for(settings)
+    bus = process_bus()
     metrics = MetricsEndpoint(
         settings.metrics_allowed_networks, [VersionCollector(), QueueCollector()], house
     )
@@ -336,14 +337,14 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _dispatcher(bus: Bus) -> AsyncIterator[None]:
-    """Run a dispatcher if the engine needs one."""
-    dispatching = dispatcher()
-    if dispatching is None:
+async def _dispatched(dispatcher: Dispatcher | None) -> AsyncIterator[None]:
+    if dispatcher is None:
         yield
         return
-    subscription = bus.subscribe(lambda subject, _: dispatching.hint() if subject == WORK else None)
-    task = asyncio.create_task(dispatching.run())
+    subscription = process_bus().subscribe(
+        lambda subject, _: dispatcher.hint() if subject == WORK else None
+    )
+    task = asyncio.create_task(dispatcher.run())
     try:
         yield
     finally:

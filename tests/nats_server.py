@@ -111,7 +111,7 @@ class NatsServer:
 
 _TELLER = """
 import sys
-from canale.bus.nats import NatsBus
+from canale.nats.bus import NatsBus
 _, url, installation, subject, data = sys.argv
 NatsBus((url,), installation).publish(subject, data.encode())
 """

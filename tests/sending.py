@@ -17,7 +17,7 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
 from canale.delivery.chunk import Chunk
-from canale.delivery.engines.table import TableBatches
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
 from canale.delivery.reader import Reader
@@ -71,7 +71,7 @@ def published(city: Channel, kind: str = "news", *, topics: tuple[str, ...] = ()
 
 
 def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
-    return Reader(worker, TableBatches(), clock)
+    return Reader(worker, DatabaseSource(), clock)
 
 
 def next_batch_chunk(reader: Reader) -> Chunk:
@@ -136,7 +136,7 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
     monkeypatch.setattr("canale.delivery.worker.named", lambda name: entry)
     for patience in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
         monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
-    worker = Worker(TableBatches())
+    worker = Worker(DatabaseSource())
     running = asyncio.create_task(worker.run())
     try:
         yield worker

@@ -3,6 +3,6 @@
 """Hints to other processes that something changed. The database is the truth."""
 
 from canale.bus.base import Bus, Callback, Subscription
-from canale.bus.choice import bus_for
+from canale.bus.process import process_bus, use_bus
 
-__all__ = ["Bus", "Callback", "Subscription", "bus_for"]
+__all__ = ["Bus", "Callback", "Subscription", "process_bus", "use_bus"]

@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import django
 
         django.setup()
+        from canale.cli.brokers import choose_bus
+
+        choose_bus()
         status = _run(asked)
         sys.stdout.flush()
         return status

@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 
-from canale.bus import Bus, bus_for
+from canale.bus import Bus, process_bus
 from canale.cli.check_tries import contact, line_to, site, written_file, written_row
 from canale.cli.diagnostics import database_diagnosis
 from canale.cli.finding import Finding, counted, shown
@@ -218,7 +218,7 @@ def _postgresql() -> Iterator[Finding]:
 
 def bus() -> Iterator[Finding]:
     kind = "NATS" if settings.nats_url else "this machine's sockets"
-    checked = bus_for(settings)
+    checked = process_bus()
     end = time.monotonic() + SECONDS
     while checked.trouble and time.monotonic() < end:
         time.sleep(0.05)
@@ -258,17 +258,15 @@ async def _lost_on_the_way(checked: Bus) -> str:
 
 
 def broker() -> Iterator[Finding]:
-    from canale.delivery.engines.choice import why_no_broker
-
     # The check of the bus reported the cause already.
-    if bus_for(settings).trouble:
+    if not settings.nats_url or process_bus().trouble:
         return
-    said = asyncio.run(why_no_broker())
-    if said is None:
-        return
+    from canale.nats.stream import jetstream_problem
+
+    problem = asyncio.run(jetstream_problem(settings.nats_url))
     yield Finding(
-        not said,
-        "NATS has JetStream" if not said else f"NATS gives no JetStream ({said})",
+        not problem,
+        "NATS has JetStream" if not problem else f"NATS gives no JetStream ({problem})",
         "let nats-server keep messages, as deploy/nats-server.conf does (jetstream, store_dir), "
         "and its user speak to $JS.API.> and canale-batches.>; until then workers look into the "
         "database every second",

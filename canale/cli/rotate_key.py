@@ -120,13 +120,17 @@ def _walk(before: int, *, drop_lost: bool) -> int:
 
 def _delete_old_stream() -> None:
     """One that stays is never read again: no reason not to finish."""
-    from canale.delivery.engines.choice import delete_stream_of
+    if not settings.nats_url:
+        return
+    from canale.nats.connection import installation
+    from canale.nats.stream import BatchStream, delete
 
-    stream, trouble = asyncio.run(delete_stream_of(settings.old_secret_key))
-    if trouble:
+    stream = BatchStream(installation(settings.old_secret_key))
+    problem = asyncio.run(delete(settings.nats_url, stream))
+    if problem:
         sys.stderr.write(
-            f"canale: NATS may still keep {stream} ({trouble}); once it is back: nats stream rm "
-            f"{stream}\n"
+            f"canale: NATS may still keep {stream.name} ({problem}); once it is back: "
+            f"nats stream rm {stream.name}\n"
         )
 
 

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from canale.cli.brokers import dispatcher
     from canale.cli.migrate import migrate
     from canale.metrics.multiprocess import share_metrics
 
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not beside:
         _greet()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_beside(listener) if beside else serve(listener))
+        runner.run(serve_beside(listener) if beside else serve(listener, dispatcher()))
     return 0
 
 

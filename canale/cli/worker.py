@@ -72,7 +72,8 @@ async def _work(*, until_stdin_ends: bool) -> None:
     from canale.metrics.multiprocess import share_metrics
 
     share_metrics(settings.data)
-    from canale.bus import bus_for
+    from canale.bus import process_bus
+    from canale.cli.brokers import batch_source
     from canale.delivery.clock import DatabaseClock
     from canale.delivery.work import work
     from canale.delivery.worker import Worker
@@ -92,12 +93,12 @@ async def _work(*, until_stdin_ends: bool) -> None:
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         clock = DatabaseClock()
-        worker = Worker(clock=clock)
+        worker = Worker(batch_source(), clock)
         # Before anything is claimed.
         await clock.try_to_read(worker.call)
         keeping = asyncio.create_task(clock.keep(worker.call))
         try:
-            await work(worker, bus_for(settings), stop)
+            await work(worker, process_bus(), stop)
         finally:
             keeping.cancel()
 

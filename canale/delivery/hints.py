@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from canale.bus import bus_for
-from canale.core.settings import settings
+from canale.bus import process_bus
 
 SUBJECT = "work"
 
 
 def wake_workers() -> None:
     """After the commit; a hint that gets lost is made good by the workers' own polling."""
-    transaction.on_commit(lambda: bus_for(settings).publish(SUBJECT))
+    transaction.on_commit(lambda: process_bus().publish(SUBJECT))

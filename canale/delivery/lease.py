@@ -12,9 +12,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper
 
+from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk, Recipient, Results, Source, languages, opened
 from canale.delivery.compose import compose
-from canale.delivery.engines.base import Batches
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.queue import after_failure, count_failure, lease_end, release
 from canale.delivery.recording import record_results
@@ -44,7 +44,7 @@ class Lease(Source):
 
     batch: Batch
     worker: str
-    batches: Batches
+    batches: BatchSource
     """Where the batch was taken from."""
     read_to: int
     """The last address that was read."""
@@ -190,7 +190,7 @@ class Lease(Source):
         record_late(self.broadcast, results, now, in_time)
 
 
-def lease_of(batch: Batch, worker: str, batches: Batches) -> Lease:
+def lease_of(batch: Batch, worker: str, batches: BatchSource) -> Lease:
     """The lease on a batch that this worker has just claimed."""
     topics = list(batch.broadcast.revision.topics.values_list("pk", flat=True))
     return Lease(batch, worker, batches, batch.cursor, topics)

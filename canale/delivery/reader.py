@@ -9,8 +9,8 @@ from datetime import datetime
 
 from django.db import DatabaseError
 
+from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk
-from canale.delivery.engines.base import Batches
 from canale.delivery.lease import Lease, lease_of, stopped
 from canale.delivery.retries import claim_retries, claim_welcomes
 from canale.delivery.window import Load, Window
@@ -32,7 +32,7 @@ class BatchFailed(Exception):  # noqa: N818
 class Reader:
     """One per worker. Every call reads or writes the database, in the worker's thread for it."""
 
-    def __init__(self, worker: str, batches: Batches, clock: Callable[[], datetime]) -> None:
+    def __init__(self, worker: str, batches: BatchSource, clock: Callable[[], datetime]) -> None:
         self._worker = worker
         self._batches = batches
         self._clock = clock

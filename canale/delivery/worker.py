@@ -25,9 +25,9 @@ from django.utils import timezone
 from prometheus_client import Histogram
 
 from canale.core.settings import settings
+from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk, Delivery, recordable
-from canale.delivery.engines.base import Batches
-from canale.delivery.engines.choice import batches_for
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.figures import WorkerFigures
 from canale.delivery.lease import LeaseLost, stopped
 from canale.delivery.limiter import Limiters
@@ -63,12 +63,12 @@ class Worker:
     """One per worker process. Its database calls run in one thread, its sending on the loop."""
 
     def __init__(
-        self, batches: Batches | None = None, clock: Callable[[], datetime] = timezone.now
+        self, batches: BatchSource | None = None, clock: Callable[[], datetime] = timezone.now
     ) -> None:
         self._lock = WorkerLock(settings.data)
         self.name = self._lock.name
         self.clock = clock
-        self._batches = batches or batches_for(self.name)
+        self._batches = batches or DatabaseSource()
         self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
         self._transports: dict[str, tuple[FanOutTransport, Limiters[Delivery]]] = {}

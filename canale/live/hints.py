@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from canale.bus import bus_for
-from canale.core.settings import settings
+from canale.bus import process_bus
 
 SUBJECT = "live"
 PAGES = "pages"
@@ -16,9 +15,9 @@ PAGES = "pages"
 
 def tell_pages() -> None:
     """Send a hint after the commit. A lost hint is made up for by polling."""
-    transaction.on_commit(lambda: bus_for(settings).publish(SUBJECT))
+    transaction.on_commit(lambda: process_bus().publish(SUBJECT))
 
 
 def forget_pages(handle: str) -> None:
     """Send a hint after the commit. Without it, pages expire within a few minutes."""
-    transaction.on_commit(lambda: bus_for(settings).publish(PAGES, handle.encode()))
+    transaction.on_commit(lambda: process_bus().publish(PAGES, handle.encode()))

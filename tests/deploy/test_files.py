@@ -20,7 +20,7 @@ from nats.errors import Error
 
 from canale.core.database_url import parse_database_url
 from canale.core.settings import load
-from canale.delivery.engines.stream import BatchStream
+from canale.nats.stream import BatchStream
 from tests.nats_server import PROGRAM, NatsServer, needs_nats
 from tests.structure.repository import ROOT, text
 

@@ -16,10 +16,10 @@ import nats
 import pytest
 from nats.js.api import ConsumerInfo, StreamInfo
 
-from canale.bus.nats_line import installation
-from canale.delivery.engines.dispatch import SWEEP_SECONDS
-from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.hints import SUBJECT
+from canale.nats.connection import installation
+from canale.nats.dispatcher import SWEEP_SECONDS
+from canale.nats.stream import BatchStream, consumer
 from tests.faults.amid import Fault
 from tests.faults.broadcast import (
     BATCH_ADDRESSES,

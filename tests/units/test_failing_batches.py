@@ -15,7 +15,7 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.cli import main
 from canale.delivery.chunk import Chunk
-from canale.delivery.engines.table import TableBatches
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
@@ -84,7 +84,7 @@ def test_it_is_tried_later_and_later_then_given_up(
 ) -> None:
     break_after(monkeypatch, 0)
     clock = Clock()
-    reader = Reader(WORKER, TableBatches(), clock)
+    reader = Reader(WORKER, DatabaseSource(), clock)
     pauses = []
     for _ in range(MOST_FAILURES - 1):
         with pytest.raises(BatchFailed):
@@ -108,11 +108,11 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     post: Post, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Bus(woken))
+    monkeypatch.setattr("canale.delivery.hints.process_bus", lambda: Bus(woken))
     other = save_draft(post.channel, Content("news", "Altro", "Testo"), by="cli")
     publish(other, by="cli")
     clock = Clock()
-    record(clock.now, next_batch_chunk(Reader(WORKER, TableBatches(), clock)))
+    record(clock.now, next_batch_chunk(Reader(WORKER, DatabaseSource(), clock)))
     Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
     woken.clear()
     assert main(["resume", "--post", str(other.pk + 1)]) == 1
@@ -123,7 +123,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
     mine = Batch.objects.get(broadcast__post=post)
     assert (mine.state, mine.failures, mine.cursor) == ("waiting", 0, mine.first_address + 1)
     # A worker of its own: the one before still has the batch in its hands.
-    reader = Reader("a:2:2", TableBatches(), clock)
+    reader = Reader("a:2:2", DatabaseSource(), clock)
     for _ in range(2):
         record(clock.now, next_batch_chunk(reader))
     row = progress(post)[0]
@@ -163,7 +163,7 @@ def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
     Batch.objects.all().delete()
     publish(save_draft(post.channel, Content(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
     urgent, clock = kind == "alert", Clock()
-    chunk = next_batch_chunk(Reader("lost:1:1", TableBatches(), clock))
+    chunk = next_batch_chunk(Reader("lost:1:1", DatabaseSource(), clock))
     recorded_at = clock.now + timedelta(seconds=3)
     record(recorded_at, chunk)
     end = recorded_at + timedelta(seconds=seconds)
@@ -176,7 +176,7 @@ def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
 def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     break_after(monkeypatch, 2)
     clock = Clock()
-    reader = Reader(WORKER, TableBatches(), clock)
+    reader = Reader(WORKER, DatabaseSource(), clock)
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
         reader.next(window_of([]))
@@ -197,7 +197,7 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
 def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     Batch.objects.update(failures=MOST_FAILURES - 1)
     clock = Clock()
-    reader = Reader(WORKER, TableBatches(), clock)
+    reader = Reader(WORKER, DatabaseSource(), clock)
     record(clock.now, next_batch_chunk(reader))
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.engines.table import TableBatches
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import lease_of
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
@@ -143,7 +143,7 @@ def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
     batch = claim_next("w", timezone.now(), urgent=False)
     assert batch is not None
     with CaptureQueriesContext(connection) as reading:
-        chunk = lease_of(batch, "w", TableBatches()).read(timezone.now())
+        chunk = lease_of(batch, "w", DatabaseSource()).read(timezone.now())
     assert chunk.seen == CHUNK_ADDRESSES
     return [
         query["sql"]

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.engines.table import TableBatches
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import count_failure
@@ -50,7 +50,7 @@ def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
     now = timezone.now()
     for address in Address.objects.all():
         Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
-    reader = Reader("worker", TableBatches(), timezone.now)
+    reader = Reader("worker", DatabaseSource(), timezone.now)
     read = [reader.next(window_of([])) for _ in range(2 * URGENT_RETRIES_IN_A_ROW + 1)]
     assert [type(chunk.source) for chunk in read if chunk is not None] == [
         *[Retries] * URGENT_RETRIES_IN_A_ROW,

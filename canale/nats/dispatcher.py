@@ -14,10 +14,10 @@ from django.db import DatabaseError, close_old_connections
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from canale.bus.cancelling import ends_when_cancelled
-from canale.bus.nats_line import FAILURES, Line
-from canale.delivery.engines.stream import BatchStream
 from canale.delivery.queue import Waiting, unfinished_ids, waiting_from
+from canale.nats.cancelling import ends_when_cancelled
+from canale.nats.connection import FAILURES, NatsConnection
+from canale.nats.stream import BatchStream
 
 logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 5.0
@@ -37,7 +37,7 @@ class Dispatcher:
 
     def __init__(self, urls: Sequence[str], installation: str) -> None:
         self._stream = BatchStream(installation)
-        self._line = Line(urls, "canale dispatcher", self._opened, meanwhile=MEANWHILE)
+        self._line = NatsConnection(urls, "canale dispatcher", self._opened, meanwhile=MEANWHILE)
         self._context: JetStreamContext | None = None
         self._hinted = asyncio.Event()
         self.handed_out: set[int] = set()

@@ -27,16 +27,16 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from canale.bus.nats_line import Line, Opened
 from canale.delivery.priority import Priority
 from canale.delivery.transports.registry import TRANSPORTS, Entry
+from canale.nats.connection import NatsConnection, Opened
 
 # A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
 ACK_SECONDS = 12.0
 # The server's answer to a batch that the stream already holds.
 ALREADY_THERE = 10077
 REQUEST_SECONDS = 5.0
-# As the server writes it; without a number it would set one of its own.
+# Without a number the server would set one of its own.
 NO_LIMIT = -1
 
 
@@ -109,7 +109,7 @@ class BatchStream:
         await context.purge_stream(self.name, seq=last + 1)
 
 
-async def why_absent(urls: Sequence[str]) -> str:
+async def jetstream_problem(urls: Sequence[str]) -> str:
     """Why no server of these has JetStream; empty if one does. Changes nothing there."""
 
     async def ask(client: Client) -> None:
@@ -133,7 +133,7 @@ async def delete(urls: Sequence[str], stream: BatchStream) -> str:
 
 async def _asked_once(urls: Sequence[str], ask: Opened, *, meanwhile: str) -> str:
     """Ask one server after the other until one answers; why none did, else empty."""
-    line = Line(urls, "canale", ask, meanwhile=meanwhile)
+    line = NatsConnection(urls, "canale", ask, meanwhile=meanwhile)
     keeping = asyncio.create_task(line.keep())
     try:
         await line.settled.wait()

@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from canale.bus import bus_for
-from canale.bus.local import LocalBus
-from canale.bus.nats import EVERYTHING, MAX_HINT_BYTES, MAX_WAITING, NatsBus
-from canale.bus.nats_line import installation
+from canale.nats.bus import EVERYTHING, MAX_HINT_BYTES, MAX_WAITING, NatsBus
+from canale.nats.connection import installation
 from tests.nats_server import (
     Heard,
     NatsServer,
@@ -164,7 +162,7 @@ def test_a_failing_callback_does_not_end_the_listening(
 
     run(flow)
     # In the bus's own words: asyncio would report it, and lose the hints that came together.
-    assert {record.name for record in caplog.records} == {"canale.bus.nats"}
+    assert {record.name for record in caplog.records} == {"canale.nats.bus"}
     assert any("('live', b'2')" in message for message in caplog.messages)
 
 
@@ -251,19 +249,3 @@ def test_a_process_that_ends_does_not_wait_for_a_nats_that_is_away(tmp_path: Pat
     assert time.perf_counter() - begun < 5
     assert len(said.splitlines()) == 1
     assert "unreachable" in said
-
-
-def test_the_setting_chooses_the_bus(tmp_path: Path) -> None:
-    class Chosen:
-        data = tmp_path
-        nats_url: tuple[str, ...] = ()
-        secret_key = "k" * 32
-
-    assert isinstance(bus_for(Chosen()), LocalBus)
-    Chosen.nats_url = ("nats://127.0.0.1:1",)
-    assert isinstance(bus_for(Chosen()), NatsBus)
-    assert bus_for(Chosen()) is bus_for(Chosen()), "one connection a process"
-    Chosen.secret_key = "q" * 32
-    other = bus_for(Chosen())
-    Chosen.secret_key = "k" * 32
-    assert bus_for(Chosen()) is not other

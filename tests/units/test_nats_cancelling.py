@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from canale.bus import cancelling
-from canale.bus.cancelling import ends_when_cancelled
+from canale.nats import cancelling
+from canale.nats.cancelling import ends_when_cancelled
 from tests.waiting import PATIENCE
 
 
@@ -85,7 +85,7 @@ def test_what_does_not_end_is_said_once(
             await waiting
 
     run(flow())
-    assert [record.name for record in caplog.records] == ["canale.bus.cancelling"]
+    assert [record.name for record in caplog.records] == ["canale.nats.cancelling"]
     assert "deaf" in caplog.text
 
 

@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 from nats.aio.client import Client
 from nats.errors import Error
 
-from canale.bus.nats import NatsBus
-from canale.bus.nats_line import Line, server_of
+from canale.nats.bus import NatsBus
+from canale.nats.connection import NatsConnection, server_of
 from tests.nats_server import NatsServer, listening, needs_nats, run
 from tests.waiting import until
 
@@ -37,8 +37,8 @@ def nats(tmp_path: Path) -> Iterator[NatsServer]:
 def test_a_server_that_says_nothing_is_given_up(
     nats: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canale.bus.nats_line.PING_SECONDS", 0.3)
-    monkeypatch.setattr("canale.bus.nats_line.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("canale.nats.connection.PING_SECONDS", 0.3)
+    monkeypatch.setattr("canale.nats.connection.ANSWER_SECONDS", 0.5)
 
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
@@ -180,7 +180,9 @@ def test_it_ends_when_it_is_cancelled_whatever_it_is_doing(nats: NatsServer) -> 
     async def flow() -> None:
         moments = random.Random(8030)
         for _ in range(4):
-            lines = [Line([nats.url], "test", opened, meanwhile="nothing") for _ in range(20)]
+            lines = [
+                NatsConnection([nats.url], "test", opened, meanwhile="nothing") for _ in range(20)
+            ]
             kept = [asyncio.create_task(line.keep()) for line in lines]
             for line, task in zip(lines, kept, strict=True):
                 await asyncio.sleep(moments.uniform(0, 0.004))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,12 +25,12 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NoMessage
 from nats.js import JetStreamContext
 
-from canale.bus.cancelling import ends_when_cancelled
-from canale.bus.nats_line import FAILURES, Line
-from canale.delivery.engines.stream import ACK_SECONDS, BatchStream, batch_of, consumer
 from canale.delivery.models import Batch
 from canale.delivery.queue import claim, claim_next, is_unfinished
 from canale.delivery.transports.registry import TRANSPORTS
+from canale.nats.cancelling import ends_when_cancelled
+from canale.nats.connection import FAILURES, NatsConnection
+from canale.nats.stream import ACK_SECONDS, BatchStream, batch_of, consumer
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,14 @@ MEANWHILE = "this worker takes batches from the table"
 Answer = Callable[[Msg], Coroutine[object, object, None]]
 
 
-class JetStreamBatches:
+class JetStreamSource:
     """One worker's part. `run` belongs to its event loop."""
 
-    def __init__(self, urls: Sequence[str], installation: str, worker: str) -> None:
+    def __init__(self, urls: Sequence[str], installation: str) -> None:
         self._stream = BatchStream(installation)
-        self._line = Line(urls, f"canale worker {worker}", self._opened, meanwhile=MEANWHILE)
+        self._line = NatsConnection(
+            urls, f"canale worker {os.getpid()}", self._opened, meanwhile=MEANWHILE
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: Callable[[], None] = lambda: None
         self._connected_at = time.monotonic()
@@ -79,7 +82,7 @@ class JetStreamBatches:
         ]
 
     def _forget(self) -> None:
-        """What the last connection brought comes again: its answers cannot be given any more."""
+        """Drop the last connection's batches: they cannot be answered, and are offered again."""
         for pull in self._pulls:
             pull.cancel()
         self._held.clear()
@@ -100,7 +103,7 @@ class JetStreamBatches:
         except FAILURES as error:
             if client.is_connected:
                 logger.warning("The stream of batches does not answer as it should: %s", error)
-            # The next connection looks after stream and consumers anew.
+            # The next connection checks stream and consumers again.
             with suppress(*FAILURES):
                 await client.close()
 

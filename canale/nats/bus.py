@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 from nats.errors import BadSubjectError
 
 from canale.bus.base import SUBJECTS, Callback
-from canale.bus.nats_line import FAILURES, Line
+from canale.nats.connection import FAILURES, NatsConnection
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class NatsThread(threading.Thread):
         self._listeners: set[NatsSubscription] = set()
         self._subscribed: Client | None = None
         self._wakeup = asyncio.Event()
-        self.line = Line(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
+        self.line = NatsConnection(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
 
     def run(self) -> None:
         with suppress(asyncio.CancelledError):

@@ -5,7 +5,7 @@
 nats-py reconnects on its own, but not always: an error sent by the server closes its client for
 good, and a network that drops packets holds it for a quarter of an hour
 (https://github.com/nats-io/nats.py/issues/671). So a client serves one connection only, is pinged
-every few seconds, and `Line` makes the next one.
+every few seconds, and `NatsConnection` makes the next one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
-from canale.bus.cancelling import ends_when_cancelled
+from canale.nats.cancelling import ends_when_cancelled
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class StrictClient(Client):
         return super()._connect_command()
 
 
-class Line:
+class NatsConnection:
     """Keep one connection to one of the servers. Everything runs on one event loop."""
 
     def __init__(self, urls: Sequence[str], name: str, opened: Opened, *, meanwhile: str) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The engine of one machine: a pool of worker processes, each replaced when it dies."""
+"""The worker processes of one machine, each replaced when it exits."""
 
 from __future__ import annotations
 

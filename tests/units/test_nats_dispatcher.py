@@ -20,14 +20,14 @@ from nats.js.api import ConsumerInfo
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.cli import main
-from canale.delivery.engines import dispatch
-from canale.delivery.engines.dispatch import Dispatcher
-from canale.delivery.engines.jetstream import JetStreamBatches
-from canale.delivery.engines.stream import BatchStream, consumer
 from canale.delivery.models import Batch
 from canale.delivery.transports.registry import TRANSPORTS
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
+from canale.nats import dispatcher as dispatch
+from canale.nats.dispatcher import Dispatcher
+from canale.nats.jetstream import JetStreamSource
+from canale.nats.stream import BatchStream, consumer
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -56,12 +56,12 @@ def channel(transactional_db: None) -> Channel:
 @pytest.fixture
 def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is handed out was handed out after a hint."""
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 3600.0)
+    monkeypatch.setattr("canale.nats.dispatcher.SWEEP_SECONDS", 3600.0)
 
 
 @pytest.fixture
 def often_swept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("canale.delivery.engines.dispatch.SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr("canale.nats.dispatcher.SWEEP_SECONDS", 0.1)
 
 
 def planned(channel: Channel) -> Batch:
@@ -87,7 +87,7 @@ class Worker:
 
     def __init__(self, broker: NatsServer, name: str) -> None:
         self._name = name
-        self.batches = JetStreamBatches((broker.url,), CITY, name)
+        self.batches = JetStreamSource((broker.url,), CITY)
         self.taken: list[Batch] = []
 
     def take(self) -> Batch | None:
@@ -273,7 +273,7 @@ def test_what_is_resumed_is_handed_out_at_once(
     async def flow() -> None:
         async with AsyncExitStack() as stack:
             dispatcher, context = await stack.enter_async_context(dispatching(broker))
-            monkeypatch.setattr("canale.delivery.hints.bus_for", lambda _: Hints(dispatcher))
+            monkeypatch.setattr("canale.delivery.hints.process_bus", lambda: Hints(dispatcher))
             worker = await stack.enter_async_context(working(broker, "a:1:1"))
             assert await worker.next() == failing
             Batch.objects.filter(pk=failing.pk).update(state=Batch.State.FAILED, claimed_by="")
@@ -293,7 +293,7 @@ def test_what_is_resumed_is_handed_out_at_once(
 def limited(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Each transport to so many."""
     entries = tuple(replace(entry, batches_at_once=batches) for entry in TRANSPORTS)
-    monkeypatch.setattr("canale.delivery.engines.stream.TRANSPORTS", entries)
+    monkeypatch.setattr("canale.nats.stream.TRANSPORTS", entries)
 
 
 async def usual(context: JetStreamContext) -> ConsumerInfo:
@@ -344,7 +344,7 @@ def test_a_limit_that_was_changed_holds_from_the_next_start(
             await one.next()
             assert (await usual(context)).config.max_ack_pending == 1
             # As it is: push services have no limit in common.
-            monkeypatch.setattr("canale.delivery.engines.stream.TRANSPORTS", TRANSPORTS)
+            monkeypatch.setattr("canale.nats.stream.TRANSPORTS", TRANSPORTS)
             two = await stack.enter_async_context(working(broker, "a:2:2"))
             await two.next()
             await two.next()
