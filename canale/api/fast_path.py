@@ -31,7 +31,7 @@ from canale.api.problems import ProblemError, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
 from canale.core.settings import settings
-from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.base import AddressRefusedError
 from canale.delivery.transports.registry import check_address
 from canale.followers.device_token import COOKIE, new_token, token_hash
 from canale.followers.follow import FollowRequest
@@ -265,7 +265,7 @@ def _is_reachable(asked: FollowerIn) -> bool:
         return True
     try:
         check_address("push", asked.push.dict(), may_wait=False)
-    except AddressRefused:
+    except AddressRefusedError:
         return False
     return True
 

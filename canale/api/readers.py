@@ -31,7 +31,7 @@ from canale.api.schemas import (
 from canale.channel.links import invite_url
 from canale.channel.models import Post
 from canale.core.settings import settings
-from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.base import AddressRefusedError
 from canale.delivery.transports.registry import check_address
 from canale.delivery.welcome import plan_welcomes
 from canale.followers import following
@@ -120,7 +120,7 @@ def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
     given: dict[str, object] = payload.push.dict()
     try:
         check_address("push", given)
-    except AddressRefused as refused:
+    except AddressRefusedError as refused:
         detail = _("Notifications cannot be sent to this device.")
         errors = {"push": [refused.reason]}
         raise ProblemError(

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.transports.base import Outcome, Recipient, Result
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.transport import WebPushTransport
 from canale.delivery.transports.webpush.vapid import VapidKey
 from tests.browser.firefox import PROGRAM, Firefox
@@ -92,7 +93,7 @@ class Stage:
         async def once() -> Result:
             transport = WebPushTransport(KEY, "mailto:urp@comune.example", [self.push.origin])
             try:
-                return await transport.send(message, subscription)
+                return await transport.send(message, Recipient(1, "it", subscription))
             finally:
                 await transport.close()
 
@@ -166,7 +167,7 @@ def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
         other = VapidKey.from_secret(b"g" * 32)
         transport = WebPushTransport(other, "mailto:a@b.example", [stage.push.origin])
         try:
-            return await transport.send(MESSAGE, subscription)
+            return await transport.send(MESSAGE, Recipient(1, "it", subscription))
         finally:
             await transport.close()
 
