@@ -141,7 +141,7 @@ def test_a_correction_replaces_the_notification(stage: Stage) -> None:
     assert len(stage.browser.notifications()) == 1
 
 
-def test_pressing_the_notification_opens_the_post(stage: Stage) -> None:
+def test_clicking_the_notification_opens_the_post(stage: Stage) -> None:
     subscription = stage.subscribe()
     page, first_tab = f"{stage.url}c/cremona/p/8", stage.browser.tab
     stage.send(replace(MESSAGE, title="Aperto", tag="post-8", url=page), subscription)
@@ -152,7 +152,7 @@ def test_pressing_the_notification_opens_the_post(stage: Stage) -> None:
     stage.browser.tab = first_tab
 
 
-def test_the_driver_takes_the_network_away_and_gives_it_back(stage: Stage) -> None:
+def test_driver_disconnects_and_reconnects_the_network(stage: Stage) -> None:
     stage.browser.open(stage.url)
     stage.browser.set_offline(True)
     assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "offline"
@@ -160,7 +160,7 @@ def test_the_driver_takes_the_network_away_and_gives_it_back(stage: Stage) -> No
     assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "reached"
 
 
-def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
+def test_push_with_the_key_of_another_installation_is_refused(stage: Stage) -> None:
     subscription = stage.subscribe()
 
     async def once() -> Result:
@@ -174,7 +174,7 @@ def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
     assert asyncio.run(once()).code == 403
 
 
-def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
+def test_address_is_gone_after_unsubscribing(stage: Stage) -> None:
     subscription = stage.subscribe()
     stage.browser.evaluate(
         "navigator.serviceWorker.ready.then(r => r.pushManager.getSubscription())"
@@ -184,7 +184,7 @@ def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
     assert (result.outcome, result.code) == (Outcome.GONE, 410)
 
 
-def test_the_driver_types_resizes_and_photographs(stage: Stage, tmp_path: Path) -> None:
+def test_driver_types_resizes_and_takes_screenshots(stage: Stage, tmp_path: Path) -> None:
     stage.browser.open(stage.url)
     stage.browser.write("#name", "Città ✓")
     assert stage.browser.evaluate("document.querySelector('#name').value") == "Città ✓"
