@@ -161,15 +161,14 @@ def plan(posts: int) -> Said:
 def deliver(messages: int = sys.maxsize) -> Said:
     """Everything but encryption and network: the far end takes each message at once."""
     from canale.delivery.models import Broadcast
-    from canale.delivery.transports.base import Outcome, Recipient, Result
-    from canale.delivery.transports.webpush.message import Message
+    from canale.delivery.transports.base import Message, Outcome, Result
     from canale.delivery.transports.webpush.transport import WebPushTransport
     from canale.delivery.worker import Worker
 
     accepted = Result(Outcome.ACCEPTED, 201, "accepted")
     answered = 0
 
-    async def answer(_: WebPushTransport, message: Message, recipient: Recipient) -> Result:
+    async def answer(_: WebPushTransport, message: Message, address: Mapping[str, Any]) -> Result:
         nonlocal answered
         answered += 1
         return accepted

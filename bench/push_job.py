@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import PADDING_STEP
-from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.payload import payload_of
 
 # A key pair costs a sender the same whether it has met it before or not; making them is slow.

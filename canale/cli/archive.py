@@ -9,10 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+
 import canale
 from canale.cli import CommandError
 from canale.core.settings import settings
 from canale.net.json_reader import read_json
+from canale.vault.keys import key_id
 
 MANIFEST, KEY = "manifest.json", "secret-key"
 FORM = 1
@@ -42,11 +48,6 @@ class Manifest:
 
     @classmethod
     def of_now(cls, sha256: str, size: int, *, with_key: bool) -> Manifest:
-        from django.db import connection
-        from django.utils import timezone
-
-        from canale.vault.keys import key_id
-
         made_at = timezone.now().isoformat(timespec="seconds")
         return cls(
             FORM,
@@ -89,22 +90,15 @@ def _checked(said: Any) -> dict[str, Any]:
 
 
 def dump_name() -> str:
-    from django.db import connection
-
     return DUMPS[connection.vendor]
 
 
 def applied_migrations() -> tuple[str, ...]:
-    from django.db import connection
-    from django.db.migrations.recorder import MigrationRecorder
-
     applied = MigrationRecorder(connection).applied_migrations()
     return tuple(sorted(f"{app}.{name}" for app, name in applied))
 
 
 def known_migrations() -> set[str]:
-    from django.db.migrations.loader import MigrationLoader
-
     return {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations or ()}
 
 

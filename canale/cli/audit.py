@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-HELP = "verify the audit log"
+from canale.accounts.audit import verify
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.accounts.audit import verify
-
     found = verify()
     if found.ok:
         sys.stdout.write(f"The audit log is whole: {found.entries} entries, to {found.end}\n")

@@ -12,13 +12,13 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-from canale.cli import CommandError
+from django.db import connection
+
+from canale.cli import CommandError, database_postgresql, database_sqlite
 from canale.cli.archive import KEY, MANIFEST, Manifest, dump_name, sha256_of
 from canale.cli.diagnostics import no_channel_diagnosis
 from canale.core import durable_files
 from canale.core.settings import settings
-
-HELP = "write everything that must be kept into one file, while the channel serves"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +67,6 @@ def _back_up(target: Path, *, with_key: bool) -> None:
 
 
 def _dump(dump: Path) -> None:
-    from django.db import connection
-
-    from canale.cli import database_postgresql, database_sqlite
-
     if connection.vendor == "sqlite":
         database_sqlite.dump(Path(str(connection.settings_dict["NAME"])), dump)
     else:

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The choice of how processes reach each other: NATS where it is set, else this machine's own ways.
 
-Nothing else than `canale check` and `canale rotate-key` names NATS outside its room.
+Nothing else names NATS outside its room.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from canale.bus import use_bus
 from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
+from canale.delivery.database_source import DatabaseSource
 
 # nats-py takes 70 ms to import: only an installation that uses it waits for it.
 
@@ -38,9 +40,6 @@ def choose_bus() -> None:
 def batch_source() -> BatchSource:
     """Return this worker's source of batches. Must be called on its event loop."""
     if not settings.nats_url:
-        # Its imports declare metrics, which only a worker's process shares first.
-        from canale.delivery.database_source import DatabaseSource
-
         return DatabaseSource()
     from canale.nats.connection import installation
     from canale.nats.jetstream import JetStreamSource
@@ -56,3 +55,19 @@ def dispatcher() -> Dispatcher | None:
     from canale.nats.connection import installation
 
     return dispatcher.Dispatcher(settings.nats_url, installation(settings.secret_key))
+
+
+def broker_problem() -> str:
+    """Why NATS keeps no batches; empty if it does."""
+    from canale.nats.stream import jetstream_problem
+
+    return asyncio.run(jetstream_problem(settings.nats_url))
+
+
+def delete_stream(secret_key: str) -> tuple[str, str]:
+    """Delete the batches' stream of a former key; its name, and what kept it from being deleted."""
+    from canale.nats.connection import installation
+    from canale.nats.stream import BatchStream, delete
+
+    stream = BatchStream(installation(secret_key))
+    return stream.name, asyncio.run(delete(settings.nats_url, stream))

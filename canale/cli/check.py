@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import stat
 import statistics
 import sys
@@ -21,15 +22,21 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 
+from django.conf import settings as django_settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
 from canale.bus import Bus, process_bus
+from canale.cli.brokers import broker_problem
 from canale.cli.check_tries import contact, line_to, site, written_file, written_row
+from canale.cli.database_postgresql import durability_settings
 from canale.cli.diagnostics import database_diagnosis
 from canale.cli.finding import Finding, counted, shown
 from canale.core.data_folder import user_name
 from canale.core.settings import settings
+from canale.followers.models import Address
 from canale.net.open_files import most_open_files
-
-HELP = "tell what is wrong with the set-up and how to mend it"
+from canale.vault.sealing import VaultError, open_sealed
 
 FREE_BYTES = 2 * 2**30
 # SQLite's WAL-reset bug is fixed from here on: https://sqlite.org/wal.html#walresetbug
@@ -161,8 +168,6 @@ def address() -> Iterator[Finding]:
 
 
 def database() -> Iterator[Finding]:
-    from django.db import connection
-
     trouble = database_diagnosis()
     if trouble is not None:
         yield Finding(False, trouble.what, trouble.mend)
@@ -176,10 +181,7 @@ def database() -> Iterator[Finding]:
 
 
 def _sqlite() -> Iterator[Finding]:
-    from sqlite3 import sqlite_version_info as version
-
-    from django.db import connection
-
+    version = sqlite3.sqlite_version_info
     yield Finding(
         version >= SOUND_SQLITE,
         f"SQLite {'.'.join(map(str, version))} is sound",
@@ -205,8 +207,6 @@ def _sqlite() -> Iterator[Finding]:
 
 
 def _postgresql() -> Iterator[Finding]:
-    from canale.cli.database_postgresql import durability_settings
-
     for name, is_on in durability_settings().items():
         yield Finding(
             is_on,
@@ -261,9 +261,7 @@ def broker() -> Iterator[Finding]:
     # The check of the bus reported the cause already.
     if not settings.nats_url or process_bus().trouble:
         return
-    from canale.nats.stream import jetstream_problem
-
-    problem = asyncio.run(jetstream_problem(settings.nats_url))
+    problem = broker_problem()
     yield Finding(
         not problem,
         "NATS has JetStream" if not problem else f"NATS gives no JetStream ({problem})",
@@ -276,11 +274,6 @@ def broker() -> Iterator[Finding]:
 
 def vault() -> Iterator[Finding]:
     """Another key than the one that sealed them opens no address, and every phone stays silent."""
-    from django.db import Error as DatabaseError
-
-    from canale.followers.models import Address
-    from canale.vault.sealing import VaultError, open_sealed
-
     try:
         newest = Address.objects.order_by("-id").first()
     except DatabaseError:
@@ -300,8 +293,6 @@ def vault() -> Iterator[Finding]:
 
 
 def front_end() -> Iterator[Finding]:
-    from django.conf import settings as django_settings
-
     manifest = Path(django_settings.STATIC_ROOT) / "staticfiles.json"
     there = manifest.exists()
     yield Finding(

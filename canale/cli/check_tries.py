@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from django.db import Error, connection, transaction
+
 from canale.cli.finding import Finding
 from canale.core import durable_files
 from canale.core.setting_values import USUAL_PORTS, is_contact
@@ -147,8 +149,6 @@ def written_file() -> Iterator[Finding]:
 
 def written_row() -> Iterator[Finding]:
     """A row is written, and taken back."""
-    from django.db import Error, connection, transaction
-
     trouble = ""
     try:
         with transaction.atomic(), connection.cursor() as cursor:

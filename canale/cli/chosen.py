@@ -8,22 +8,23 @@ import codecs
 import getpass
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import translation
+
+from canale.accounts.addresses import address
+from canale.accounts.models import Staff
 from canale.channel.characters import is_blank
+from canale.channel.models import Channel
 from canale.cli import CommandError, is_text
 from canale.net.numbers import number_in
-
-if TYPE_CHECKING:
-    from canale.channel.models import Channel
 
 CHANNEL_HELP = "the channel's handle, as in /c/HANDLE/"
 
 
 def channel(handle: str) -> Channel:
     """Raises CommandError."""
-    from canale.channel.models import Channel
-
     found = Channel.objects.filter(handle=handle).first()
     if found is None:
         known = ", ".join(Channel.objects.values_list("handle", flat=True))
@@ -82,8 +83,6 @@ def number(text: str) -> int:
 
 def email(text: str) -> str:
     """An account's address as the sign-in form takes it."""
-    from canale.accounts.addresses import address
-
     return address(text)
 
 
@@ -127,12 +126,6 @@ def _first_line(data: bytes, source: str) -> str:
 
 def checked_password(text: str, email: str, *avoid: str) -> str:
     """Raises CommandError for one that is too short, too common or made of ``avoid``."""
-    from django.contrib.auth.password_validation import validate_password
-    from django.core.exceptions import ValidationError
-    from django.utils import translation
-
-    from canale.accounts.models import Staff
-
     staff = Staff(email=email)
     staff.also_avoid = avoid
     try:

@@ -13,8 +13,10 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
+from django.db import connections
 from django.db import models as django_models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.types.json import Jsonb
 
 from canale.cli import CommandError
 
@@ -75,9 +77,6 @@ def _plain(value: object) -> object:
 
 def _write(model: Model, total: int, tell: Callable[[str], None]) -> tuple[int, str]:
     """By COPY, the quickest way in; how many, and the digest of what was read."""
-    from django.db import connections
-    from psycopg.types.json import Jsonb
-
     target = connections["target"]
     fields = model._meta.concrete_fields
     columns = ", ".join(target.ops.quote_name(field.column or "") for field in fields)

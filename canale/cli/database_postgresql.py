@@ -9,6 +9,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from django.db import connection
+
 from canale.cli import CommandError
 
 # With one of these off, a power cut loses or damages what was committed, whatever a session asks.
@@ -42,8 +44,6 @@ def put_in_place(copy: Path) -> None:
 
 def durability_settings() -> dict[str, bool]:
     """Which of MUST_BE_ON are on."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [[*MUST_BE_ON]]
@@ -53,8 +53,6 @@ def durability_settings() -> dict[str, bool]:
 
 def others_connected() -> int:
     """Sessions of other processes in this database."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -87,8 +85,6 @@ def _run(program: str, *arguments: str, connect: bool = True) -> None:
 
 def _environment() -> dict[str, str]:
     """How to reach the database, as libpq reads it: arguments show in the list of processes."""
-    from django.db import connection
-
     said = connection.settings_dict
     given = {
         "PGDATABASE": said["NAME"],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -20,8 +21,6 @@ def dump(database: Path, copy: Path) -> None:
     the online backup it never starts over after a write. What was deleted (who pressed
     "forget me") is not in the copy: it has no free pages. https://sqlite.org/lang_vacuum.html
     """
-    import sqlite3
-
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
             source.execute("VACUUM INTO ?", [str(copy)])
@@ -35,8 +34,6 @@ def dump(database: Path, copy: Path) -> None:
 
 def check(database: Path) -> None:
     """Raises CommandError unless the file is a whole database."""
-    import sqlite3
-
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
             said = str(source.execute("PRAGMA integrity_check(1)").fetchone()[0])
@@ -60,8 +57,6 @@ def put_in_place(copy: Path, database: Path) -> Path | None:
 
 def _fold_log(database: Path) -> None:
     """Write the log into the file and take it away: it would be played into the copy."""
-    import sqlite3
-
     # A damaged database is a reason to restore: what its log holds stays beside it.
     with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as source:
         source.execute("PRAGMA wal_checkpoint(TRUNCATE)")

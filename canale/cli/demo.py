@@ -11,18 +11,29 @@ import shlex
 import sys
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.text import slugify
+
+from canale.accounts.models import Staff
+from canale.accounts.setup import make_admin
+from canale.channel.channels import create_channel
+from canale.channel.links import channel_url
+from canale.channel.models import Channel, Post, State, Topic
 from canale.cli import CommandError
+from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS, DemoPost
 from canale.cli.migrate import migrate
 from canale.core.settings import settings
+from canale.followers.device_token import new_token, token_hash
+from canale.followers.follow import follow
+from canale.publishing.content import Content, NewImage
+from canale.publishing.correct import correct
+from canale.publishing.drafts import save_draft
+from canale.publishing.publish import publish
+from canale.publishing.withdraw import withdraw
+from canale.reactions.react import react
 
-if TYPE_CHECKING:
-    from canale.channel.models import Channel, Post
-    from canale.cli.demo_posts import DemoPost
-    from canale.publishing.content import Content
-
-HELP = "make the channel of an invented city, with two weeks of posts and reactions"
 READERS = 240
 FOLLOWERS = 180
 EDITOR = "redazione@demo.example"
@@ -34,12 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from django.db import transaction
-    from django.utils import translation
-
-    from canale.channel.links import channel_url
-    from canale.channel.models import Channel
-
     migrate()
     known = Channel.objects.filter(handle=arguments.handle).first()
     if known is not None:
@@ -63,8 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _open_newsroom_again(channel: Channel) -> None:
     """Print the same account as the first time, unless its password was changed since."""
-    from canale.accounts.models import Staff
-
     editor = Staff.objects.filter(email=EDITOR, memberships__channel=channel).first()
     kept = settings.data / NEWSROOM_FILE
     password = kept.read_text().strip() if kept.exists() else ""
@@ -84,13 +87,6 @@ def _print_sign_in(password: str) -> None:
 
 
 def _make(handle: str, password: str) -> Channel:
-    from django.utils.text import slugify
-
-    from canale.accounts.setup import make_admin
-    from canale.channel.channels import create_channel
-    from canale.channel.models import Topic
-    from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS
-
     channel = create_channel(handle, NAME, DESCRIPTION)
     make_admin(channel, EDITOR, password, by="demo")
     for name in TOPICS:
@@ -106,11 +102,6 @@ def _make(handle: str, password: str) -> Channel:
 
 
 def _publish(channel: Channel, one: DemoPost, alert: Post | None) -> Post:
-    from canale.publishing.correct import correct
-    from canale.publishing.drafts import save_draft
-    from canale.publishing.publish import publish
-    from canale.publishing.withdraw import withdraw
-
     moment = _moment(-one.days_ago, one.hour)
     post = publish(save_draft(channel, _wording(one, alert), by="demo"), by="demo", now=moment)
     note, text = one.correction
@@ -125,8 +116,6 @@ def _publish(channel: Channel, one: DemoPost, alert: Post | None) -> Post:
 
 def _moment(days: int, hour: float) -> datetime:
     """Counted from today, in the city's zone; never in the future for what is published."""
-    from django.utils import timezone
-
     now = timezone.now()
     day = timezone.localdate(now) + timedelta(days=days)
     moment = timezone.make_aware(datetime.combine(day, time())) + timedelta(hours=hour)
@@ -134,8 +123,6 @@ def _moment(days: int, hour: float) -> datetime:
 
 
 def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
-    from canale.publishing.content import Content, NewImage
-
     timed = one.in_days is not None
     return Content(
         kind=one.kind,
@@ -152,10 +139,6 @@ def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
 
 def _react(post: Post, chance: random.Random) -> None:
     """Add as many reactions as such a post might get, by invented readers."""
-    from canale.channel.models import State
-    from canale.followers.device_token import new_token, token_hash
-    from canale.reactions.react import react
-
     if post.state != State.PUBLISHED:
         return
     weights = [8, 4, 3, 2, 1, 2][: len(post.channel.reaction_set)]
@@ -166,8 +149,5 @@ def _react(post: Post, chance: random.Random) -> None:
 
 def _follow(channel: Channel) -> None:
     """Followers without an address: nothing is ever sent to them."""
-    from canale.followers.device_token import new_token
-    from canale.followers.follow import follow
-
     for _ in range(FOLLOWERS):
         follow(channel, new_token(), address=None, topics=[], language="it")

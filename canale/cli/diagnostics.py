@@ -8,6 +8,11 @@ import errno
 import re
 from dataclasses import dataclass
 
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from canale.cli.archive import applied_migrations, known_migrations
 from canale.core.database_url import HIDDEN, shown
 from canale.core.settings import settings
 
@@ -61,8 +66,6 @@ class Diagnosis:
 
 def diagnose(error: Exception) -> Diagnosis | None:
     """None for what is a fault of ours: that needs its traceback."""
-    from django.db import Error as DatabaseError
-
     if isinstance(error, DatabaseError):
         return _diagnose_database(error)
     # ENOSPC errors carry no filename.
@@ -75,8 +78,6 @@ def diagnose(error: Exception) -> Diagnosis | None:
 
 def database_diagnosis() -> Diagnosis | None:
     """Why nothing can be done with the database now; None if it is there, and new enough."""
-    from django.db import Error as DatabaseError
-
     try:
         foreign = foreign_trouble()
         steps, is_empty = _missing_steps()
@@ -92,8 +93,6 @@ def foreign_trouble() -> Diagnosis | None:
 
     Raises django.db.Error.
     """
-    from canale.cli.archive import applied_migrations, known_migrations
-
     known = known_migrations()
     ours = {step.partition(".")[0] for step in known}
     unknown = sorted(
@@ -117,9 +116,6 @@ def no_channel_diagnosis() -> Diagnosis | None:
 def _missing_steps() -> tuple[list[str], bool]:
     """Migrations that the database has not seen, and whether it has seen none: it is empty, or not
     ours. Raises django.db.Error."""
-    from django.db import connection
-    from django.db.migrations.executor import MigrationExecutor
-
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     steps = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
@@ -127,8 +123,6 @@ def _missing_steps() -> tuple[list[str], bool]:
 
 
 def _diagnose_database(error: Exception) -> Diagnosis | None:
-    from django.db import connection
-
     # Another look, by a line of its own: this one may be what is ill.
     connection.close()
     standing = database_diagnosis()
@@ -164,8 +158,6 @@ def _told(error: Exception) -> Diagnosis:
 
 def _said(error: Exception) -> str:
     """Its first line, without the password, whatever the driver repeats of it."""
-    from django.db import connection
-
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     password = str(connection.settings_dict["PASSWORD"])
     return said.replace(password, HIDDEN) if password else said

@@ -11,6 +11,7 @@ from pathlib import Path
 from canale.cli import CommandError
 from canale.core.settings import settings
 from canale.runtime.file_locks import lock
+from canale.vault.keys import key_id
 
 ALL_PROCESSES = "everybody"
 
@@ -18,8 +19,6 @@ ALL_PROCESSES = "everybody"
 @contextmanager
 def shared_folder() -> Iterator[None]:
     """Hold the folder in shared mode. Raises CommandError while `exclusive_folder` holds it."""
-    from canale.vault.keys import key_id
-
     with ExitStack() as held:
         for name in (ALL_PROCESSES, key_id(settings.secret_key)):
             file = lock(_path(name), shared=True)

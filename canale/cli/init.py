@@ -7,10 +7,16 @@ from __future__ import annotations
 import argparse
 import sys
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import translation
+
+from canale.accounts.models import Staff
+from canale.accounts.setup import make_admin
+from canale.channel.channels import create_channel
 from canale.cli import CommandError, chosen, is_text
 from canale.cli.migrate import migrate
-
-HELP = "make a channel and its administrator; asks for what is not given"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,15 +52,6 @@ def _ask(question: str) -> str:
 
 
 def _make(handle: str, name: str, description: str, email: str, password: str) -> None:
-    from django.core.exceptions import ValidationError
-    from django.core.validators import validate_email
-    from django.db import transaction
-    from django.utils import translation
-
-    from canale.accounts.models import Staff
-    from canale.accounts.setup import make_admin
-    from canale.channel.channels import create_channel
-
     chosen.checked_password(password, email, name, handle)
     if Staff.objects.filter(email=email.lower()).exists():
         raise CommandError(f"there is already an account {email}")
@@ -70,8 +67,6 @@ def _make(handle: str, name: str, description: str, email: str, password: str) -
 
 
 def _said(error: object) -> list[str]:
-    from django.core.exceptions import ValidationError
-
     if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
         return [f"{name}: {' '.join(said)}" for name, said in error.message_dict.items()]
     return error.messages if isinstance(error, ValidationError) else [str(error)]

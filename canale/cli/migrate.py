@@ -9,15 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from canale.cli import CommandError
 from canale.cli.diagnostics import foreign_trouble
 
-if TYPE_CHECKING:
-    from django.db.backends.utils import CursorWrapper
-
-HELP = "bring the database to this version; `serve`, `init` and `demo` do it too"
 _MIGRATION_LOCK = 0x6D696772617465
 _PAUSE_SECONDS = 0.2
 
@@ -34,8 +33,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def migrate() -> None:
     """Apply what is missing; one process at a time. Raises CommandError, django.db.Error."""
-    from django.core.management import call_command
-
     with _alone():
         if foreign := foreign_trouble():
             raise CommandError(str(foreign))
@@ -45,8 +42,6 @@ def migrate() -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Several nodes may start at once. SQLite has one writer at a time anyway."""
-    from django.db import connection
-
     if connection.vendor != "postgresql":
         yield
         return

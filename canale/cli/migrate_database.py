@@ -8,10 +8,14 @@ import argparse
 import getpass
 import sys
 
-from canale.cli import CommandError, chosen
-from canale.core.database_url import parse_database_url
+import psycopg
+from django.core.management import call_command
+from django.db import Error, connection, connections, transaction
 
-HELP = "copy everything from SQLite to an empty PostgreSQL database, checked row by row"
+from canale.cli import CommandError, chosen
+from canale.cli import database_copy as copying
+from canale.cli.folder_locks import exclusive_folder
+from canale.core.database_url import parse_database_url
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import psycopg
-    from django.db import Error, connection
-
-    from canale.cli.folder_locks import exclusive_folder
-
     if connection.vendor != "sqlite":
         raise CommandError("CANALE_DATABASE_URL is not SQLite; this goes from SQLite to PostgreSQL")
     _connect(arguments.target)
@@ -54,8 +53,6 @@ def _asked() -> str:
 
 
 def _connect(target: str) -> None:
-    from django.db import connections
-
     url = _asked() if target == "-" else target
     try:
         found = parse_database_url(url)
@@ -70,11 +67,6 @@ def _connect(target: str) -> None:
 
 def _move() -> int:
     """One transaction on the target: whatever ends it early leaves its tables empty."""
-    from django.core.management import call_command
-    from django.db import connection, connections, transaction
-
-    from canale.cli import database_copy as copying
-
     call_command("migrate", verbosity=0, interactive=False)
     call_command("migrate", database="target", verbosity=0, interactive=False)
     models = copying.models()

@@ -7,9 +7,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from canale.cli import CommandError, chosen
+from allauth.mfa.models import Authenticator
+from django.db import transaction
 
-HELP = "set the password of an account; its second factors and passkeys are removed"
+from canale.accounts import audit
+from canale.accounts.models import Staff
+from canale.accounts.sessions import end_sessions
+from canale.cli import CommandError, chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,13 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from allauth.mfa.models import Authenticator
-    from django.db import transaction
-
-    from canale.accounts import audit
-    from canale.accounts.models import Staff
-    from canale.accounts.sessions import end_sessions
-
     email = chosen.email(arguments.email)
     staff = Staff.objects.filter(email=email).first()
     if staff is None:

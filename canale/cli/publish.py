@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
+from django.db import transaction
+from django.utils import translation
+
+from canale.channel.images import DecodersBusyError
+from canale.channel.links import post_url
 from canale.cli import CommandError, chosen
+from canale.publishing.content import Content, NewImage, PostRefused, check, read_times
+from canale.publishing.drafts import keep_draft
+from canale.publishing.publish import publish
 
-if TYPE_CHECKING:
-    from canale.publishing.content import NewImage
-
-HELP = "publish a post and print its address"
 KINDS = ("news", "event", "deadline", "service", "alert")
 
 
@@ -44,15 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from django.db import transaction
-    from django.utils import translation
-
-    from canale.channel.images import DecodersBusyError
-    from canale.channel.links import post_url
-    from canale.publishing.content import Content, PostRefused, check, read_times
-    from canale.publishing.drafts import keep_draft
-    from canale.publishing.publish import publish
-
     channel = chosen.channel(arguments.channel)
     text = chosen.standard_input() if arguments.text == "-" else arguments.text
     images = _images(arguments.image, arguments.alt)
@@ -87,8 +81,6 @@ def _option(name: str) -> str:
 
 
 def _images(paths: list[str], alts: list[str]) -> tuple[NewImage, ...]:
-    from canale.publishing.content import NewImage
-
     if len(paths) != len(alts):
         raise CommandError("each --image needs its --alt, which says what it shows")
     return tuple(NewImage(chosen.file(path), alt) for path, alt in zip(paths, alts, strict=True))

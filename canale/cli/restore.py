@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.db import DatabaseError, connection
+
 from canale.cli import CommandError, database_postgresql, database_sqlite
 from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
 from canale.cli.folder_locks import exclusive_folder
 from canale.core import durable_files
 from canale.core.secret_key import read_key, write_key
 from canale.core.settings import settings
+from canale.live.record import advance_sequence
+from canale.vault.keys import key_id
 
-HELP = "put a backup in place; checks everything before it touches anything"
 PACKERS = {
     b"\x1f\x8b": "gunzip",
     b"BZh": "bunzip2",
@@ -60,8 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
         if not held:
             _forget(before, key)
             before = None
-        from canale.live.record import advance_sequence
-
         advance_sequence()
     _tell(manifest, before, other_key=arguments.other_key)
     return 0
@@ -69,8 +70,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _place() -> Path:
     """Beside the database, so that one rename puts the copy in its place."""
-    from django.db import connection
-
     if connection.vendor == "sqlite":
         return Path(str(connection.settings_dict["NAME"])).absolute().parent
     return settings.data
@@ -135,8 +134,6 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
 
 def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
     """The key to write, if the backup brings one that is not here yet."""
-    from canale.vault.keys import key_id
-
     if manifest.key_id in (key_id(settings.secret_key), key_id(settings.old_secret_key or "-")):
         return None
     if manifest.with_key:
@@ -156,8 +153,6 @@ def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | 
 
 
 def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
-    from django.db import connection
-
     if connection.vendor != manifest.vendor:
         raise CommandError(
             f"this backup is of {manifest.vendor}, and CANALE_DATABASE_URL names "
@@ -174,8 +169,6 @@ def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
 
 def _holds_something() -> bool:
     """Tables are enough: what is in them might be anybody's."""
-    from django.db import DatabaseError, connection
-
     try:
         return bool(connection.introspection.table_names())
     except DatabaseError:
@@ -185,8 +178,6 @@ def _holds_something() -> bool:
 
 
 def _put_in_place(manifest: Manifest, folder: Path, key: str | None) -> Path | None:
-    from django.db import connection
-
     dump = folder / DUMPS[manifest.vendor]
     name = str(connection.settings_dict["NAME"])
     connection.close()

@@ -7,9 +7,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from canale.cli import CommandError, chosen
+from django.db import transaction
+from django.utils import timezone
 
-HELP = "send the rest of what was given up after errors in a row, once their reason is mended"
+from canale.accounts import audit
+from canale.channel.links import post_url
+from canale.channel.models import Post
+from canale.cli import CommandError, chosen
+from canale.delivery.clock import by_the_databases_clock
+from canale.delivery.given_up import resume, too_late
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,15 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from django.db import transaction
-    from django.utils import timezone
-
-    from canale.accounts import audit
-    from canale.channel.links import post_url
-    from canale.channel.models import Post
-    from canale.delivery.clock import by_the_databases_clock
-    from canale.delivery.given_up import resume, too_late
-
     number: int | None = arguments.post
     if number is not None and not Post.objects.filter(pk=number).exists():
         raise CommandError(

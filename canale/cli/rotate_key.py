@@ -5,17 +5,26 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import sys
 
+from django.db import transaction
+
+from canale.accounts import audit
 from canale.cli import CommandError
+from canale.cli.brokers import delete_stream
 from canale.cli.diagnostics import database_diagnosis
+from canale.cli.folder_locks import exclusive_folder, runs_with
 from canale.core import durable_files
 from canale.core.secret_key import new_key, read_key, write_key
 from canale.core.settings import settings
-
-HELP = "begin a change of the secret key or, once every server runs with the new one, finish it"
+from canale.followers.addresses import delete_gone
+from canale.followers.lasting import keep_lasting_keys, renew_lasting_key
+from canale.followers.models import Address
+from canale.followers.rotation import opens_any, reseal_addresses
+from canale.newsroom.adapter import reseal_second_factors
+from canale.vault.keys import key_id
+from canale.vault.sealing import VaultError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,14 +71,6 @@ def _begin() -> int:
 
 
 def _finish(*, drop_lost: bool) -> int:
-    from canale.accounts import audit
-    from canale.cli.folder_locks import runs_with
-    from canale.followers.lasting import keep_lasting_keys
-    from canale.followers.rotation import opens_any
-    from canale.newsroom.adapter import reseal_second_factors
-    from canale.vault.keys import key_id
-    from canale.vault.sealing import VaultError
-
     if runs_with(key_id(settings.old_secret_key)):
         raise CommandError("a server or worker still runs with the key before: restart it first")
     if not opens_any():
@@ -97,9 +98,6 @@ def _reseal_addresses(*, drop_lost: bool) -> int:
 
 
 def _walk(before: int, *, drop_lost: bool) -> int:
-    from canale.followers.addresses import delete_gone
-    from canale.followers.rotation import reseal_addresses
-
     seen = resealed = 0
     lost: list[int] = []
     for progress in reseal_addresses():
@@ -122,15 +120,11 @@ def _delete_old_stream() -> None:
     """One that stays is never read again: no reason not to finish."""
     if not settings.nats_url:
         return
-    from canale.nats.connection import installation
-    from canale.nats.stream import BatchStream, delete
-
-    stream = BatchStream(installation(settings.old_secret_key))
-    problem = asyncio.run(delete(settings.nats_url, stream))
+    stream, problem = delete_stream(settings.old_secret_key)
     if problem:
         sys.stderr.write(
-            f"canale: NATS may still keep {stream.name} ({problem}); once it is back: "
-            f"nats stream rm {stream.name}\n"
+            f"canale: NATS may still keep {stream} ({problem}); once it is back: "
+            f"nats stream rm {stream}\n"
         )
 
 
@@ -145,13 +139,6 @@ def _forget_old_key() -> None:
 
 def _new_push_identity() -> int:
     """All that was bound to the identity before goes with it, in one transaction."""
-    from django.db import transaction
-
-    from canale.accounts import audit
-    from canale.cli.folder_locks import exclusive_folder
-    from canale.followers.lasting import renew_lasting_key
-    from canale.followers.models import Address
-
     if settings.old_secret_key:
         raise CommandError("first finish the change of the key: canale rotate-key")
     with exclusive_folder("change the push identity"), transaction.atomic():

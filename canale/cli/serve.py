@@ -11,11 +11,16 @@ import sys
 
 import uvloop
 
+from canale.accounts.models import Staff
+from canale.accounts.setup import make_setup_link
+from canale.app import serve, serve_beside
+from canale.cli.brokers import dispatcher
+from canale.cli.folder_locks import shared_folder
+from canale.cli.migrate import migrate
 from canale.core.settings import settings
 
 # Connections that wait to be accepted; the system's own limit is net.core.somaxconn (4096).
 BACKLOG = 4096
-HELP = "serve the channel: site, real-time stream, scheduler and workers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,16 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@shared_folder()
 def run(arguments: argparse.Namespace) -> int:
-    from canale.cli.brokers import dispatcher
-    from canale.cli.migrate import migrate
-    from canale.metrics.multiprocess import share_metrics
-
     beside: bool = arguments.until_stdin_ends
-    # Before anything declares a figure.
-    share_metrics(settings.data, reset=not beside)
-    from canale.app import serve, serve_beside
-
     if not beside:
         migrate()
     try:
@@ -71,9 +69,6 @@ def _listen() -> socket.socket:
 
 def _greet() -> None:
     """Where to look, and on the first start the one-time link that begins the set-up."""
-    from canale.accounts.models import Staff
-    from canale.accounts.setup import make_setup_link
-
     sys.stdout.write(f"canale: serving {settings.base_url}\n")
     if Staff.objects.exists():
         sys.stdout.write(f"canale: the newsroom is at {settings.base_url}/newsroom/\n")

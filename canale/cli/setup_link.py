@@ -7,9 +7,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from canale.accounts.setup import AlreadySetUp, make_setup_link
 from canale.cli import CommandError
-
-HELP = "print a new one-time link that sets the channel up, valid for 24 hours; older ones end"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.accounts.setup import AlreadySetUp, make_setup_link
-
     try:
         link = make_setup_link()
     except AlreadySetUp as error:

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from canale.accounts import second_factor, team
+from canale.accounts.models import Role, Staff
+from canale.channel.models import Channel
 from canale.cli import CommandError, chosen
 
-if TYPE_CHECKING:
-    from canale.accounts.models import Staff
-    from canale.channel.models import Channel
-
-HELP = "list who works in a channel's newsroom; or --add, --remove, --new-email, --second-factor"
 # The model has an approver too, who has nothing to approve yet.
 ROLES = ("editor", "publisher", "admin")
 
@@ -39,8 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from canale.accounts import second_factor, team
-
     channel = chosen.channel(arguments.channel)
     try:
         if arguments.add:
@@ -74,9 +72,6 @@ def _list(channel: Channel) -> None:
 
 
 def _add(channel: Channel, arguments: argparse.Namespace) -> None:
-    from canale.accounts import team
-    from canale.accounts.models import Role
-
     if not arguments.role:
         raise CommandError(f"give --role: {', '.join(ROLES)}")
     role = Role(arguments.role)
@@ -97,8 +92,6 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
 
 
 def _found(email: str) -> Staff | None:
-    from canale.accounts.models import Staff
-
     return Staff.objects.filter(email=chosen.email(email)).first()
 
 
@@ -114,9 +107,6 @@ def _member(channel: Channel, email: str) -> Staff:
 
 def _free(email: str) -> str:
     """An address that may become an account's. Raises CommandError."""
-    from django.core.exceptions import ValidationError
-    from django.core.validators import validate_email
-
     try:
         validate_email(email)
     except ValidationError as error:

@@ -7,9 +7,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from django.db import transaction
+
+from canale.accounts import audit, tokens
+from canale.accounts.models import Token
+from canale.channel.characters import is_damaged, one_line
 from canale.cli import CommandError, chosen
 
-HELP = "print a new token for a program that publishes; or --list, --revoke those there are"
 MAX_NAME_LENGTH = 60
 
 
@@ -24,11 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from django.db import transaction
-
-    from canale.accounts import audit, tokens
-    from canale.accounts.models import Token
-
     channel = chosen.channel(arguments.channel)
     rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
     if arguments.list:
@@ -55,8 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _name(given: str) -> str:
     """Raises CommandError."""
-    from canale.channel.characters import is_damaged, one_line
-
     name = one_line(given)
     if not name or is_damaged(name) or len(name) > MAX_NAME_LENGTH:
         raise CommandError(f"--name needs 1 to {MAX_NAME_LENGTH} characters of Unicode text")

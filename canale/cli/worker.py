@@ -13,17 +13,24 @@ import threading
 from collections.abc import AsyncIterator
 
 import uvloop
+from django.db import connection
 
+from canale.bus import process_bus
 from canale.cli import CommandError
+from canale.cli.brokers import batch_source
 from canale.cli.diagnostics import database_diagnosis
+from canale.cli.folder_locks import shared_folder
 from canale.core.settings import settings
+from canale.delivery.clock import DatabaseClock
+from canale.delivery.work import work
+from canale.delivery.worker import Worker
+from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
+from canale.metrics.listener import listen, listening
 from canale.runtime.gc_tuning import tune_gc
 from canale.runtime.supervisor import on_stdin_eof
 
 # After it was told to stop: what is under way takes ten seconds at most, then the database is told.
 LAST_SECONDS = 40.0
-
-HELP = "encrypt and send what is waiting; `canale serve` starts its own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@shared_folder()
 def run(arguments: argparse.Namespace) -> int:
     _be_scheduled_for_throughput()
     # One of `canale serve` starts after the database was brought up to date, and outlives its being
@@ -59,8 +67,6 @@ def _be_scheduled_for_throughput() -> None:
 
 
 def _require_database() -> None:
-    from django.db import connection
-
     trouble = database_diagnosis()
     # Those who work have lines of their own.
     connection.close()
@@ -69,15 +75,6 @@ def _require_database() -> None:
 
 
 async def _work(*, until_stdin_ends: bool) -> None:
-    from canale.metrics.multiprocess import share_metrics
-
-    share_metrics(settings.data)
-    from canale.bus import process_bus
-    from canale.cli.brokers import batch_source
-    from canale.delivery.clock import DatabaseClock
-    from canale.delivery.work import work
-    from canale.delivery.worker import Worker
-
     tune_gc()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -116,10 +113,6 @@ async def _metrics(port: int | None) -> AsyncIterator[None]:
     if port is None:
         yield
         return
-    # Late: who has no listener does not wait for the imports of one.
-    from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
-    from canale.metrics.listener import listen, listening
-
     try:
         listener = listen(settings.host, port)
     except OSError as error:

@@ -87,8 +87,9 @@ def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
     """Raises ValueError for what libpq does not know; without a connection."""
     if not asked:
         return
-    import psycopg
-    from psycopg.conninfo import make_conninfo
+    # SQLite does without it.
+    import psycopg  # noqa: PLC0415
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
     try:
         make_conninfo(**asked)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from canale.core.errors import SettingsError
 from canale.core.secret_key import get_or_create_key, read_key
 from canale.core.setting_values import is_contact, proxy_of
 
@@ -18,10 +19,6 @@ SECRET_KEY_LENGTH = 32
 # For trying canale out on one machine. Push services refuse it, and `canale check` says so.
 LOCAL_CONTACT = "mailto:admin@localhost"
 Known = Mapping[str, Any]
-
-
-class SettingsError(Exception):
-    """A setting cannot be used; the message names it, its value and what is allowed."""
 
 
 def long_enough_key(text: str) -> str:

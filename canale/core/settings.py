@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 from canale.core.data_folder import DATABASE, FolderError, make_data_folder
 from canale.core.database_url import database_file_url, parse_database_url, shown
+from canale.core.errors import SettingsError
 from canale.core.setting_defaults import (
     PREFIX,
     SECRET_KEY_LENGTH,
     Known,
-    SettingsError,
     cores,
     default_contact,
     environments_proxy,

@@ -15,7 +15,7 @@ def use_current_sqlite() -> None:
     ``canale check`` says so.
     """
     try:
-        import pysqlite3
+        import pysqlite3  # noqa: PLC0415
     except ImportError:
         return
     sys.modules["sqlite3"] = pysqlite3

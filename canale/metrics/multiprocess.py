@@ -36,12 +36,14 @@ _held: FileIO | None = None
 
 
 def share_metrics(data: Path, *, reset: bool = False) -> bool:
-    """Share this process's metrics with the others. Call it before metrics are declared.
+    """Share this process's metrics with the others, once. Call it before metrics are declared.
 
     ``reset`` forgets what was counted, if no other process holds a slot. False: there is no
     room, and this process counts for itself alone.
     """
     global _held
+    if _held is not None:
+        return True
     if "canale.metrics.names" in sys.modules:
         raise RuntimeError("share_metrics() comes before the import of canale.metrics.names")
     folder = data / FOLDER

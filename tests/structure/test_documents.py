@@ -8,8 +8,7 @@ import argparse
 import re
 from pathlib import Path
 
-import canale.cli
-from canale.cli import COMMANDS
+from canale.cli import COMMANDS, parser
 from tests.structure.repository import ROOT, files, text
 
 # At the start of a line or after a path: elsewhere it is the name of a user or a database.
@@ -29,14 +28,17 @@ def called() -> list[tuple[Path, str, list[str]]]:
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
-    parser = canale.cli._parser()
-    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(commands.choices)
+    def arguments_of(command: str) -> argparse.ArgumentParser:
+        actions = parser(command)._actions
+        commands = next(a for a in actions if isinstance(a, argparse._SubParsersAction))
+        choice: argparse.ArgumentParser = commands.choices[command]
+        return choice
+
+    return {command: arguments_of(command) for command in COMMANDS}
 
 
 def test_every_command_named_in_documents_exists() -> None:
     known = parsers()
-    assert set(known) == set(COMMANDS)
     calls = called()
     assert len(calls) > 20
     assert [(str(path), name) for path, name, _ in calls if name not in known] == []
@@ -81,7 +83,7 @@ def test_every_file_named_in_documents_exists() -> None:
     assert [(path, name) for path, name in named if not (ROOT / name).exists()] == []
 
 
-def test_links_between_documents_resolve() -> None:
+def test_links_between_documents_lead_somewhere() -> None:
     broken = [
         (str(path), link)
         for path in files(".md")

@@ -19,20 +19,22 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import COMMANDS, CommandError, _parser, chosen, demo, main, setup_link
+from canale.cli import COMMANDS, CommandError, chosen, demo, main, parser, setup_link
 from tests.ports import free_port
 from tests.structure.repository import ROOT
 from tests.waiting import wait_until
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    actions = _parser()._actions
-    return next(each.choices for each in actions if isinstance(each, argparse._SubParsersAction))
+def arguments_of(command: str) -> argparse.ArgumentParser:
+    actions = parser(command)._actions
+    commands = next(each for each in actions if isinstance(each, argparse._SubParsersAction))
+    choice: argparse.ArgumentParser = commands.choices[command]
+    return choice
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_argument_of_every_command_is_explained(name: str) -> None:
-    command = commands()[name]
+    command = arguments_of(name)
     assert command.description
     silent = [action.dest for action in command._actions if not action.help]
     assert silent == []
@@ -40,7 +42,7 @@ def test_every_argument_of_every_command_is_explained(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["serve", "worker"])
 def test_help_leaves_out_what_only_canale_itself_gives(name: str) -> None:
-    assert "stdin" not in commands()[name].format_help()
+    assert "stdin" not in arguments_of(name).format_help()
 
 
 @pytest.mark.django_db
@@ -76,6 +78,21 @@ def test_help_is_shown_and_makes_nothing(tmp_path: Path, arguments: tuple[str, .
     assert list(tmp_path.iterdir()) == []
 
 
+def test_list_of_commands_imports_none_of_them(tmp_path: Path) -> None:
+    program = "import sys; from canale.cli import main; main(['--help']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "canale.cli" in modules
+    assert not modules & {"django", "pydantic", "canale.core.settings", "canale.cli.serve"}
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -105,7 +122,7 @@ def test_command_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: 
 
     def says(*arguments: str) -> str:
         # Not by main(), which would close the test's database.
-        asked = _parser().parse_args(arguments)
+        asked = parser(arguments[0]).parse_args(arguments)
         assert asked.run(asked) == 0
         return capsys.readouterr().out
 

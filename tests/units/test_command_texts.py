@@ -217,7 +217,7 @@ def test_a_wrong_handle_is_explained_in_the_language_of_the_commands(
 
 
 def test_arguments_of_every_command_are_looked_at() -> None:
-    from canale.cli import _refuse_what_is_not_text
+    from canale.cli.runner import refuse_what_is_not_text
 
     with pytest.raises(CommandError, match="new-email is not UTF-8"):
-        _refuse_what_is_not_text(argparse.Namespace(new_email=["a@b.it", "\udce0@b.it"]))
+        refuse_what_is_not_text(argparse.Namespace(new_email=["a@b.it", "\udce0@b.it"]))

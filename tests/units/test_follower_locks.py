@@ -102,21 +102,6 @@ def test_who_takes_an_address_over_holds_no_count_while_its_follower_is_busy(
     assert ChannelCount.objects.get().followers == 1
 
 
-def test_device_that_follows_twice_at_once_is_one_follower(
-    city: Channel, elsewhere: ThreadPoolExecutor
-) -> None:
-    token, address = new_token(), subscription(1)
-    with transaction.atomic():
-        assert follow(city, token, address=address, topics=[], language="it").created
-        acting = elsewhere.submit(
-            lambda: follow(city, token, address=address, topics=[], language="en")
-        )
-        wait_until(somebody_waits)
-    assert not acting.result(30).created
-    assert [each.language for each in Follower.objects.all()] == ["en"]
-    assert ChannelCount.objects.get().followers == 1
-
-
 def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:

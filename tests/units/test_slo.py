@@ -84,7 +84,7 @@ def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
     assert kept == {"401": 3, "an odd reason": 1}
     told = progress(post)[0].refusals
     assert [refusal.count for refusal in told] == [3, 1]
-    assert "VAPID" in str(told[0].explanation.problem)
+    assert "VAPID" in str(told[0].explanation.wrong)
 
 
 def test_a_broadcast_of_an_older_version_is_not_measured(post: Post) -> None:
