@@ -20,7 +20,10 @@ _URL = re.compile(
     r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]{1,5})?)"
     r"/[!#-\[\]-~]*\Z"
 )
-_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}\Z")
+# The last label is never a number, so that no IP address in whatever notation passes for a name.
+_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{0,58}[a-z0-9])\Z"
+)
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[list[str]]]
@@ -43,31 +46,36 @@ class KnownHosts:
     """Hosts by exact name, and by the end of the name (``.example.org``)."""
 
     names: frozenset[str]
-    endings: tuple[str, ...]
+    endings: tuple[str, ...] = ()
+    kind: str = "host"
+    """What they are, for messages."""
 
     def holds(self, host: str) -> bool:
         """True for a listed name or a name below a listed ending."""
         return host in self.names or host.endswith(self.endings)
 
 
-def checked_origin(url: str, known: KnownHosts, extra_origins: Collection[str]) -> str:
+def checked_origin(url: str, known: KnownHosts | None, extra_origins: Collection[str]) -> str:
     """Return the origin of a URL that may be called. Raises EndpointRefusedError.
 
-    It is either https at a known host's default port, or its origin is, exactly as written, one
-    of ``extra_origins``, which may be plain http and a private address.
+    It is either https at the default port of a known host (any host with a name where ``known``
+    is None, which must then turn out to have a public address), or its origin is, exactly as
+    written, one of ``extra_origins``, which may be plain http and a private address.
     """
     match = _URL.match(url) if len(url) <= MAX_URL and "#" not in url else None
     if match is None:
         raise EndpointRefusedError("not a plain http(s) address")
-    origin = match["origin"]
+    origin, host = match["origin"], match["host"]
     if origin in extra_origins:
         return origin
     if match["scheme"] != "https":
         raise EndpointRefusedError("not https")
     if match["port"]:
         raise EndpointRefusedError("not the default port")
-    if not _NAME.match(match["host"]) or not known.holds(match["host"]):
-        raise EndpointRefusedError("not a known push service")
+    if known is not None and not (_NAME.match(host) and known.holds(host)):
+        raise EndpointRefusedError(f"not a known {known.kind}")
+    if not _NAME.match(host):
+        raise EndpointRefusedError("not the name of a host")
     return origin
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from canale.delivery.window import CHUNK_ADDRESSES
-from canale.net.guarded_http import TOTAL_TIMEOUT
+from canale.net.http import TOTAL_TIMEOUT
 from tests.site import Site, new_site
 from tests.standins.certificate import certified
 from tests.standins.http2 import Line, Manners

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from canale.cli import serve
-from canale.net import endpoints, guarded_http
+from canale.net import endpoints, pins
 from canale.net.endpoints import public_addresses
-from canale.net.guarded_http import GuardedHTTP, Headers
+from canale.net.http import GuardedClient, Headers
 from tests.ports import free_port
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
@@ -53,7 +53,7 @@ def test_push_service_with_ipv6_addresses_only_is_called(
     async def flow() -> None:
         server = Http2Server(take, tls, Manners())
         origin = f"https://localhost:{await server.listen('::1', 0)}"
-        http = GuardedHTTP(resolver=names, root_certificate=authority)
+        http = GuardedClient(resolver=names, root_certificate=authority)
         try:
             reply = await http.post(origin, f"{origin}/x", Headers({}), b"x")
             assert reply.status == 201
@@ -61,7 +61,7 @@ def test_push_service_with_ipv6_addresses_only_is_called(
             await http.close()
             await server.close()
 
-    assert guarded_http.public_addresses is public_addresses
+    assert pins.public_addresses is public_addresses
     asyncio.run(asyncio.wait_for(flow(), 60))
 
 

@@ -27,7 +27,7 @@ from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, Follower
 from canale.net.dns import HostChecker
-from canale.net.guarded_http import GuardedHTTP
+from canale.net.http import GuardedClient
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -96,7 +96,7 @@ def test_what_cannot_be_resolved_is_sent_later_and_said_to_be_missing(
 
     async def send() -> Result:
         transport = WebPushTransport(KEY, "mailto:a@b.example")
-        transport._http = GuardedHTTP(resolver=nobody)
+        transport._http = GuardedClient(resolver=nobody)
         address: dict[str, Any] = {"endpoint": endpoint, "keys": KEYS}
         return await transport.send(MESSAGE, address)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from canale.net import guarded_http
-from canale.net.guarded_http import GuardedHTTP, Headers, NoResponseError
+from canale.net import pins
+from canale.net.http import GuardedClient, Headers
+from canale.net.http_errors import NoResponseError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Http11Server, Reply, Request
@@ -67,10 +68,10 @@ class Service:
         return int(self.origin.rpartition(":")[2])
 
 
-def run(service: Service, work: Callable[[GuardedHTTP], Awaitable[None]]) -> None:
+def run(service: Service, work: Callable[[GuardedClient], Awaitable[None]]) -> None:
     async def whole() -> None:
         await service.listen()
-        http = GuardedHTTP([service.origin], root_certificate=service.authority)
+        http = GuardedClient([service.origin], root_certificate=service.authority, http2_first=True)
         try:
             await work(http)
         finally:
@@ -80,7 +81,7 @@ def run(service: Service, work: Callable[[GuardedHTTP], Awaitable[None]]) -> Non
     asyncio.run(whole())
 
 
-async def post(http: GuardedHTTP, service: Service, number: int) -> bool:
+async def post(http: GuardedClient, service: Service, number: int) -> bool:
     """Whether it was answered."""
     url = f"{service.origin}/{number}"
     try:
@@ -89,7 +90,7 @@ async def post(http: GuardedHTTP, service: Service, number: int) -> bool:
         return False
 
 
-async def broadcast(http: GuardedHTTP, service: Service) -> int:
+async def broadcast(http: GuardedClient, service: Service) -> int:
     """How many of MESSAGES were answered, with AT_ONCE under way."""
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -103,7 +104,7 @@ async def broadcast(http: GuardedHTTP, service: Service) -> int:
 def test_a_burst_goes_over_one_line(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await broadcast(http, service) == MESSAGES
 
     run(service, work)
@@ -117,7 +118,7 @@ def test_streams_that_hang_hold_nobody_else_up(
     streams = 4
     service = Service(tmp_path, Manners(streams=streams))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, 0)
         service.hangs = True
         waiting = [asyncio.create_task(post(http, service, n)) for n in range(1, 1 + streams)]
@@ -125,7 +126,7 @@ def test_streams_that_hang_hold_nobody_else_up(
         while line.open < streams:
             await asyncio.sleep(0.01)
         service.hangs = False
-        monkeypatch.setattr(guarded_http, "STALL_SECONDS", 0.05)
+        monkeypatch.setattr(pins, "STALL_SECONDS", 0.05)
         await asyncio.sleep(0.1)
         async with asyncio.timeout(PATIENCE):
             assert await post(http, service, 1 + streams)
@@ -143,7 +144,7 @@ def test_who_goes_away_is_called_again_over_one_line_at_a_time(
     each = 80
     service = Service(tmp_path, Manners(streams=streams, go_away_after=each))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, MESSAGES)
         answered = await broadcast(http, service)
         assert len(service.taken) == 1 + answered
@@ -159,7 +160,7 @@ def test_who_goes_away_is_called_again_over_one_line_at_a_time(
 def test_what_is_refused_unread_is_sent_again_at_once(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners(refuse=2 * AT_ONCE))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await broadcast(http, service) == MESSAGES
 
     run(service, work)
@@ -170,7 +171,7 @@ def test_what_is_refused_unread_is_sent_again_at_once(tmp_path: Path) -> None:
 def test_who_refuses_everything_is_left_in_peace(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners(refuse=1_000))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         with pytest.raises(NoResponseError, match="refused unread"):
             await http.post(service.origin, f"{service.origin}/1", Headers({}), b"x")
 
@@ -185,7 +186,7 @@ def test_what_was_on_a_broken_line_is_not_sent_again_and_the_next_is_one_line(
     manners = Manners(break_after=MESSAGES // 2)
     service = Service(tmp_path, manners)
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, MESSAGES)
         answered = await broadcast(http, service)
         assert MESSAGES - 3 * AT_ONCE <= answered < MESSAGES
@@ -199,10 +200,10 @@ def test_strangers_do_not_make_a_healthy_lines_break_one_that_took_nothing(tmp_p
     manners = Manners(break_after=MESSAGES // 2)
     service = Service(tmp_path, manners)
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, MESSAGES)
-        for number in range(2 * guarded_http.MAX_PINS):
-            guarded_http._remember(http._http2, f"https://a{number}.notify.windows.com", True)
+        for number in range(2 * pins.MAX_PINS):
+            pins._remember(http._pins._http2, f"https://a{number}.notify.windows.com", True)
         await broadcast(http, service)
 
     run(service, work)
@@ -213,7 +214,7 @@ def test_who_falls_back_to_http_1_and_returns_is_followed(tmp_path: Path) -> Non
     service = Service(tmp_path, Manners())
     old = Http11Server(service.take, service.http_1(refusing=False))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, 0)
         await service.server.close()
         await old.listen("localhost", service.port)
@@ -234,7 +235,7 @@ def test_who_falls_back_to_http_1_and_says_so_loses_nothing(tmp_path: Path) -> N
     service = Service(tmp_path, Manners())
     old = Http11Server(service.take, service.http_1(refusing=True))
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await post(http, service, MESSAGES)
         await service.server.close()
         await old.listen("localhost", service.port)
@@ -250,7 +251,7 @@ def test_who_never_spoke_http_2_loses_nothing(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     service.server = Http11Server(service.take, service.tls)  # type: ignore[assignment]
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert await broadcast(http, service) > MESSAGES - AT_ONCE
 
     run(service, work)
@@ -261,7 +262,7 @@ def test_who_never_spoke_http_2_and_says_so_is_reached_by_the_call_after(tmp_pat
     tls = service.http_1(refusing=True)
     service.server = Http11Server(service.take, tls)  # type: ignore[assignment]
 
-    async def work(http: GuardedHTTP) -> None:
+    async def work(http: GuardedClient) -> None:
         assert [await post(http, service, number) for number in range(3)] == [False, True, True]
 
     run(service, work)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Push services are reached through an outgoing proxy (CONNECT), and nothing else is."""
+"""Hosts outside are reached through an outgoing proxy (CONNECT)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from canale.net.guarded_http import GuardedHTTP, Headers, NoResponseError
+from canale.net.endpoints import EndpointRefusedError, KnownHosts
+from canale.net.http import GuardedClient, Headers
+from canale.net.http_errors import NoResponseError, NotProcessedError, ResolutionError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Reply, Request
+
+LOCALHOST = KnownHosts(frozenset({"localhost"}))
 
 
 class ConnectProxy:
@@ -70,7 +74,13 @@ def test_known_host_is_called_through_the_proxy_over_one_connection(tmp_path: Pa
         server = Http2Server(take, tls, Manners())
         proxy = ConnectProxy(await server.listen("localhost", 0))
         url = f"http://city:pass@127.0.0.1:{await proxy.listen()}"
-        http = GuardedHTTP(resolver=no_names, root_certificate=authority, proxy=url)
+        http = GuardedClient(
+            resolver=no_names,
+            known=LOCALHOST,
+            root_certificate=authority,
+            proxy=url,
+            http2_first=True,
+        )
         try:
             call = ("https://localhost", "https://localhost/x", Headers({}), b"x")
             replies = await asyncio.gather(*(http.post(*call) for _ in range(20)))
@@ -94,7 +104,7 @@ def test_far_end_behind_the_proxy_must_have_a_certificate_for_its_name(tmp_path:
         server = Http2Server(take, tls, Manners())
         proxy = ConnectProxy(await server.listen("localhost", 0))
         url = f"http://127.0.0.1:{await proxy.listen()}"
-        http = GuardedHTTP(resolver=no_names, proxy=url)
+        http = GuardedClient(resolver=no_names, known=LOCALHOST, proxy=url)
         try:
             with pytest.raises(NoResponseError):
                 await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
@@ -109,7 +119,7 @@ def test_proxy_that_refuses_is_a_missing_connection(tmp_path: Path) -> None:
     async def flow() -> None:
         proxy = ConnectProxy(1, "407 Proxy Authentication Required")
         url = f"http://127.0.0.1:{await proxy.listen()}"
-        http = GuardedHTTP(resolver=no_names, proxy=url)
+        http = GuardedClient(resolver=no_names, known=LOCALHOST, proxy=url)
         with pytest.raises(NoResponseError, match="no connection"):
             await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
         await http.close()
@@ -126,12 +136,37 @@ def test_trusted_origin_is_called_directly(tmp_path: Path) -> None:
     async def flow() -> None:
         server = Http2Server(take, tls, Manners())
         origin = f"https://localhost:{await server.listen('localhost', 0)}"
-        http = GuardedHTTP([origin], root_certificate=authority, proxy="http://127.0.0.1:1")
+        http = GuardedClient([origin], root_certificate=authority, proxy="http://127.0.0.1:1")
         try:
             reply = await http.post(origin, f"{origin}/x", Headers({}), b"x")
             assert reply.status == 201
         finally:
             await http.close()
             await server.close()
+
+    asyncio.run(asyncio.wait_for(flow(), 60))
+
+
+def test_unknown_host_is_looked_up_here_before_the_proxy_is_asked_for_it(tmp_path: Path) -> None:
+    addresses = {"outside.example": ["8.8.8.8"], "inside.example": ["10.0.0.1"]}
+
+    async def resolver(host: str, port: int) -> list[str]:
+        if host not in addresses:
+            raise OSError("no such name")
+        return addresses[host]
+
+    async def flow() -> None:
+        proxy = ConnectProxy(1, "403 Forbidden")
+        url = f"http://127.0.0.1:{await proxy.listen()}"
+        http = GuardedClient(resolver=resolver, proxy=url)
+        with pytest.raises(EndpointRefusedError, match="no public address"):
+            await http.request("GET", "https://inside.example/x")
+        with pytest.raises(ResolutionError):
+            await http.request("GET", "https://unheard-of.example/x")
+        assert proxy.asked == []
+        with pytest.raises(NotProcessedError, match="no connection"):
+            await http.request("GET", "https://outside.example/x")
+        assert proxy.asked == ["CONNECT outside.example:443 HTTP/1.1"]
+        await http.close()
 
     asyncio.run(asyncio.wait_for(flow(), 60))

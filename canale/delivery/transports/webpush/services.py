@@ -25,6 +25,7 @@ KNOWN_SERVICES = KnownHosts(
         ".push.apple.com",
         ".notify.windows.com",  # Edge: a host by region, such as wns2-par02p
     ),
+    kind="push service",
 )
 
 

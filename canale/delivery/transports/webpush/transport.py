@@ -24,6 +24,7 @@ from canale.delivery.transports.webpush.encryption import (
 )
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 from canale.delivery.transports.webpush.services import (
+    KNOWN_SERVICES,
     check_endpoint,
     is_invented,
     must_be_looked_up,
@@ -31,13 +32,8 @@ from canale.delivery.transports.webpush.services import (
 )
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefusedError
-from canale.net.guarded_http import (
-    TOTAL_TIMEOUT,
-    GuardedHTTP,
-    Headers,
-    NoResponseError,
-    ResolutionError,
-)
+from canale.net.http import TOTAL_TIMEOUT, GuardedClient, Headers
+from canale.net.http_errors import NoResponseError, ResolutionError
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -83,12 +79,14 @@ class WebPushTransport:
         ``proxy``: through which known services are called, if any."""
         self._extra_origins = frozenset(extra_origins)
         self._authorizer = Authorizer(key, contact)
-        self._http = GuardedHTTP(
+        self._http = GuardedClient(
             self._extra_origins,
+            known=KNOWN_SERVICES,
             max_connections=concurrency,
             total_timeout=total_timeout,
             root_certificate=root_certificate,
             proxy=proxy,
+            http2_first=True,
         )
         self._logged: dict[tuple[str, str], float] = {}
 

@@ -18,9 +18,12 @@ import pytest
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import RequestError
 
-from canale.net import guarded_http
+from canale.net import http as net_http
+from canale.net import pins as net_pins
 from canale.net.endpoints import EndpointRefusedError
-from canale.net.guarded_http import FAILURES, UNPROCESSED, GuardedHTTP, NoResponseError
+from canale.net.http import GuardedClient
+from canale.net.http_errors import FAILURES, UNPROCESSED, NoResponseError
+from canale.net.pins import Pins
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 
@@ -42,7 +45,7 @@ class Answers:
 
 def test_a_name_that_leads_inside_is_not_called() -> None:
     async def work() -> None:
-        http = GuardedHTTP(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
+        http = GuardedClient(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
         with pytest.raises(EndpointRefusedError, match="no public address"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
@@ -63,7 +66,7 @@ def test_the_pinned_address_is_called_whatever_the_name_says() -> None:
 
     async def work() -> None:
         # ``.invalid`` never resolves (RFC 6761): only the pin can lead to the server.
-        http = GuardedHTTP()
+        http = GuardedClient()
         client = http._builder().resolve("push.invalid", "127.0.0.1", port).build()
         answer = await client.post(f"http://push.invalid:{port}/x").build().send()
         assert answer.status == 201
@@ -78,12 +81,12 @@ def test_the_pinned_address_is_called_whatever_the_name_says() -> None:
 def test_a_name_is_resolved_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     async def work() -> None:
         resolver = Answers(["8.8.8.8"])
-        http = GuardedHTTP(resolver=resolver)
-        pins = await asyncio.gather(*(http._pin("https://push.example") for _ in range(50)))
+        http = GuardedClient(resolver=resolver)
+        pins = await asyncio.gather(*(http._pins.get("https://push.example") for _ in range(50)))
         assert len({id(pin) for pin in pins}) == 1
         assert resolver.asked == 1
-        monkeypatch.setattr(guarded_http, "PIN_SECONDS", -1.0)
-        assert await http._pin("https://push.example") is not pins[0]
+        monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
+        assert await http._pins.get("https://push.example") is not pins[0]
         assert resolver.asked == 2
         await http.close()
 
@@ -91,13 +94,13 @@ def test_a_name_is_resolved_once_for_many_calls(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_http, "PIN_SECONDS", -1.0)
+    monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
 
     async def work() -> None:
-        http = GuardedHTTP(resolver=Answers(["8.8.8.8"], ["127.0.0.1"]))
-        await http._pin("https://push.example")
+        http = GuardedClient(resolver=Answers(["8.8.8.8"], ["127.0.0.1"]))
+        await http._pins.get("https://push.example")
         with pytest.raises(EndpointRefusedError):
-            await http._pin("https://push.example")
+            await http._pins.get("https://push.example")
 
     run(work())
 
@@ -105,12 +108,12 @@ def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.Monke
 def test_an_address_that_refuses_is_left_for_the_next() -> None:
     async def work() -> None:
         resolver = Answers(["8.8.8.8", "8.8.4.4"])
-        http = GuardedHTTP(resolver=resolver)
-        first = await http._pin("https://push.example")
+        http = GuardedClient(resolver=resolver)
+        first = await http._pins.get("https://push.example")
         for _ in range(3):
-            http._rotate_address("https://push.example", first)
-        assert await http._pin("https://push.example") is not first
-        assert http._turns == {"https://push.example": 1}
+            http._pins._rotate_address("https://push.example", first)
+        assert await http._pins.get("https://push.example") is not first
+        assert http._pins._turns == {"https://push.example": 1}
         await http.close()
 
     run(work())
@@ -119,14 +122,14 @@ def test_an_address_that_refuses_is_left_for_the_next() -> None:
 def test_strangers_cannot_make_us_keep_a_client_for_every_name() -> None:
     async def work() -> None:
         answers = Answers(["8.8.8.8"])
-        http = GuardedHTTP(resolver=answers)
-        for number in range(guarded_http.MAX_PINS + 5):
-            await http._pin(f"https://a{number}.notify.windows.com")
+        http = GuardedClient(resolver=answers)
+        for number in range(net_pins.MAX_PINS + 5):
+            await http._pins.get(f"https://a{number}.notify.windows.com")
             # The one that is used all the time keeps its connections.
-            await http._pin("https://fcm.googleapis.com")
-        assert len(http._pins) == guarded_http.MAX_PINS
-        assert answers.asked == guarded_http.MAX_PINS + 6
-        assert "https://a0.notify.windows.com" not in http._pins
+            await http._pins.get("https://fcm.googleapis.com")
+        assert len(http._pins._pins) == net_pins.MAX_PINS
+        assert answers.asked == net_pins.MAX_PINS + 6
+        assert "https://a0.notify.windows.com" not in http._pins._pins
         await http.close()
 
     run(work())
@@ -142,16 +145,16 @@ class Stuck:
 def test_an_old_line_that_cannot_be_closed_is_in_nobodys_way(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(guarded_http, "PIN_SECONDS", -1.0)
+    monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
 
     async def work() -> None:
-        http = GuardedHTTP(resolver=Answers(["8.8.8.8"]))
-        first = await http._pin("https://push.example")
+        http = GuardedClient(resolver=Answers(["8.8.8.8"]))
+        first = await http._pins.get("https://push.example")
         first.client = cast("Client", Stuck())
-        second = await http._pin("https://push.example")
+        second = await http._pins.get("https://push.example")
         first.made_at = float("-inf")
         # Retired, and due to be closed before this one is made.
-        third = await http._pin("https://push.example")
+        third = await http._pins.get("https://push.example")
         assert len({id(pin) for pin in (first, second, third)}) == 3
         third.client = cast("Client", Stuck())
         await http.close()
@@ -169,13 +172,13 @@ def test_one_call_giving_up_does_not_end_the_resolution_for_the_others() -> None
             await go_on.wait()
             return ["8.8.8.8"]
 
-        http = GuardedHTTP(resolver=resolver)
-        first = asyncio.create_task(http._pin("https://push.example"))
-        second = asyncio.create_task(http._pin("https://push.example"))
+        http = GuardedClient(resolver=resolver)
+        first = asyncio.create_task(http._pins.get("https://push.example"))
+        second = asyncio.create_task(http._pins.get("https://push.example"))
         await asked.wait()
         first.cancel()
         go_on.set()
-        assert await second is http._pins["https://push.example"]
+        assert await second is http._pins._pins["https://push.example"]
         await http.close()
 
     run(work())
@@ -186,7 +189,7 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
         raise OSError("no such name")
 
     async def work() -> None:
-        http = GuardedHTTP(resolver=resolver)
+        http = GuardedClient(resolver=resolver)
         with pytest.raises(NoResponseError, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
@@ -198,20 +201,20 @@ def test_a_host_that_never_answered_is_tried_once_and_keeps_its_client(
 ) -> None:
     """A client takes milliseconds to make: of invented hosts, who makes them asks us for many."""
     made: list[int] = []
-    build = GuardedHTTP._builder
+    build = GuardedClient._builder
 
-    def counted(http: GuardedHTTP) -> ClientBuilder:
+    def counted(http: GuardedClient) -> ClientBuilder:
         made.append(threading.get_ident())
         return build(http)
 
-    monkeypatch.setattr(GuardedHTTP, "_builder", counted)
+    monkeypatch.setattr(GuardedClient, "_builder", counted)
     with socket.socket() as nobody:
         # Bound, so that it is nobody else's, and not listening.
         nobody.bind(("127.0.0.1", 0))
         origin = f"https://127.0.0.1:{nobody.getsockname()[1]}"
 
         async def work() -> None:
-            http = GuardedHTTP([origin])
+            http = GuardedClient([origin], http2_first=True)
             counts = []
             for _ in range(4):
                 with pytest.raises(NoResponseError, match="no connection"):
@@ -233,7 +236,7 @@ def test_all_that_a_call_does_has_one_time() -> None:
         return []
 
     async def work() -> None:
-        http = GuardedHTTP(resolver=resolver, total_timeout=timedelta(seconds=0.2))
+        http = GuardedClient(resolver=resolver, total_timeout=timedelta(seconds=0.2))
         async with asyncio.timeout(5):
             with pytest.raises(NoResponseError, match="no answer in time"):
                 await http.post("https://push.example", "https://push.example/x", {}, b"")
@@ -247,7 +250,7 @@ class Sends:
 
     def __init__(self, *sends: Callable[[], Awaitable[object]]) -> None:
         self._sends = list(sends)
-        self.post = self.headers = self.body_bytes = lambda _: self
+        self.request = self.headers = self.body_bytes = lambda *_: self
         self.build_streamed = lambda: self
 
     async def __aenter__(self) -> object:
@@ -267,10 +270,10 @@ async def answers(version: str = "HTTP/1.1") -> object:
 
 
 def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_http, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(net_http, "GRACE_SECONDS", 0.2)
     passed = 0.0
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
-    monkeypatch.setattr(guarded_http, "time", clock)
+    monkeypatch.setattr(net_http, "time", clock)
 
     async def refused_late() -> object:
         nonlocal passed
@@ -284,8 +287,8 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
 
     async def work() -> None:
         origin, client = "http://push.example", Sends(answers, refused_late, hangs)
-        monkeypatch.setattr(GuardedHTTP, "_built", lambda *_, **__: client)
-        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=1_000))
+        monkeypatch.setattr(Pins, "_built", lambda *_, **__: client)
+        http = GuardedClient([origin], total_timeout=timedelta(seconds=1_000))
         assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 201
         # With a whole time of its own the second try would hang for 1,000 s.
         async with asyncio.timeout(60):
@@ -299,30 +302,30 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
 def test_strangers_cannot_make_us_remember_every_origin_that_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(guarded_http, "MAX_PINS", 3)
+    monkeypatch.setattr(net_pins, "MAX_PINS", 3)
     origins = [f"http://push{number}.example" for number in range(8)]
 
     async def work() -> None:
         client = Sends(*[partial(answers, "HTTP/2.0")] * len(origins))
-        monkeypatch.setattr(GuardedHTTP, "_built", lambda *_, **__: client)
-        http = GuardedHTTP(origins)
+        monkeypatch.setattr(Pins, "_built", lambda *_, **__: client)
+        http = GuardedClient(origins, http2_first=True)
         for origin in origins:
             await http.post(origin, f"{origin}/x", {}, b"")
-        assert list(http._known) == list(http._http2) == origins[-3:]
+        assert list(http._pins._known) == list(http._pins._http2) == origins[-3:]
         await http.close()
 
     run(work())
 
 
 def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guarded_http, "RESOLVE_TIMEOUT", 0.05)
+    monkeypatch.setattr(net_pins, "RESOLVE_TIMEOUT", 0.05)
 
     async def resolver(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()
         return []
 
     async def work() -> None:
-        http = GuardedHTTP(resolver=resolver)
+        http = GuardedClient(resolver=resolver)
         with pytest.raises(NoResponseError, match="cannot be resolved"):
             await http.post("https://push.example", "https://push.example/x", {}, b"")
 
@@ -347,7 +350,7 @@ def test_answer_without_end_is_read_to_some_length_only() -> None:
     async def work() -> None:
         server = await asyncio.start_server(endless, "127.0.0.1", 0)
         origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        http = GuardedHTTP([origin], total_timeout=timedelta(seconds=30))
+        http = GuardedClient([origin], total_timeout=timedelta(seconds=30))
         assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 410
         await ended.wait()
         # What both kernels and the client's own buffers take is some megabytes.
@@ -368,7 +371,7 @@ def test_answer_with_an_unreadable_header_is_an_answer() -> None:
     async def work() -> None:
         server = await asyncio.start_server(odd, "127.0.0.1", 0)
         origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        http = GuardedHTTP([origin])
+        http = GuardedClient([origin])
         assert await http.post(origin, f"{origin}/x", {}, b"") == (429, None)
         await http.close()
         server.close()
