@@ -24,7 +24,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection
 from django.urls import get_resolver
 
-from canale.accounts.known import may_send_files
+from canale.accounts.upload_auth import may_upload
 from canale.bus import Bus, process_bus
 from canale.channel.images import stop_decoders
 from canale.core.settings import settings
@@ -240,7 +240,7 @@ async def _serve_web(
 
 def _is_known(scope: HTTPScope) -> bool:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return may_send_files(scope["path"], headers)
+    return may_upload(scope["path"], headers)
 
 
 def _fast_path(django: ASGI3Application) -> ASGI3Application:

@@ -27,21 +27,21 @@ _SLACK_SECONDS = 60
 _COUNT = f"""
 INSERT INTO {_TABLE} (key, used, ends_at) VALUES (%(key)s, 1, %(end)s)
 ON CONFLICT (key) DO UPDATE SET
-  used = CASE WHEN {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(odd)s
+  used = CASE WHEN {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(far)s
     THEN 1 ELSE {_TABLE}.used + 1 END,
-  ends_at = CASE WHEN {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(odd)s
+  ends_at = CASE WHEN {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(far)s
     THEN %(end)s ELSE {_TABLE}.ends_at END
-WHERE {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(odd)s OR {_TABLE}.used < %(most)s
+WHERE {_TABLE}.ends_at <= %(now)s OR {_TABLE}.ends_at > %(far)s OR {_TABLE}.used < %(max)s
 """  # noqa: S608  the table's name is ours
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``most`` attempts of ``subject`` (an account, a network) in ``seconds``."""
+    """At most ``max_attempts`` attempts of ``subject`` (an account, a network) in ``seconds``."""
 
     bucket: str
     subject: str
-    most: int
+    max_attempts: int
     seconds: int
 
     @property
@@ -79,8 +79,14 @@ def take(limits: Sequence[Limit]) -> float | None:
 
 def _values(limit: Limit, now: float) -> dict[str, str | int | float]:
     end = now + limit.seconds
-    odd = end + _SLACK_SECONDS
-    return {"key": limit.key, "now": now, "end": end, "odd": odd, "most": limit.most}
+    far = end + _SLACK_SECONDS
+    return {
+        "key": limit.key,
+        "now": now,
+        "end": end,
+        "far": far,
+        "max": limit.max_attempts,
+    }
 
 
 def _wait(limits: Iterable[Limit], now: float) -> float | None:
@@ -91,10 +97,10 @@ def _wait(limits: Iterable[Limit], now: float) -> float | None:
 
 
 def _is_used_up(row: AttemptCount, limit: Limit, now: float) -> bool:
-    return row.used >= limit.most and row.ends_at <= now + limit.seconds + _SLACK_SECONDS
+    return row.used >= limit.max_attempts and row.ends_at <= now + limit.seconds + _SLACK_SECONDS
 
 
-def give_back(limits: Iterable[Limit]) -> None:
+def refund(limits: Iterable[Limit]) -> None:
     """Uncount an attempt that was right: only wrong ones count."""
     keys = sorted(limit.key for limit in limits)
     with transaction.atomic(), connection.cursor() as cursor:

@@ -21,7 +21,7 @@ from canale.accounts.models import AuditEntry, AuditHead, Staff
 from canale.core.settings import settings
 
 logger = logging.getLogger(__name__)
-FIRST = "0" * 64
+GENESIS_HASH = "0" * 64
 # As in live.record: any number that no other program takes.
 _CHAIN_LOCK = 0x617564697420
 
@@ -35,7 +35,7 @@ class Verification:
     ok: bool
     entries: int
     broken_at: int | None
-    end: str = field(default=FIRST, compare=False)
+    end: str = field(default=GENESIS_HASH, compare=False)
 
 
 def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> AuditEntry:
@@ -66,7 +66,7 @@ def _append(actor: str, act: str, channel_handle: str, detail: dict[str, object]
         act=act,
         channel=channel_handle,
         detail=detail,
-        previous_hash=newest or FIRST,
+        previous_hash=newest or GENESIS_HASH,
     )
     entry.hash = entry_hash(entry)
     entry.save()
@@ -76,8 +76,8 @@ def _append(actor: str, act: str, channel_handle: str, detail: dict[str, object]
 
 def _move_head(former: str, newest: str) -> None:
     """A head that does not fit stays as it is: no honest entry makes a forged log good."""
-    head = AuditHead.objects.filter(pk=1).first() or AuditHead(pk=1, entries=0, hash=FIRST)
-    if head.hash != former or not (_is_sealed(head) or former == FIRST):
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead(pk=1, entries=0, hash=GENESIS_HASH)
+    if head.hash != former or not (_is_sealed(head) or former == GENESIS_HASH):
         logger.error("The audit log was changed: run `canale audit verify`")
         return
     head.entries, head.hash = head.entries + 1, newest
@@ -115,7 +115,7 @@ def entry_hash(entry: AuditEntry) -> str:
 
 def verify() -> Verification:
     """Walk the whole chain."""
-    previous, count = FIRST, 0
+    previous, count = GENESIS_HASH, 0
     for entry in AuditEntry.objects.order_by("id").iterator(chunk_size=1_000):
         if entry.previous_hash != previous or entry_hash(entry) != entry.hash:
             return Verification(False, count, entry.pk)

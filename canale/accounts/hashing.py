@@ -9,14 +9,14 @@ import threading
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 # Each takes 100 MB: a stranger who signs in wrongly on every thread must not fill the memory.
-PLACES = threading.BoundedSemaphore(2)
+SLOTS = threading.BoundedSemaphore(2)
 
 
-class FewAtATime(Argon2PasswordHasher):
+class ThrottledArgon2PasswordHasher(Argon2PasswordHasher):
     def encode(self, password: str, salt: str) -> str:
-        with PLACES:
+        with SLOTS:
             return super().encode(password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        with PLACES:
+        with SLOTS:
             return super().verify(password, encoded)

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from canale.accounts.addresses import address
-from canale.accounts.passwords import normalised
+from canale.accounts.passwords import normalise
 from canale.channel.models import Channel
 
 
-class StaffDirectory(BaseUserManager["Staff"]):
+class StaffManager(BaseUserManager["Staff"]):
     def create_user(self, email: str, password: str | None = None, **more: Any) -> Staff:
         staff = self.model(email=address(email), **more)
         staff.set_password(password)
@@ -33,7 +33,7 @@ class Staff(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     joined_at = models.DateTimeField(default=timezone.now)
 
-    objects: ClassVar[StaffDirectory] = StaffDirectory()
+    objects: ClassVar[StaffManager] = StaffManager()
     # Names that a password is not made of, beside those that are known (passwords.py).
     also_avoid: tuple[str, ...] = ()
 
@@ -45,11 +45,11 @@ class Staff(AbstractBaseUser):
 
     def set_password(self, raw_password: str | None) -> None:
         """Every password is hashed in one spelling, whatever door it comes by."""
-        super().set_password(None if raw_password is None else normalised(raw_password))
+        super().set_password(None if raw_password is None else normalise(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
         """A hash from before passwords were normalised opens once more, and is replaced."""
-        spelling = normalised(raw_password or "")
+        spelling = normalise(raw_password or "")
         if super().check_password(spelling):
             return True
         if spelling == raw_password or not super().check_password(raw_password):

@@ -9,10 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
-from django.contrib.auth.password_validation import (
-    MinimumLengthValidator,
-    UserAttributeSimilarityValidator,
-)
+from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -31,11 +28,11 @@ PRODUCT = "canale"
 # The least number of guesses: words, names, numbers, or single signs (`parts`).
 MIN_PARTS = 4
 # Marks between words and at the end are tried first.
-MARK = 0.2
+MARK_WEIGHT = 0.2
 MIN_DISTINCT = 5
 # The beginning of a longer one is enough.
-LOOKED_AT = 128
-_MOST_CHANNELS = 200
+MAX_CHECKED_LENGTH = 128
+_MAX_CHANNELS = 200
 _LEET = str.maketrans("013457@$!€", "oieastasie")
 _DATE = re.compile(r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((19|20)\d\d|\d\d)")
 # What stands before the first letter and after the last.
@@ -43,15 +40,15 @@ _INNER = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LONGEST = max(map(len, WORDS))
 
 
-def normalised(password: str) -> str:
+def normalise(password: str) -> str:
     """The one spelling under which a password is kept (NFKC, as RFC 8265 and NIST SP 800-63B ask):
     the same keys give other code points on another system."""
     return unicodedata.normalize("NFKC", password)
 
 
-class LongEnough(MinimumLengthValidator):
+class MinimumLengthValidator(password_validation.MinimumLengthValidator):
     def validate(self, password: str, user: object = None) -> None:
-        super().validate(normalised(password))
+        super().validate(normalise(password))
 
     def get_error_message(self) -> str:
         return _("Too short: use at least %(count)d characters.") % {"count": self.min_length}
@@ -60,7 +57,7 @@ class LongEnough(MinimumLengthValidator):
         return _("Use at least %(count)d characters.") % {"count": self.min_length}
 
 
-class NotTheirAddress(UserAttributeSimilarityValidator):
+class EmailSimilarityValidator(password_validation.UserAttributeSimilarityValidator):
     def get_error_message(self) -> str:
         return _("Too much like your e-mail address.")
 
@@ -68,12 +65,12 @@ class NotTheirAddress(UserAttributeSimilarityValidator):
         return _("Do not use your e-mail address.")
 
 
-class HardToGuess:
+class GuessablePasswordValidator:
     """Refuses repetitions, runs of keys, common words with the usual endings, and the words that
     anybody would try here first."""
 
     def validate(self, password: str, user: object = None) -> None:
-        folded = _folded(password)[:LOOKED_AT]
+        folded = _folded(password)[:MAX_CHECKED_LENGTH]
         block = _block(folded)
         if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
             raise ValidationError(_("It repeats itself: put four unrelated words together."))
@@ -129,7 +126,7 @@ def parts(folded: str, names: Collection[str] = ()) -> float:
     plain = folded.translate(_LEET)
     longest = max([_LONGEST, *map(len, names)])
     for start, sign in enumerate(folded):
-        single = least[start] + (1.0 if sign.isalnum() else MARK)
+        single = least[start] + (1.0 if sign.isalnum() else MARK_WEIGHT)
         least[start + 1] = min(least[start + 1], single)
         for end in range(start + 2, min(start + longest, len(folded)) + 1):
             if least[start] + 1 < least[end] and _is_one(
@@ -165,7 +162,7 @@ def _block(text: str) -> str:
 
 def _folded(text: str) -> str:
     """Without capitals and accents."""
-    signs = unicodedata.normalize("NFKD", normalised(text).casefold())
+    signs = unicodedata.normalize("NFKD", normalise(text).casefold())
     return "".join(sign for sign in signs if unicodedata.category(sign) != "Mn")
 
 
@@ -173,7 +170,7 @@ def context_words(user: object) -> frozenset[str]:
     """The names that anybody would try here: the product, the host, the channels, the person's own
     e-mail, and what the caller adds as ``also_avoid`` (a channel that is just being made)."""
     texts = [PRODUCT, urlsplit(settings.base_url).hostname or "", getattr(user, "email", "")]
-    rows = Channel.objects.values_list("name", "handle")[:_MOST_CHANNELS]
+    rows = Channel.objects.values_list("name", "handle")[:_MAX_CHANNELS]
     texts += [text for row in rows for text in row]
     texts += getattr(user, "also_avoid", ())
     return frozenset(word for text in texts for word in _words(text))

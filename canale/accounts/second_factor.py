@@ -35,6 +35,6 @@ def require(channel: Channel, *, by: str) -> None:
 
 
 @transaction.atomic
-def leave_open(channel: Channel, *, by: str) -> None:
+def make_optional(channel: Channel, *, by: str) -> None:
     if SecondFactorRule.objects.filter(channel=channel).delete()[0]:
         record(by, "second_factor.optional", channel.handle)

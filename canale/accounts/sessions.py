@@ -4,7 +4,7 @@
 
 The key is what the browser's cookie holds: with the table alone nobody can be somebody else. Plain
 SHA-256 does: the key is 165 random bits, which nobody guesses. A session ends when it was not used
-for IDLE, or LONGEST after the sign-in, whatever was done with it.
+for IDLE_TIMEOUT, or MAX_SESSION_AGE after the sign-in, whatever was done with it.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from django.utils import timezone
 
 from canale.accounts.models import Staff, StaffSession
 
-IDLE = timedelta(hours=2)
+IDLE_TIMEOUT = timedelta(hours=2)
 # A long day at work.
-LONGEST = timedelta(hours=12)
+MAX_SESSION_AGE = timedelta(hours=12)
 # Before a sign-in there is nothing to keep but a form's state.
-ANONYMOUS = timedelta(hours=1)
+ANONYMOUS_SESSION_AGE = timedelta(hours=1)
 # Not every request writes.
-SEEN_EVERY = timedelta(minutes=1)
+SEEN_INTERVAL = timedelta(minutes=1)
 # As wide as Django's column.
-KEPT_LENGTH = 40
+KEY_HASH_LENGTH = 40
 # In a session's data.
 SIGNED_IN_AT, BROWSER = "signed_in_at", "browser"
 
 
-def kept_key(session_key: str) -> str:
-    return hashlib.sha256(session_key.encode()).hexdigest()[:KEPT_LENGTH]
+def key_hash(session_key: str) -> str:
+    return hashlib.sha256(session_key.encode()).hexdigest()[:KEY_HASH_LENGTH]
 
 
 def open_sessions(now: datetime) -> QuerySet[StaffSession]:
     """Those that have not ended, of accounts that are in use."""
     usable = Q(staff=None) | Q(staff__is_active=True)
-    return StaffSession.objects.filter(usable, expire_date__gt=now, seen_at__gt=now - IDLE)
+    return StaffSession.objects.filter(usable, expire_date__gt=now, seen_at__gt=now - IDLE_TIMEOUT)
 
 
 def end_sessions(staff: Staff, keep: str | None = None) -> int:
     """End somebody's sessions, but for the one whose key is ``keep``; how many."""
     rows = StaffSession.objects.filter(staff=staff)
-    return rows.exclude(session_key=kept_key(keep or "")).delete()[0]
+    return rows.exclude(session_key=key_hash(keep or "")).delete()[0]
 
 
 class SessionStore(db.SessionStore):
@@ -58,21 +58,21 @@ class SessionStore(db.SessionStore):
     @classmethod
     def clear_expired(cls) -> None:
         now = timezone.now()
-        over = Q(expire_date__lte=now) | Q(seen_at__lte=now - IDLE)
+        over = Q(expire_date__lte=now) | Q(seen_at__lte=now - IDLE_TIMEOUT)
         StaffSession.objects.filter(over).delete()
 
     def _get_session_from_db(self) -> StaffSession | None:
         now = timezone.now()
-        key = kept_key(self.session_key or "")
+        key = key_hash(self.session_key or "")
         row = open_sessions(now).filter(session_key=key).first()
         if row is None:
             self._session_key = None
-        elif row.seen_at < now - SEEN_EVERY:
+        elif row.seen_at < now - SEEN_INTERVAL:
             StaffSession.objects.filter(pk=row.pk).update(seen_at=now)
         return row
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(kept_key(session_key))
+        return super().exists(key_hash(session_key))
 
     def create_model_instance(self, data: dict[str, Any]) -> StaffSession:
         now = timezone.now()
@@ -80,9 +80,9 @@ class SessionStore(db.SessionStore):
         staff = data.get(SESSION_KEY)
         signed_in = datetime.fromisoformat(data[SIGNED_IN_AT]) if SIGNED_IN_AT in data else now
         return StaffSession(
-            session_key=kept_key(row.session_key),
+            session_key=key_hash(row.session_key),
             session_data=row.session_data,
-            expire_date=signed_in + LONGEST if staff else now + ANONYMOUS,
+            expire_date=signed_in + MAX_SESSION_AGE if staff else now + ANONYMOUS_SESSION_AGE,
             staff_id=staff,
             signed_in_at=signed_in if staff else None,
             seen_at=now,
@@ -92,4 +92,4 @@ class SessionStore(db.SessionStore):
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
         if key is not None:
-            StaffSession.objects.filter(session_key=kept_key(key)).delete()
+            StaffSession.objects.filter(session_key=key_hash(key)).delete()

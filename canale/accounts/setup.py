@@ -11,25 +11,28 @@ from django.db import transaction
 from django.db.models import Exists, QuerySet
 from django.utils import timezone
 
-from canale.accounts import audit
-from canale.accounts.models import Membership, Role, SetupLink, Staff
+from canale.accounts import memberships
+from canale.accounts.models import Role, SetupLink, Staff
 from canale.accounts.tokens import secret_hash
 from canale.channel.models import Channel
 from canale.core.settings import settings
 
 # It stands in a log; whoever reads that later must not become the administrator.
-LIFE = timedelta(hours=24)
+LINK_LIFETIME = timedelta(hours=24)
 
 
-class AlreadySetUp(Exception):  # noqa: N818
+class AlreadySetUpError(Exception):
     """There is an account; more of them are made by an administrator."""
 
 
 @transaction.atomic
 def make_setup_link() -> str:
-    """A new link's absolute address, open for 24 hours; older ones end. Raises AlreadySetUp."""
+    """Return the absolute URL of a new link, valid for 24 hours; older links end.
+
+    Raises AlreadySetUpError.
+    """
     if Staff.objects.exists():
-        raise AlreadySetUp
+        raise AlreadySetUpError
     secret = secrets.token_urlsafe(24)
     close()
     SetupLink.objects.create(secret_hash=secret_hash(secret))
@@ -48,7 +51,7 @@ def claim(secret: str) -> bool:
 def _open_links(secret: str) -> QuerySet[SetupLink]:
     """None once there is an account: a link that was made while somebody sent the form of another
     one ends with that form."""
-    begun = timezone.now() - LIFE
+    begun = timezone.now() - LINK_LIFETIME
     links = SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=begun)
     return links.exclude(Exists(Staff.objects.all()))
 
@@ -60,8 +63,5 @@ def close() -> None:
 @transaction.atomic
 def make_admin(channel: Channel, email: str, password: str, *, by: str) -> Staff:
     """An account that may do everything in a channel. The password has been checked."""
-    staff = Staff.objects.create_user(email, password)
-    Membership.objects.create(staff=staff, channel=channel, role=Role.ADMIN)
     close()
-    audit.record(by, "staff.added", channel.handle, email=staff.email, role=Role.ADMIN.value)
-    return staff
+    return memberships.add(channel, email, Role.ADMIN, password, by=by)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from canale.accounts.setup import AlreadySetUp, make_setup_link
+from canale.accounts.setup import AlreadySetUpError, make_setup_link
 from canale.cli import CommandError
 
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     try:
         link = make_setup_link()
-    except AlreadySetUp as error:
+    except AlreadySetUpError as error:
         raise CommandError(
             "there is an account already; its administrator adds people (canale staff)"
         ) from error

@@ -10,7 +10,7 @@ import sys
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from canale.accounts import second_factor, team
+from canale.accounts import memberships, second_factor
 from canale.accounts.models import Role, Staff
 from canale.channel.models import Channel
 from canale.cli import CommandError, chosen
@@ -46,21 +46,21 @@ def run(arguments: argparse.Namespace) -> int:
             _add(channel, arguments)
         elif arguments.remove:
             staff = _member(channel, chosen.email(arguments.remove))
-            team.remove(channel, staff, by="cli")
+            memberships.remove(channel, staff, by="cli")
             sys.stdout.write(f"{staff.email} no longer works in {channel.handle}.\n")
         elif arguments.new_email:
             old, new = map(chosen.email, arguments.new_email)
-            team.change_email(_member(channel, old), _free(new), by="cli")
+            memberships.change_email(_member(channel, old), _free(new), by="cli")
             sys.stdout.write(f"{old} signs in as {new} from now on.\n")
         elif arguments.second_factor == "required":
             second_factor.require(channel, by="cli")
             sys.stdout.write(f"{channel.handle}: a second factor is required now.\n")
         elif arguments.second_factor == "optional":
-            second_factor.leave_open(channel, by="cli")
+            second_factor.make_optional(channel, by="cli")
             sys.stdout.write(f"{channel.handle}: a second factor is optional now.\n")
         else:
             _list(channel)
-    except team.TeamRefused as refused:
+    except memberships.LastAdministratorError as refused:
         raise CommandError(str(refused)) from refused
     return 0
 
@@ -82,12 +82,12 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
                 f"{arguments.add} has an account and keeps its password: leave --password-file "
                 "out, or give a new one by canale password"
             )
-        team.give_role(channel, staff, role, by="cli")
+        memberships.give_role(channel, staff, role, by="cli")
         sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
     email = _free(arguments.add)
     password = chosen.password(arguments.password_file, email)
-    team.add(channel, email, role, chosen.checked_password(password, email), by="cli")
+    memberships.add(channel, email, role, chosen.checked_password(password, email), by="cli")
     sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
 
 

@@ -80,14 +80,14 @@ DATABASES = database_settings(settings)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.Staff"
 AUTHENTICATION_BACKENDS = ["canale.newsroom.backend.StaffBackend"]
-PASSWORD_HASHERS = ["canale.accounts.hashing.FewAtATime"]
+PASSWORD_HASHERS = ["canale.accounts.hashing.ThrottledArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "canale.accounts.passwords.NotTheirAddress"},
+    {"NAME": "canale.accounts.passwords.EmailSimilarityValidator"},
     {
-        "NAME": "canale.accounts.passwords.LongEnough",
+        "NAME": "canale.accounts.passwords.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
-    {"NAME": "canale.accounts.passwords.HardToGuess"},
+    {"NAME": "canale.accounts.passwords.GuessablePasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/newsroom/accounts/login/"

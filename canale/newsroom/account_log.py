@@ -37,7 +37,7 @@ ACTS: tuple[tuple[Signal, str], ...] = (
 ENDING = (password_changed, authenticator_added, authenticator_removed, authenticator_reset)
 
 
-def keep_account_log() -> None:
+def connect_account_log() -> None:
     """Called once, when the apps are ready."""
     session_begun.connect(_mark_session)
     user_logged_in.connect(_log_sign_in)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from canale.accounts.audit import record
-from canale.accounts.sessions import end_sessions, kept_key, open_sessions
+from canale.accounts.sessions import end_sessions, key_hash, open_sessions
 from canale.newsroom.access import staff_of
 
 
@@ -28,12 +28,12 @@ def sessions(request: HttpRequest) -> HttpResponse:
             ended = end_sessions(staff, keep=own)
         else:
             asked = str(request.POST.get("end", "")).replace("\0", "")
-            ended = rows.filter(pk=asked).exclude(pk=kept_key(own)).delete()[0]
+            ended = rows.filter(pk=asked).exclude(pk=key_hash(own)).delete()[0]
         if ended:
             for membership in staff.memberships.select_related("channel"):
                 record(staff.email, "staff.sessions_ended", membership.channel.handle)
             messages.success(request, _("Ended: whoever uses it must sign in again."))
         return redirect("newsroom:sessions")
-    here = [row for row in rows if row.pk == kept_key(own)]
-    others = [row for row in rows if row.pk != kept_key(own)]
+    here = [row for row in rows if row.pk == key_hash(own)]
+    others = [row for row in rows if row.pk != key_hash(own)]
     return render(request, "newsroom/sessions.html", {"here": here, "others": others})

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from canale.accounts.attempts import give_back
+from canale.accounts.attempts import refund
 from canale.accounts.models import Staff
 from canale.core.settings import settings
 from canale.newsroom.account_log import password_refused
@@ -64,7 +64,7 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Called by allauth for a right password."""
-        give_back(self._counted)
+        refund(self._counted)
 
 
 class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]

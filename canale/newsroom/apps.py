@@ -11,8 +11,8 @@ class NewsroomConfig(AppConfig):
     def ready(self) -> None:
         from allauth.mfa.signals import authenticator_added
 
-        from canale.newsroom.account_log import keep_account_log
+        from canale.newsroom.account_log import connect_account_log
         from canale.newsroom.codes import keep_first_counter
 
-        keep_account_log()
+        connect_account_log()
         authenticator_added.connect(keep_first_counter)

@@ -7,11 +7,11 @@ from __future__ import annotations
 from allauth.account.auth_backends import AuthenticationBackend
 
 from canale.accounts.models import Staff
-from canale.accounts.passwords import normalised
+from canale.accounts.passwords import normalise
 
 
 class StaffBackend(AuthenticationBackend):  # type: ignore[misc]
     def _mitigate_timing_attack(self, password: str) -> None:
         """Take as long as `Staff.check_password` does for an account that is there."""
-        for spelling in {normalised(password), password}:
+        for spelling in {normalise(password), password}:
             Staff().set_password(spelling)

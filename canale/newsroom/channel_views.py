@@ -85,7 +85,7 @@ def second_factor(request: HttpRequest, channel: Channel) -> HttpResponse:
     """Ask everybody for a second factor, or no longer."""
     staff = staff_of(request)
     if "optional" in request.POST:
-        factors.leave_open(channel, by=staff.email)
+        factors.make_optional(channel, by=staff.email)
         messages.success(request, _("Saved."))
     elif factors.has_second_factor(staff):
         factors.require(channel, by=staff.email)

@@ -9,7 +9,7 @@ from allauth.account.forms import ChangePasswordForm
 from allauth.core import context
 from django.core.exceptions import ValidationError
 
-from canale.accounts.attempts import give_back
+from canale.accounts.attempts import refund
 from canale.newsroom.account_log import password_refused
 from canale.newsroom.sign_in_limits import password_limits, taken
 
@@ -26,5 +26,5 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
         except ValidationError:
             password_refused(context.request, self.user.email)
             raise
-        give_back(limits)
+        refund(limits)
         return password

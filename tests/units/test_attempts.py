@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 # has one in a file.
 with_connections = pytest.mark.postgres(only="needs a database for several connections")
 T = TypeVar("T")
-PLACES = [Limit("password", "192.0.2.1", 10, 60), Limit("password", "account 1", 100, 300)]
+LIMITS = [Limit("password", "192.0.2.1", 10, 60), Limit("password", "account 1", 100, 300)]
 
 
 def at_once(act: Callable[[], T], threads: int = 4) -> list[T]:
@@ -44,7 +44,7 @@ def at_once(act: Callable[[], T], threads: int = 4) -> list[T]:
 
 @with_connections
 def test_attempts_at_once_take_no_more_places_than_there_are() -> None:
-    taken = at_once(lambda: [attempts.take(PLACES) for _ in range(5)])
+    taken = at_once(lambda: [attempts.take(LIMITS) for _ in range(5)])
     waits = [wait for each in taken for wait in each]
     assert waits.count(None) == 10
     assert all(0 < wait <= 60 for wait in waits if wait is not None)
@@ -54,14 +54,14 @@ def test_attempts_at_once_take_no_more_places_than_there_are() -> None:
 
 def test_what_is_given_back_can_be_taken_again() -> None:
     for _ in range(12):
-        assert attempts.take(PLACES) is None
-        attempts.give_back(PLACES)
-    attempts.give_back(PLACES)
+        assert attempts.take(LIMITS) is None
+        attempts.refund(LIMITS)
+    attempts.refund(LIMITS)
     assert set(AttemptCount.objects.values_list("used", flat=True)) == {0}
 
 
 def test_rows_name_nobody() -> None:
-    attempts.take(PLACES)
+    attempts.take(LIMITS)
     rows = str(list(AttemptCount.objects.values()))
     assert "192.0.2.1" not in rows
     assert "account" not in rows

@@ -29,7 +29,7 @@ def test_a_changed_or_missing_entry_is_found() -> None:
 
 def _rewrite(entries: list[AuditEntry]) -> None:
     """As somebody would who has the database and knows how the hashes are made."""
-    previous = audit.FIRST
+    previous = audit.GENESIS_HASH
     for entry in entries:
         entry.previous_hash = previous
         entry.hash = previous = audit.entry_hash(entry)

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from canale.accounts.models import Staff
 from canale.accounts.passwords import (
-    LOOKED_AT,
+    MAX_CHECKED_LENGTH,
     MIN_PARTS,
-    HardToGuess,
+    GuessablePasswordValidator,
     common_passwords,
-    normalised,
+    normalise,
     parts,
 )
 from canale.channel.channels import create_channel
@@ -164,7 +164,7 @@ def test_the_list_has_three_thousand_that_are_long_enough_and_all_are_refused() 
 @given(st.sampled_from(sorted(common_passwords())), st.sampled_from(["", "!", "?!", "..."]))
 @settings(max_examples=50, deadline=None)
 def test_marks_and_capitals_make_no_common_password_good(password: str, marks: str) -> None:
-    assert parts(normalised(password).casefold() + marks) < MIN_PARTS
+    assert parts(normalise(password).casefold() + marks) < MIN_PARTS
 
 
 def test_names_from_here_are_refused() -> None:
@@ -195,5 +195,7 @@ def test_length_is_counted_as_it_is_kept() -> None:
 
 def test_only_the_beginning_of_a_long_password_is_looked_at() -> None:
     with pytest.raises(ValidationError):
-        HardToGuess().validate("ab" * (LOOKED_AT // 2) + "zogno lampada cavallo fune")
-    HardToGuess().validate("zogno lampada cavallo fune" + "ab" * LOOKED_AT)
+        GuessablePasswordValidator().validate(
+            "ab" * (MAX_CHECKED_LENGTH // 2) + "zogno lampada cavallo fune"
+        )
+    GuessablePasswordValidator().validate("zogno lampada cavallo fune" + "ab" * MAX_CHECKED_LENGTH)

@@ -12,9 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from canale.accounts.known import may_send_files
 from canale.accounts.models import AuditEntry, Membership, Role, Staff, StaffSession
-from canale.accounts.sessions import IDLE, LONGEST, SessionStore, kept_key
+from canale.accounts.sessions import IDLE_TIMEOUT, MAX_SESSION_AGE, SessionStore, key_hash
+from canale.accounts.upload_auth import may_upload
 from canale.cli import password as password_command
 from canale.newsroom.browsers import browser_name
 from tests.accounts import EMAIL, PASSWORD, add_account
@@ -42,33 +42,33 @@ def is_in(client: Client) -> bool:
 
 
 def row_of(client: Client) -> StaffSession:
-    return StaffSession.objects.get(pk=kept_key(client.session.session_key or ""))
+    return StaffSession.objects.get(pk=key_hash(client.session.session_key or ""))
 
 
 def test_a_session_that_was_not_used_ends(owner: Staff) -> None:
     client = signed_in()
-    StaffSession.objects.update(seen_at=timezone.now() - IDLE + timedelta(minutes=1))
+    StaffSession.objects.update(seen_at=timezone.now() - IDLE_TIMEOUT + timedelta(minutes=1))
     assert is_in(client)
     assert row_of(client).seen_at > timezone.now() - timedelta(minutes=1)
-    StaffSession.objects.update(seen_at=timezone.now() - IDLE)
+    StaffSession.objects.update(seen_at=timezone.now() - IDLE_TIMEOUT)
     assert not is_in(client)
 
 
 def test_a_session_in_use_ends_twelve_hours_after_the_sign_in(owner: Staff) -> None:
     client = signed_in()
     session = client.session
-    session["signed_in_at"] = (timezone.now() - LONGEST + timedelta(minutes=1)).isoformat()
+    session["signed_in_at"] = (timezone.now() - MAX_SESSION_AGE + timedelta(minutes=1)).isoformat()
     session.save()
     assert is_in(client)
     assert row_of(client).expire_date < timezone.now() + timedelta(minutes=2)
-    session["signed_in_at"] = (timezone.now() - LONGEST).isoformat()
+    session["signed_in_at"] = (timezone.now() - MAX_SESSION_AGE).isoformat()
     session.save()
     assert not is_in(client)
 
 
 def test_what_is_over_is_deleted(owner: Staff) -> None:
     client, other = signed_in(), signed_in()
-    StaffSession.objects.filter(pk=row_of(other).pk).update(seen_at=timezone.now() - IDLE)
+    StaffSession.objects.filter(pk=row_of(other).pk).update(seen_at=timezone.now() - IDLE_TIMEOUT)
     SessionStore.clear_expired()
     assert list(StaffSession.objects.all()) == [row_of(client)]
 
@@ -148,14 +148,14 @@ def headers_of(client: Client) -> dict[str, str]:
 def test_files_are_taken_from_whoever_is_signed_in_now(owner: Staff) -> None:
     client = signed_in()
     headers = headers_of(client)
-    assert may_send_files(HOME, headers)
-    assert not may_send_files(HOME, {"cookie": f"canale_staff={row_of(client).pk}"})
+    assert may_upload(HOME, headers)
+    assert not may_upload(HOME, {"cookie": f"canale_staff={row_of(client).pk}"})
     Staff.objects.update(is_active=False)
-    assert not may_send_files(HOME, headers)
+    assert not may_upload(HOME, headers)
     assert not is_in(client)
     Staff.objects.update(is_active=True)
-    StaffSession.objects.update(seen_at=timezone.now() - IDLE)
-    assert not may_send_files(HOME, headers)
+    StaffSession.objects.update(seen_at=timezone.now() - IDLE_TIMEOUT)
+    assert not may_upload(HOME, headers)
     Staff.objects.all().delete()
     assert not StaffSession.objects.exists()
 
@@ -166,7 +166,7 @@ def test_a_session_in_which_nobody_signed_in_sends_no_files(owner: Staff) -> Non
         "/newsroom/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
     )
     assert StaffSession.objects.get().staff is None
-    assert not may_send_files(HOME, headers_of(client))
+    assert not may_upload(HOME, headers_of(client))
 
 
 def test_a_password_from_the_command_line_ends_every_session(

@@ -12,21 +12,25 @@ from canale.accounts.models import Membership, Role, Staff
 from canale.channel.models import Channel
 
 
-class TeamRefused(Exception):  # noqa: N818
+class LastAdministratorError(Exception):
     """What was asked would leave something broken; the message says what."""
 
 
 @transaction.atomic
-def add(channel: Channel, email: str, role: Role, password: str, *, by: str) -> None:
-    """A new account with a role in the channel. The password has been checked."""
+def add(channel: Channel, email: str, role: Role, password: str, *, by: str) -> Staff:
+    """Create an account with a role in the channel. The caller has validated the password."""
     staff = Staff.objects.create_user(email, password)
     Membership.objects.create(staff=staff, channel=channel, role=role)
     audit.record(by, "staff.added", channel.handle, email=staff.email, role=role.value)
+    return staff
 
 
 @transaction.atomic
 def give_role(channel: Channel, staff: Staff, role: Role, *, by: str) -> None:
-    """To an account that is there. Raises TeamRefused if nobody would be administrator."""
+    """Set the role of an existing account.
+
+    Raises LastAdministratorError if the channel would be left without an administrator.
+    """
     if role != Role.ADMIN:
         _keep_an_administrator(channel, staff)
     _, is_new = Membership.objects.update_or_create(
@@ -40,7 +44,7 @@ def give_role(channel: Channel, staff: Staff, role: Role, *, by: str) -> None:
 def remove(channel: Channel, staff: Staff, *, by: str) -> None:
     """Out of the channel; out of canale, with passkeys and all, if it was the last one.
 
-    What they did stays in the log. Raises TeamRefused if nobody would be administrator.
+    What they did stays in the log. Raises LastAdministratorError if nobody would be administrator.
     """
     _keep_an_administrator(channel, staff)
     Membership.objects.filter(staff=staff, channel=channel).delete()
@@ -52,7 +56,7 @@ def remove(channel: Channel, staff: Staff, *, by: str) -> None:
 def _keep_an_administrator(channel: Channel, staff: Staff) -> None:
     there = Membership.objects.filter(channel=channel, role=Role.ADMIN)
     if there.filter(staff=staff).exists() and not there.exclude(staff=staff).exists():
-        raise TeamRefused(
+        raise LastAdministratorError(
             f"{staff.email} is the only administrator of {channel.handle}; make another first"
         )
 

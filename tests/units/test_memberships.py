@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from canale.accounts.memberships import give_role, remove
 from canale.accounts.models import AuditEntry, Role, Staff
-from canale.accounts.team import give_role, remove
 from canale.channel.channels import create_channel
 
 pytestmark = pytest.mark.django_db

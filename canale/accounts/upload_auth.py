@@ -12,12 +12,12 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from canale.accounts import setup, tokens
-from canale.accounts.sessions import kept_key, open_sessions
+from canale.accounts.sessions import key_hash, open_sessions
 
 SETUP = "/newsroom/setup/"
 
 
-def may_send_files(path: str, headers: Mapping[str, str]) -> bool:
+def may_upload(path: str, headers: Mapping[str, str]) -> bool:
     """A person who is signed in, a program with a token, or who holds the set-up link. ``headers``
     have lower-case names. What they may do is decided later."""
     close_old_connections()
@@ -43,5 +43,5 @@ def _is_signed_in(cookie: str) -> bool:
         return False
     if found is None:
         return False
-    rows = open_sessions(timezone.now()).filter(session_key=kept_key(found.value))
+    rows = open_sessions(timezone.now()).filter(session_key=key_hash(found.value))
     return rows.filter(staff__is_active=True).exists()
