@@ -52,14 +52,14 @@ MIDDLEWARE = [
     "canale.metrics.refusals.Refusals",
     "canale.public.security.SecurityHeaders",
     "canale.public.static_files.StaticFiles",
-    "canale.newsroom.middleware.StaffSession",
+    "canale.newsroom.middleware.StaffSessionMiddleware",
     "canale.net.readable.ReadableRequests",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "canale.newsroom.middleware.StaffForms",
-    "canale.newsroom.middleware.StaffSignedIn",
-    "canale.newsroom.middleware.StaffMessages",
-    "canale.newsroom.middleware.StaffLimits",
+    "canale.newsroom.middleware.StaffCsrfMiddleware",
+    "canale.newsroom.middleware.StaffAuthenticationMiddleware",
+    "canale.newsroom.middleware.StaffMessageMiddleware",
+    "canale.newsroom.middleware.StaffSignInLimitMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
 ROOT_URLCONF = "canale.core.urls"
@@ -129,7 +129,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_PATH = _STAFF_PATH
 CSRF_USE_SESSIONS = False
-CSRF_FAILURE_VIEW = "canale.newsroom.entry.forged"
+CSRF_FAILURE_VIEW = "canale.newsroom.start_views.forged"
 # No cookie of their own.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # The API takes ten images in one JSON document, and has its own limits (api/guards.py); so has
@@ -142,10 +142,10 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_ADAPTER = "canale.newsroom.adapter.ClosedSignup"
+ACCOUNT_ADAPTER = "canale.newsroom.adapter.StaffAccountAdapter"
 ACCOUNT_FORMS = {
-    "change_password": "canale.newsroom.password_change.ChangePassword",
-    "login": "canale.newsroom.sign_in_form.SignIn",
+    "change_password": "canale.newsroom.account_forms.PasswordChangeForm",
+    "login": "canale.newsroom.account_forms.SignInForm",
 }
 # Ours are in the database (newsroom/sign_in_limits.py).
 ACCOUNT_RATE_LIMITS = False
@@ -154,15 +154,15 @@ SIGN_IN_LIMITS = settings.rate_limits
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_ADAPTER = "canale.newsroom.adapter.SealedFactors"
+MFA_ADAPTER = "canale.newsroom.adapter.SealedMFAAdapter"
 MFA_FORMS = {
-    "add_webauthn": "canale.newsroom.passkey.AddPasskey",
-    "authenticate_webauthn": "canale.newsroom.passkey.SecondPasskey",
-    "login_webauthn": "canale.newsroom.passkey.SignInPasskey",
-    "reauthenticate_webauthn": "canale.newsroom.passkey.AgainPasskey",
-    "authenticate": "canale.newsroom.codes.SignInCode",
-    "reauthenticate": "canale.newsroom.codes.AgainCode",
-    "activate_totp": "canale.newsroom.codes.FirstCode",
+    "add_webauthn": "canale.newsroom.passkey_forms.AddPasskeyForm",
+    "authenticate_webauthn": "canale.newsroom.passkey_forms.SecondFactorPasskeyForm",
+    "login_webauthn": "canale.newsroom.passkey_forms.SignInPasskeyForm",
+    "reauthenticate_webauthn": "canale.newsroom.passkey_forms.ReauthenticatePasskeyForm",
+    "authenticate": "canale.newsroom.mfa_forms.SignInCodeForm",
+    "reauthenticate": "canale.newsroom.mfa_forms.ReauthenticateCodeForm",
+    "activate_totp": "canale.newsroom.mfa_forms.ActivateCodeForm",
 }
 # Browsers accept http://localhost as a secure origin; so does this.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS

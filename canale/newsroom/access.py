@@ -40,7 +40,7 @@ def staff_of(request: HttpRequest) -> Staff:
     return cast("Staff", request.user)
 
 
-def done(request: HttpRequest, address: str, **arguments: object) -> HttpResponse:
+def redirect_or_json(request: HttpRequest, address: str, **arguments: object) -> HttpResponse:
     """On to another page: a redirect, or, for the composer's script, where to go. The script
     goes there itself, so that what is said there is said once."""
     url = reverse(address, kwargs=arguments)
@@ -81,7 +81,7 @@ def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:
                 raise Http404
             if is_missing(staff_of(request), channel):
                 messages.warning(request, _("This newsroom opens with a second factor: add one."))
-                return done(request, "mfa_index")
+                return redirect_or_json(request, "mfa_index")
             if not rule(staff_of(request), channel):
                 raise PermissionDenied
             return view(request, channel, *args, **kwargs)

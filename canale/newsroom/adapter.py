@@ -20,8 +20,8 @@ from canale.accounts.attempts import refund
 from canale.accounts.models import Staff
 from canale.core.settings import settings
 from canale.newsroom.account_log import password_refused
-from canale.newsroom.known_device import remember
-from canale.newsroom.sign_in_limits import password_limits, taken
+from canale.newsroom.known_device import remember_device
+from canale.newsroom.sign_in_limits import allow_attempt, password_limits
 from canale.vault.sealing import open_bytes, seal_bytes
 
 PURPOSE = "second factors"
@@ -29,7 +29,7 @@ PURPOSE = "second factors"
 SEALED = ("secret", "seed")
 
 
-class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
+class StaffAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": _("E-mail or password are not right."),
     }
@@ -49,14 +49,14 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
 
     def post_login(self, request: HttpRequest, user: Staff, **more: Any) -> HttpResponse:
         response: HttpResponse = super().post_login(request, user, **more)
-        remember(request, response, user)
+        remember_device(request, response, user)
         return response
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count before the password is hashed: guesses sent at once count, too. Raises
         ValidationError."""
         self._counted = password_limits(request, str(credentials.get("email") or ""))
-        if not taken(request, self._counted):
+        if not allow_attempt(request, self._counted):
             raise self.validation_error("too_many_login_attempts")
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -67,7 +67,7 @@ class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
         refund(self._counted)
 
 
-class SealedFactors(DefaultMFAAdapter):  # type: ignore[misc]
+class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     """Second factors are sealed as followers' addresses are: a stolen database has none. They
     belong to the site of CANALE_BASE_URL, and not to the host that a request names."""
 
@@ -95,7 +95,7 @@ def reseal_second_factors() -> int:
 
     Raises VaultError.
     """
-    adapter, count = SealedFactors(), 0
+    adapter, count = SealedMFAAdapter(), 0
     for row in Authenticator.objects.select_for_update():
         opened = {name: _open(row.data[name]) for name in SEALED if row.data.get(name)}
         if not all(is_current for _, is_current in opened.values()):

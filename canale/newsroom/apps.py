@@ -12,7 +12,7 @@ class NewsroomConfig(AppConfig):
         from allauth.mfa.signals import authenticator_added
 
         from canale.newsroom.account_log import connect_account_log
-        from canale.newsroom.codes import keep_first_counter
+        from canale.newsroom.mfa_forms import keep_first_counter
 
         connect_account_log()
         authenticator_added.connect(keep_first_counter)

@@ -32,7 +32,7 @@ from canale.newsroom.forms import ChannelSettings
 from canale.newsroom.post_views import page_context
 
 LOG_ENTRIES = 50
-MOST_TOPICS = 50
+MAX_TOPICS = 50
 NAME_LENGTH = 60
 
 
@@ -127,7 +127,7 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
     slug = (slugify(name) or slugify(name, allow_unicode=True))[:40]
     if not slug or len(name) > NAME_LENGTH:
         return _("Write a name of at most 60 letters.")
-    if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MOST_TOPICS:
+    if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MAX_TOPICS:
         return _("There is already such a topic, or there are too many.")
     Topic.objects.create(channel=channel, slug=slug, name=name)
     audit.record(by, "topic.added", channel.handle, topic=slug)

@@ -22,7 +22,7 @@ KEPT_SECONDS = 400 * 24 * 3600
 _SALT = "canale signed in before"
 
 
-def remember(request: HttpRequest, response: HttpResponse, staff: Staff) -> None:
+def remember_device(request: HttpRequest, response: HttpResponse, staff: Staff) -> None:
     """Called when somebody is signed in, with all that it takes."""
     device = device_of(request, staff) or secrets.token_urlsafe(12)
     response.set_cookie(

@@ -16,18 +16,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
 from canale.net.numbers import number_in
-from canale.newsroom.sign_in_limits import SignInLimits
+from canale.newsroom.sign_in_limits import SignInLimitMiddleware
 
 NEWSROOM = "/newsroom/"
-WORDS_BYTES = 2**20
+MAX_FORM_BYTES = 2**20
 # Ten images of 15 MB, and the words about them.
-FILES_BYTES = 155 * 2**20
+MAX_UPLOAD_BYTES = 155 * 2**20
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 def _is_too_large(request: HttpRequest) -> bool:
     size = number_in(request.META.get("CONTENT_LENGTH") or "0")
-    limit = FILES_BYTES if request.content_type == "multipart/form-data" else WORDS_BYTES
+    limit = MAX_UPLOAD_BYTES if request.content_type == "multipart/form-data" else MAX_FORM_BYTES
     return size is None or size > limit
 
 
@@ -56,7 +56,7 @@ class _NewsroomOnly:
         return response
 
 
-class StaffSession(_NewsroomOnly):
+class StaffSessionMiddleware(_NewsroomOnly):
     """Sessions; and no copy of a newsroom page stays anywhere."""
 
     wrapped = SessionMiddleware
@@ -78,17 +78,17 @@ def _is_sign_out(request: HttpRequest) -> bool:
     return request.method == "POST" and route is not None and route.url_name == "account_logout"
 
 
-class StaffForms(_NewsroomOnly):
+class StaffCsrfMiddleware(_NewsroomOnly):
     wrapped = CsrfViewMiddleware
 
 
-class StaffSignedIn(_NewsroomOnly):
+class StaffAuthenticationMiddleware(_NewsroomOnly):
     wrapped = AuthenticationMiddleware
 
 
-class StaffMessages(_NewsroomOnly):
+class StaffMessageMiddleware(_NewsroomOnly):
     wrapped = MessageMiddleware
 
 
-class StaffLimits(_NewsroomOnly):
-    wrapped = SignInLimits
+class StaffSignInLimitMiddleware(_NewsroomOnly):
+    wrapped = SignInLimitMiddleware

@@ -36,7 +36,7 @@ from canale.delivery.audience import least, shown
 from canale.delivery.compose import summary
 from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
-from canale.newsroom.access import done, retry_later, role_required, staff_of
+from canale.newsroom.access import redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
 from canale.publishing.content import PLACE_LENGTH, PostRefused
 from canale.publishing.correct import NOTE_LENGTH
@@ -45,7 +45,7 @@ from canale.publishing.transitions import Act, may
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 30
-OF_THE_CHANNEL = {"channel", "topics", "tokens", "log"}
+CHANNEL_ROUTES = {"channel", "topics", "tokens", "log"}
 
 
 def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
@@ -55,7 +55,7 @@ def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
     memberships = staff.memberships.select_related("channel").order_by("channel__name")
     return {
         "channel": channel,
-        "section": "channel" if _route(request) in OF_THE_CHANNEL else "posts",
+        "section": "channel" if _route(request) in CHANNEL_ROUTES else "posts",
         "avatar": avatar_url(channel, "64"),
         "channels": [membership.channel for membership in memberships],
         "role": role,
@@ -91,7 +91,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     tallies = counts([post.pk for post in visible])
     context = page_context(request, channel) | {
         "drafts": drafts,
-        "visible": [_line(post, sum(tallies[post.pk].values())) for post in visible],
+        "visible": [_row(post, sum(tallies[post.pk].values())) for post in visible],
         "over": page,
         "by_invite": _by_invite(channel),
         "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
@@ -107,7 +107,7 @@ def _by_invite(channel: Channel) -> str:
     return shown(row.by_invite, row.followers)
 
 
-def _line(post: Post, reactions: int) -> dict[str, object]:
+def _row(post: Post, reactions: int) -> dict[str, object]:
     """A visible post in the list, with how its latest broadcast went."""
     rows = list(post.broadcasts.all())
     newest = max((row.revision_id for row in rows), default=None)
@@ -165,7 +165,9 @@ def _form_page(
             return retry_later(page, RETRY_SECONDS)
         else:
             after = "publish" if "publish" in request.POST else "post"
-            return done(request, f"newsroom:{after}", handle=channel.handle, post_id=saved.pk)
+            return redirect_or_json(
+                request, f"newsroom:{after}", handle=channel.handle, post_id=saved.pk
+            )
     return render_form(request, channel, post, form, "newsroom/write.html")
 
 
@@ -257,10 +259,10 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
         "is_visible": found.is_visible(now),
         "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,
     }
-    return render(request, "newsroom/post.html", context | arrival(channel, found))
+    return render(request, "newsroom/post.html", context | delivery_progress(channel, found))
 
 
-def arrival(channel: Channel, post: Post) -> dict[str, object]:
+def delivery_progress(channel: Channel, post: Post) -> dict[str, object]:
     """What newsroom/progress.html shows of a post."""
     rows = progress(post)
     running = any(not row.finished for row in rows)

@@ -19,10 +19,10 @@ from canale.channel.models import Channel, Kind, Post, Revision, State
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_exact, reach, shown
 from canale.delivery.compose import summary
-from canale.newsroom.access import done, may_do, retry_later, role_required, staff_of
+from canale.newsroom.access import may_do, redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (
-    arrival,
+    delivery_progress,
     find_post,
     open_alerts,
     page_context,
@@ -89,7 +89,7 @@ def goes_before(content: Revision, visible_until: datetime) -> str:
 @role_required(may_write)
 def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     """What arrived so far; the page asks again until all is done."""
-    context = arrival(channel, find_post(channel, post_id))
+    context = delivery_progress(channel, find_post(channel, post_id))
     return render(request, "newsroom/progress.html", context)
 
 
@@ -107,7 +107,9 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             content, note = form.content(images_of(request)), form.cleaned_data["note"]
             correct(post, content, note=note, by=staff_of(request).email)
             messages.success(request, _("Corrected: readers see what changed."))
-            return done(request, "newsroom:post", handle=channel.handle, post_id=post.pk)
+            return redirect_or_json(
+                request, "newsroom:post", handle=channel.handle, post_id=post.pk
+            )
     except PostRefused as refused:
         form.add_errors(refused.errors)
     except DecodersBusyError as busy:

@@ -30,16 +30,16 @@ CODES = 20
 FORMS = 30
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-_WAIT = "_canale_must_wait"
+_WAIT_ATTRIBUTE = "_canale_must_wait"
 
 
-def taken(request: HttpRequest, limits: Sequence[Limit]) -> bool:
+def allow_attempt(request: HttpRequest, limits: Sequence[Limit]) -> bool:
     """Count one attempt. False when it must wait; the answer then says how long."""
     if not django_settings.SIGN_IN_LIMITS:
         return True
     wait = take(limits)
     if wait is not None:
-        setattr(request, _WAIT, wait)
+        setattr(request, _WAIT_ATTRIBUTE, wait)
     return wait is None
 
 
@@ -100,7 +100,7 @@ _OWN_FORMS = frozenset(
 )
 
 
-class SignInLimits:
+class SignInLimitMiddleware:
     """Middleware: limits the forms, and answers 429 wherever an attempt had to wait."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -108,7 +108,7 @@ class SignInLimits:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        wait = getattr(request, _WAIT, None)
+        wait = getattr(request, _WAIT_ATTRIBUTE, None)
         if wait is not None:
             response.status_code = HTTPStatus.TOO_MANY_REQUESTS
             response.headers["Retry-After"] = str(max(1, math.ceil(wait)))
@@ -118,9 +118,9 @@ class SignInLimits:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
-        if request.method != "POST" or taken(request, _form_limits(request)):
+        if request.method != "POST" or allow_attempt(request, _form_limits(request)):
             return None
-        minutes = math.ceil(getattr(request, _WAIT) / MINUTE)
+        minutes = math.ceil(getattr(request, _WAIT_ATTRIBUTE) / MINUTE)
         return render(request, "newsroom/too_often.html", {"minutes": minutes})
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from canale.newsroom import account_views, channel_views, entry, post_views, publish_views
+from canale.newsroom import account_views, channel_views, post_views, publish_views, start_views
 
 _CLOSED = r"^accounts/(?:signup|email|confirm-email|password/reset)/"
 _POST = "c/<slug:handle>/posts/<int:post_id>/"
 
 own = [
-    path("", entry.start, name="start"),
-    path("setup/<str:secret>/", entry.setup, name="setup"),
+    path("", start_views.start, name="start"),
+    path("setup/<str:secret>/", start_views.setup, name="setup"),
     path("sessions/", account_views.sessions, name="sessions"),
     path("c/<slug:handle>/", post_views.posts, name="posts"),
     path("c/<slug:handle>/posts/new/", post_views.write, name="write"),
@@ -37,9 +37,9 @@ own = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((own, "newsroom"))),
     # Accounts are made by an administrator, and no mail goes out.
-    re_path(_CLOSED, entry.closed, name="closed"),
+    re_path(_CLOSED, start_views.closed, name="closed"),
     # Before allauth's own view of the same name.
-    path("accounts/2fa/webauthn/login/", entry.passkey_challenge, name="mfa_login_webauthn"),
+    path("accounts/2fa/webauthn/login/", start_views.passkey_challenge, name="mfa_login_webauthn"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
 ]

@@ -17,7 +17,7 @@ from django.db import connection
 from canale.accounts import attempts
 from canale.accounts.attempts import Limit
 from canale.accounts.models import AttemptCount, Staff
-from canale.newsroom.codes import spend
+from canale.newsroom.mfa_forms import spend
 
 # The statements are our own: both databases run them.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]

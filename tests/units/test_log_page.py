@@ -12,7 +12,7 @@ from django.test import Client
 from canale.accounts import audit
 from canale.accounts.models import AuditEntry, Membership, Role, Staff
 from canale.channel.channels import create_channel
-from canale.newsroom import acts
+from canale.newsroom import audit_labels
 from canale.newsroom.channel_views import LOG_ENTRIES
 from tests.databases import ON_POSTGRESQL
 
@@ -74,6 +74,6 @@ def test_details_stand_in_one_order_on_every_database() -> None:
     channel = create_channel("cremona", "Comune di Cremona")
     details = [{"post": 7, "headline": "Ponte", "x": 1}, {"x": 1, "headline": "Ponte", "post": 7}]
     entries = [audit.record("cli", "post.published", channel.handle, **each) for each in details]
-    first, second = (acts.details(entry) for entry in entries)
+    first, second = (audit_labels.details(entry) for entry in entries)
     assert first == second
     assert [value for _label, value in first] == ["7", "Ponte", "1"]

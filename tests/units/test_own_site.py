@@ -11,23 +11,23 @@ from types import SimpleNamespace
 import pytest
 from django.core.exceptions import ValidationError
 
-from canale.newsroom import adapter, passkey
-from canale.newsroom.adapter import ClosedSignup, SealedFactors
-from canale.newsroom.passkey import OwnPage
+from canale.newsroom import adapter, passkey_forms
+from canale.newsroom.adapter import SealedMFAAdapter, StaffAccountAdapter
+from canale.newsroom.passkey_forms import SameOriginMixin
 
 BASE = "https://canale.example.it"
 
 
 @pytest.fixture(autouse=True)
 def base_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (adapter, passkey):
+    for module in (adapter, passkey_forms):
         monkeypatch.setattr(module, "settings", SimpleNamespace(base_url=BASE))
 
 
 def test_relying_party_is_the_base_urls_host() -> None:
-    party = SealedFactors().get_public_key_credential_rp_entity()
+    party = SealedMFAAdapter().get_public_key_credential_rp_entity()
     assert party == {"id": "canale.example.it", "name": "canale.example.it"}
-    assert SealedFactors().get_totp_issuer() == "canale.example.it"
+    assert SealedMFAAdapter().get_totp_issuer() == "canale.example.it"
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_relying_party_is_the_base_urls_host() -> None:
     ],
 )  # fmt: skip
 def test_next_leads_to_no_other_site(url: str) -> None:
-    assert not ClosedSignup().is_safe_url(url)
+    assert not StaffAccountAdapter().is_safe_url(url)
 
 
 @pytest.mark.parametrize("url", ["/newsroom/c/x/", f"{BASE}/newsroom/", "?page=2"])
 def test_next_leads_within_the_site(url: str) -> None:
-    assert ClosedSignup().is_safe_url(url)
+    assert StaffAccountAdapter().is_safe_url(url)
 
 
 def credential(origin: object) -> dict[str, object]:
@@ -63,13 +63,13 @@ def credential(origin: object) -> dict[str, object]:
     ],
 )  # fmt: skip
 def test_passkey_of_another_page_is_refused(given: object) -> None:
-    form = OwnPage()
+    form = SameOriginMixin()
     form.cleaned_data = {"credential": given}  # type: ignore[attr-defined]
     with pytest.raises(ValidationError):
         form.clean_credential()
 
 
 def test_passkey_of_our_own_page_is_taken() -> None:
-    form = OwnPage()
+    form = SameOriginMixin()
     form.cleaned_data = {"credential": credential(BASE)}  # type: ignore[attr-defined]
     assert form.clean_credential() == credential(BASE)

@@ -19,7 +19,7 @@ from canale.accounts.models import Membership, Role, Staff
 from canale.accounts.sessions import SessionStore
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
-from canale.newsroom import adapter, passkey
+from canale.newsroom import adapter, passkey_forms
 from tests.standins.authenticator import PRESENT, VERIFIED, Passkey, base64url
 
 PASSWORD = "acqua alta sul fiume Po"
@@ -62,7 +62,7 @@ def _asked(page: Any, name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def base_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (adapter, passkey):
+    for module in (adapter, passkey_forms):
         monkeypatch.setattr(module, "settings", SimpleNamespace(base_url=BASE))
 
 

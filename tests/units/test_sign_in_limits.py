@@ -20,8 +20,8 @@ from pytest_django.fixtures import Settings
 
 from canale.accounts import attempts
 from canale.accounts.models import AttemptCount, Staff
-from canale.newsroom.codes import plain_code
 from canale.newsroom.known_device import COOKIE
+from canale.newsroom.mfa_forms import plain_code
 from canale.newsroom.sign_in_limits import ACCOUNT, ACCOUNT_SECONDS
 from tests.accounts import EMAIL, PASSWORD, add_account
 

@@ -15,7 +15,7 @@ from canale.channel.channels import create_channel
 from canale.followers import invites
 from canale.followers.models import Invite
 from canale.net.rate_limits import RateLimiter
-from canale.newsroom import entry
+from canale.newsroom import start_views
 
 CHALLENGE = "/newsroom/accounts/2fa/webauthn/login/"
 
@@ -26,8 +26,8 @@ class Limited:
 
 @pytest.mark.django_db
 def test_challenges_for_a_passkey_are_few_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry, "settings", Limited())
-    monkeypatch.setattr(entry, "_limiter", RateLimiter())
+    monkeypatch.setattr(start_views, "settings", Limited())
+    monkeypatch.setattr(start_views, "_limiter", RateLimiter())
     answers = [
         Client().get(CHALLENGE, headers={"x-requested-with": "XMLHttpRequest"}) for _ in range(60)
     ]

@@ -18,7 +18,7 @@ from canale.delivery.transports.webpush.encryption import AUTH_LENGTH, POINT_LEN
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
-from canale.newsroom.adapter import SealedFactors, reseal_second_factors
+from canale.newsroom.adapter import SealedMFAAdapter, reseal_second_factors
 from canale.vault import sealing
 from canale.vault.padding import SIZES, pad, unpad
 from canale.vault.sealing import NONCE_BYTES, open_and_check, open_sealed, seal
@@ -127,7 +127,7 @@ def test_unpadded_address_opens_and_is_not_current(monkeypatch: pytest.MonkeyPat
 def test_second_factors_are_padded_when_they_are_sealed_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    adapter = SealedFactors()
+    adapter = SealedMFAAdapter()
     with monkeypatch.context() as before:
         before.setattr(sealing, "pad", lambda plain: plain)
         secret, seed = adapter.encrypt("JBSWY3DPEHPK3PXP"), adapter.encrypt("a seed of its own")

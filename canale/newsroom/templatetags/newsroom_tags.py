@@ -10,12 +10,12 @@ from django import template
 from django.utils import timezone
 
 from canale.channel.days import written
-from canale.newsroom import acts
+from canale.newsroom import audit_labels
 
 register = template.Library()
-register.filter("actor", acts.actor)
-register.filter("act", acts.act)
-register.filter("details", acts.details)
+register.filter("actor", audit_labels.actor)
+register.filter("act", audit_labels.act)
+register.filter("details", audit_labels.details)
 
 
 @register.filter

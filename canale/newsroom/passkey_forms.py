@@ -54,7 +54,7 @@ def _checked(check: Callable[[], Read]) -> Read:
         raise get_adapter().validation_error("incorrect_code") from None
 
 
-class OwnPage:
+class SameOriginMixin:
     """WebAuthn takes pages of a sub-domain for the site's own (section 13.4.9); we do not."""
 
     def clean_credential(self) -> Any:
@@ -83,7 +83,7 @@ def _client_data(credential: Any) -> CollectedClientData | None:
         return None
 
 
-class Once:
+class SingleUseChallengeMixin:
     """A challenge is answered once, also when the same answer is sent several times at the same
     moment: the session that holds the challenge is read by each of them."""
 
@@ -96,7 +96,7 @@ class Once:
         return authenticator
 
 
-class Counted:
+class CountRefusalsMixin:
     """Counts each refusal in the figures, whatever the reason."""
 
     def add_error(self, field: str | None, error: Any) -> None:
@@ -104,19 +104,23 @@ class Counted:
         super().add_error(field, error)  # type: ignore[misc]
 
 
-class SignInPasskey(Counted, Once, OwnPage, LoginWebAuthnForm):  # type: ignore[misc]
+class PasskeyCheckMixin(CountRefusalsMixin, SingleUseChallengeMixin, SameOriginMixin):
+    """All that is checked where a passkey is used."""
+
+
+class SignInPasskeyForm(PasskeyCheckMixin, LoginWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class SecondPasskey(Counted, Once, OwnPage, AuthenticateWebAuthnForm):  # type: ignore[misc]
+class SecondFactorPasskeyForm(PasskeyCheckMixin, AuthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class AgainPasskey(Counted, Once, OwnPage, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+class ReauthenticatePasskeyForm(PasskeyCheckMixin, ReauthenticateWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
 
-class AddPasskey(OwnPage, AddWebAuthnForm):  # type: ignore[misc]
+class AddPasskeyForm(SameOriginMixin, AddWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
     def clean(self) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from canale.accounts.attempts import clear
-from canale.newsroom.sign_in_limits import code_limits, taken
+from canale.newsroom.sign_in_limits import allow_attempt, code_limits
 
-# In an authenticator's data, beside its secret: the time step of the last code that was taken.
+# In an authenticator's data, beside its secret: the time step of the last code that was accepted.
 LAST_COUNTER = "last_counter"
 _ACTIVATED = "_canale_activated_counter"
 
@@ -41,13 +41,13 @@ def _counts(sign: str) -> bool:
     return unicodedata.category(sign)[0] not in "ZPC"
 
 
-class FewGuesses:
+class RateLimitedCode:
     """Its own limit, far below that of passwords: only somebody who knows the password comes so
     far."""
 
     def clean_code(self) -> str:
         limits = code_limits(context.request, self.user)  # type: ignore[attr-defined]
-        if not taken(context.request, limits):
+        if not allow_attempt(context.request, limits):
             raise get_adapter().validation_error("too_many_login_attempts")
         self.cleaned_data["code"] = plain_code(self.cleaned_data["code"])  # type: ignore[attr-defined]
         code: str = super().clean_code()  # type: ignore[misc]
@@ -59,15 +59,15 @@ class FewGuesses:
         return code
 
 
-class SignInCode(FewGuesses, AuthenticateForm):  # type: ignore[misc]
+class SignInCodeForm(RateLimitedCode, AuthenticateForm):  # type: ignore[misc]
     pass
 
 
-class AgainCode(FewGuesses, ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateCodeForm(RateLimitedCode, ReauthenticateForm):  # type: ignore[misc]
     pass
 
 
-class FirstCode(ActivateTOTPForm):  # type: ignore[misc]
+class ActivateCodeForm(ActivateTOTPForm):  # type: ignore[misc]
     """Shows that the app was set up. This code, too, is good once."""
 
     def clean_code(self) -> str:

@@ -1,25 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The form to change one's own password."""
+"""The forms to sign in with a password and to change it."""
 
 from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ChangePasswordForm
+from allauth.account.forms import ChangePasswordForm, LoginForm
 from allauth.core import context
 from django.core.exceptions import ValidationError
 
+from canale.accounts.addresses import address
 from canale.accounts.attempts import refund
 from canale.newsroom.account_log import password_refused
-from canale.newsroom.sign_in_limits import password_limits, taken
+from canale.newsroom.sign_in_limits import allow_attempt, password_limits
 
 
-class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
-    """Guesses at the present password count as those at the door do."""
+class SignInForm(LoginForm):  # type: ignore[misc]
+    def clean_login(self) -> str:
+        return address(super().clean_login())
+
+
+class PasswordChangeForm(ChangePasswordForm):  # type: ignore[misc]
+    """Wrong current passwords count against the same limits as those of a sign-in."""
 
     def clean_oldpassword(self) -> str:
         limits = password_limits(context.request, self.user.email)
-        if not taken(context.request, limits):
+        if not allow_attempt(context.request, limits):
             raise get_adapter().validation_error("too_many_login_attempts")
         try:
             password: str = super().clean_oldpassword()

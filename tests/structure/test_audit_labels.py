@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from canale.newsroom.acts import ACTS, DETAILS
+from canale.newsroom.audit_labels import ACTS, DETAILS
 from tests.structure.repository import ROOT, files
 
 NAMES = re.compile(r"[a-z_]+\.[a-z_]+")
-HERE = Path("canale/newsroom/acts.py")
+HERE = Path("canale/newsroom/audit_labels.py")
 
 
 def _trees() -> Iterator[ast.Module]:

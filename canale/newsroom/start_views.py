@@ -24,7 +24,7 @@ from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused
 from canale.core.settings import settings
 from canale.metrics.refusals import FORGED
 from canale.net.rate_limits import RateLimiter
-from canale.newsroom.access import done, retry_later, staff_of
+from canale.newsroom.access import redirect_or_json, retry_later, staff_of
 from canale.newsroom.forms import SetupForm
 
 _limiter = RateLimiter()
@@ -84,7 +84,7 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
         if staff is not None:
             login(request, staff, backend=BACKEND)
             messages.success(request, _("The channel is ready: hang up its poster, write a post."))
-            return done(request, "newsroom:start")
+            return redirect_or_json(request, "newsroom:start")
         if not setting_up.is_open(secret):
             return render(request, "newsroom/setup_over.html", status=HTTPStatus.GONE)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
