@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The one spelling of an account's e-mail address."""
+"""The canonical spelling of an account's e-mail address."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from canale.core.setting_values import host_name
 
 
 def address(text: str) -> str:
-    """Lower case, without blanks around it, its domain in punycode: a field for e-mail addresses in
-    Chromium sends ``anna@forlì.it`` so, and Firefox as it was typed."""
+    """Return the address in lower case, stripped, with its domain in punycode.
+
+    Chromium's e-mail field converts ``anna@forlì.it`` to punycode; Firefox sends it as typed.
+    """
     local, at, domain = text.strip().lower().rpartition("@")
     try:
         return f"{local}{at}{host_name(domain)}"

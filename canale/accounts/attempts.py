@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How often a password, a code or a passkey may be tried.
+"""Limits on how often a password, a code or a passkey may be tried.
 
-The counts are rows of the database: every process on every machine sees them, and no stranger can
-push one out by filling a cache. A row's key is a keyed hash, so the table names neither an address
-nor a person; rows end with their window and are deleted within a minute.
+The counts are rows of the database: every process on every machine sees them, and no attacker can
+evict one by filling a cache. A row's key is a keyed hash, so the table names neither an address
+nor a person; a row expires with its window and is deleted within a minute.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from canale.accounts.models import AttemptCount
 
 _SALT = "canale attempts"
 _TABLE = AttemptCount._meta.db_table
-# The clocks of two machines, and two moments in one process, may differ by this much.
+# Tolerated difference between the clocks of two machines.
 _SLACK_SECONDS = 60
-# One statement, so that two processes never both take the last place. A window that ends much later
-# than a new one would is from before the clock was put back.
+# One statement, so that two processes never both take the last attempt. A window that ends much
+# later than a new one would was opened before the clock was set back.
 _COUNT = f"""
 INSERT INTO {_TABLE} (key, used, ends_at) VALUES (%(key)s, 1, %(end)s)
 ON CONFLICT (key) DO UPDATE SET
@@ -52,14 +52,14 @@ class Limit:
 
 
 class _UsedUpError(Exception):
-    """A limit was reached by somebody else between the look and the count."""
+    """Another request reached the limit between the check and the count."""
 
 
 def take(limits: Sequence[Limit]) -> float | None:
-    """Count one attempt against each limit. None: go on; else the seconds to wait, and nothing was
-    counted.
+    """Count one attempt against each limit.
 
-    A refusal only reads, so that a flood of attempts costs no writing.
+    Return None if it may proceed; otherwise count nothing and return the seconds to wait. A refusal
+    only reads, so that a flood of attempts causes no writes.
     """
     now = time.time()
     wait = _wait(limits, now)
@@ -67,9 +67,12 @@ def take(limits: Sequence[Limit]) -> float | None:
         return wait
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            # Always in the same order: two transactions never wait for each other.
+            # Always in the same order, so that two transactions cannot deadlock.
             for limit in sorted(limits, key=lambda limit: limit.key):
-                cursor.execute(_COUNT, _values(limit, now))
+                end = now + limit.seconds
+                far = end + _SLACK_SECONDS
+                window: dict[str, str | int | float] = {"now": now, "end": end, "far": far}
+                cursor.execute(_COUNT, window | {"key": limit.key, "max": limit.max_attempts})
                 if cursor.rowcount != 1:
                     raise _UsedUpError
     except _UsedUpError:
@@ -77,31 +80,19 @@ def take(limits: Sequence[Limit]) -> float | None:
     return None
 
 
-def _values(limit: Limit, now: float) -> dict[str, str | int | float]:
-    end = now + limit.seconds
-    far = end + _SLACK_SECONDS
-    return {
-        "key": limit.key,
-        "now": now,
-        "end": end,
-        "far": far,
-        "max": limit.max_attempts,
-    }
-
-
 def _wait(limits: Iterable[Limit], now: float) -> float | None:
+    """Return the seconds until the last exhausted limit reopens, or None if none is exhausted."""
     by_key = {limit.key: limit for limit in limits}
-    rows = AttemptCount.objects.filter(pk__in=by_key, ends_at__gt=now)
-    waits = [row.ends_at - now for row in rows if _is_used_up(row, by_key[row.key], now)]
+    waits = []
+    for row in AttemptCount.objects.filter(pk__in=by_key, ends_at__gt=now):
+        limit, wait = by_key[row.key], row.ends_at - now
+        if row.used >= limit.max_attempts and wait <= limit.seconds + _SLACK_SECONDS:
+            waits.append(wait)
     return max(waits, default=None)
 
 
-def _is_used_up(row: AttemptCount, limit: Limit, now: float) -> bool:
-    return row.used >= limit.max_attempts and row.ends_at <= now + limit.seconds + _SLACK_SECONDS
-
-
 def refund(limits: Iterable[Limit]) -> None:
-    """Uncount an attempt that was right: only wrong ones count."""
+    """Uncount a successful attempt: only failures count."""
     keys = sorted(limit.key for limit in limits)
     with transaction.atomic(), connection.cursor() as cursor:
         for key in keys:
@@ -112,14 +103,15 @@ def refund(limits: Iterable[Limit]) -> None:
 
 
 def clear(limits: Iterable[Limit]) -> None:
-    """Begin again at zero."""
+    """Reset the counts to zero."""
     AttemptCount.objects.filter(pk__in=[limit.key for limit in limits]).delete()
 
 
 def prune() -> None:
-    """Delete the rows whose window is over. A row that another transaction holds waits its turn."""
+    """Delete expired rows, skipping those that another transaction has locked."""
     with transaction.atomic():
-        over = AttemptCount.objects.filter(ends_at__lte=time.time())
-        keys = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:10_000])
+        expired = AttemptCount.objects.filter(ends_at__lte=time.time())
+        unlocked = expired.select_for_update(skip_locked=True)
+        keys = list(unlocked.values_list("pk", flat=True)[:10_000])
         for start in range(0, len(keys), 500):
             AttemptCount.objects.filter(pk__in=keys[start : start + 500]).delete()

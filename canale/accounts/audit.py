@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The log of what staff did: a chain in which no entry can be changed or taken out unseen.
+"""The audit log of what staff did: a hash chain that shows any change or removal of an entry.
 
-Anyone can verify the chain. Its end is sealed, so that a chain that was cut off, or written anew by
-somebody with the database but not the key, is not taken for ours.
+Anyone can verify the chain. Its end is sealed with a key outside the database, so that an attacker
+with the database alone can neither truncate the log nor forge another one.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from canale.core.settings import settings
 
 logger = logging.getLogger(__name__)
 GENESIS_HASH = "0" * 64
-# As in live.record: any number that no other program takes.
+# An arbitrary number that no other program uses for an advisory lock.
 _CHAIN_LOCK = 0x617564697420
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``broken_at`` is the first entry that does not fit the one before, if any; else a log that is
-    not ``ok`` was cut off or written anew. ``end`` is the last entry's hash: who keeps it elsewhere
-    can tell later that the log still holds it."""
+    """The result of walking the chain.
+
+    ``broken_at`` is the first entry that does not fit its predecessor. If it is None and ``ok`` is
+    false, the log was truncated or rewritten. ``end`` is the hash of the last entry: a copy kept
+    elsewhere proves later that the log still contains it.
+    """
 
     ok: bool
     entries: int
@@ -39,46 +42,39 @@ class Verification:
 
 
 def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> AuditEntry:
-    """Add an entry, inside the caller's transaction. ``detail`` is plain JSON about posts and
-    settings, never about readers.
+    """Append an entry. ``detail`` is plain JSON about posts and settings, never about readers.
 
-    It opens a transaction of its own where the caller has none, since the lock lasts until the end
-    of one.
+    Joins the caller's transaction, or opens one: the lock on the chain lasts until its end.
     """
     with transaction.atomic():
         _lock_chain()
-        return _append(actor, act, channel_handle, detail)
+        newest = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
+        entry = AuditEntry(
+            at=timezone.now(),
+            actor=actor,
+            act=act,
+            channel=channel_handle,
+            detail=detail,
+            previous_hash=newest or GENESIS_HASH,
+        )
+        entry.hash = entry_hash(entry)
+        entry.save()
+        _move_head(entry.previous_hash, entry.hash)
+        return entry
 
 
 def _lock_chain() -> None:
-    """On PostgreSQL until the commit, so that two entries never follow the same one; SQLite has one
-    writer at a time anyway."""
+    """Keep two entries from following the same one. SQLite has a single writer anyway."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
 
 
-def _append(actor: str, act: str, channel_handle: str, detail: dict[str, object]) -> AuditEntry:
-    newest = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
-    entry = AuditEntry(
-        at=timezone.now(),
-        actor=actor,
-        act=act,
-        channel=channel_handle,
-        detail=detail,
-        previous_hash=newest or GENESIS_HASH,
-    )
-    entry.hash = entry_hash(entry)
-    entry.save()
-    _move_head(entry.previous_hash, entry.hash)
-    return entry
-
-
-def _move_head(former: str, newest: str) -> None:
-    """A head that does not fit stays as it is: no honest entry makes a forged log good."""
+def _move_head(previous: str, newest: str) -> None:
+    """Seal the new end, unless the old one does not fit: an entry must not repair a forged log."""
     head = AuditHead.objects.filter(pk=1).first() or AuditHead(pk=1, entries=0, hash=GENESIS_HASH)
-    if head.hash != former or not (_is_sealed(head) or former == GENESIS_HASH):
-        logger.error("The audit log was changed: run `canale audit verify`")
+    if head.hash != previous or not (_is_sealed(head) or previous == GENESIS_HASH):
+        logger.error("The audit log was tampered with; run `canale audit verify`")
         return
     head.entries, head.hash = head.entries + 1, newest
     head.seal = seal(head.entries, head.hash)
@@ -86,22 +82,25 @@ def _move_head(former: str, newest: str) -> None:
 
 
 def _is_sealed(head: AuditHead) -> bool:
-    """With today's key or, while that is being changed, with the one before; the next entry, which
-    `canale rotate-key` makes, seals with today's."""
+    """Check the seal with the current key and, during a rotation, with the old one.
+
+    The entry that `canale rotate-key` appends is sealed with the current key.
+    """
     secrets = filter(None, (settings.secret_key, settings.old_secret_key))
-    seals = [seal(head.entries, head.hash, secret) for secret in secrets]
-    return any(hmac.compare_digest(head.seal, one) for one in seals)
+    return any(
+        hmac.compare_digest(head.seal, seal(head.entries, head.hash, secret)) for secret in secrets
+    )
 
 
 def seal(entries: int, end: str, secret: str = "") -> str:
-    """Of a chain so long that ends so."""
+    """Return the HMAC of a chain's length and last hash."""
     key = hmac.digest((secret or settings.secret_key).encode(), b"canale audit", "sha256")
     return hmac.digest(key, f"{entries} {end}".encode(), "sha256").hex()
 
 
 def entry_hash(entry: AuditEntry) -> str:
-    """SHA-256, in hexadecimal, of all that the entry says and the hash of the one before."""
-    said = {
+    """Return the SHA-256, in hexadecimal, of the entry's fields and its predecessor's hash."""
+    fields = {
         "previous": entry.previous_hash,
         "at": entry.at.isoformat(timespec="microseconds"),
         "actor": entry.actor,
@@ -109,23 +108,23 @@ def entry_hash(entry: AuditEntry) -> str:
         "channel": entry.channel,
         "detail": entry.detail,
     }
-    text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def verify() -> Verification:
-    """Walk the whole chain."""
+    """Walk the whole chain and check its head."""
     previous, count = GENESIS_HASH, 0
     for entry in AuditEntry.objects.order_by("id").iterator(chunk_size=1_000):
         if entry.previous_hash != previous or entry_hash(entry) != entry.hash:
             return Verification(False, count, entry.pk)
         previous, count = entry.hash, count + 1
-    return Verification(_ends_so(count, previous), count, None, previous)
+    return Verification(_is_head(count, previous), count, None, previous)
 
 
-def _ends_so(entries: int, end: str) -> bool:
+def _is_head(entries: int, end: str) -> bool:
     head = AuditHead.objects.filter(pk=1).first()
     if head is None:
-        # Before the first act; an account is made by one.
+        # Nothing was recorded yet; the first account already leaves an entry.
         return entries == 0 and not Staff.objects.exists()
     return (head.entries, head.hash) == (entries, end) and _is_sealed(head)

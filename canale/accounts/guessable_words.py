@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Words that people build passwords from: Italian first, then English and the keyboard's.
+"""Words that people build passwords from: Italian, English and rows of keys.
 
-Written for canale. With the endings that people add (a year, a date, `123`, `!`) and in pairs they
-make far more than the 3,000 common passwords of the permitted length that ASVS 6.2.4 asks for.
+Compiled for canale. In pairs, and with the endings that people add (a year, a date, `123`, `!`),
+they make far more than the 3,000 common passwords of the permitted length that ASVS 6.2.4 requires.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ fiorentina sampdoria genoa atalanta udinese torinofc calcio calciatore campione 
 ferrari lamborghini ducati vespa fiat alfa romeo lancia maserati valentinorossi maradona totti
 baggio buffon delpiero pirlo ronaldo messi
 """
-# What an administrator writes where a person should choose: "change me at once".
+# Placeholders that an administrator sets for somebody else to replace: "change me at once".
 _CHANGE_ME = """
 cambia cambiami cambiala cambialo cambiare cambiarla cambiarlo cambiate cambiatela cambiata cambiato
 modifica modificami modificala modificare sostituisci sostituiscimi sostituire resetta resettami
@@ -84,7 +84,7 @@ change changed changeme changeit changethis replace replaceme reset resetme pass
 temporanea temporaneo provvisoria provvisorio iniziale predefinita predefinito segnaposto temporary
 temp initial default placeholder
 """
-# These alone say nothing of the kind.
+# Words that accompany a placeholder, and are none on their own.
 _WITH_CHANGE_ME = """
 subito adesso ora ancora immediatamente presto oggi domani prego favore piacere grazie devi va vai
 questa questo quella poi al alla da dopo prima primo accesso ingresso login account codice parola
@@ -92,7 +92,7 @@ chiave qui tutto please now immediately today tomorrow asap soon once thanks mus
 that it me at to on after before first access code key here
 """
 _SHORT = "di de del la il lo le un una e a in con per su io tu mio mia sei sono the my is you and"
-# The keys that a finger slides over, and the alphabet; each is tried in both directions.
+# Rows of keys, and the alphabet; both directions are tried.
 ROWS = (
     "1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "azertyuiop", "qwertzuiop",
     "qazwsxedcrfvtgb", "1qaz2wsx3edc4rfv5tgb", "abcdefghijklmnopqrstuvwxyz", "!\"£$%&/()=",

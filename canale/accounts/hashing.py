@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Passwords are hashed with Argon2, few at a time."""
+"""The password hasher: Argon2, with a limit on how many run at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
-# Each takes 100 MB: a stranger who signs in wrongly on every thread must not fill the memory.
+# Each run takes 100 MB: wrong passwords sent to every thread at once must not exhaust the memory.
 SLOTS = threading.BoundedSemaphore(2)
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who works in a channel's newsroom: given a role, given another, gone."""
+"""Memberships of a channel's newsroom: add, change a role, remove."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canale.channel.models import Channel
 
 
 class LastAdministratorError(Exception):
-    """What was asked would leave something broken; the message says what."""
+    """The change would leave the channel without an administrator."""
 
 
 @transaction.atomic
@@ -27,10 +27,7 @@ def add(channel: Channel, email: str, role: Role, password: str, *, by: str) -> 
 
 @transaction.atomic
 def give_role(channel: Channel, staff: Staff, role: Role, *, by: str) -> None:
-    """Set the role of an existing account.
-
-    Raises LastAdministratorError if the channel would be left without an administrator.
-    """
+    """Set the role of an existing account. Raises LastAdministratorError."""
     if role != Role.ADMIN:
         _keep_an_administrator(channel, staff)
     _, is_new = Membership.objects.update_or_create(
@@ -42,9 +39,9 @@ def give_role(channel: Channel, staff: Staff, role: Role, *, by: str) -> None:
 
 @transaction.atomic
 def remove(channel: Channel, staff: Staff, *, by: str) -> None:
-    """Out of the channel; out of canale, with passkeys and all, if it was the last one.
+    """Remove a person from the channel, and delete the account if it was their last channel.
 
-    What they did stays in the log. Raises LastAdministratorError if nobody would be administrator.
+    Their entries stay in the audit log. Raises LastAdministratorError.
     """
     _keep_an_administrator(channel, staff)
     Membership.objects.filter(staff=staff, channel=channel).delete()
@@ -54,8 +51,9 @@ def remove(channel: Channel, staff: Staff, *, by: str) -> None:
 
 
 def _keep_an_administrator(channel: Channel, staff: Staff) -> None:
-    there = Membership.objects.filter(channel=channel, role=Role.ADMIN)
-    if there.filter(staff=staff).exists() and not there.exclude(staff=staff).exists():
+    administrators = Membership.objects.filter(channel=channel, role=Role.ADMIN)
+    others = administrators.exclude(staff=staff)
+    if administrators.filter(staff=staff).exists() and not others.exists():
         raise LastAdministratorError(
             f"{staff.email} is the only administrator of {channel.handle}; make another first"
         )
@@ -63,7 +61,10 @@ def _keep_an_administrator(channel: Channel, staff: Staff) -> None:
 
 @transaction.atomic
 def change_email(staff: Staff, email: str, *, by: str) -> None:
-    """They sign in with the new one; password, passkeys and roles stay. It has been checked."""
+    """Change the address that a person signs in with; the caller has validated it.
+
+    Password, passkeys and roles stay.
+    """
     old, staff.email = staff.email, address(email)
     staff.save(update_fields=["email"])
     audit.record(by, "staff.email_changed", email=staff.email, before=old)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Staff, what they may do, and the log of what they did."""
+"""Staff, their roles and sessions, and the audit log."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Staff(AbstractBaseUser):
     joined_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[StaffManager] = StaffManager()
-    # Names that a password is not made of, beside those that are known (passwords.py).
+    # More names that a password must not be made of (passwords.py).
     also_avoid: tuple[str, ...] = ()
 
     USERNAME_FIELD = "email"
@@ -44,11 +44,11 @@ class Staff(AbstractBaseUser):
         return self.email
 
     def set_password(self, raw_password: str | None) -> None:
-        """Every password is hashed in one spelling, whatever door it comes by."""
+        """Hash the password in its normalised spelling, wherever it was set."""
         super().set_password(None if raw_password is None else normalise(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        """A hash from before passwords were normalised opens once more, and is replaced."""
+        """Check the normalised spelling; accept a hash that predates it once, and replace it."""
         spelling = normalise(raw_password or "")
         if super().check_password(spelling):
             return True
@@ -83,7 +83,7 @@ class Membership(models.Model):
 
 
 class Token(models.Model):
-    """Lets a program publish in one channel. Only its hash is kept."""
+    """A program's permission to publish in one channel. Only the secret's hash is stored."""
 
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=60, default="token")
@@ -96,7 +96,7 @@ class Token(models.Model):
 
 
 class SetupLink(models.Model):
-    """The one-time link that the first start prints. Only its hash is kept."""
+    """The one-time link that the first start prints. Only the secret's hash is stored."""
 
     secret_hash = models.BinaryField(max_length=32, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -106,8 +106,10 @@ class SetupLink(models.Model):
 
 
 class StaffSession(AbstractBaseSession):
-    """One browser's session, under the hash of its key (sessions.py). ``staff`` is empty before
-    somebody has signed in with it."""
+    """One browser's session, under the hash of its key (sessions.py).
+
+    ``staff`` is null until somebody signs in.
+    """
 
     staff = models.ForeignKey(Staff, models.CASCADE, null=True, related_name="sessions")
     signed_in_at = models.DateTimeField(null=True)
@@ -128,20 +130,22 @@ class SecondFactorRule(models.Model):
 
 
 class AttemptCount(models.Model):
-    """Attempts to sign in that a limit counts (attempts.py). The key is a keyed hash."""
+    """Attempts to sign in, counted against a limit (attempts.py). The key is a keyed hash."""
 
     key = models.CharField(max_length=32, primary_key=True)
     used = models.PositiveIntegerField()
     ends_at = models.FloatField(db_index=True)
-    """Seconds since 1970: when the window is over."""
+    """The end of the window, in seconds since 1970."""
 
     def __str__(self) -> str:
         return self.key
 
 
 class FailedSignIn(models.Model):
-    """Failed attempts at one account that wait to be written down (failures.py). Without ``staff``
-    it was an address that is nobody's."""
+    """Failed attempts at one account, not yet in the audit log (failures.py).
+
+    ``staff`` is null for an address that belongs to no account.
+    """
 
     key = models.CharField(max_length=32, primary_key=True)
     act = models.CharField(max_length=40)
@@ -154,8 +158,7 @@ class FailedSignIn(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One act of staff. Each entry's hash covers the one before, so none can be changed
-    or taken out unseen."""
+    """One act of staff. Each entry's hash covers its predecessor's, so that changes show."""
 
     at = models.DateTimeField()
     actor = models.CharField(max_length=254)
@@ -174,8 +177,10 @@ class AuditEntry(models.Model):
 
 
 class AuditHead(models.Model):
-    """Where the chain ends, sealed with a key that is not in the database: whoever holds the
-    database alone can neither cut entries off nor write the chain anew."""
+    """The end of the chain, sealed with a key that is not in the database.
+
+    An attacker with the database alone can neither truncate the chain nor rewrite it.
+    """
 
     entries = models.PositiveBigIntegerField()
     hash = models.CharField(max_length=64)
@@ -186,7 +191,7 @@ class AuditHead(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What a program's repeated call is answered with, for a day."""
+    """The stored response to a program's call, returned for a day when the call is repeated."""
 
     token = models.ForeignKey(Token, models.CASCADE, related_name="idempotency_keys")
     key = models.CharField(max_length=100)

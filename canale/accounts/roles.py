@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who may do what in which channel."""
+"""The roles that permit writing, publishing and administering a channel."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ADMINISTRATORS = frozenset({Role.ADMIN})
 
 
 def role_of(staff: Staff, channel: Channel) -> Role | None:
-    found = Membership.objects.filter(staff=staff, channel=channel)
-    role = found.values_list("role", flat=True).first()
+    rows = Membership.objects.filter(staff=staff, channel=channel)
+    role = rows.values_list("role", flat=True).first()
     return Role(role) if role and staff.is_active else None
 
 

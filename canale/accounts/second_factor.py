@@ -19,7 +19,7 @@ def is_required(channel: Channel) -> bool:
 
 
 def has_second_factor(staff: Staff) -> bool:
-    """A passkey or codes from an app; recovery codes alone are none."""
+    """Look for a passkey or an authenticator app; recovery codes alone do not count."""
     return bool(Authenticator.objects.filter(user=staff, type__in=FACTORS).exists())
 
 
@@ -29,7 +29,7 @@ def is_missing(staff: Staff, channel: Channel) -> bool:
 
 @transaction.atomic
 def require(channel: Channel, *, by: str) -> None:
-    """From now on; whoever has none sees only the pages to add one."""
+    """Require a second factor from now on; staff without one see only the pages to add one."""
     if SecondFactorRule.objects.get_or_create(channel=channel)[1]:
         record(by, "second_factor.required", channel.handle)
 

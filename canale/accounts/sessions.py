@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Sessions in the database, under the hash of their key, each with the person whose it is.
+"""Staff sessions in the database, stored under the hash of their key.
 
-The key is what the browser's cookie holds: with the table alone nobody can be somebody else. Plain
-SHA-256 does: the key is 165 random bits, which nobody guesses. A session ends when it was not used
-for IDLE_TIMEOUT, or MAX_SESSION_AGE after the sign-in, whatever was done with it.
+The key is in the browser's cookie, so the table alone does not let anyone impersonate staff. Plain
+SHA-256 is enough, because a key is 165 random bits. A session ends after IDLE_TIMEOUT without use,
+and at the latest MAX_SESSION_AGE after the sign-in.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from django.utils import timezone
 from canale.accounts.models import Staff, StaffSession
 
 IDLE_TIMEOUT = timedelta(hours=2)
-# A long day at work.
+# A long working day.
 MAX_SESSION_AGE = timedelta(hours=12)
-# Before a sign-in there is nothing to keep but a form's state.
+# Before a sign-in a session holds only a form's state.
 ANONYMOUS_SESSION_AGE = timedelta(hours=1)
-# Not every request writes.
+# How often ``seen_at`` is written, so that not every request writes.
 SEEN_INTERVAL = timedelta(minutes=1)
-# As wide as Django's column.
+# The width of Django's column.
 KEY_HASH_LENGTH = 40
-# In a session's data.
+# Keys of a session's data.
 SIGNED_IN_AT, BROWSER = "signed_in_at", "browser"
 
 
@@ -39,13 +39,13 @@ def key_hash(session_key: str) -> str:
 
 
 def open_sessions(now: datetime) -> QuerySet[StaffSession]:
-    """Those that have not ended, of accounts that are in use."""
+    """Return the sessions that have not ended, of active accounts."""
     usable = Q(staff=None) | Q(staff__is_active=True)
     return StaffSession.objects.filter(usable, expire_date__gt=now, seen_at__gt=now - IDLE_TIMEOUT)
 
 
 def end_sessions(staff: Staff, keep: str | None = None) -> int:
-    """End somebody's sessions, but for the one whose key is ``keep``; how many."""
+    """End a person's sessions except the one whose key is ``keep``; return how many ended."""
     rows = StaffSession.objects.filter(staff=staff)
     return rows.exclude(session_key=key_hash(keep or "")).delete()[0]
 
@@ -58,8 +58,8 @@ class SessionStore(db.SessionStore):
     @classmethod
     def clear_expired(cls) -> None:
         now = timezone.now()
-        over = Q(expire_date__lte=now) | Q(seen_at__lte=now - IDLE_TIMEOUT)
-        StaffSession.objects.filter(over).delete()
+        ended = Q(expire_date__lte=now) | Q(seen_at__lte=now - IDLE_TIMEOUT)
+        StaffSession.objects.filter(ended).delete()
 
     def _get_session_from_db(self) -> StaffSession | None:
         now = timezone.now()

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The first account: made by whoever can read what the first start printed."""
+"""The one-time link that creates the first account, printed by the first start."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from canale.accounts.tokens import secret_hash
 from canale.channel.models import Channel
 from canale.core.settings import settings
 
-# It stands in a log; whoever reads that later must not become the administrator.
+# The link is printed into a log: reading it later must not make anyone an administrator.
 LINK_LIFETIME = timedelta(hours=24)
 
 
 class AlreadySetUpError(Exception):
-    """There is an account; more of them are made by an administrator."""
+    """An account exists; an administrator creates further ones."""
 
 
 @transaction.atomic
@@ -44,15 +44,18 @@ def is_open(secret: str) -> bool:
 
 
 def claim(secret: str) -> bool:
-    """Use the link up, inside the caller's transaction; False for whoever comes second."""
+    """Use up the link inside the caller's transaction; False if another request was first."""
     return _open_links(secret).delete()[0] == 1
 
 
 def _open_links(secret: str) -> QuerySet[SetupLink]:
-    """None once there is an account: a link that was made while somebody sent the form of another
-    one ends with that form."""
-    begun = timezone.now() - LINK_LIFETIME
-    links = SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=begun)
+    """Find the valid link of a secret.
+
+    No link is valid once an account exists, not even one that was created while the form of an
+    earlier link was being submitted.
+    """
+    oldest = timezone.now() - LINK_LIFETIME
+    links = SetupLink.objects.filter(secret_hash=secret_hash(secret), created_at__gt=oldest)
     return links.exclude(Exists(Staff.objects.all()))
 
 
@@ -62,6 +65,6 @@ def close() -> None:
 
 @transaction.atomic
 def make_admin(channel: Channel, email: str, password: str, *, by: str) -> Staff:
-    """An account that may do everything in a channel. The password has been checked."""
+    """Create a channel's first administrator. The caller has validated the password."""
     close()
     return memberships.add(channel, email, Role.ADMIN, password, by=by)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tokens of programs that publish."""
+"""Tokens with which programs publish."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from django.utils import timezone
 from canale.accounts.models import Token
 from canale.channel.models import Channel
 
-# Lets scanners of leaked secrets find one.
+# Lets secret scanners recognise a leaked token.
 PREFIX = "canale_"
 
 
 def make_token(channel: Channel, name: str = "token") -> str:
-    """The secret, which nobody can read again."""
+    """Create a token and return its secret, which cannot be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     Token.objects.create(channel=channel, name=name, secret_hash=secret_hash(secret))
     return secret
 
 
 def secret_hash(secret: str) -> bytes:
-    """Plain SHA-256: what is hashed is 256 random bits, which nobody guesses."""
+    """Return the plain SHA-256, which is enough for a secret of 256 random bits."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def find(secret: str) -> Token | None:
-    """The token of a secret, unless it was revoked."""
-    found = Token.objects.select_related("channel").filter(revoked_at=None)
-    return found.filter(secret_hash=secret_hash(secret)).first()
+    """Return the token of a secret, unless it was revoked."""
+    rows = Token.objects.select_related("channel").filter(revoked_at=None)
+    return rows.filter(secret_hash=secret_hash(secret)).first()
 
 
 def revoke(token: Token) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who may send files, told from the first lines of a request, before any of them is read."""
+"""The check whether a request may upload files, made from its headers before the body is read."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from django.utils import timezone
 from canale.accounts import setup, tokens
 from canale.accounts.sessions import key_hash, open_sessions
 
-SETUP = "/newsroom/setup/"
+SETUP_PREFIX = "/newsroom/setup/"
 
 
 def may_upload(path: str, headers: Mapping[str, str]) -> bool:
-    """A person who is signed in, a program with a token, or who holds the set-up link. ``headers``
-    have lower-case names. What they may do is decided later."""
+    """Accept signed-in staff, programs with a token, and holders of the set-up link.
+
+    ``headers`` have lower-case names. The view decides later what the sender may do.
+    """
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
     close_old_connections()
     try:
         return (
-            _is_program(headers.get("authorization", ""))
+            (scheme.lower() == "bearer" and tokens.find(secret.strip()) is not None)
             or _is_signed_in(headers.get("cookie", ""))
-            or (path.startswith(SETUP) and setup.is_open(path.removeprefix(SETUP).rstrip("/")))
+            or (
+                path.startswith(SETUP_PREFIX)
+                and setup.is_open(path.removeprefix(SETUP_PREFIX).rstrip("/"))
+            )
         )
     finally:
         close_old_connections()
 
 
-def _is_program(authorization: str) -> bool:
-    scheme, _, secret = authorization.partition(" ")
-    return scheme.lower() == "bearer" and tokens.find(secret.strip()) is not None
-
-
 def _is_signed_in(cookie: str) -> bool:
     try:
-        found = SimpleCookie(cookie).get(django_settings.SESSION_COOKIE_NAME)
+        morsel = SimpleCookie(cookie).get(django_settings.SESSION_COOKIE_NAME)
     except CookieError:
         return False
-    if found is None:
+    if morsel is None:
         return False
-    rows = open_sessions(timezone.now()).filter(session_key=key_hash(found.value))
+    rows = open_sessions(timezone.now()).filter(session_key=key_hash(morsel.value))
     return rows.filter(staff__is_active=True).exists()

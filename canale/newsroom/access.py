@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who may open what: every view of the newsroom says which role it needs."""
+"""Access control: every view of the newsroom declares which role it needs."""
 
 from __future__ import annotations
 
@@ -36,28 +36,30 @@ RoutedView = Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]
 
 
 def staff_of(request: HttpRequest) -> Staff:
-    """Who is signed in; only within a view that needs a role."""
+    """Return the signed-in person; call it only from a view that requires a sign-in."""
     return cast("Staff", request.user)
 
 
-def redirect_or_json(request: HttpRequest, address: str, **arguments: object) -> HttpResponse:
-    """On to another page: a redirect, or, for the composer's script, where to go. The script
-    goes there itself, so that what is said there is said once."""
-    url = reverse(address, kwargs=arguments)
+def redirect_or_json(request: HttpRequest, route: str, **arguments: object) -> HttpResponse:
+    """Redirect to another page, or return its URL to the composer's script as JSON.
+
+    The script navigates itself: a redirect that it followed would use up the page's messages.
+    """
+    url = reverse(route, kwargs=arguments)
     if request.headers.get("Accept") == "application/json":
         return JsonResponse({"location": url})
     return HttpResponseRedirect(url)
 
 
 def retry_later(response: HttpResponse, seconds: int) -> HttpResponse:
-    """The same page as 503: nothing in it is wrong, and the same request may succeed soon."""
+    """Turn the page into a 503: the form is valid, and the same request may succeed soon."""
     response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
 def may_do(act: Act) -> Rule:
-    """The rule of an act on a post: publishing/transitions.py says which roles may do it."""
+    """Return the rule for an act on a post; publishing/transitions.py lists the roles."""
 
     def rule(staff: Staff, channel: Channel) -> bool:
         return may(role_of(staff, channel), act)
@@ -66,8 +68,10 @@ def may_do(act: Act) -> Rule:
 
 
 def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:
-    """The view gets the channel of the handle in its address. To who has no role in it, the
-    channel does not exist; to who has a lesser one, the act is forbidden."""
+    """Pass the channel of the URL's handle to the view if the rule allows it.
+
+    Without any role in the channel the response is 404; with an insufficient role it is 403.
+    """
 
     def decorate(view: ChannelView[P]) -> RoutedView[P]:
         @wraps(view)
@@ -80,7 +84,7 @@ def role_required(rule: Rule) -> Callable[[ChannelView[P]], RoutedView[P]]:
             if channel is None or role_of(staff_of(request), channel) is None:
                 raise Http404
             if is_missing(staff_of(request), channel):
-                messages.warning(request, _("This newsroom opens with a second factor: add one."))
+                messages.warning(request, _("This newsroom requires a second factor: add one."))
                 return redirect_or_json(request, "mfa_index")
             if not rule(staff_of(request), channel):
                 raise PermissionDenied

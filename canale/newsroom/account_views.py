@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""One's own sessions."""
+"""The page of a person's own sessions."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from canale.newsroom.access import staff_of
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def sessions(request: HttpRequest) -> HttpResponse:
-    """Where one is signed in. A session is named by the hash of its key, which opens nothing."""
+    """List and end sessions. A form names a session by its key's hash, which grants no access."""
     staff, own = staff_of(request), request.session.session_key or ""
     rows = open_sessions(timezone.now()).filter(staff=staff).order_by("-seen_at")
     if request.method == "POST":
         if "others" in request.POST:
             ended = end_sessions(staff, keep=own)
         else:
-            asked = str(request.POST.get("end", "")).replace("\0", "")
-            ended = rows.filter(pk=asked).exclude(pk=key_hash(own)).delete()[0]
+            chosen = str(request.POST.get("end", "")).replace("\0", "")
+            ended = rows.filter(pk=chosen).exclude(pk=key_hash(own)).delete()[0]
         if ended:
             for membership in staff.memberships.select_related("channel"):
                 record(staff.email, "staff.sessions_ended", membership.channel.handle)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How django-allauth behaves here: accounts are made by the city, never by who comes by."""
+"""Adapters for django-allauth: no sign-up, no mail, sealed second factors."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from canale.newsroom.sign_in_limits import allow_attempt, password_limits
 from canale.vault.sealing import open_bytes, seal_bytes
 
 PURPOSE = "second factors"
-# What allauth encrypts in an authenticator's data (its totp and recovery codes).
+# The keys of an authenticator's data that allauth encrypts (its totp and recovery codes).
 SEALED = ("secret", "seed")
 
 
 class StaffAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": _("E-mail or password are not right."),
+        "email_password_mismatch": _("Wrong e-mail or password."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, object]) -> None:
-        """No mail goes out: what would be said there is in the audit log."""
+        """Send nothing: the audit log records what the mail would report."""
 
     def is_safe_url(self, url: str) -> bool:
-        """Where `?next=` may lead: within the site of CANALE_BASE_URL, whatever the Host header."""
+        """Limit `?next=` to the site of CANALE_BASE_URL, whatever the Host header."""
         own = urlsplit(settings.base_url)
         return url_has_allowed_host_and_scheme(
             url, allowed_hosts={own.netloc}, require_https=own.scheme == "https"
@@ -53,8 +53,10 @@ class StaffAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count before the password is hashed: guesses sent at once count, too. Raises
-        ValidationError."""
+        """Count the attempt before hashing, so that parallel guesses count too.
+
+        Raises ValidationError.
+        """
         self._counted = password_limits(request, str(credentials.get("email") or ""))
         if not allow_attempt(request, self._counted):
             raise self.validation_error("too_many_login_attempts")
@@ -63,13 +65,15 @@ class StaffAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         password_refused(request, str(credentials.get("email") or ""))
 
     def _rollback_login_failed_rl_usage(self) -> None:
-        """Called by allauth for a right password."""
+        """Uncount the attempt; allauth calls this after a correct password."""
         refund(self._counted)
 
 
 class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Second factors are sealed as followers' addresses are: a stolen database has none. They
-    belong to the site of CANALE_BASE_URL, and not to the host that a request names."""
+    """Seals second factors like followers' addresses, so that a stolen database reveals none.
+
+    They belong to the site of CANALE_BASE_URL, not to the host that a request names.
+    """
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         return {"id": urlsplit(settings.base_url).hostname or "", "name": self._get_site_name()}
@@ -91,7 +95,7 @@ def _open(encrypted_text: str) -> tuple[str, bool]:
 
 @transaction.atomic
 def reseal_second_factors() -> int:
-    """Seal again those that the old key sealed or that are not padded; return how many.
+    """Reseal second factors that use the old key or no padding; return how many.
 
     Raises VaultError.
     """

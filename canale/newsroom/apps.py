@@ -9,10 +9,5 @@ class NewsroomConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from allauth.mfa.signals import authenticator_added
-
-        from canale.newsroom.account_log import connect_account_log
-        from canale.newsroom.mfa_forms import keep_first_counter
-
-        connect_account_log()
-        authenticator_added.connect(keep_first_counter)
+        # These modules connect the receivers of their signals.
+        from canale.newsroom import account_log, mfa_forms  # noqa: F401

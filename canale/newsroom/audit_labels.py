@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the log says, in plain words. The entries keep their short names: they are hashed."""
+"""Labels for the entries of the audit log, whose hashed fields hold short names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ACTS: dict[str, Promise] = {
     "topic.added": _("added a topic"),
     "topic.removed": _("removed a topic"),
 }
-# In the order in which they are shown: PostgreSQL keeps JSON's keys in an order of its own.
+# In the order in which they are shown, because PostgreSQL does not keep the order of JSON's keys.
 DETAILS: dict[str, Promise] = {
     "post": _("number"),
     "headline": _("headline"),
@@ -56,16 +56,16 @@ DETAILS: dict[str, Promise] = {
     "topic": _("topic"),
     "count": _("times"),
 }
-# Who acts without an account.
+# Actors without an account.
 ACTORS: dict[str, Promise] = {"cli": _("command line"), "demo": _("demonstration")}
 
 
-def actor(acting: str) -> str:
-    """In plain words; somebody with an account is an e-mail address."""
-    kind, _colon, name = acting.partition(":")
+def actor(recorded: str) -> str:
+    """Return the label of an actor; staff are shown by their e-mail address."""
+    kind, _colon, name = recorded.partition(":")
     if kind == "token" and name:
         return str(_("program %(name)s") % {"name": name})
-    return str(ACTORS.get(acting, acting))
+    return str(ACTORS.get(recorded, recorded))
 
 
 def act(entry: AuditEntry) -> str:
@@ -73,7 +73,7 @@ def act(entry: AuditEntry) -> str:
 
 
 def details(entry: AuditEntry) -> list[tuple[str, str]]:
-    """Labels and values of what else the entry records. Empty values are left out."""
+    """Return the labels and values of the entry's detail, without empty values."""
     names = [*DETAILS, *sorted(entry.detail.keys() - DETAILS.keys())]
     return [
         (str(DETAILS.get(name, name)), _value(name, entry.detail[name]))
@@ -84,12 +84,8 @@ def details(entry: AuditEntry) -> list[tuple[str, str]]:
 
 def _value(name: str, value: object) -> str:
     if name == "fields" and isinstance(value, list):
-        return ", ".join(_label(str(field)) for field in value)
+        fields = ChannelSettings.base_fields
+        return ", ".join(str(fields[key].label) if key in fields else str(key) for key in value)
     if name == "role" and value in Role.values:
         return str(Role(value).label)
     return str(value)
-
-
-def _label(field: str) -> str:
-    known = ChannelSettings.base_fields.get(field)
-    return str(known.label) if known else field

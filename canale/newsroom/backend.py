@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The check of a password at the sign-in form."""
+"""The authentication backend of the sign-in form."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from canale.accounts.passwords import normalise
 
 class StaffBackend(AuthenticationBackend):  # type: ignore[misc]
     def _mitigate_timing_attack(self, password: str) -> None:
-        """Take as long as `Staff.check_password` does for an account that is there."""
+        """Take as long as `Staff.check_password` does for an existing account."""
         for spelling in {normalise(password), password}:
             Staff().set_password(spelling)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The name of a browser, for people who look through their own sessions."""
+"""Browser names for the page of a person's own sessions."""
 
 from __future__ import annotations
 
-# Looked for in this order: each names the ones it descends from, too.
+# In this order, because each user agent also names the browsers that it descends from.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR", "Opera"),
@@ -27,10 +27,10 @@ _SYSTEMS = (
 
 
 def browser_name(user_agent: str) -> str:
-    """For example `Firefox, Windows`; empty when neither is known. Nothing else is kept."""
-    parts = (_first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent))
+    """Return a name such as `Firefox, Windows`; empty if neither part is known."""
+    parts = (_match(_BROWSERS, user_agent), _match(_SYSTEMS, user_agent))
     return ", ".join(filter(None, parts))
 
 
-def _first(names: tuple[tuple[str, str], ...], user_agent: str) -> str:
-    return next((name for sign, name in names if sign in user_agent), "")
+def _match(names: tuple[tuple[str, str], ...], user_agent: str) -> str:
+    return next((name for token, name in names if token in user_agent), "")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The channel itself: how it presents itself, its topics, the programs that publish, the log."""
+"""The channel's settings, its topics, the tokens of programs, and the audit log."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 
 def _save(form: ChannelSettings, by: str) -> bool:
-    """All of it or nothing; False with the reason at the picture. Raises DecodersBusyError."""
+    """Save everything, or return False with an error at the picture. Raises DecodersBusyError."""
     picture = form.cleaned_data["avatar"]
     try:
         avatar = prepare_avatar(picture.read()) if picture else None
@@ -82,7 +82,7 @@ def _save(form: ChannelSettings, by: str) -> bool:
 @require_POST
 @role_required(may_administer)
 def second_factor(request: HttpRequest, channel: Channel) -> HttpResponse:
-    """Ask everybody for a second factor, or no longer."""
+    """Make the second factor mandatory or optional."""
     staff = staff_of(request)
     if "optional" in request.POST:
         factors.make_optional(channel, by=staff.email)
@@ -115,7 +115,7 @@ def topics(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 
 def _change_topics(request: HttpRequest, channel: Channel) -> str:
-    """Remove one, or add one; what is wrong with it, or ""."""
+    """Remove a topic or add one; return an error message, or an empty string."""
     by = staff_of(request).email
     if "remove" in request.POST:
         slug = slugify(request.POST["remove"], allow_unicode=True)
@@ -123,7 +123,7 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
             audit.record(by, "topic.removed", channel.handle, topic=slug)
         return ""
     name = one_line(request.POST.get("name", ""))
-    # Names in other scripts keep their letters.
+    # Keep the letters of a name in another script.
     slug = (slugify(name) or slugify(name, allow_unicode=True))[:40]
     if not slug or len(name) > NAME_LENGTH:
         return _("Write a name of at most 60 letters.")
@@ -158,7 +158,7 @@ def tokens(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 
 def _change_tokens(request: HttpRequest, channel: Channel, name: str) -> str:
-    """Revoke one, or make one: then its secret, shown this once."""
+    """Revoke a token, or make one and return its secret, which is shown only this once."""
     by = staff_of(request).email
     revoked = request.POST.get("revoke", "")
     if revoked:
@@ -174,7 +174,7 @@ def _change_tokens(request: HttpRequest, channel: Channel, name: str) -> str:
 
 @role_required(may_administer)
 def log(request: HttpRequest, channel: Channel) -> HttpResponse:
-    """One page of it. Whether the whole is whole takes as long as the log is long: when asked."""
+    """Show one page of the log; verify the whole chain only on request, as that is slow."""
     entries = AuditEntry.objects.filter(channel=channel.handle).order_by("-id")
     context = page_context(request, channel) | {
         "entries": Paginator(entries, LOG_ENTRIES).get_page(request.GET.get("page")),

@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The newsroom's forms. What a post must be, canale.publishing says; here is only how it is
-read from a form."""
+"""The newsroom's forms. They parse a post; canale.publishing validates it."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ HANDLE_RULE = gettext_lazy("Use letters without accents, digits and hyphens.")
 _IMAGE_FIELD = re.compile(r"image-([0-9]{1,3})-(file|alt|kept)")
 
 
-# As composer.html shows them.
+# The kinds of post for which composer.html shows a field.
 SHOWN_FOR = {
     "starts_at": (Kind.EVENT, Kind.DEADLINE),
     "ends_at": (Kind.EVENT, Kind.SERVICE, Kind.ALERT),
@@ -45,14 +44,14 @@ SHOWN_FOR = {
 
 
 class LineField(forms.CharField):
-    """A person's words on one line, tidied before their length is checked."""
+    """A line of text, cleaned up before its length is checked."""
 
     def to_python(self, value: Any) -> str:
         return one_line(super().to_python(value) or "")
 
 
 class LinesField(forms.CharField):
-    """Like LineField, for words on several lines."""
+    """Like LineField, for several lines."""
 
     widget = forms.Textarea
 
@@ -61,7 +60,7 @@ class LinesField(forms.CharField):
 
 
 class AlertChoice(forms.Select):
-    """Each headline runs in its own direction."""
+    """A select whose options each have their own text direction."""
 
     def create_option(self, *args: Any, **more: Any) -> dict[str, Any]:
         option: dict[str, Any] = super().create_option(*args, **more)
@@ -70,7 +69,7 @@ class AlertChoice(forms.Select):
 
 
 class PostForm(forms.Form):
-    """Headline, text, times, topics. Lengths are checked where posts are kept."""
+    """The fields of a post. canale.publishing checks their lengths."""
 
     kind = forms.ChoiceField(choices=Kind.choices, widget=forms.RadioSelect)
     headline = forms.CharField(label=gettext_lazy("Headline"), required=False)
@@ -103,43 +102,45 @@ class PostForm(forms.Form):
             cast("MomentField", self.fields[name]).stored = self.initial.get(name)
 
     def content(self, images: tuple[NewImage | KeptImage, ...]) -> Content:
-        """Of a form that is valid."""
-        said = self.cleaned_data
+        """Return the content of a valid form."""
+        data = self.cleaned_data
         return Content(
-            kind=said["kind"],
-            headline=said["headline"],
-            text=said["text"],
-            topics=tuple(said["topics"]),
+            kind=data["kind"],
+            headline=data["headline"],
+            text=data["text"],
+            topics=tuple(data["topics"]),
             starts_at=self._shown("starts_at", None),
             ends_at=self._shown("ends_at", None),
             place=self._shown("place", ""),
-            all_clear_of=said["all_clear_of"] if said["kind"] == Kind.ALERT else None,
+            all_clear_of=data["all_clear_of"] if data["kind"] == Kind.ALERT else None,
             images=images,
         )
 
     def _shown(self, name: str, empty: Any) -> Any:
-        """The value of a field that the kind shows. A value that a program gave to a field that the
-        kind does not show stays for as long as the kind does."""
+        """Return a field's value if the kind shows the field.
+
+        A hidden field keeps the value that a program gave it, unless the kind changes.
+        """
         kind = self.cleaned_data["kind"]
         if kind in SHOWN_FOR[name]:
             return self.cleaned_data[name]
         return self.initial.get(name) or empty if kind == self.initial.get("kind") else empty
 
     def add_errors(self, errors: dict[str, list[str]]) -> None:
-        """What publishing refused; images have their own place."""
+        """Add the errors that publishing found; those of images go to the top of the form."""
         for field, sentences in errors.items():
             for sentence in sentences:
                 self.add_error(field if field in self.fields else None, sentence)
 
 
-def times_in(sent: QueryDict, kind: str) -> Times:
-    """The times that can be read from a form that is still being filled in."""
+def times_in(data: QueryDict, kind: str) -> Times:
+    """Return the times that are already valid in a form that is still being filled in."""
     read: dict[str, Written | None] = {}
     for name in ("starts_at", "ends_at"):
         field = MomentField("")
         with suppress(ValidationError):
             if kind in SHOWN_FOR[name]:
-                read[name] = field.clean(field.widget.value_from_datadict(sent, {}, name))
+                read[name] = field.clean(field.widget.value_from_datadict(data, {}, name))
     return times_of(kind, read.get("starts_at"), read.get("ends_at"))
 
 
@@ -157,12 +158,12 @@ def initial_of(content: Revision) -> dict[str, object]:
 
 
 def images_of(request: HttpRequest) -> tuple[NewImage | KeptImage, ...]:
-    """The slots `image-<n>-file|alt|kept` of the form, in the order of their numbers."""
+    """Return the images of the fields `image-<n>-file|alt|kept`, ordered by number."""
     slots: dict[int, dict[str, str | File[bytes]]] = {}
     for name, value in [*request.POST.items(), *request.FILES.items()]:
-        found = _IMAGE_FIELD.fullmatch(name)
-        if found and isinstance(value, str | File):
-            slots.setdefault(int(found[1]), {})[found[2]] = value
+        match = _IMAGE_FIELD.fullmatch(name)
+        if match and isinstance(value, str | File):
+            slots.setdefault(int(match[1]), {})[match[2]] = value
     return tuple(image for number in sorted(slots) if (image := _image(slots[number])))
 
 
@@ -175,14 +176,18 @@ def _image(slot: dict[str, str | File[bytes]]) -> NewImage | KeptImage | None:
 
 
 def _is_emoji(text: str) -> bool:
-    """A picture and what may go with one: a colour of skin, a joiner, a keycap's sign."""
-    picture = any(unicodedata.category(sign) == "So" or sign == "\u20e3" for sign in text)
-    return picture and len(text) <= 16 and all(map(_belongs_to_emoji, text))
-
-
-def _belongs_to_emoji(sign: str) -> bool:
-    joins = sign in "0123456789#*\u200d" or "\U000e0020" <= sign <= "\U000e007f"
-    return joins or unicodedata.category(sign) in {"So", "Sk", "Mn", "Me"}
+    """Accept a pictograph or keycap with its modifiers: skin tones, joiners, tags of a flag."""
+    has_picture = any(unicodedata.category(sign) == "So" or sign == "\u20e3" for sign in text)
+    return (
+        has_picture
+        and len(text) <= 16
+        and all(
+            sign in "0123456789#*\u200d"
+            or "\U000e0020" <= sign <= "\U000e007f"
+            or unicodedata.category(sign) in {"So", "Sk", "Mn", "Me"}
+            for sign in text
+        )
+    )
 
 
 class SetupForm(forms.Form):
@@ -212,14 +217,14 @@ class SetupForm(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         staff = Staff(email=self.data.get("email", ""))
-        # The channel is not there yet.
+        # The channel does not exist yet.
         staff.also_avoid = (self.data.get("name", ""), self.data.get("handle", ""))
         validate_password(password, staff)
         return password
 
 
 class ChannelSettings(ChannelForm):
-    """What citizens see of the channel, and for how long."""
+    """The channel's public profile, and how long its posts stay visible."""
 
     name = LineField(
         label=gettext_lazy("Name"), max_length=80, widget=forms.TextInput(attrs={"dir": "auto"})
@@ -255,7 +260,7 @@ class ChannelSettings(ChannelForm):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         for field in self.fields.values():
-            # The attribute would cut what is pasted, without a word.
+            # With the attribute, browsers silently truncate pasted text.
             limit = field.widget.attrs.pop("maxlength", None)
             if limit:
                 field.widget.attrs["data-limit"] = limit

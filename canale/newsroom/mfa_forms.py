@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The codes of an authenticator app: six digits, which a thief of the password might guess, each
-good for one sign-in."""
+"""Forms for the codes of an authenticator app.
+
+A code has six digits, which an attacker with the password could guess, so attempts are limited.
+Each code is valid for one sign-in.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from allauth.account.adapter import get_adapter
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import (
     format_hotp_value,
@@ -19,31 +23,31 @@ from allauth.mfa.totp.internal.auth import (
 )
 from allauth.mfa.utils import decrypt
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from canale.accounts.attempts import clear
 from canale.newsroom.sign_in_limits import allow_attempt, code_limits
 
-# In an authenticator's data, beside its secret: the time step of the last code that was accepted.
+# The key of an authenticator's data for the time step of the last accepted code.
 LAST_COUNTER = "last_counter"
 _ACTIVATED = "_canale_activated_counter"
 
 
 def plain_code(text: str) -> str:
-    """The code without what people and apps write between its digits: spaces of any kind, dashes,
-    marks of direction. Digits of any script are digits."""
-    kept = (sign for sign in unicodedata.normalize("NFKC", text) if _counts(sign))
-    return "".join(str(unicodedata.decimal(sign, sign)) for sign in kept)
+    """Remove what people and apps write between the digits, and convert digits of any script.
 
-
-def _counts(sign: str) -> bool:
-    """Neither a separator nor punctuation nor a control sign (Unicode's general categories)."""
-    return unicodedata.category(sign)[0] not in "ZPC"
+    Separators, punctuation and control characters go (Unicode's general categories Z, P and C).
+    """
+    return "".join(
+        str(unicodedata.decimal(sign, sign))
+        for sign in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(sign)[0] not in "ZPC"
+    )
 
 
 class RateLimitedCode:
-    """Its own limit, far below that of passwords: only somebody who knows the password comes so
-    far."""
+    """Limits attempts far below those of passwords: only somebody with the password gets here."""
 
     def clean_code(self) -> str:
         limits = code_limits(context.request, self.user)  # type: ignore[attr-defined]
@@ -68,7 +72,7 @@ class ReauthenticateCodeForm(RateLimitedCode, ReauthenticateForm):  # type: igno
 
 
 class ActivateCodeForm(ActivateTOTPForm):  # type: ignore[misc]
-    """Shows that the app was set up. This code, too, is good once."""
+    """Checks the first code of a new app. This code, too, is valid once."""
 
     def clean_code(self) -> str:
         self.cleaned_data["code"] = plain_code(self.cleaned_data["code"])
@@ -77,24 +81,23 @@ class ActivateCodeForm(ActivateTOTPForm):  # type: ignore[misc]
         return code
 
 
-def keep_first_counter(
+@receiver(authenticator_added)
+def spend_first_code(
     sender: object, request: HttpRequest, authenticator: Authenticator, **more: object
 ) -> None:
-    """Receives allauth's `authenticator_added`."""
     counter = getattr(request, _ACTIVATED, None)
     if authenticator.type == Authenticator.Type.TOTP and counter is not None:
         _advance(authenticator.pk, counter)
 
 
 def spend(authenticator: Authenticator, code: str) -> bool:
-    """Use up a right code. False if it, or a later one, was used before by any
-    process (RFC 6238, section 5.2)."""
+    """Use up a correct code; False if it or a later one was used before (RFC 6238, section 5.2)."""
     counter = _counter_of(decrypt(authenticator.data["secret"]), code)
     return counter is not None and _advance(authenticator.pk, counter)
 
 
 def _counter_of(secret: str, code: str) -> int | None:
-    """The time step of a code that was right a moment ago: a new step may have begun since."""
+    """Return the time step of a code that was just accepted; a new step may have begun since."""
     counters = list(yield_hotp_counters_from_time())
     for counter in [*counters, counters[0] - 1]:
         if format_hotp_value(hotp_value(secret, counter)) == code:
@@ -104,7 +107,7 @@ def _counter_of(secret: str, code: str) -> int | None:
 
 @transaction.atomic
 def _advance(authenticator_id: int, counter: int) -> bool:
-    """The row is locked on PostgreSQL; on SQLite the transaction is the only one that writes."""
+    """Store the time step if it is newer; the lock keeps two requests from both doing so."""
     row = Authenticator.objects.select_for_update().filter(pk=authenticator_id).first()
     if row is None or counter <= row.data.get(LAST_COUNTER, -1):
         return False

@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Django's parts for people who sign in, kept to the newsroom: everywhere else there is no
-session, no staff cookie and nobody signed in."""
+"""Django's middleware for sessions and sign-ins, limited to the newsroom.
+
+The public pages have no session, no staff cookie and no signed-in user.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from canale.newsroom.sign_in_limits import SignInLimitMiddleware
 
 NEWSROOM = "/newsroom/"
 MAX_FORM_BYTES = 2**20
-# Ten images of 15 MB, and the words about them.
+# Ten images of 15 MB, and the text fields.
 MAX_UPLOAD_BYTES = 155 * 2**20
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -32,7 +34,7 @@ def _is_too_large(request: HttpRequest) -> bool:
 
 
 class _NewsroomOnly:
-    """Lets the wrapped middleware see requests to the newsroom, and no others."""
+    """Applies the wrapped middleware to requests to the newsroom only."""
 
     wrapped: type[Any]
 
@@ -57,7 +59,7 @@ class _NewsroomOnly:
 
 
 class StaffSessionMiddleware(_NewsroomOnly):
-    """Sessions; and no copy of a newsroom page stays anywhere."""
+    """Adds sessions, and keeps newsroom pages out of every cache."""
 
     wrapped = SessionMiddleware
 
@@ -67,15 +69,11 @@ class StaffSessionMiddleware(_NewsroomOnly):
         response = super().__call__(request)
         if request.path.startswith(NEWSROOM):
             response.headers.setdefault("Cache-Control", "no-store")
-        if _is_sign_out(request):
-            # Not "cookies" nor "storage": the same browser may follow the channel as a citizen.
+        route = request.resolver_match.url_name if request.resolver_match else None
+        if request.method == "POST" and route == "account_logout":
+            # Not "cookies" or "storage": the same browser may follow the channel as a citizen.
             response.headers["Clear-Site-Data"] = '"cache"'
         return response
-
-
-def _is_sign_out(request: HttpRequest) -> bool:
-    route = request.resolver_match
-    return request.method == "POST" and route is not None and route.url_name == "account_logout"
 
 
 class StaffCsrfMiddleware(_NewsroomOnly):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A day and, in a field of its own, its hour: an hour that is not known stays empty."""
+"""A form field for a day with an optional time."""
 
 from __future__ import annotations
 
@@ -16,47 +16,50 @@ from django.utils.translation import gettext as _
 from canale.channel.moments import MomentError, Written, read
 
 
-class Halves(NamedTuple):
+class MomentValue(NamedTuple):
     """The values of the two inputs. A program may send both in the first: 2026-12-24T18:00."""
 
     day: str = ""
-    hour: str = ""
+    time: str = ""
 
 
 class MomentWidget(forms.Widget):
-    """Reads the inputs that newsroom/moment.html writes: ``<name>`` and ``<name>_time``."""
+    """Reads the inputs of newsroom/moment.html: ``<name>`` and ``<name>_time``."""
 
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Halves:
-        return Halves(*(str(data.get(part, "")).strip() for part in (name, f"{name}_time")))
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> MomentValue:
+        return MomentValue(*(str(data.get(part, "")).strip() for part in (name, f"{name}_time")))
 
 
 class MomentField(forms.Field):
-    """In the city's time zone; a day without an hour is a date. See canale.channel.moments."""
+    """A moment in the city's time zone, or a date. See canale.channel.moments."""
 
     stored: Written | None = None
-    """The post's own. Sent back as it was shown it stays, to the microsecond, also where clocks
-    skip or repeat its hour."""
+    """The post's present value.
+
+    If the form sends it back as shown, it stays exact to the microsecond, even in an hour that the
+    clocks skip or repeat.
+    """
 
     def __init__(self, label: Any) -> None:
         super().__init__(label=label, required=False, widget=MomentWidget)
 
-    def prepare_value(self, value: object) -> Halves:
-        if isinstance(value, Halves):
+    def prepare_value(self, value: object) -> MomentValue:
+        if isinstance(value, MomentValue):
             return value
         if isinstance(value, datetime):
             local = timezone.localtime(value)
-            return Halves(f"{local:%Y-%m-%d}", f"{local:%H:%M}")
-        return Halves(str(value)) if value else Halves()
+            return MomentValue(f"{local:%Y-%m-%d}", f"{local:%H:%M}")
+        return MomentValue(str(value)) if value else MomentValue()
 
     def to_python(self, value: Any) -> Written | None:
-        halves: Halves = value
-        if not halves.day:
-            if halves.hour:
+        inputs: MomentValue = value
+        if not inputs.day:
+            if inputs.time:
                 raise ValidationError(_("Give the day too."))
             return None
-        if halves == self.prepare_value(self.stored):
+        if inputs == self.prepare_value(self.stored):
             return self.stored
         try:
-            return read("T".join(filter(None, halves)))
+            return read("T".join(filter(None, inputs)))
         except MomentError as error:
             raise ValidationError(str(error)) from None

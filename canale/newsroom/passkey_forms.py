@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The forms for passkeys. A passkey is created and used on the site's own pages only, and signs in
-without a password unless its owner chooses otherwise.
+"""The forms for passkeys.
 
-The forms refuse whatever they cannot read: the libraries behind them raise a dozen kinds of errors
-for JSON and CBOR that are not as they expect.
+A passkey is created and used on the site's own pages only, and signs in without a password unless
+its owner chooses otherwise. The forms refuse any credential that they cannot parse: the libraries
+behind them raise a dozen types of errors for malformed JSON and CBOR.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from canale.metrics.refusals import count_refusal
 from canale.net.json_reader import StrictDecoder
 
 logger = logging.getLogger(__name__)
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 
-# Far longer than two requests with one session may overlap.
+# Far longer than two requests of one session can overlap.
 CHALLENGE_SECONDS = 3600
 
 
@@ -43,26 +43,26 @@ def _credential() -> forms.JSONField:
     return forms.JSONField(decoder=StrictDecoder, widget=forms.HiddenInput)
 
 
-def _checked(check: Callable[[], Read]) -> Read:
-    """Raises ValidationError for a credential that cannot be read."""
+def _refuse_malformed(clean: Callable[[], Parsed]) -> Parsed:
+    """Turn any error about a credential into a ValidationError."""
     try:
-        return check()
+        return clean()
     except (ValidationError, DatabaseError):
         raise
-    except Exception as error:  # noqa: BLE001  whatever it is, the form cannot be used
-        logger.info("A passkey's answer cannot be read: %s", type(error).__name__)
+    except Exception as error:  # noqa: BLE001  whatever the library raises, the form is invalid
+        logger.info("Malformed passkey credential: %s", type(error).__name__)
         raise get_adapter().validation_error("incorrect_code") from None
 
 
 class SameOriginMixin:
-    """WebAuthn takes pages of a sub-domain for the site's own (section 13.4.9); we do not."""
+    """Refuses pages of a sub-domain, which WebAuthn would accept (section 13.4.9)."""
 
     def clean_credential(self) -> Any:
-        return _checked(self._from_own_page)
+        return _refuse_malformed(self._from_own_page)
 
     def _from_own_page(self) -> Any:
         credential = self.cleaned_data["credential"]  # type: ignore[attr-defined]
-        # Without TLS only this machine's pages have passkeys, at whatever port they are reached.
+        # Without TLS passkeys work on localhost only, and there on any port.
         client_data = _client_data(credential)
         origin = str(client_data.origin) if client_data else ""
         if settings.base_url.startswith("https:") and origin != settings.base_url:
@@ -70,13 +70,13 @@ class SameOriginMixin:
         # No page of ours stands in a frame of another site (WebAuthn, section 7.2, step 14).
         if client_data is not None and client_data.cross_origin:
             raise get_adapter().validation_error("incorrect_code")
-        # A form that adds a passkey looks at the rest later.
-        further = getattr(super(), "clean_credential", None)
-        return credential if further is None else further()
+        # The form that adds a passkey has no such method and checks the rest in clean().
+        clean = getattr(super(), "clean_credential", None)
+        return credential if clean is None else clean()
 
 
 def _client_data(credential: Any) -> CollectedClientData | None:
-    """What the browser says of the page that asked for the passkey; None if it cannot be read."""
+    """Return the browser's data about the page that asked, or None if it is malformed."""
     try:
         return CollectedClientData(websafe_decode(credential["response"]["clientDataJSON"]))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
@@ -84,8 +84,10 @@ def _client_data(credential: Any) -> CollectedClientData | None:
 
 
 class SingleUseChallengeMixin:
-    """A challenge is answered once, also when the same answer is sent several times at the same
-    moment: the session that holds the challenge is read by each of them."""
+    """Accepts a challenge once, even if the same response is sent several times in parallel.
+
+    Each of those requests still reads the challenge from the session.
+    """
 
     def clean_credential(self) -> Any:
         client_data = _client_data(self.cleaned_data["credential"])  # type: ignore[attr-defined]
@@ -97,7 +99,7 @@ class SingleUseChallengeMixin:
 
 
 class CountRefusalsMixin:
-    """Counts each refusal in the figures, whatever the reason."""
+    """Counts each refusal in the metrics, whatever its reason."""
 
     def add_error(self, field: str | None, error: Any) -> None:
         count_refusal("passkey")
@@ -124,7 +126,7 @@ class AddPasskeyForm(SameOriginMixin, AddWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
     def clean(self) -> dict[str, Any]:
-        return _checked(super().clean)
+        return _refuse_malformed(super().clean)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Posts before they are out: the list, writing, the preview, drafts."""
+"""Posts before they are published: the list, the composer, the preview, drafts."""
 
 from __future__ import annotations
 
@@ -49,13 +49,14 @@ CHANNEL_ROUTES = {"channel", "topics", "tokens", "log"}
 
 
 def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
-    """What every page of a channel's newsroom needs."""
+    """Return the context that every page of a channel's newsroom needs."""
     staff = staff_of(request)
     role = role_of(staff, channel)
+    route = request.resolver_match.url_name if request.resolver_match else None
     memberships = staff.memberships.select_related("channel").order_by("channel__name")
     return {
         "channel": channel,
-        "section": "channel" if _route(request) in CHANNEL_ROUTES else "posts",
+        "section": "channel" if route in CHANNEL_ROUTES else "posts",
         "avatar": avatar_url(channel, "64"),
         "channels": [membership.channel for membership in memberships],
         "role": role,
@@ -63,10 +64,6 @@ def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
         "may_administer": role in ADMINISTRATORS,
         "followers": ChannelCount.objects.filter(channel=channel).first(),
     }
-
-
-def _route(request: HttpRequest) -> str | None:
-    return request.resolver_match.url_name if request.resolver_match else None
 
 
 def find_post(channel: Channel, post_id: int) -> Post:
@@ -85,14 +82,13 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     visible = list(
         channel.posts.visible(now).newest_first().with_content().prefetch_related("broadcasts")
     )
-    past = channel.posts.once_published().exclude(pk__in=[post.pk for post in visible])
-    over = past.newest_first().with_content()
-    page = Paginator(over, PAGE_POSTS).get_page(request.GET.get("page"))
+    published = channel.posts.once_published().newest_first().with_content()
+    past = published.exclude(pk__in=[post.pk for post in visible])
     tallies = counts([post.pk for post in visible])
     context = page_context(request, channel) | {
         "drafts": drafts,
         "visible": [_row(post, sum(tallies[post.pk].values())) for post in visible],
-        "over": page,
+        "past": Paginator(past, PAGE_POSTS).get_page(request.GET.get("page")),
         "by_invite": _by_invite(channel),
         "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
     }
@@ -100,7 +96,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 
 def _by_invite(channel: Channel) -> str:
-    """How many followers came by an invite, unless they are few."""
+    """Return the number of followers who came by an invite; empty if there are too few."""
     row = ChannelCount.objects.filter(channel=channel).first()
     if row is None or not least(row.by_invite, row.followers):
         return ""
@@ -108,7 +104,7 @@ def _by_invite(channel: Channel) -> str:
 
 
 def _row(post: Post, reactions: int) -> dict[str, object]:
-    """A visible post in the list, with how its latest broadcast went."""
+    """Return a visible post's row in the list, with the figures of its latest broadcasts."""
     rows = list(post.broadcasts.all())
     newest = max((row.revision_id for row in rows), default=None)
     latest = [row for row in rows if row.revision_id == newest]
@@ -133,7 +129,7 @@ def write(request: HttpRequest, channel: Channel) -> HttpResponse:
 @role_required(may_write)
 def edit(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
     post = find_post(channel, post_id)
-    # What was written meanwhile is not thrown away: the form comes back and says why.
+    # A POST is not redirected: the form keeps what was written, and shows why it cannot be saved.
     if post.state != State.UNPUBLISHED and request.method != "POST":
         return redirect("newsroom:post", handle=channel.handle, post_id=post.pk)
     return _form_page(request, channel, post, initial_of(post.content))
@@ -157,25 +153,23 @@ def _form_page(
         except NotADraft:
             form.add_error(None, _("Somebody published it meanwhile: correct it instead."))
         except ChangedMeanwhile:
-            form.add_error(None, _changed_meanwhile())
+            form.add_error(
+                None,
+                _(
+                    "This draft was changed after you opened it, perhaps by somebody else. To keep "
+                    "your version, press again; to read the other one, open the draft in another "
+                    "tab."
+                ),
+            )
             return render_form(request, channel, post, form, "newsroom/write.html", fresh=True)
         except DecodersBusyError as busy:
             form.add_error(None, str(busy))
             page = render_form(request, channel, post, form, "newsroom/write.html")
             return retry_later(page, RETRY_SECONDS)
         else:
-            after = "publish" if "publish" in request.POST else "post"
-            return redirect_or_json(
-                request, f"newsroom:{after}", handle=channel.handle, post_id=saved.pk
-            )
+            route = "newsroom:publish" if "publish" in request.POST else "newsroom:post"
+            return redirect_or_json(request, route, handle=channel.handle, post_id=saved.pk)
     return render_form(request, channel, post, form, "newsroom/write.html")
-
-
-def _changed_meanwhile() -> str:
-    return _(
-        "This draft was changed after you opened it, perhaps by somebody else. To keep your "
-        "version, press again; to read the other one, open the draft in another tab."
-    )
 
 
 def render_form(
@@ -187,9 +181,10 @@ def render_form(
     *,
     fresh: bool = False,
 ) -> HttpResponse:
-    """The composer; 422 when something in it must change.
+    """Render the composer, with status 422 if the form has errors.
 
-    The form says which content it began with, until it tells the editor of another (``fresh``).
+    The form carries the digest of the content that the editor started from. ``fresh`` replaces it
+    with the stored one, once the form has reported that the draft changed.
     """
     seen = Post.objects.get(pk=post.pk).content.digest if post else ""
     context = page_context(request, channel) | {
@@ -212,7 +207,7 @@ def render_form(
 
 
 def open_alerts(channel: Channel) -> list[Post]:
-    """The alerts that an all-clear could end."""
+    """Return the active alerts, which an all-clear could end."""
     now = timezone.now()
     alerts = channel.posts.visible(now).filter(live__kind=Kind.ALERT, live__all_clear_of=None)
     return [post for post in alerts.newest_first().with_content() if post.is_active_alert(now)]
@@ -221,7 +216,7 @@ def open_alerts(channel: Channel) -> list[Post]:
 @require_POST
 @role_required(may_write)
 def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
-    """How the post will look on a phone, by the renderer that citizens get."""
+    """Show the post as it will look on a phone, with the renderer of the public pages."""
     text = several_lines(request.POST.get("text", "")[: TEXT_LENGTH * 2])
     chosen = request.POST.get("kind", "")
     kind = Kind(chosen) if chosen in Kind.values else Kind.NEWS
@@ -245,25 +240,25 @@ def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
 
 @role_required(may_write)
 def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
-    """One post: a draft to go on with, or what became of it."""
-    found = find_post(channel, post_id)
-    content, now = found.content, timezone.now()
-    tallies = counts([found.pk])[found.pk]
+    """Show one post: its content, its history, and how it was delivered."""
+    this_post = find_post(channel, post_id)
+    content, now = this_post.content, timezone.now()
+    tallies = counts([this_post.pk])[this_post.pk]
     context = page_context(request, channel) | {
-        "post": found,
+        "post": this_post,
         "content": content,
         "images": list(content.images.all()),
         "html": render_html(content.text),
         "when": when(content.kind, content, now),
-        "revisions": list(found.revisions.filter(published_at__isnull=False)),
-        "is_visible": found.is_visible(now),
-        "reactions": found.reaction_counts if found.state == State.EXPIRED else tallies,
+        "revisions": list(this_post.revisions.filter(published_at__isnull=False)),
+        "is_visible": this_post.is_visible(now),
+        "reactions": this_post.reaction_counts if this_post.state == State.EXPIRED else tallies,
     }
-    return render(request, "newsroom/post.html", context | delivery_progress(channel, found))
+    return render(request, "newsroom/post.html", context | delivery_progress(channel, this_post))
 
 
 def delivery_progress(channel: Channel, post: Post) -> dict[str, object]:
-    """What newsroom/progress.html shows of a post."""
+    """Return the context of newsroom/progress.html."""
     rows = progress(post)
     running = any(not row.finished for row in rows)
     return {"rows": rows, "handle": channel.handle, "post_id": post.pk, "running": running}
@@ -273,7 +268,7 @@ def delivery_progress(channel: Channel, post: Post) -> dict[str, object]:
 def draft_image(
     request: HttpRequest, channel: Channel, post_id: int, image_id: int
 ) -> HttpResponse:
-    """An image as the newsroom sees it, before and after citizens do."""
+    """Serve an image of a post to staff, whatever the post's state."""
     images = ImageFile.objects.filter(image__shown_in__revision__post=find_post(channel, post_id))
     file = images.filter(image=image_id, name="small").first()
     if file is None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Posts on their way out and after: publish, watch, correct, withdraw."""
+"""Views that publish a post, show its delivery, correct it and withdraw it."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from canale.publishing.transitions import Act
 from canale.publishing.withdraw import withdraw
 
 
-def _to(post: Post) -> HttpResponse:
+def _redirect_to(post: Post) -> HttpResponse:
     return redirect("newsroom:post", handle=post.channel.handle, post_id=post.pk)
 
 
 @role_required(may_do(Act.PUBLISH))
 def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
-    """Ask once, saying to how many; a second press finds the post already out."""
+    """Ask for confirmation with the size of the audience, then publish."""
     post = find_post(channel, post_id)
     if post.state != State.UNPUBLISHED:
-        return _to(post)
+        return _redirect_to(post)
     if request.method == "POST":
         try:
             publish(post, by=staff_of(request).email, seen=request.POST.get("seen", ""))
@@ -55,18 +55,18 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         except ChangedMeanwhile:
             messages.error(request, _("Somebody changed it meanwhile: read it once more."))
             return redirect("newsroom:publish", handle=channel.handle, post_id=post.pk)
-        return _to(post)
+        return _redirect_to(post)
     content = post.content
-    told = audience(channel, content.kind, content.topic_slugs)
+    audience_size = audience(channel, content.kind, content.topic_slugs)
     all_addresses = reach(channel)
     now = timezone.now()
     visible_until = post.visible_end(now)
     context = page_context(request, channel) | {
         "post": post,
         "content": content,
-        "audience": told,
-        "audience_shown": shown(told, all_addresses),
-        "is_exact": is_exact(told, all_addresses),
+        "audience": audience_size,
+        "audience_shown": shown(audience_size, all_addresses),
+        "is_exact": is_exact(audience_size, all_addresses),
         "visible_until": visible_until,
         "summary": summary(
             where_and_when(content.kind, content, content.place, now, short=True), content.text
@@ -80,7 +80,7 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
 
 
 def goes_before(content: Revision, visible_until: datetime) -> str:
-    """The moment that comes after the post has left the page: "start", "end" or ""."""
+    """Return which moment comes after the post has expired: "start", "end" or ""."""
     if content.kind in (Kind.EVENT, Kind.DEADLINE):
         return "start" if content.starts_at and content.starts_at > visible_until else ""
     return "end" if content.ends_at and content.ends_at > visible_until else ""
@@ -88,7 +88,7 @@ def goes_before(content: Revision, visible_until: datetime) -> str:
 
 @role_required(may_write)
 def progress_part(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
-    """What arrived so far; the page asks again until all is done."""
+    """Show the delivery so far; the page polls this until it is finished."""
     context = delivery_progress(channel, find_post(channel, post_id))
     return render(request, "newsroom/progress.html", context)
 
@@ -119,7 +119,7 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
     except NotVisible:
         if request.method != "POST":
             messages.error(request, _("The post is not visible any more."))
-            return _to(post)
+            return _redirect_to(post)
         form.add_error(None, _("The post is not visible any more."))
     return render_form(request, channel, post, form, "newsroom/correct.html")
 
@@ -135,12 +135,12 @@ def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
         if request.method == "POST":
             withdraw(post, reason=reason, by=staff_of(request).email)
             messages.success(request, _("Withdrawn: readers see that it was, and why."))
-            return _to(post)
+            return _redirect_to(post)
     except PostRefused as refused:
         errors = refused.errors["reason"]
     except NotVisible:
         messages.error(request, _("The post is not visible any more."))
-        return _to(post)
+        return _redirect_to(post)
     context = page_context(request, channel) | {
         "post": post,
         "reason": reason,

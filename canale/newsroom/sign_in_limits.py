@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Limits on attempts to sign in (docs/decisions/0048).
 
-django-allauth's own limits are off: they live in a cache, count each IPv6 household for itself, and
-take the Host header for a part of the account.
+django-allauth's own limits are off: they use a cache, count each IPv6 address separately, and make
+the Host header part of the key.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from canale.net.rate_limits import WIDER, carrier_of, network_of
 from canale.newsroom.known_device import device_of
 
 MINUTE, HOUR = 60, 3600
-# Wrong passwords: of one household, and of one account from everywhere.
-HOUSEHOLD, ACCOUNT, ACCOUNT_SECONDS = 10, 100, 300
-# Codes are six digits: at twenty an hour, a million take six years.
-CODES = 20
-FORMS = 30
+# Wrong passwords from one network a minute, and for one account from everywhere.
+MAX_PER_NETWORK, MAX_PER_ACCOUNT, ACCOUNT_SECONDS = 10, 100, 300
+# Codes have six digits: at twenty an hour, a million take six years.
+MAX_CODES = 20
+MAX_FORMS = 30
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _WAIT_ATTRIBUTE = "_canale_must_wait"
 
 
 def allow_attempt(request: HttpRequest, limits: Sequence[Limit]) -> bool:
-    """Count one attempt. False when it must wait; the answer then says how long."""
+    """Count one attempt; False if it must wait, in which case the response becomes a 429."""
     if not django_settings.SIGN_IN_LIMITS:
         return True
     wait = take(limits)
@@ -44,11 +44,11 @@ def allow_attempt(request: HttpRequest, limits: Sequence[Limit]) -> bool:
 
 
 def password_limits(request: HttpRequest, email: str) -> list[Limit]:
-    """The limits that one password, tried for an account, counts against.
+    """Return the limits that one password, tried for an account, counts against.
 
-    Strangers count by household, by provider (a /48) and by account. A browser that the owner
-    signed in with before counts for itself, so that no stranger, not even one behind the same
-    address, shuts the owner out.
+    Unknown browsers count per network (a /64), per provider (a /48) and per account. A browser with
+    which the owner signed in before has counts of its own, so that no attacker, not even one behind
+    the same address, can lock the owner out.
     """
     if request.user.is_authenticated:
         return _own(f"account {request.user.pk} signed in", request)
@@ -57,39 +57,40 @@ def password_limits(request: HttpRequest, email: str) -> list[Limit]:
     if staff and device:
         return _own(f"account {staff.pk} from {device}", request)
     account = f"account {staff.pk}" if staff else f"no account {email.lower()}"
-    limits = _networks("password", request, HOUSEHOLD, MINUTE)
-    return [*limits, Limit("password", account, ACCOUNT, ACCOUNT_SECONDS)]
+    limits = _networks("password", request, MAX_PER_NETWORK, MINUTE)
+    return [*limits, Limit("password", account, MAX_PER_ACCOUNT, ACCOUNT_SECONDS)]
 
 
-def _own(whose: str, request: HttpRequest) -> list[Limit]:
-    place = f"{whose} at {network_of(_address(request))}"
+def _own(subject: str, request: HttpRequest) -> list[Limit]:
+    at_network = f"{subject} at {network_of(_address(request))}"
     return [
-        Limit("password", place, HOUSEHOLD, MINUTE),
-        Limit("password", whose, ACCOUNT, ACCOUNT_SECONDS),
+        Limit("password", at_network, MAX_PER_NETWORK, MINUTE),
+        Limit("password", subject, MAX_PER_ACCOUNT, ACCOUNT_SECONDS),
     ]
 
 
 def code_limits(request: HttpRequest, staff: Staff) -> list[Limit]:
-    """A thief of the password cannot use up the owner's guesses either."""
+    """Return the limit of codes. A known browser has its own, as for passwords."""
     device = device_of(request, staff)
-    whose = f"account {staff.pk}" + (f" from {device}" if device else "")
-    return [Limit("code", whose, CODES, HOUR)]
+    subject = f"account {staff.pk}" + (f" from {device}" if device else "")
+    return [Limit("code", subject, MAX_CODES, HOUR)]
 
 
-def _networks(bucket: str, request: HttpRequest, most: int, seconds: int) -> list[Limit]:
-    near, far = network_of(_address(request)), carrier_of(_address(request))
-    limits = [Limit(bucket, near, most, seconds)]
-    return limits if near == far else [*limits, Limit(bucket, far, most * WIDER, seconds)]
+def _networks(bucket: str, request: HttpRequest, max_attempts: int, seconds: int) -> list[Limit]:
+    network, carrier = network_of(_address(request)), carrier_of(_address(request))
+    limits = [Limit(bucket, network, max_attempts, seconds)]
+    if network == carrier:
+        return limits
+    return [*limits, Limit(bucket, carrier, max_attempts * WIDER, seconds)]
 
 
 def _address(request: HttpRequest) -> str:
     return request.META.get("REMOTE_ADDR") or ""
 
 
-# Forms sent by strangers count by address, whatever is in them; those of somebody who is signed in,
-# by account.
-_STRANGERS_FORMS = frozenset({"account_login", "mfa_login_webauthn", "mfa_authenticate"})
-_OWN_FORMS = frozenset(
+# Forms of visitors count per network, whatever they contain; those of signed-in staff, per account.
+_ANONYMOUS_FORMS = frozenset({"account_login", "mfa_login_webauthn", "mfa_authenticate"})
+_STAFF_FORMS = frozenset(
     {
         "account_change_password",
         "account_reauthenticate",
@@ -101,7 +102,7 @@ _OWN_FORMS = frozenset(
 
 
 class SignInLimitMiddleware:
-    """Middleware: limits the forms, and answers 429 wherever an attempt had to wait."""
+    """Limits the forms, and responds 429 wherever an attempt has to wait."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -126,8 +127,8 @@ class SignInLimitMiddleware:
 
 def _form_limits(request: HttpRequest) -> list[Limit]:
     name = request.resolver_match.url_name if request.resolver_match else None
-    if name in _STRANGERS_FORMS:
-        return _networks("form", request, FORMS, MINUTE)
-    if name in _OWN_FORMS and request.user.is_authenticated:
-        return [Limit("form", f"account {request.user.pk}", HOUSEHOLD, MINUTE)]
+    if name in _ANONYMOUS_FORMS:
+        return _networks("form", request, MAX_FORMS, MINUTE)
+    if name in _STAFF_FORMS and request.user.is_authenticated:
+        return [Limit("form", f"account {request.user.pk}", MAX_PER_NETWORK, MINUTE)]
     return []

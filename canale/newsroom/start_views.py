@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The way in: the first set-up, the door to one's channel, what is closed."""
+"""Entry points: the first set-up, the redirect to a channel, and pages that are closed."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ BACKEND = "canale.newsroom.backend.StaffBackend"
 
 @login_required
 def start(request: HttpRequest) -> HttpResponse:
-    """To one's channel; with several, to the first, which names the others."""
-    mine = Membership.objects.filter(staff=staff_of(request)).select_related("channel")
-    first = mine.order_by("channel__name").first()
+    """Redirect to the person's channel; with several, to the first, whose page links the others."""
+    memberships = Membership.objects.filter(staff=staff_of(request)).select_related("channel")
+    first = memberships.order_by("channel__name").first()
     if first is None:
         return render(request, "newsroom/no_channel.html", status=HTTPStatus.FORBIDDEN)
     return redirect("newsroom:posts", handle=first.channel.handle)
@@ -46,8 +46,11 @@ def closed(request: HttpRequest) -> HttpResponse:
 
 
 def passkey_challenge(request: HttpRequest) -> HttpResponseBase:
-    """Sign in with a passkey. Each challenge is a session in the database, made by anybody: as many
-    as the people of one office need (docs/decisions/0046)."""
+    """Sign in with a passkey.
+
+    Each challenge is a session in the database, and anyone may ask for one, so they are limited to
+    what one office needs (docs/decisions/0046).
+    """
     if request.method == "GET" and settings.rate_limits:
         client = request.META.get("REMOTE_ADDR") or ""
         wait = _limiter.allow("passkey", client, 30, 300)
@@ -59,13 +62,13 @@ def passkey_challenge(request: HttpRequest) -> HttpResponseBase:
 
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that was not ours, or is from before the last sign-in."""
+    """Refuse a form that is not ours, or that was loaded before the last sign-in."""
     setattr(request, FORGED, True)
     return render(request, "newsroom/forged.html", status=HTTPStatus.FORBIDDEN)
 
 
 def setup(request: HttpRequest, secret: str) -> HttpResponse:
-    """The one-time link: channel and administrator in one step, all or nothing."""
+    """Create the channel and its administrator in one step, from the one-time link."""
     if settings.rate_limits:
         client = request.META.get("REMOTE_ADDR") or ""
         if _limiter.allow("setup", client, 30, 60) is not None:
@@ -92,21 +95,21 @@ def setup(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _set_up(form: SetupForm, secret: str) -> Staff | None:
-    """None, with the reason at its field, when something of it cannot be used.
+    """Return the new account, or None with an error in the form if the link or data is unusable.
 
     Raises DecodersBusyError.
     """
-    said = form.cleaned_data
+    data = form.cleaned_data
     try:
-        # Before the transaction, which nobody else can write beside.
-        avatar = prepare_avatar(said["avatar"].read()) if said["avatar"] else None
+        # Before the transaction, which on SQLite keeps every other process from writing.
+        avatar = prepare_avatar(data["avatar"].read()) if data["avatar"] else None
         with transaction.atomic():
             if not setting_up.claim(secret):
                 return None
-            channel = create_channel(said["handle"], said["name"], said["description"])
+            channel = create_channel(data["handle"], data["name"], data["description"])
             if avatar:
                 set_avatar(channel, avatar)
-            return setting_up.make_admin(channel, said["email"], said["password"], by=said["email"])
+            return setting_up.make_admin(channel, data["email"], data["password"], by=data["email"])
     except ImageRefused as refused:
         form.add_error("avatar", refused.message)
     except ValidationError as error:

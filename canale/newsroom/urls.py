@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The newsroom's addresses."""
+"""The newsroom's URLs."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ own = [
     path("c/<slug:handle>/log/", channel_views.log, name="log"),
 ]
 
-# Without a namespace: django-allauth finds its own addresses by plain names.
+# Without a namespace, because django-allauth reverses its URLs by their plain names.
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((own, "newsroom"))),
-    # Accounts are made by an administrator, and no mail goes out.
+    # Only an administrator creates accounts, and no mail is sent.
     re_path(_CLOSED, start_views.closed, name="closed"),
-    # Before allauth's own view of the same name.
+    # Before allauth's view of the same name.
     path("accounts/2fa/webauthn/login/", start_views.passkey_challenge, name="mfa_login_webauthn"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),

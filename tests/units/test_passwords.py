@@ -22,8 +22,8 @@ from canale.accounts.passwords import (
     MIN_PARTS,
     GuessablePasswordValidator,
     common_passwords,
+    count_parts,
     normalise,
-    parts,
 )
 from canale.channel.channels import create_channel
 from canale.cli import CommandError, chosen
@@ -164,7 +164,7 @@ def test_the_list_has_three_thousand_that_are_long_enough_and_all_are_refused() 
 @given(st.sampled_from(sorted(common_passwords())), st.sampled_from(["", "!", "?!", "..."]))
 @settings(max_examples=50, deadline=None)
 def test_marks_and_capitals_make_no_common_password_good(password: str, marks: str) -> None:
-    assert parts(normalise(password).casefold() + marks) < MIN_PARTS
+    assert count_parts(normalise(password).casefold() + marks) < MIN_PARTS
 
 
 def test_names_from_here_are_refused() -> None:

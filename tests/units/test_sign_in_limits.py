@@ -22,7 +22,7 @@ from canale.accounts import attempts
 from canale.accounts.models import AttemptCount, Staff
 from canale.newsroom.known_device import COOKIE
 from canale.newsroom.mfa_forms import plain_code
-from canale.newsroom.sign_in_limits import ACCOUNT, ACCOUNT_SECONDS
+from canale.newsroom.sign_in_limits import ACCOUNT_SECONDS, MAX_PER_ACCOUNT
 from tests.accounts import EMAIL, PASSWORD, add_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
@@ -57,8 +57,8 @@ def strangers_guess() -> None:
     """The account is shut for those who come by: of all the guesses only the last is made here,
     `test_the_account_is_one_whatever_host_and_spelling` makes each."""
     owner = Staff.objects.get(email=EMAIL)
-    limit = attempts.Limit("password", f"account {owner.pk}", ACCOUNT, ACCOUNT_SECONDS)
-    for _ in range(ACCOUNT - 1):
+    limit = attempts.Limit("password", f"account {owner.pk}", MAX_PER_ACCOUNT, ACCOUNT_SECONDS)
+    for _ in range(MAX_PER_ACCOUNT - 1):
         assert attempts.take([limit]) is None
     assert TOO_MANY not in sign_in(browser("192.0.2.98"), "sbagliata").content.decode()
     refused = sign_in(browser("192.0.2.99"), PASSWORD)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Moments, as the reader's language spells them, in the city's zone; the log in plain words."""
+"""Filters that format moments in the city's time zone, and label audit entries."""
 
 from __future__ import annotations
 
