@@ -35,7 +35,7 @@ def test_an_address_has_one_spelling(text: str, meant: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["anna@forlì.it", "Anna@FORLÌ.IT", PUNYCODE])
-def test_who_was_added_with_accents_signs_in_from_every_browser(
+def test_accented_address_signs_in_from_every_browser(
     client: Client, quick_hasher: None, typed: str
 ) -> None:
     create_channel("cremona", "Cremona")

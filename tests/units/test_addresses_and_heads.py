@@ -43,7 +43,7 @@ def _text(path: str) -> str:
     return answer.content.decode()
 
 
-def test_preview_of_an_invite_leads_to_the_invite_and_is_not_listed(city: Channel) -> None:
+def test_invite_page_is_its_own_preview_and_is_not_indexed(city: Channel) -> None:
     path = f"/i/{make_invite(city).code}"
     page = _text(path)
     own = f"http://localhost:8000{path}"
@@ -62,16 +62,16 @@ def test_preview_of_an_invite_leads_to_the_invite_and_is_not_listed(city: Channe
     ["/c/" + "a-" * 10_000 + "/!", "/C/" + "A" * 10_000, "/privacy" + "." * 20_000,
      "/newsroom/accounts/login!?next=" + "x" * 20_000],
 )  # fmt: skip
-def test_address_longer_than_people_type_leads_nowhere(city: Channel, typed: str) -> None:
+def test_overlong_path_is_not_found(city: Channel, typed: str) -> None:
     assert Client(raise_request_exception=False).get(typed).status_code == 404
 
 
 @pytest.mark.parametrize("typed", ["/newsroom/setup/AbC.", "/Newsroom//setup/AbC/"])
-def test_secret_of_a_set_up_link_keeps_its_capitals(typed: str) -> None:
+def test_set_up_link_is_case_sensitive(typed: str) -> None:
     assert meant_path(typed) == "/newsroom/setup/AbC/"
 
 
-def test_addresses_typed_from_a_poster_lead_to_the_right_ones(city: Channel) -> None:
+def test_paths_typed_from_a_poster_redirect_to_the_right_pages(city: Channel) -> None:
     post = _published(city, Content("news", "Notizia", "Testo"))
     code = make_invite(city).code
     own = f"/c/cremona/p/{post.pk}"
@@ -104,11 +104,11 @@ def test_addresses_typed_from_a_poster_lead_to_the_right_ones(city: Channel) -> 
         "/c/cremona/p/0", "/c/cremona/image/AbCdEf-small",
     ],
 )  # fmt: skip
-def test_what_leads_nowhere_is_not_found(city: Channel, path: str) -> None:
+def test_unknown_paths_are_not_found(city: Channel, path: str) -> None:
     assert _get(path).status_code == 404
 
 
-def test_key_of_an_image_keeps_its_capitals(city: Channel) -> None:
+def test_image_key_is_case_sensitive(city: Channel) -> None:
     answer = _get("/C/CREMONA/IMAGE/AbCdEf-small")
     assert answer.headers["Location"] == "/c/cremona/image/AbCdEf-small"
 

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-def test_whoever_announces_holds_the_post_before_its_note() -> None:
+def test_announcing_locks_the_post_before_its_note() -> None:
     channel = create_channel("cremona", "Cremona")
     draft = save_draft(channel, Content(kind="news", headline="Ora", text=""), by="test")
     post = publish(draft, by="test")

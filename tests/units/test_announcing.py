@@ -28,7 +28,7 @@ def post(db: None) -> Post:
 
 # By how much the database's clock, by which the scheduler goes, is ahead of this machine's.
 @pytest.mark.parametrize("hours", [-1, 0, 1])
-def test_a_post_told_lately_is_told_again_a_second_later(post: Post, hours: int) -> None:
+def test_reaction_updates_are_sent_at_most_once_a_second(post: Post, hours: int) -> None:
     now = timezone.now() + timedelta(hours=hours)
     told = []
     for moment in (now, now + PACE / 2, now + PACE * 1.5):

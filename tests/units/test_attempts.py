@@ -43,7 +43,7 @@ def at_once(act: Callable[[], T], threads: int = 4) -> list[T]:
 
 
 @with_connections
-def test_attempts_at_once_take_no_more_places_than_there_are() -> None:
+def test_concurrent_attempts_do_not_exceed_the_limit() -> None:
     taken = at_once(lambda: [attempts.take(LIMITS) for _ in range(5)])
     waits = [wait for each in taken for wait in each]
     assert waits.count(None) == 10
@@ -52,7 +52,7 @@ def test_attempts_at_once_take_no_more_places_than_there_are() -> None:
     assert sorted(AttemptCount.objects.values_list("used", flat=True)) == [10, 10]
 
 
-def test_what_is_given_back_can_be_taken_again() -> None:
+def test_attempt_that_is_given_back_does_not_count() -> None:
     for _ in range(12):
         assert attempts.take(LIMITS) is None
         attempts.refund(LIMITS)
@@ -60,7 +60,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert set(AttemptCount.objects.values_list("used", flat=True)) == {0}
 
 
-def test_rows_name_nobody() -> None:
+def test_rows_contain_no_address_or_account() -> None:
     attempts.take(LIMITS)
     rows = str(list(AttemptCount.objects.values()))
     assert "192.0.2.1" not in rows
@@ -68,7 +68,7 @@ def test_rows_name_nobody() -> None:
 
 
 @with_connections
-def test_a_code_is_taken_by_one_of_many_who_bring_it_at_once() -> None:
+def test_code_is_accepted_once_under_concurrency() -> None:
     secret = totp.generate_totp_secret()
     staff = Staff.objects.create_user("a@cremona.test", "acqua alta sul fiume Po")
     authenticator = totp.TOTP.activate(staff, secret).instance

@@ -36,7 +36,7 @@ def _rewrite(entries: list[AuditEntry]) -> None:
         entry.save()
 
 
-def test_a_log_that_was_cut_off_is_found_now_and_later() -> None:
+def test_truncated_log_is_found_now_and_later() -> None:
     entries = [audit.record("cli", "test", number=number) for number in range(5)]
     AuditEntry.objects.filter(pk__gt=entries[2].pk).delete()
     assert audit.verify() == audit.Verification(False, 3, None)
@@ -45,7 +45,7 @@ def test_a_log_that_was_cut_off_is_found_now_and_later() -> None:
 
 
 @pytest.mark.parametrize("head", ["stays", "forged", "deleted"])
-def test_a_log_that_was_written_anew_is_found_now_and_later(head: str) -> None:
+def test_rewritten_log_is_found_now_and_later(head: str) -> None:
     entries = [audit.record("cli", "test", number=number) for number in range(5)]
     entries[1].actor = "someone"
     _rewrite(entries)
@@ -58,21 +58,21 @@ def test_a_log_that_was_written_anew_is_found_now_and_later(head: str) -> None:
     assert not audit.verify().ok
 
 
-def test_a_log_that_is_gone_is_found() -> None:
+def test_deleted_log_is_found() -> None:
     Staff.objects.create_user("admin@cremona.test", "acqua alta")
     AuditEntry.objects.all().delete()
     AuditHead.objects.all().delete()
     assert not audit.verify().ok
 
 
-def test_an_entry_goes_with_the_act_that_is_undone() -> None:
+def test_entry_is_rolled_back_with_its_transaction() -> None:
     with transaction.atomic():
         audit.record("cli", "test")
         transaction.set_rollback(True)
     assert audit.verify() == audit.Verification(True, 0, None)
 
 
-def test_a_new_link_ends_the_older_and_is_used_once() -> None:
+def test_new_set_up_link_replaces_the_old_one_and_works_once() -> None:
     old, new = (setup.make_setup_link().rstrip("/").rsplit("/", 1)[1] for _ in range(2))
     assert not setup.is_open(old)
     assert setup.is_open(new)
@@ -80,7 +80,7 @@ def test_a_new_link_ends_the_older_and_is_used_once() -> None:
     assert [setup.claim(new), setup.claim(new)] == [True, False]
 
 
-def test_a_link_opens_nothing_once_there_is_an_account() -> None:
+def test_set_up_link_is_invalid_once_there_is_an_account() -> None:
     """As one that another process made while somebody sent the form of the link before."""
     Staff.objects.create_user("admin@cremona.test", "acqua alta")
     SetupLink.objects.create(secret_hash=secret_hash("beside"))
@@ -89,7 +89,7 @@ def test_a_link_opens_nothing_once_there_is_an_account() -> None:
 
 
 @pytest.mark.postgres(only="SQLite has one writer at a time")
-def test_entries_of_many_threads_are_one_chain() -> None:
+def test_concurrent_entries_form_one_chain() -> None:
     """As sign-ins are recorded: outside any transaction."""
     threads, each = 4, 15
     barrier = Barrier(threads)
@@ -106,7 +106,7 @@ def test_entries_of_many_threads_are_one_chain() -> None:
 
 
 @pytest.mark.postgres(only="SQLite has one writer at a time")
-def test_entries_recorded_at_the_same_moment_follow_one_another(
+def test_simultaneous_entries_follow_one_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sign-ins are recorded outside a transaction: the entry's own holds the lock to its end."""

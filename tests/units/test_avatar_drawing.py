@@ -38,12 +38,12 @@ def test_the_fonts_are_there() -> None:
 
 
 @pytest.mark.parametrize("script", LETTERS)
-def test_every_letter_of_europe_is_drawn_by_a_font_that_has_it(script: str) -> None:
+def test_every_european_letter_has_a_glyph(script: str) -> None:
     boxes = [letter for letter in LETTERS[script] if font_with(letter, 32) is None]
     assert boxes == []
 
 
-def test_a_font_knows_what_it_has_not() -> None:
+def test_missing_glyph_is_detected() -> None:
     assert has(BOLD, "È")
     assert not has(BOLD, "Ж")
     assert has(EUROPEAN, "Ж")
@@ -74,12 +74,12 @@ def test_a_font_knows_what_it_has_not() -> None:
         ("", ""),
     ],
 )
-def test_initials_are_of_the_words_that_say_something(name: str, expected: str) -> None:
+def test_initials_skip_articles_and_prepositions(name: str, expected: str) -> None:
     assert initials(name) == expected
 
 
 @pytest.mark.parametrize("name", ["Občina Števerjan", "Èboli", "Щёкино Ющево", "Wörth Würzburg"])
-def test_letters_stand_in_the_middle_of_the_circle(name: str) -> None:
+def test_letters_are_centred_in_the_circle(name: str) -> None:
     picture = shown(name)
     ground = picture.getpixel((0, 0))
     left, top, right, bottom = picture.point(lambda value: 255 * (value > ground + 90)).getbbox()
@@ -95,7 +95,7 @@ def test_different_letters_look_different() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "🏛️", "東京都"])
-def test_a_name_without_letters_that_we_have_gets_a_town_hall(name: str) -> None:
+def test_name_without_known_letters_gets_a_town_hall_icon(name: str) -> None:
     picture = shown(name)
     ground = picture.getpixel((0, 0))
     columns = [picture.getpixel((x, 280)) > ground + 60 for x in range(512)]

@@ -31,13 +31,13 @@ URL_SAFE = base64.urlsafe_b64encode(DATA).decode()
         f" DATA:image/jpeg;charset=utf-8;base64,{URL_SAFE}",
     ],
 )
-def test_every_base64_is_understood(text: str) -> None:
+def test_every_base64_variant_is_decoded(text: str) -> None:
     assert base64_bytes(text) == DATA
 
 
 @given(st.binary(max_size=90), st.booleans(), st.integers(1, 80))
 @settings(max_examples=50, deadline=None)
-def test_what_was_encoded_comes_back(data: bytes, url_safe: bool, width: int) -> None:
+def test_encoded_data_is_decoded_unchanged(data: bytes, url_safe: bool, width: int) -> None:
     text = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(data).decode()
     assert base64_bytes("\n".join(wrap(text, width))) == data
 
@@ -58,6 +58,6 @@ def test_what_was_encoded_comes_back(data: bytes, url_safe: bool, width: int) ->
         ["a"],
     ],
 )
-def test_what_is_not_base64_is_refused_with_a_reason(value: object) -> None:
+def test_invalid_base64_is_refused_with_a_reason(value: object) -> None:
     with pytest.raises(ValueError, match="base64"):
         base64_bytes(value)

@@ -30,7 +30,7 @@ PART = Part(
 )
 
 
-def test_contenders_take_turns_and_swap_places() -> None:
+def test_contenders_alternate_and_swap_order() -> None:
     turns: list[str] = []
 
     def contender(name: str) -> dict[str, float]:
@@ -43,7 +43,7 @@ def test_contenders_take_turns_and_swap_places() -> None:
     assert measured["a"] == {"place": [1, 6, 7]}
 
 
-def test_a_peer_that_cannot_run_is_taken_out_and_the_others_go_on() -> None:
+def test_peer_that_cannot_run_is_left_out() -> None:
     rounds = {"canale": 0, "peer": 0}
 
     def contender(name: str) -> dict[str, float]:
@@ -61,7 +61,7 @@ def test_a_peer_that_cannot_run_is_taken_out_and_the_others_go_on() -> None:
     assert ratios(measured["canale"]["rate"], measured["peer"]["rate"]) == []
 
 
-def test_a_peer_that_ran_in_another_case_is_named_with_the_case() -> None:
+def test_peer_that_failed_in_one_case_is_named_with_the_case() -> None:
     small, large = (live.Case(readers, events=1, paced=0) for readers in (10, 20))
     found = {small: Measured(live.PEERS), large: Measured(live.PEERS)}
     found[small].absent = {live.NCHAN: "not installed"}
@@ -80,7 +80,7 @@ def test_canale_itself_must_run() -> None:
         interleaved({"canale": broken}, 1, peers=["peer"])
 
 
-def test_growth_without_postgresql_is_that_on_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_growth_without_postgresql_is_measured_on_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     def grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
         if database == "PostgreSQL":
             raise CannotRunError("not installed; do so first: apt-get install postgresql")
@@ -96,7 +96,7 @@ def test_growth_without_postgresql_is_that_on_sqlite(monkeypatch: pytest.MonkeyP
     assert all(figure.met for figure in part.figures)
 
 
-def test_what_was_promised_beside_an_absent_peer_is_not_measured(tmp_path: Path) -> None:
+def test_target_against_an_absent_peer_is_not_measured(tmp_path: Path) -> None:
     figures = [Figure("canale / peer", [], at_least=1.15)]
     tables = [Table("All", [Column("rate", "per s")], [Row("peer", {})])]
     part = Part("live", "Live", tables, figures, absent={"peer": "ImportError: no peer"})
@@ -116,7 +116,7 @@ def test_what_was_promised_beside_an_absent_peer_is_not_measured(tmp_path: Path)
         (AssertionError("a message\nsays something else"), "failed", "AssertionError: a message"),
     ],
 )
-def test_a_part_that_cannot_run_says_why_and_the_others_run(
+def test_part_that_cannot_run_gives_the_reason_and_others_run(
     error: Exception, status: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(rounds: int, quick: bool) -> Part:
@@ -141,7 +141,7 @@ def test_a_part_that_cannot_run_says_why_and_the_others_run(
     assert "| canale | 2 (1–3) |" in page
 
 
-def test_a_part_that_fails_keeps_what_it_found_earlier(tmp_path: Path) -> None:
+def test_failed_part_keeps_its_earlier_results(tmp_path: Path) -> None:
     report.keep(PART, {"cores": "2"}, 3, tmp_path)
     report.keep_failure("live", "Live", "cannot run", "no compiler", tmp_path)
     report.write_page(["live"], tmp_path)
@@ -153,18 +153,18 @@ def test_a_part_that_fails_keeps_what_it_found_earlier(tmp_path: Path) -> None:
     assert "no compiler" not in (tmp_path / "benchmarks.md").read_text()
 
 
-def test_a_promise_is_judged_by_the_median() -> None:
+def test_target_is_compared_with_the_median() -> None:
     assert [figure.met for figure in PART.figures] == [True, False, None]
     assert Figure("", [1.0, 1.1, 9.0], at_least=1.15).met is False
 
 
-def test_ratios_are_made_round_by_round() -> None:
+def test_ratios_are_computed_per_round() -> None:
     assert ratios([10, 30], [5, 10]) == [2, 3]
     with pytest.raises(ValueError, match="zip"):
         ratios([1, 2], [1])
 
 
-def test_percentiles_are_values_that_were_measured() -> None:
+def test_percentiles_are_measured_values() -> None:
     values = [float(number) for number in range(100, 0, -1)]
     assert percentile(values, 0.95) == 95
     assert percentile([7.0], 0.95) == 7
@@ -187,14 +187,14 @@ def test_a_part_replaces_its_own_results_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", main.PARTS)
-def test_every_part_can_be_plugged_in(name: str) -> None:
+def test_every_part_has_name_title_and_run(name: str) -> None:
     part = importlib.import_module(f"bench.{name}")
     assert name == part.NAME
     assert part.TITLE
     assert callable(part.run)
 
 
-def test_what_the_kernel_keeps_for_who_never_reads_is_seen_also_after_the_close() -> None:
+def test_kernel_send_queue_is_measured_even_after_close() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.connect(server.getsockname())

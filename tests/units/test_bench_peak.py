@@ -15,7 +15,7 @@ NUMBERS = "generate_series(1, 300000)"
 
 
 @pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
-def test_what_a_backend_needed_for_a_moment_is_seen() -> None:
+def test_short_memory_peak_of_a_backend_is_measured() -> None:
     with postgresql_server() as server, psycopg.connect(server.url) as client:
         client.execute("SET work_mem = '256MB'")
         with peak_of(server.pid) as idle:

@@ -67,7 +67,7 @@ def kept(channel: Channel) -> list[object]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_together_is_as_alone(seed: int) -> None:
+def test_bulk_follow_matches_single_follows(seed: int) -> None:
     chance = random.Random(seed)
     one, many = new_channel("one"), new_channel("many")
     codes = [[make_invite(channel).code for _ in range(2)] for channel in (one, many)]
@@ -95,7 +95,7 @@ def test_together_is_as_alone(seed: int) -> None:
     assert kept(one) == kept(many)
 
 
-def test_an_address_is_new_once() -> None:
+def test_address_is_created_once() -> None:
     new_channel("cremona")
     first, second = wish("cremona", 1), wish("cremona", 1)
     results = follow_together([first, second, wish("cremona", 2, address=None)])
@@ -104,14 +104,14 @@ def test_an_address_is_new_once() -> None:
     assert ids[2] is None
 
 
-def test_an_unknown_channel_is_none_and_harms_nobody() -> None:
+def test_unknown_channel_gives_none_and_does_not_affect_others() -> None:
     new_channel("cremona")
     results = follow_together([wish("crema", 1), wish("cremona", 2)])
     assert results[0] is None
     assert results[1] is not None
 
 
-def test_newcomers_are_written_by_few_statements(
+def test_new_followers_are_inserted_with_few_statements(
     django_assert_max_num_queries: pytest.FixtureRequest,
 ) -> None:
     new_channel("cremona")

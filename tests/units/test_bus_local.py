@@ -20,7 +20,7 @@ from tests.waiting import until
 QUEUE_LENGTH = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
 
 
-def test_every_listener_hears_a_hint(tmp_path: Path) -> None:
+def test_every_listener_receives_a_notification(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[tuple[str, str, bytes]] = []
         bus = LocalBus(tmp_path)
@@ -40,7 +40,7 @@ def test_every_listener_hears_a_hint(tmp_path: Path) -> None:
     asyncio.run(flow())
 
 
-def test_another_process_and_a_thread_are_heard(tmp_path: Path) -> None:
+def test_notifications_from_other_processes_and_threads_arrive(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
@@ -76,7 +76,7 @@ def test_a_dead_listeners_socket_is_removed(tmp_path: Path) -> None:
     asyncio.run(flow())
 
 
-def test_a_busy_listener_never_blocks_the_publisher(tmp_path: Path) -> None:
+def test_busy_listener_does_not_block_the_publisher(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
@@ -95,7 +95,7 @@ def test_a_busy_listener_never_blocks_the_publisher(tmp_path: Path) -> None:
     asyncio.run(flow())
 
 
-def test_publishing_without_listeners_or_folder_is_no_error(
+def test_publishing_without_listeners_or_folder_does_not_fail(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     LocalBus(tmp_path / "nowhere").publish("live", b"1")
@@ -105,7 +105,7 @@ def test_publishing_without_listeners_or_folder_is_no_error(
     assert caplog.messages == []
 
 
-def test_a_failing_callback_does_not_end_the_listening(
+def test_failing_callback_does_not_stop_the_listener(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow() -> None:
@@ -128,7 +128,7 @@ def test_a_failing_callback_does_not_end_the_listening(
     assert r"live\n1" in caplog.messages[0]
 
 
-def test_the_folder_is_ours_alone(tmp_path: Path) -> None:
+def test_folder_is_private(tmp_path: Path) -> None:
     async def flow() -> None:
         bus = LocalBus(tmp_path)
         bus.folder.mkdir(mode=0o755)
@@ -138,7 +138,7 @@ def test_the_folder_is_ours_alone(tmp_path: Path) -> None:
     asyncio.run(flow())
 
 
-def test_a_link_laid_in_the_way_is_refused(tmp_path: Path) -> None:
+def test_symbolic_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     async def flow() -> None:
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
@@ -150,7 +150,7 @@ def test_a_link_laid_in_the_way_is_refused(tmp_path: Path) -> None:
     asyncio.run(flow())
 
 
-def test_a_deep_data_folder_gets_a_short_one(
+def test_deep_data_folder_gets_a_short_socket_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/0")
@@ -162,7 +162,7 @@ def test_a_deep_data_folder_gets_a_short_one(
     assert len(os.fsencode(folder / "1234567-01234567.sock")) <= LONGEST_PATH
 
 
-def test_hints_flow_through_the_short_folder(
+def test_notifications_arrive_through_the_short_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def flow() -> None:
@@ -178,7 +178,7 @@ def test_hints_flow_through_the_short_folder(
         asyncio.run(flow())
 
 
-def test_no_hint_goes_to_a_short_folder_that_somebody_else_made(
+def test_short_folder_made_by_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))

@@ -26,17 +26,17 @@ SEEN_AS_ONE = ["🇮🇹", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮�
 
 
 @pytest.mark.parametrize("end", LINE_ENDS)
-def test_a_line_end_of_any_system_glues_no_words(end: str) -> None:
+def test_line_ends_of_any_system_separate_words(end: str) -> None:
     assert several_lines(f"Via Roma{end}chiusa") == "Via Roma\nchiusa"
     assert one_line(f"Via Roma{end}chiusa") == "Via Roma chiusa"
 
 
-def test_other_control_characters_and_byte_order_marks_go() -> None:
+def test_control_characters_and_byte_order_marks_are_removed() -> None:
     assert several_lines("\ufeffVia\x00 Ro\x07ma\x1fchiusa\tqui\ufeff") == "Via Roma chiusa\tqui"
 
 
 @pytest.mark.parametrize("number", [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-def test_no_sign_turns_a_line_around(number: int) -> None:
+def test_bidirectional_overrides_are_removed(number: int) -> None:
     assert one_line(f"https://comune.it/{chr(number)}moc.live") == "https://comune.it/moc.live"
 
 
@@ -50,7 +50,7 @@ def test_no_sign_turns_a_line_around(number: int) -> None:
         *SEEN_AS_ONE,
     ],
 )
-def test_joiners_and_direction_marks_that_mean_something_stay(text: str) -> None:
+def test_meaningful_joiners_and_direction_marks_are_kept(text: str) -> None:
     assert one_line(text) == several_lines(text) == text
 
 
@@ -63,31 +63,31 @@ def test_joiners_and_direction_marks_that_mean_something_stay(text: str) -> None
         *(0x13441, 0x13442, 0x1D159),
     ],
 )
-def test_what_cannot_be_seen_is_empty(number: int) -> None:
+def test_invisible_text_is_empty(number: int) -> None:
     for text in (chr(number), chr(number) * 3, f" {chr(number)}\u200b\u0301\n"):
         assert is_blank(text)
         assert one_line(text) == several_lines(text) == ""
 
 
 @pytest.mark.parametrize("text", ["a", "1", "!", "👍", "🫨", "ﷲ", "\ue000", "\u0301a", "\ud83d"])
-def test_what_can_be_seen_is_not_empty(text: str) -> None:
+def test_visible_text_is_not_empty(text: str) -> None:
     assert not is_blank(text)
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp"])))
-def test_no_category_without_ink_makes_a_headline(text: str) -> None:
+def test_text_of_invisible_categories_only_is_empty(text: str) -> None:
     # Two signs of Arabic and Syriac are drawn, though they are of category Cf: they count numbers.
     assert one_line(text) == "" or regex.search(r"[\p{L}\p{N}\p{P}\p{S}]", text)
 
 
 @pytest.mark.parametrize("text", ["Citt\udce0", "\ud83c\udfe0"])
-def test_damaged_characters_are_kept_to_be_refused(text: str) -> None:
+def test_lone_surrogates_are_kept_for_validation(text: str) -> None:
     assert is_damaged(one_line(text))
     assert is_damaged(several_lines(text))
 
 
 @given(st.text(), st.integers(0, 40))
-def test_a_cut_is_a_beginning_and_tears_nothing(text: str, length: int) -> None:
+def test_cut_text_is_a_prefix_with_whole_characters(text: str, length: int) -> None:
     beginning = cut(text, length)
     assert text.startswith(beginning)
     assert len(beginning) <= length
@@ -104,7 +104,7 @@ def test_a_cut_keeps_flags_and_joined_emoji_whole(parts: list[str], data: st.Dat
     assert cut(text, length) in beginnings
 
 
-def test_a_prank_of_accents_is_cut_anywhere() -> None:
+def test_long_run_of_combining_accents_can_be_cut_anywhere() -> None:
     assert cut("a" + "\u0301" * 500, 40) == "a" + "\u0301" * 39
 
 
@@ -125,7 +125,7 @@ def test_the_first_strong_character_gives_the_direction(text: str, expected: str
 
 
 @given(st.text())
-def test_tidying_twice_changes_nothing_and_loses_no_letter(text: str) -> None:
+def test_normalization_is_idempotent_and_keeps_letters(text: str) -> None:
     for tidy in (one_line, several_lines):
         assert tidy(tidy(text)) == tidy(text)
         assert _letters(tidy(text)) == _letters(text) or is_blank(text)
@@ -149,5 +149,5 @@ def _letters(text: str) -> str:
         ("abc👍🏽xyz", 5, "abc…"),
     ],
 )
-def test_shortening(text: str, length: int, expected: str) -> None:
+def test_shortened_text_ends_with_an_ellipsis(text: str, length: int, expected: str) -> None:
     assert shortened(text, length) == expected

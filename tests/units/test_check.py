@@ -35,7 +35,7 @@ def _answered(answer: bytes) -> list[float]:
     return told
 
 
-def test_the_far_ends_clock_is_read() -> None:
+def test_clock_of_the_far_end_is_read() -> None:
     answer = b"HTTP/1.1 404 Not Found\r\nDate: Thu, 01 Jan 1970 00:01:40 GMT\r\n\r\n"
     assert _answered(answer) == [100.0]
 
@@ -44,18 +44,18 @@ def test_the_far_ends_clock_is_read() -> None:
     "answer",
     [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nDate: x\r\n\r\n"],
 )
-def test_who_tells_no_time_is_reached_all_the_same(answer: bytes) -> None:
+def test_far_end_without_a_date_header_is_reachable(answer: bytes) -> None:
     assert _answered(answer) == []
 
 
-def test_a_wrong_clock_is_told_with_the_way_to_mend_it() -> None:
+def test_wrong_clock_is_reported_with_a_fix() -> None:
     assert skew(MOST_SKEW - 1.0).ok
     said = shown(skew(-7200.0))
     assert said.startswith("WRONG    the clock is 7200 s behind")
     assert "NTP" in said
 
 
-def test_what_goes_while_it_looks_is_passed_over(
+def test_files_deleted_during_the_check_are_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock_files = tmp_path / "workers"
@@ -84,7 +84,7 @@ def test_what_goes_while_it_looks_is_passed_over(
     assert not (tmp_path / "gone").exists()
 
 
-def test_whatever_may_be_wrong_says_what_to_do() -> None:
+def test_every_failed_check_has_a_remedy() -> None:
     tree = ast.parse(Path(check.__file__).read_text(encoding="utf-8"))
     found = [
         node

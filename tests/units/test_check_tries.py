@@ -54,7 +54,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
     return made
 
 
-def test_what_is_wrong_comes_first_and_all_is_counted(
+def test_failed_checks_come_first_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fine, look = Finding(True, "fine"), Finding(False, "look", "mend", warning=True)
@@ -75,7 +75,7 @@ def test_what_is_wrong_comes_first_and_all_is_counted(
     assert counted([wrong, wrong]) == "2 things to mend, 0 to look at, 0 fine\n"
 
 
-def test_site_that_answers_is_well(settings: SimpleNamespace) -> None:
+def test_site_that_answers_passes(settings: SimpleNamespace) -> None:
     with answering(200, f"Contact: {CONTACT}\n") as port:
         settings.base_url = f"http://127.0.0.1:{port}"
         (found,) = check_tries.site()
@@ -84,7 +84,7 @@ def test_site_that_answers_is_well(settings: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, "a parked domain"), (421, ""), (502, "")])
-def test_something_else_at_the_sites_address_is_noticed(
+def test_other_server_at_the_base_url_is_noticed(
     settings: SimpleNamespace, status: int, body: str
 ) -> None:
     with answering(status, body) as port:
@@ -94,7 +94,7 @@ def test_something_else_at_the_sites_address_is_noticed(
     assert str(status) in found.what
 
 
-def test_site_that_cannot_be_reached_says_where_it_was_looked_for(
+def test_unreachable_site_is_reported_with_its_address(
     settings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as closed:
@@ -114,7 +114,7 @@ def test_site_that_cannot_be_reached_says_where_it_was_looked_for(
     assert "canale.example.it is not found" in found.what
 
 
-def test_certificate_is_looked_at(
+def test_certificate_is_checked(
     settings: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority, tls = certified(tmp_path)
@@ -140,7 +140,7 @@ def test_certificate_is_looked_at(
         ("http://localhost:8000", "mailto:admin@localhost", False, True),
     ],
 )
-def test_contact_that_push_services_refuse_is_found(
+def test_contact_refused_by_push_services_is_reported(
     settings: SimpleNamespace, base_url: str, contact: str, ok: bool, warning: bool
 ) -> None:
     settings.base_url, settings.vapid_contact = base_url, contact
@@ -149,7 +149,7 @@ def test_contact_that_push_services_refuse_is_found(
     assert ok or found.warning is warning
 
 
-def test_file_is_written_and_taken_back(settings: SimpleNamespace, tmp_path: Path) -> None:
+def test_check_writes_and_deletes_a_file(settings: SimpleNamespace, tmp_path: Path) -> None:
     (found,) = check_tries.written_file()
     assert found.ok
     assert list(tmp_path.iterdir()) == []
@@ -159,7 +159,7 @@ def test_file_is_written_and_taken_back(settings: SimpleNamespace, tmp_path: Pat
 
 
 @pytest.mark.django_db
-def test_row_is_written_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_writes_and_rolls_back_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db import OperationalError, connection
 
     (found,) = check_tries.written_row()
@@ -175,7 +175,9 @@ def test_row_is_written_and_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("refusal", ["403 Forbidden", "407 Sign in, not 200"])
-def test_push_services_are_tried_through_the_proxy(settings: SimpleNamespace, refusal: str) -> None:
+def test_push_services_are_checked_through_the_proxy(
+    settings: SimpleNamespace, refusal: str
+) -> None:
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         settings.push_proxy = f"http://city:p%40ss@127.0.0.1:{proxy.getsockname()[1]}"
@@ -195,7 +197,7 @@ def test_push_services_are_tried_through_the_proxy(settings: SimpleNamespace, re
     assert b"Proxy-Authorization: Basic Y2l0eTpwQHNz\r\n" in asked[0]
 
 
-def test_a_proxy_reached_by_tls_is_not_called_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_over_tls_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     proxied = SimpleNamespace(push_proxy="https://proxy.example.it:3128")
     monkeypatch.setattr(check, "settings", proxied)
     (found,) = check.push_services()

@@ -20,7 +20,7 @@ from canale.channel.qr import qr_png, qr_svg
 URL = "https://canale.comune.cremona.it/c/cremona/"
 
 
-def test_the_codes_are_pictures_with_a_quiet_zone() -> None:
+def test_qr_codes_are_images_with_a_quiet_zone() -> None:
     png = Image.open(io.BytesIO(qr_png(URL))).convert("L")
     assert png.width == png.height
     module = 16
@@ -37,7 +37,7 @@ def test_the_codes_are_pictures_with_a_quiet_zone() -> None:
     ["Comune di Cremona", "Unione dei Comuni Lombarda Terra di Cascine e Borghi"],
 )
 @pytest.mark.parametrize("language", ["it", "en"])
-def test_the_poster_is_one_page(name: str, language: str) -> None:
+def test_poster_has_one_page(name: str, language: str) -> None:
     avatar = draw_avatar(name).variants[2].data
     pdf = poster_pdf(name, URL, "canale.comune.cremona.it", avatar, language)
     assert pdf.startswith(b"%PDF-")
@@ -45,7 +45,7 @@ def test_the_poster_is_one_page(name: str, language: str) -> None:
     assert pdf.count(b"/Type /Page\n") + pdf.count(b"/Type/Page/") == 1 or b"/Count 1" in pdf
 
 
-def test_a_name_is_no_program() -> None:
+def test_channel_name_is_not_run_as_typst_code() -> None:
     avatar = draw_avatar("x").variants[2].data
     name = '#read("/etc/passwd") $x$ \\ "'
     assert poster_pdf(name, URL, "x", avatar, "it").startswith(b"%PDF-")
@@ -62,6 +62,6 @@ def test_a_name_is_no_program() -> None:
         ("en", date(2026, 11, 3), "Tuesday 3 November"),
     ],
 )
-def test_days_have_names(language: str, day: date, said: str) -> None:
+def test_day_headings_use_today_yesterday_and_dates(language: str, day: date, said: str) -> None:
     with translation.override(language):
         assert day_heading(day, date(2026, 11, 24)) == said

@@ -33,7 +33,7 @@ def arguments_of(command: str) -> argparse.ArgumentParser:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_argument_of_every_command_is_explained(name: str) -> None:
+def test_every_argument_of_every_command_has_help(name: str) -> None:
     command = arguments_of(name)
     assert command.description
     silent = [action.dest for action in command._actions if not action.help]
@@ -41,12 +41,12 @@ def test_every_argument_of_every_command_is_explained(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["serve", "worker"])
-def test_help_leaves_out_what_only_canale_itself_gives(name: str) -> None:
+def test_help_hides_internal_options(name: str) -> None:
     assert "stdin" not in arguments_of(name).format_help()
 
 
 @pytest.mark.django_db
-def test_missing_channel_names_those_there_are_or_how_to_make_one() -> None:
+def test_missing_channel_error_lists_channels_or_how_to_make_one() -> None:
     with pytest.raises(CommandError, match="none yet: .*`canale setup-link`.*`canale init`"):
         chosen.channel("fano")
     create_channel("pesaro", "Comune di Pesaro", "")
@@ -71,7 +71,7 @@ def alone(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedPro
 @pytest.mark.parametrize(
     "arguments", [(), ("--help",), ("-h",), ("serve", "--help"), ("backup", "-h")]
 )
-def test_help_is_shown_and_makes_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_help_creates_no_files(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = alone(tmp_path, *arguments, CANALE_PORT="not a number")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: canale ")
@@ -114,7 +114,7 @@ def test_unknown_command_suggests_the_nearest(
 
 
 @pytest.mark.django_db
-def test_command_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_command_prints_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     create_channel("cremona", "Comune di Cremona")
     password = tmp_path / "password"
     password.write_text("acqua alta sul fiume Po")
@@ -143,7 +143,7 @@ def test_command_says_what_it_did(capsys: pytest.CaptureFixture[str], tmp_path: 
 
 
 @pytest.mark.django_db
-def test_setup_link_ends_after_a_day() -> None:
+def test_set_up_link_expires_after_a_day() -> None:
     secret = setup.make_setup_link().rstrip("/").rsplit("/", 1)[1]
     assert setup.is_open(secret)
     SetupLink.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
@@ -152,7 +152,7 @@ def test_setup_link_ends_after_a_day() -> None:
 
 
 @pytest.mark.django_db
-def test_new_setup_link_is_printed_until_there_is_an_account(
+def test_set_up_link_is_printed_until_there_is_an_account(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     old = setup.make_setup_link().rstrip("/").rsplit("/", 1)[1]
@@ -165,7 +165,7 @@ def test_new_setup_link_is_printed_until_there_is_an_account(
 
 
 @pytest.mark.django_db
-def test_demonstration_says_again_how_to_sign_in(
+def test_repeated_demo_prints_how_to_sign_in(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     password = "acqua alta sul fiume Po"
@@ -185,7 +185,7 @@ def test_demonstration_says_again_how_to_sign_in(
         editor.save()
 
 
-def test_service_stopped_while_it_starts_ends_well(tmp_path: Path) -> None:
+def test_server_stopped_during_start_exits_cleanly(tmp_path: Path) -> None:
     environment = {**os.environ, "CANALE_DATA": str(tmp_path), "CANALE_PORT": str(free_port())}
     program = [sys.executable, "-m", "canale", "serve"]
     with (tmp_path / "log").open("wb") as log:

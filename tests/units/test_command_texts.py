@@ -33,7 +33,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("data", WAYS.values(), ids=WAYS.keys())
-def test_a_text_is_read_in_whatever_a_computer_saved_it(data: bytes) -> None:
+def test_text_file_is_read_in_any_common_encoding(data: bytes) -> None:
     assert chosen.decoded(data, "x.txt") == ITALIAN
 
 
@@ -43,7 +43,7 @@ def test_a_text_is_read_in_whatever_a_computer_saved_it(data: bytes) -> None:
      "Libertà".encode("utf-16-le"), codecs.BOM_UTF16_LE + b"a", "Libertà".encode("utf-32"),
      b"\xef\xbb\xbf\xff", b"a\0b", "\ud800".encode("utf-8", "surrogatepass")],
 )  # fmt: skip
-def test_what_is_no_text_is_refused(data: bytes) -> None:
+def test_file_that_is_not_text_is_refused(data: bytes) -> None:
     with pytest.raises(CommandError, match="avviso.txt is not"):
         chosen.decoded(data, "avviso.txt")
 
@@ -51,7 +51,7 @@ def test_what_is_no_text_is_refused(data: bytes) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=40) | st.text(max_size=20).map(str.encode) | st.text(max_size=9).map(
     lambda text: text.encode("utf-16", "surrogatepass")))  # fmt: skip
-def test_any_bytes_are_exactly_the_text_or_refused(data: bytes) -> None:
+def test_any_bytes_are_decoded_exactly_or_refused(data: bytes) -> None:
     try:
         text = chosen.decoded(data, "x")
     except CommandError:
@@ -77,7 +77,7 @@ def says(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
 @pytest.mark.parametrize(
     "option", ["--headline", "--text", "--place", "--topic", "--starts-at", "--alt"]
 )
-def test_bytes_of_latin_1_are_not_published(
+def test_arguments_that_are_not_utf_8_are_refused(
     city: Channel, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     torn = "Citt\udce0 di Forl\udcec"
@@ -86,7 +86,7 @@ def test_bytes_of_latin_1_are_not_published(
     assert not Post.objects.exists()
 
 
-def test_a_file_may_be_called_in_latin_1(
+def test_file_name_may_be_latin_1(
     city: Channel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / os.fsdecode(b"citt\xe0.jpg")
@@ -95,7 +95,7 @@ def test_a_file_may_be_called_in_latin_1(
     assert "not an image that we can read" in capsys.readouterr().err
 
 
-def test_standard_input_is_published_whole_or_not_at_all(
+def test_standard_input_is_published_entirely_or_not_at_all(
     city: Channel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     says(monkeypatch, codecs.BOM_UTF8 + b"*Avviso* di oggi\r\nseconda riga\r\n")
@@ -111,7 +111,7 @@ def test_standard_input_is_published_whole_or_not_at_all(
     assert Post.objects.count() == 1
 
 
-def test_a_command_whose_streams_are_closed_does_what_it_can(
+def test_command_with_closed_streams_does_not_crash(
     city: Channel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdin", None)
@@ -126,7 +126,7 @@ def test_a_command_whose_streams_are_closed_does_what_it_can(
     ("option", "value"),
     [("--starts-at", "20270501"), ("--ends-at", "01/05/2027"), ("--starts-at", "2027-03-28T02:30")],
 )
-def test_a_time_that_is_not_understood_publishes_nothing(
+def test_unparsable_time_publishes_nothing(
     city: Channel, capsys: pytest.CaptureFixture[str], option: str, value: str
 ) -> None:
     assert publish("--headline", "Fiera", option, value) == 1
@@ -136,7 +136,7 @@ def test_a_time_that_is_not_understood_publishes_nothing(
     assert not Post.objects.exists()
 
 
-def test_numbers_are_digits_that_a_column_can_hold() -> None:
+def test_numbers_are_ascii_digits_that_fit_the_column() -> None:
     assert chosen.number("12") == 12
     for text in ("٣", "1" * 19, "9" * 5000, "-1", "1_0", " 1"):
         with pytest.raises(ValueError, match=re.escape(text)):
@@ -153,7 +153,7 @@ LINES = {
 
 
 @pytest.mark.parametrize("data", LINES.values(), ids=LINES.keys())
-def test_a_password_file_gives_the_password(
+def test_password_is_read_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
     file = tmp_path / "password"
@@ -166,7 +166,7 @@ def test_a_password_file_gives_the_password(
 @pytest.mark.parametrize(
     "around", [" %s", "%s ", "%s\t", "%s\u00a0", "%s\u200b", "\ufeff%s", "%s\v"]
 )
-def test_a_password_that_nobody_would_type_is_refused(tmp_path: Path, around: str) -> None:
+def test_password_with_surrounding_blanks_is_refused(tmp_path: Path, around: str) -> None:
     """Neither taken, since no one can sign in, nor changed."""
     file = tmp_path / "password"
     file.write_bytes(codecs.BOM_UTF8 + (around % PASSWORD).encode() + b"\r\n")
@@ -177,7 +177,7 @@ def test_a_password_that_nobody_would_type_is_refused(tmp_path: Path, around: st
 @pytest.mark.parametrize(
     ("typed", "reason"), [(f" {PASSWORD}", "with a blank"), (f"{PASSWORD}\udce0", "not UTF-8")]
 )
-def test_a_password_at_the_terminal_follows_the_same_rules(
+def test_password_typed_at_the_terminal_follows_the_same_rules(
     monkeypatch: pytest.MonkeyPatch, typed: str, reason: str
 ) -> None:
     monkeypatch.setattr(chosen, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
@@ -187,7 +187,7 @@ def test_a_password_at_the_terminal_follows_the_same_rules(
 
 
 @pytest.mark.django_db
-def test_an_undecodable_password_is_refused_and_an_address_is_tidied(
+def test_undecodable_password_is_refused_and_address_is_normalized(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     staff = Staff.objects.create_user("anna@cremona.test", PASSWORD)
@@ -205,7 +205,7 @@ def test_an_undecodable_password_is_refused_and_an_address_is_tidied(
 
 
 @pytest.mark.django_db
-def test_a_wrong_handle_is_explained_in_the_language_of_the_commands(
+def test_invalid_handle_is_explained_in_english(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "password"
@@ -216,7 +216,7 @@ def test_a_wrong_handle_is_explained_in_the_language_of_the_commands(
     assert not Channel.objects.exists()
 
 
-def test_arguments_of_every_command_are_looked_at() -> None:
+def test_arguments_of_every_command_are_validated() -> None:
     from canale.cli.runner import refuse_what_is_not_text
 
     with pytest.raises(CommandError, match="new-email is not UTF-8"):

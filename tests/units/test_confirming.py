@@ -43,7 +43,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Client:
         (BY_PASSKEY, "Con una passkey"),
     ],
 )
-def test_each_way_asks_in_our_words_and_names_the_others(
+def test_each_reauthentication_page_is_italian_and_links_the_others(
     person: Client, path: str, asked: str
 ) -> None:
     answer = person.get(path)
@@ -55,7 +55,7 @@ def test_each_way_asks_in_our_words_and_names_the_others(
         assert f'href="{other}' in page
 
 
-def test_what_is_wrong_is_said_at_its_field_and_what_is_right_goes_on(person: Client) -> None:
+def test_reauthentication_reports_errors_at_their_fields(person: Client) -> None:
     wrong = person.post(AGAIN, {"password": "x"}).content.decode()
     assert re.search(r'id="error-password"[^>]*><p>', wrong)
     code = person.post(BY_CODE, {"code": "000000"}).content.decode()

@@ -34,7 +34,7 @@ EDGES = (
 @pytest.mark.django_db
 @pytest.mark.parametrize("moment", EDGES)
 @pytest.mark.parametrize("field", ["starts_at", "ends_at"])
-def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field: str) -> None:
+def test_date_at_the_end_of_the_calendar_is_refused(moment: datetime, field: str) -> None:
     """One such post and the whole channel's page could not be rendered."""
     channel = Channel.objects.create(handle="cremona", name="Cremona")
     start = datetime(2026, 12, 1, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused(moment: datetime, field:
 
 
 @pytest.mark.django_db
-def test_event_whose_end_has_an_hour_needs_one_at_its_start() -> None:
+def test_event_with_an_end_time_needs_a_start_time() -> None:
     """From 2 December to 2 December at 18: from when?"""
     channel = Channel.objects.create(handle="cremona", name="Cremona")
     event = Content("event", "Fiera", "", starts_at=date(2026, 12, 2))
@@ -74,7 +74,7 @@ def refused(**fields: Any) -> dict[str, list[str]]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("blank", BLANKS)
-def test_a_headline_or_a_description_that_shows_nothing_is_refused(blank: str) -> None:
+def test_invisible_headline_or_description_is_refused(blank: str) -> None:
     pictures = (NewImage(PICTURE.getvalue(), blank),)
     assert refused(headline=blank, images=pictures).keys() == {"headline", "images"}
     for field in ("note", "reason"):
@@ -87,7 +87,7 @@ def test_a_headline_or_a_description_that_shows_nothing_is_refused(blank: str) -
 
 
 @pytest.mark.parametrize("blank", BLANKS)
-def test_the_api_refuses_what_shows_nothing(blank: str) -> None:
+def test_api_refuses_invisible_text(blank: str) -> None:
     for shape in (WordingIn, CorrectionIn, WithdrawalIn, NewImageIn):
         fields = {"headline": blank, "note": blank, "reason": blank, "alt": blank}
         with pytest.raises(pydantic.ValidationError) as refusal:
@@ -97,7 +97,7 @@ def test_the_api_refuses_what_shows_nothing(blank: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_place_or_a_text_that_shows_nothing_is_none() -> None:
+def test_invisible_place_or_text_counts_as_empty() -> None:
     channel = Channel.objects.create(handle="cremona", name="Cremona")
     wording = Content(kind="news", headline="Fiera", text="\u200b\n\u2800", place="\u3164")
     checked = check(channel, wording).content
@@ -105,7 +105,7 @@ def test_a_place_or_a_text_that_shows_nothing_is_none() -> None:
 
 
 @pytest.mark.django_db
-def test_halves_of_characters_are_refused_and_nothing_is_dropped() -> None:
+def test_lone_surrogates_are_refused_not_dropped() -> None:
     pictures = (NewImage(PICTURE.getvalue(), BROKEN),)
     errors = refused(headline=BROKEN, text=BROKEN, place=BROKEN, images=pictures)
     assert errors.keys() == {"headline", "text", "place", "images"}
@@ -122,7 +122,7 @@ def test_halves_of_characters_are_refused_and_nothing_is_dropped() -> None:
 
 
 @pytest.mark.django_db
-def test_signs_of_lost_characters_are_refused() -> None:
+def test_replacement_characters_are_refused() -> None:
     """Whatever replaced a character by U+FFFD could not read it."""
     lost = "Citt\ufffd"
     pictures = (NewImage(PICTURE.getvalue(), lost),)
@@ -133,7 +133,7 @@ def test_signs_of_lost_characters_are_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_lengths_are_those_of_what_is_kept() -> None:
+def test_lengths_are_checked_after_normalization() -> None:
     """Typed on a Mac, an è may be two characters; pasted words come with blanks around them."""
     long = "  " + "e\u0300" * HEADLINE_LENGTH + "\v \ufeff"
     text = "e\u0300" * TEXT_LENGTH + "\r\n\r\n"

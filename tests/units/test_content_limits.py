@@ -56,7 +56,7 @@ def errors_of(city: Channel, wording: Content) -> dict[str, list[str]]:
     ("field", "limit"),
     [("headline", HEADLINE_LENGTH), ("text", TEXT_LENGTH), ("place", PLACE_LENGTH)],
 )
-def test_words_have_a_longest_length(city: Channel, field: str, limit: int) -> None:
+def test_text_fields_have_a_maximum_length(city: Channel, field: str, limit: int) -> None:
     longest = {field: "à" * limit}
     assert errors_of(city, replace(EVENT, **longest)) == {}  # type: ignore[arg-type]
     longer = {field: "à" * (limit + 3)}
@@ -65,7 +65,7 @@ def test_words_have_a_longest_length(city: Channel, field: str, limit: int) -> N
     assert str(limit) in sentence
 
 
-def test_note_has_a_longest_length() -> None:
+def test_note_has_a_maximum_length() -> None:
     longest = "à" * NOTE_LENGTH
     assert check_note(f"  {longest} ", "note", "Missing") == longest
     for note, said in (("à" * (NOTE_LENGTH + 1), str(NOTE_LENGTH)), (" \n ", "Missing")):
@@ -86,7 +86,7 @@ def test_times_must_fit_the_kind(city: Channel, wording: Content, field: str) ->
     assert field in errors_of(city, wording)
 
 
-def test_end_after_the_start_is_taken(city: Channel) -> None:
+def test_end_after_the_start_is_accepted(city: Channel) -> None:
     assert errors_of(city, replace(EVENT, ends_at=START + timedelta(minutes=1))) == {}
 
 
@@ -94,21 +94,21 @@ def with_images(*alts: str) -> Content:
     return Content("news", "Foto", "", images=tuple(NewImage(PICTURE, alt) for alt in alts))
 
 
-def test_album_has_a_largest_size(city: Channel) -> None:
+def test_album_has_a_maximum_size(city: Channel) -> None:
     assert errors_of(city, with_images(*["Un quadrato"] * ALBUM_SIZE)) == {}
     (sentence,) = errors_of(city, with_images(*["Un quadrato"] * (ALBUM_SIZE + 1)))["images"]
     assert str(ALBUM_SIZE) in sentence
 
 
 @pytest.mark.parametrize("alt", ["", "  ", "à" * (ALT_LENGTH + 1)])
-def test_words_of_an_image_are_needed_and_have_a_longest_length(city: Channel, alt: str) -> None:
+def test_image_description_is_required_and_has_a_maximum_length(city: Channel, alt: str) -> None:
     errors = errors_of(city, with_images("Un quadrato", alt))
     assert len(errors["images"]) == 1
     assert "2" in errors["images"][0], "which image it is"
     assert errors_of(city, with_images("à" * ALT_LENGTH)) == {}
 
 
-def test_image_that_is_no_longer_there_is_refused_and_the_rest_stays(city: Channel) -> None:
+def test_missing_image_is_refused_and_the_others_stay(city: Channel) -> None:
     post = save_draft(city, with_images("Uno", "Due"), by="cli")
     first, second = post.content.images.all()
     kept = tuple(KeptImage(shown.image_id, shown.alt) for shown in (first, second))
@@ -120,7 +120,7 @@ def test_image_that_is_no_longer_there_is_refused_and_the_rest_stays(city: Chann
     assert post.content.images.get().alt == "Due"
 
 
-def test_image_that_goes_while_a_correction_is_checked_is_refused(
+def test_image_deleted_while_a_correction_is_checked_is_refused(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = publish(save_draft(city, with_images("Uno"), by="cli"), by="cli")
@@ -139,7 +139,7 @@ def test_image_that_goes_while_a_correction_is_checked_is_refused(
     assert post.content.headline == "Foto"
 
 
-def test_image_of_another_post_cannot_be_taken(city: Channel) -> None:
+def test_image_of_another_post_cannot_be_used(city: Channel) -> None:
     other = save_draft(city, with_images("Uno"), by="cli")
     mine = save_draft(city, Content("news", "Mia", ""), by="cli")
     stolen = (KeptImage(other.content.images.get().image_id, "Uno"),)
@@ -149,7 +149,7 @@ def test_image_of_another_post_cannot_be_taken(city: Channel) -> None:
     assert mine.content.images.count() == 0
 
 
-def test_what_is_published_is_no_draft_any_more(city: Channel) -> None:
+def test_published_post_is_no_longer_a_draft(city: Channel) -> None:
     post = publish(save_draft(city, Content("news", "Titolo", ""), by="cli"), by="cli")
     with pytest.raises(NotADraft):
         save_draft(city, Content("news", "Altro", ""), by="cli", post=post)

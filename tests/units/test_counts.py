@@ -23,7 +23,7 @@ def count() -> int:
     return ChannelCount.objects.get().followers
 
 
-def test_who_is_dropped_twice_is_counted_once() -> None:
+def test_follower_deleted_twice_is_counted_once() -> None:
     channel = create_channel("cremona", "Cremona")
     followed = [
         follow(channel, new_token(), address=subscription(n), topics=[], language="it").follower
@@ -36,7 +36,7 @@ def test_who_is_dropped_twice_is_counted_once() -> None:
     assert count() == 2
 
 
-def test_gone_addresses_take_their_followers_along() -> None:
+def test_followers_of_gone_addresses_are_deleted() -> None:
     channel = create_channel("cremona", "Cremona")
     for number in range(5):
         follow(channel, new_token(), address=subscription(number), topics=[], language="it")

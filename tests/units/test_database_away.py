@@ -100,7 +100,7 @@ def _is_away(answer: Any) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_an_editor_wrote_is_sent_again_from_the_page_that_says_so(editor: Client) -> None:
+def test_outage_page_lets_an_editor_resubmit_the_form(editor: Client) -> None:
     sent = {"kind": "news", "headline": "Strada chiusa", "text": TEXT, "topics": [], "save": "1"}
     with full():
         page = _is_away(editor.post(WRITE, sent))
@@ -117,7 +117,7 @@ def test_what_an_editor_wrote_is_sent_again_from_the_page_that_says_so(editor: C
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_files_the_page_asks_to_be_reloaded(editor: Client) -> None:
+def test_outage_page_asks_to_reload_a_form_with_files(editor: Client) -> None:
     picture = SimpleUploadedFile("a.png", b"no picture", "image/png")
     with full():
         sent = {"name": "Nome", "reactions": "👍", "avatar": picture, "retention_days": "30"}
@@ -138,7 +138,7 @@ def _fail(*_: object, **__: object) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_longer_than_any_form_is_not_given_back(editor: Client) -> None:
+def test_outage_page_does_not_echo_oversized_forms(editor: Client) -> None:
     """Each sign of it may become six, and who sends it needs no account."""
     most = ["&" * (16 * 1024 - len("name"))] * 4
     with full():
@@ -165,7 +165,7 @@ def test_a_program_gets_a_problem_document(city: Channel) -> None:
 
 
 @pytest.mark.parametrize("language", ["it", "en"])
-def test_whoever_only_reads_is_told_in_their_language(
+def test_outage_page_is_in_the_readers_language(
     monkeypatch: pytest.MonkeyPatch, language: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("canale.public.views.channel.channel_or_404", _fail)
@@ -177,7 +177,7 @@ def test_whoever_only_reads_is_told_in_their_language(
     assert len(ours) == 1
 
 
-def test_secrets_do_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outage_page_does_not_echo_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canale.accounts.models.Staff.objects.filter", _fail)
     monkeypatch.setattr("django.contrib.sessions.backends.base.SessionBase.get", _fail)
     client = Client(headers={"accept-language": "it"}, raise_request_exception=False)
@@ -205,7 +205,7 @@ def _error(act: Any, sql: str) -> DatabaseError:
     return said.value
 
 
-def test_sqlite_says_what_is_the_matter(two: tuple[Any, Any], tmp_path: Path) -> None:
+def test_sqlite_errors_are_classified(two: tuple[Any, Any], tmp_path: Path) -> None:
     one, other = two
     with one.cursor() as cursor:
         cursor.execute("CREATE TABLE a (x)")
@@ -238,7 +238,7 @@ def test_sqlite_says_what_is_the_matter(two: tuple[Any, Any], tmp_path: Path) ->
         (psycopg.errors.UniqueViolation("twice"), None),
     ],
 )
-def test_postgresql_says_what_is_the_matter(
+def test_postgresql_errors_are_classified(
     cause: psycopg.Error, why: DatabaseProblem | None
 ) -> None:
     error = OperationalError(str(cause))
@@ -258,9 +258,7 @@ def test_postgresql_says_what_is_the_matter(
         ("SQLITE_IOERR", DatabaseProblem.AWAY),
     ],
 )
-def test_a_disk_that_fails_is_away_only_if_it_cannot_be_read(
-    name: str, why: DatabaseProblem
-) -> None:
+def test_disk_error_is_an_outage_only_if_reading_fails(name: str, why: DatabaseProblem) -> None:
     cause = sqlite3.OperationalError("disk I/O error")
     cause.sqlite_errorname = name
     error = OperationalError(str(cause))
@@ -268,7 +266,7 @@ def test_a_disk_that_fails_is_away_only_if_it_cannot_be_read(
     assert classify_error(error) is why
 
 
-def test_no_room_for_an_upload_is_no_room() -> None:
+def test_no_space_for_an_upload_is_reported_as_such() -> None:
     assert (
         classify_error(OSError(errno.EROFS, "Read-only file system")) is DatabaseProblem.READ_ONLY
     )
@@ -277,7 +275,7 @@ def test_no_room_for_an_upload_is_no_room() -> None:
     assert classify_error(None) is None
 
 
-def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
+def test_outage_is_logged_when_it_begins_and_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = [100.0]
@@ -303,7 +301,7 @@ def test_the_log_has_a_line_when_it_begins_and_one_when_it_is_over(
 @pytest.mark.parametrize(
     "why", [DatabaseProblem.LOCKED, DatabaseProblem.FULL, DatabaseProblem.READ_ONLY]
 )
-def test_that_it_is_read_does_not_end_what_only_writers_meet(why: DatabaseProblem) -> None:
+def test_successful_reads_end_a_write_outage_only_after_a_while(why: DatabaseProblem) -> None:
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
     outage.failed(why, OperationalError("no"))
@@ -316,7 +314,7 @@ def test_that_it_is_read_does_not_end_what_only_writers_meet(why: DatabaseProble
     assert outage.now is None
 
 
-def test_others_say_it_once_without_a_traceback() -> None:
+def test_errors_during_an_outage_are_logged_once_without_traceback() -> None:
     once, error = OncePerOutage(), OperationalError("refused")
     records = [
         logging.LogRecord(name, logging.ERROR, "", 0, "%s failed", (name,), exc)

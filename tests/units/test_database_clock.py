@@ -45,13 +45,13 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("wrong")
-def test_until_it_was_read_it_is_the_machines() -> None:
+def test_machine_clock_is_used_until_the_database_clock_is_read() -> None:
     assert abs(DatabaseClock()() - ours() - HOUR) < MINUTE
 
 
 @on_postgresql
 @pytest.mark.usefixtures("wrong")
-def test_what_it_read_goes_on_by_the_monotonic_clock() -> None:
+def test_database_clock_advances_with_the_monotonic_clock() -> None:
     seconds = 100.0
     clock = DatabaseClock(lambda: seconds)
     clock.read()
@@ -61,7 +61,7 @@ def test_what_it_read_goes_on_by_the_monotonic_clock() -> None:
 
 
 @on_postgresql
-def test_an_answer_that_took_long_does_not_count_unless_it_is_the_first() -> None:
+def test_slow_clock_reading_is_ignored_unless_it_is_the_first() -> None:
     slow = iter((0.0, 0.0, 0.0, 100.0, 100.0 + 2 * SLOW_SECONDS, 100.0))
     clock = DatabaseClock(lambda: next(slow))
     clock.read()
@@ -93,7 +93,7 @@ def workers() -> datetime:
     return clock()
 
 
-def test_a_moment_of_this_machine_is_told_by_the_databases_clock(
+def test_local_times_are_converted_to_the_database_clock(
     request: pytest.FixtureRequest,
 ) -> None:
     assert abs(by_the_databases_clock(timezone.now() - HOUR) - ours() + HOUR) < MINUTE
@@ -102,7 +102,7 @@ def test_a_moment_of_this_machine_is_told_by_the_databases_clock(
         assert abs(by_the_databases_clock(timezone.now() - HOUR) - ours() + HOUR) < MINUTE
 
 
-def test_who_follows_is_welcomed_at_once(
+def test_welcome_is_due_immediately(
     address: Address, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if connection.vendor == "postgresql":
@@ -118,7 +118,7 @@ def test_who_follows_is_welcomed_at_once(
 
 @on_postgresql
 @pytest.mark.usefixtures("wrong", "address")
-def test_the_objective_and_the_end_of_a_post_are_the_workers(channel: Channel) -> None:
+def test_slo_and_expiry_use_the_workers_clock(channel: Channel) -> None:
     publish(save_draft(channel, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(), workers()
     assert 0 < slo_seconds(urgent=False) - seconds_left(broadcast, now) < 30

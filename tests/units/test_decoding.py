@@ -33,7 +33,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def test_profile_is_used_and_not_kept() -> None:
+def test_colour_profile_is_applied_and_removed() -> None:
     """Kept, it would be applied a second time to colours that are sRGB already."""
     picture = decode(jpeg(icc_profile=DISPLAY_P3, comment=b"words"), lambda *_: 1.0)
     assert picture.info == {}
@@ -41,7 +41,7 @@ def test_profile_is_used_and_not_kept() -> None:
         assert "icc_profile" not in opened(variant.data).info
 
 
-def test_gif_shows_nothing_where_its_frame_leaves_the_screen_uncovered() -> None:
+def test_gif_is_transparent_outside_its_frame() -> None:
     left, top = 9, 5
     picture = decode(small_frame(left, top), lambda *_: 1.0)
     assert (picture.mode, picture.size) == ("RGBA", (2 * WIDTH, 2 * HEIGHT))
@@ -60,7 +60,7 @@ COLORANTS = {
 
 
 @pytest.mark.parametrize("codes", COLORANTS)
-def test_code_points_become_the_published_profile(codes: tuple[int, int]) -> None:
+def test_cicp_code_points_give_the_published_profile(codes: tuple[int, int]) -> None:
     made = coded_profile(*codes)
     assert made is not None
     profile = ImageCms.ImageCmsProfile(io.BytesIO(made)).profile
@@ -69,7 +69,7 @@ def test_code_points_become_the_published_profile(codes: tuple[int, int]) -> Non
         assert colorant[0] == pytest.approx(published, abs=0.0005)
 
 
-def test_code_points_go_before_a_profile() -> None:
+def test_cicp_code_points_override_a_profile() -> None:
     coded, profile = chunk(b"cICP", bytes((1, 13, 0, 1))), iccp(DISPLAY_P3)
     plain, both, other = (
         decode(png(8, RGB, *chunks), lambda *_: 1.0).tobytes()
@@ -78,7 +78,7 @@ def test_code_points_go_before_a_profile() -> None:
     assert both == plain != other
 
 
-def test_gamma_applies_to_greys() -> None:
+def test_gamma_is_applied_to_grey_images() -> None:
     rows = [bytes([128]) * WIDTH] * HEIGHT
     linear = png(8, GREY, chunk(b"gAMA", struct.pack(">I", 100_000)), rows=rows)
     assert decode(linear, lambda *_: 1.0).getpixel((5, 5)) == (188, 188, 188)

@@ -12,13 +12,13 @@ from django.db import IntegrityError, OperationalError, ProgrammingError
 from canale.cli.diagnostics import diagnose
 
 
-def test_a_full_disk_is_said() -> None:
+def test_full_disk_is_explained() -> None:
     with pytest.raises(OSError, match="No space") as full:
         Path("/dev/full").write_text("x")
     assert "No space left on device; make room" in str(diagnose(full.value))
 
 
-def test_a_file_of_somebody_else_is_named() -> None:
+def test_file_of_another_user_is_named() -> None:
     said = str(diagnose(PermissionError(13, "Permission denied", "/srv/running/everybody")))
     assert said == (
         "/srv/running/everybody: Permission denied; let the user that runs canale own it"
@@ -37,5 +37,5 @@ def test_a_file_of_somebody_else_is_named() -> None:
         OperationalError("near FROM: syntax error"),
     ],
 )
-def test_a_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
+def test_bug_keeps_its_traceback(error: Exception) -> None:
     assert diagnose(error) is None

@@ -39,7 +39,7 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(fcntl, "flock", refused)
 
 
-def test_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
+def test_existing_file_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "target"
     for text in ("first", "second"):
         (tmp_path / text).write_text(text)
@@ -50,7 +50,7 @@ def test_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second", "target"]
 
 
-def test_second_name_stays_when_the_first_goes_to_another_file(tmp_path: Path) -> None:
+def test_hard_link_keeps_the_old_file_when_the_name_is_replaced(tmp_path: Path) -> None:
     kept, old, new = (tmp_path / name for name in ("kept", "old", "new"))
     kept.write_text("before")
     kept.chmod(0o600)
@@ -64,14 +64,14 @@ def test_second_name_stays_when_the_first_goes_to_another_file(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "old"]
 
 
-def test_key_is_made_once(tmp_path: Path) -> None:
+def test_key_is_created_once(tmp_path: Path) -> None:
     kept = tmp_path / "secret-key"
     assert get_or_create_key(kept) == get_or_create_key(kept) == kept.read_text().strip()
     assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_database_before_is_kept_when_a_copy_takes_its_place(tmp_path: Path) -> None:
+def test_previous_database_is_kept_when_a_copy_replaces_it(tmp_path: Path) -> None:
     database, copy = tmp_path / "canale.sqlite3", tmp_path / "copy"
     for path in (database, copy):
         with closing(sqlite3.connect(path)) as made:
@@ -83,7 +83,9 @@ def test_database_before_is_kept_when_a_copy_takes_its_place(tmp_path: Path) -> 
             assert made.execute("SELECT name FROM sqlite_master").fetchone() == (table,)
 
 
-def test_keys_are_changed_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_files_are_swapped_and_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = tmp_path / "secret-key"
     key = get_or_create_key(kept)
     settings = SimpleNamespace(data=tmp_path, secret_key=key)
@@ -98,7 +100,7 @@ def test_keys_are_changed_and_restored(tmp_path: Path, monkeypatch: pytest.Monke
     assert not old.exists()
 
 
-def test_folder_that_cannot_be_synced_is_no_error(
+def test_folder_without_fsync_support_does_not_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def invalid(handle: int) -> None:
@@ -108,7 +110,7 @@ def test_folder_that_cannot_be_synced_is_no_error(
     durable_files.sync(tmp_path)
 
 
-def test_only_one_file_makes_links() -> None:
+def test_only_durable_files_makes_hard_links() -> None:
     named = [
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "canale").rglob("*.py")
@@ -117,7 +119,7 @@ def test_only_one_file_makes_links() -> None:
     assert named == ["canale/core/durable_files.py"]
 
 
-def test_hints_come_where_the_data_folder_holds_no_sockets(
+def test_notifications_arrive_if_the_data_folder_cannot_hold_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class NoSockets(socket.socket):
@@ -141,7 +143,7 @@ def test_hints_come_where_the_data_folder_holds_no_sockets(
     asyncio.run(flow())
 
 
-def test_file_system_without_locks_is_said_in_one_line(
+def test_file_system_without_locks_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*args: Any) -> None:

@@ -79,7 +79,7 @@ def break_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     monkeypatch.setattr(Lease, "read", broken)
 
 
-def test_it_is_tried_later_and_later_then_given_up(
+def test_failing_batch_backs_off_and_is_then_given_up(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_after(monkeypatch, 0)
@@ -104,7 +104,7 @@ def test_it_is_tried_later_and_later_then_given_up(
     assert (row.finished, row.given_up, row.not_sent, row.waiting) == (True, True, 6, 0)
 
 
-def test_what_was_given_up_goes_on_where_it_stopped(
+def test_resumed_batch_continues_where_it_stopped(
     post: Post, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken: list[str] = []
@@ -137,7 +137,7 @@ def test_what_was_given_up_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize("why", ["corrected", "withdrawn", "old"])
-def test_what_is_not_to_be_sent_any_more_stays_given_up(
+def test_expired_withdrawn_or_corrected_batch_is_not_resumed(
     post: Post, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = Broadcast.objects.get()
@@ -157,9 +157,7 @@ def test_what_is_not_to_be_sent_any_more_stays_given_up(
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("alert", 10), ("news", 30)])
-def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
-    post: Post, kind: str, seconds: int
-) -> None:
+def test_expired_leases_are_taken_over_alerts_first(post: Post, kind: str, seconds: int) -> None:
     Batch.objects.all().delete()
     publish(save_draft(post.channel, Content(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
     urgent, clock = kind == "alert", Clock()
@@ -173,7 +171,9 @@ def test_the_batch_of_a_lost_machine_is_taken_over_an_alert_s_first(
     assert (taken.urgent, taken.cursor) == (urgent, chunk.end)
 
 
-def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_read_before_a_failure_are_recorded_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     break_after(monkeypatch, 2)
     clock = Clock()
     reader = Reader(WORKER, DatabaseSource(), clock)
@@ -194,7 +194,7 @@ def test_what_was_read_before_is_recorded_once(post: Post, monkeypatch: pytest.M
     assert (batch.state, Broadcast.objects.get().accepted) == ("done", 6)
 
 
-def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_resets_the_failure_count(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     Batch.objects.update(failures=MOST_FAILURES - 1)
     clock = Clock()
     reader = Reader(WORKER, DatabaseSource(), clock)
@@ -206,7 +206,7 @@ def test_progress_forgives_earlier_failures(post: Post, monkeypatch: pytest.Monk
     assert (batch.state, batch.failures) == ("claimed", 1)
 
 
-def test_the_newsroom_says_it_in_plain_words(post: Post, client: Any) -> None:
+def test_newsroom_describes_it_in_plain_words(post: Post, client: Any) -> None:
     from canale.accounts.models import Membership, Role, Staff
 
     staff = Staff.objects.create_user("a@cremona.test", "acqua alta")

@@ -73,7 +73,7 @@ def call(
     return django, sent
 
 
-def test_what_is_done_is_answered_with_the_headers_of_the_house(
+def test_fast_answer_has_the_security_headers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     django, (start, body) = call(monkeypatch, {"x": 1}, body=(BODY[:5], BODY[5:]))
@@ -84,7 +84,7 @@ def test_what_is_done_is_answered_with_the_headers_of_the_house(
 
 
 @pytest.mark.parametrize("outcome", [None, IntegrityError("twice")])
-def test_what_is_not_possible_goes_on_and_is_not_counted_again(
+def test_refused_reaction_is_passed_on_and_counted_once(
     monkeypatch: pytest.MonkeyPatch, outcome: object
 ) -> None:
     monkeypatch.setattr(guards, "settings", Limited())
@@ -103,7 +103,7 @@ class Limited:
     rate_limits = True
 
 
-def test_who_is_too_fast_goes_on_and_is_refused_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_limited_request_is_passed_on_and_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "settings", Limited())
     monkeypatch.setattr(guards._limiter, "allow", lambda *_: 3.0)
     django, sent = call(monkeypatch, {"x": 1})
@@ -114,7 +114,7 @@ def test_who_is_too_fast_goes_on_and_is_refused_there(monkeypatch: pytest.Monkey
         guards.limited(request, "react", 1, 60)
 
 
-def test_a_database_that_is_away_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_outage_is_answered_without_django(monkeypatch: pytest.MonkeyPatch) -> None:
     django, (start, body) = call(monkeypatch, OperationalError("away"))
     assert not django.scopes
     assert start["status"] == 503
@@ -126,7 +126,7 @@ def test_a_database_that_is_away_is_said_at_once(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     "body", [b"[" * 8_000, b'{"emoji":' + b"[" * 3_900 + b"]" * 3_900 + b"}", b"NaN", b"\xff"]
 )
-def test_what_cannot_be_read_goes_on_to_be_refused(
+def test_unreadable_request_is_passed_on_to_be_refused(
     monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     django, sent = call(monkeypatch, {"x": 1}, body=(body,))
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_goes_on_to_be_refused(
     assert not sent
 
 
-def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_that_never_ends_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_path, "ANONYMOUS_TIMEOUT_SECONDS", 0.01)
     django, sent = Django(), []
 
@@ -151,7 +151,7 @@ def test_body_without_end_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> No
     assert not django.scopes
 
 
-def test_who_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disconnected_client_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     django, sent = call(monkeypatch, {"x": 1}, body=())
     assert not django.scopes
     assert not sent
@@ -168,7 +168,7 @@ def test_who_has_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
         (b"content-length", b"9000"),
     ],
 )
-def test_what_our_pages_do_not_send_is_not_ours_to_take(header: tuple[bytes, bytes]) -> None:
+def test_requests_with_unusual_headers_are_left_to_django(header: tuple[bytes, bytes]) -> None:
     asked = scope()
     assert fast_path._ordinary_token({**asked, "headers": [*asked["headers"]]})
     one_more = {**asked, "headers": [*asked["headers"], header]}

@@ -39,7 +39,7 @@ def is_free(path: Path) -> bool:
 
 
 @pytest.mark.parametrize("other", ["forked", "started"])
-def test_it_ends_with_its_process_though_a_child_lives_on(tmp_path: Path, other: str) -> None:
+def test_lock_ends_with_its_process_even_if_a_child_lives_on(tmp_path: Path, other: str) -> None:
     path = tmp_path / "lock"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path), other],
@@ -61,7 +61,7 @@ def test_it_ends_with_its_process_though_a_child_lives_on(tmp_path: Path, other:
         holder.stdout.close()
 
 
-def test_a_shared_lock_is_many_hands_and_a_whole_one_is_one(tmp_path: Path) -> None:
+def test_shared_locks_coexist_and_an_exclusive_lock_does_not(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with lock(path, shared=True) as one, lock(path, shared=True) as other:  # type: ignore[union-attr]
         assert one is not None
@@ -73,7 +73,7 @@ def test_a_shared_lock_is_many_hands_and_a_whole_one_is_one(tmp_path: Path) -> N
     assert is_free(path)
 
 
-def test_it_says_whether_the_file_must_be_there(tmp_path: Path) -> None:
+def test_lock_mode_decides_whether_the_file_must_exist(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with pytest.raises(FileNotFoundError):
         lock(path, "r+b")

@@ -74,7 +74,7 @@ def holds_nothing_while_it_waits(
     acting.result(30)
 
 
-def test_a_dead_address_is_not_held_while_its_follower_is_busy(
+def test_gone_address_is_not_locked_while_waiting_for_its_follower(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
@@ -87,7 +87,7 @@ def test_a_dead_address_is_not_held_while_its_follower_is_busy(
     assert not Follower.objects.exists()
 
 
-def test_who_takes_an_address_over_holds_no_count_while_its_follower_is_busy(
+def test_follow_locks_no_count_while_waiting_for_the_previous_follower(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
@@ -102,7 +102,7 @@ def test_who_takes_an_address_over_holds_no_count_while_its_follower_is_busy(
     assert ChannelCount.objects.get().followers == 1
 
 
-def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
+def test_retry_is_not_locked_while_waiting_for_a_follower(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
@@ -123,7 +123,7 @@ def test_a_retry_is_not_held_while_the_follower_of_a_dead_address_is_busy(
     assert not Retry.objects.exists()
 
 
-def test_who_stops_a_broadcast_does_not_hold_it_while_its_retries_are_busy(
+def test_broadcast_is_not_locked_while_waiting_for_its_retries(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:
     address = followed(city, 1)
@@ -160,7 +160,7 @@ def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
 
 
 @pytest.mark.parametrize("act", [_stop, _drop, _record])
-def test_retries_are_held_in_the_order_of_their_numbers(
+def test_retries_are_locked_in_the_order_of_their_ids(
     city: Channel, elsewhere: ThreadPoolExecutor, act: Callable[[Broadcast, list[Retry]], None]
 ) -> None:
     addresses = [followed(city, number) for number in range(3)]

@@ -55,7 +55,7 @@ def _all_errors() -> list[str]:
     return [one for errors in said for found in errors.values() for one in found]
 
 
-def test_no_form_answers_in_english() -> None:
+def test_form_errors_are_italian() -> None:
     with translation.override("it"):
         said = _all_errors()
     assert len(said) > 25
@@ -64,7 +64,7 @@ def test_no_form_answers_in_english() -> None:
     assert not any("slug" in one for one in said)
 
 
-def test_nobody_is_asked_in_english_for_a_new_password() -> None:
+def test_new_password_form_is_italian() -> None:
     person = Client(headers={"accept-language": "it"})
     password = "acqua alta sul fiume Po"
     Staff.objects.create_user("a@cremona.test", password)
@@ -86,7 +86,7 @@ def test_a_password_says_what_is_wrong_with_it() -> None:
     ]
 
 
-def test_no_form_of_ours_cuts_what_is_pasted() -> None:
+def test_forms_do_not_truncate_pasted_text() -> None:
     city = create_channel("cremona", "Comune di Cremona")
     settings = str(ChannelSettings(instance=city))
     assert 'data-limit="80"' in settings

@@ -36,10 +36,10 @@ assert Ring.ended == 4, "what is made later is searched"
 """
 
 
-def test_what_is_loaded_is_left_out_and_what_is_made_later_is_found() -> None:
+def test_gc_skips_loaded_objects_and_collects_later_ones() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)
 
 
-def test_the_processes_that_stay_do_it() -> None:
+def test_long_running_processes_tune_the_gc() -> None:
     for stays in (app._serve_web, worker._work):
         assert "    tune_gc()\n" in inspect.getsource(stays)

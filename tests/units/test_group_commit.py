@@ -41,13 +41,13 @@ async def outcomes(writer: Writer, acts: Sequence[int], most: int = 500) -> list
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def test_the_first_does_not_wait_and_the_others_go_together() -> None:
+def test_first_write_does_not_wait_and_later_ones_are_grouped() -> None:
     writer = Writer()
     assert asyncio.run(outcomes(writer, range(8), most=5)) == [n * 2 for n in range(8)]
     assert writer.groups == [[0], [1, 2, 3, 4, 5], [6, 7]]
 
 
-def test_a_bad_act_fails_alone() -> None:
+def test_failing_write_does_not_affect_its_group() -> None:
     writer = Writer()
     said = asyncio.run(outcomes(writer, [1, 2, 13, 4]))
     assert [said[0], said[1], said[3]] == [2, 4, 8]
@@ -55,20 +55,20 @@ def test_a_bad_act_fails_alone() -> None:
     assert writer.groups == [[1], [2, 13, 4], [2], [13], [4]]
 
 
-def test_a_broken_deadlock_is_tried_again() -> None:
+def test_deadlocked_group_is_retried() -> None:
     writer = Writer(OperationalError("deadlock detected"))
     assert asyncio.run(outcomes(writer, [1, 2, 3])) == [2, 4, 6]
     assert writer.groups == [[1], [1], [2, 3]]
 
 
-def test_a_database_that_is_away_is_not_asked_by_each() -> None:
+def test_outage_is_tried_once_per_group() -> None:
     writer = Writer(*[OperationalError("away")] * 4)
     said = asyncio.run(outcomes(writer, [1, 2, 3]))
     assert all(isinstance(one, OperationalError) for one in said)
     assert writer.groups == [[1], [1], [2, 3], [2, 3]]
 
 
-def test_who_waited_for_a_lock_in_vain_does_not_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lock_timeout_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canale.runtime.group_commit.RETRY_WITHIN_SECONDS", 0)
     writer = Writer(OperationalError("database is locked"))
     said = asyncio.run(outcomes(writer, [1, 2]))
@@ -76,7 +76,7 @@ def test_who_waited_for_a_lock_in_vain_does_not_wait_again(monkeypatch: pytest.M
     assert said[1] == 4
 
 
-def test_who_goes_away_does_not_disturb_the_others() -> None:
+def test_cancelled_caller_does_not_affect_the_others() -> None:
     async def flow() -> None:
         writer = Writer()
         grouped = GroupCommit("test", writer.perform)

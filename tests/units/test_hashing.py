@@ -14,7 +14,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 from tests.waiting import PATIENCE
 
 
-def test_few_passwords_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_password_hashes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     counted, under_way, most = threading.Lock(), 0, 0
     together = threading.Barrier(2)
 
@@ -37,7 +37,7 @@ def test_few_passwords_are_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     assert most == 2
 
 
-def test_a_password_is_known_again() -> None:
+def test_hashed_password_is_verified() -> None:
     kept = make_password("acqua alta")
     assert kept.startswith("argon2$argon2id$")
     assert check_password("acqua alta", kept)

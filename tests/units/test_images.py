@@ -74,12 +74,12 @@ def test_a_small_image_is_not_enlarged() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "AVIF"])
-def test_other_formats_are_taken(kind: str) -> None:
+def test_other_formats_are_accepted(kind: str) -> None:
     assert prepare_image(picture(kind, (1700, 850))).width == 1600
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "CMYK"])
-def test_a_large_picture_is_made_smaller_in_every_mode(mode: str) -> None:
+def test_large_picture_is_reduced_in_every_mode(mode: str) -> None:
     """Its parts are converted one after another; none is lost or out of place."""
     wide = photo("RGBA").resize((600, 1001), Image.Resampling.NEAREST).convert(mode)
     data = saved(wide, "JPEG", quality=95) if mode == "CMYK" else saved(wide, "PNG")
@@ -89,7 +89,7 @@ def test_a_large_picture_is_made_smaller_in_every_mode(mode: str) -> None:
     assert max(ImageStat.Stat(ImageChops.difference(small, expected)).mean) < 2
 
 
-def test_what_is_transparent_stays_so_and_is_white_in_the_share_picture() -> None:
+def test_transparency_is_kept_and_white_in_the_share_picture() -> None:
     words = Image.new("RGBA", (600, 300), (0, 0, 0, 0))
     ImageDraw.Draw(words).rectangle((100, 100, 200, 200), fill=(0, 0, 0, 255))
     image = prepare_image(saved(words, "PNG"))
@@ -100,7 +100,7 @@ def test_what_is_transparent_stays_so_and_is_white_in_the_share_picture() -> Non
     assert max(share.getpixel((150, 150))) < 10
 
 
-def test_a_grey_picture_of_sixteen_bits_keeps_its_greys_and_its_transparency() -> None:
+def test_sixteen_bit_grey_picture_keeps_its_greys_and_transparency() -> None:
     rows = [struct.pack(">4H", 0, 0x4000, 0x8000, 0xFFFF) * 16] * 64
     clear = chunk(b"tRNS", struct.pack(">H", 0x4000))
     image = prepare_image(png(16, GREY, clear, size=(64, 64), rows=rows))
@@ -108,7 +108,7 @@ def test_a_grey_picture_of_sixteen_bits_keeps_its_greys_and_its_transparency() -
     assert [pixel[3] for pixel in row] == [255, 0, 255, 255]
 
 
-def test_nothing_but_pixels_is_kept() -> None:
+def test_metadata_is_removed() -> None:
     data = Image.Exif()
     data[0x0112] = 6  # Turned by 90°.
     data[0x010F] = "A phone of somebody"
@@ -121,7 +121,7 @@ def test_nothing_but_pixels_is_kept() -> None:
         assert not opened(variant.data).getexif()
 
 
-def test_exif_that_cannot_be_written_again_does_not_matter() -> None:
+def test_malformed_exif_is_ignored() -> None:
     minus_one = struct.pack("<ii", -1, 0)
     resolution = entry(0x011A, 10, 1, struct.pack("<I", 38))
     image = prepare_image(jpeg(exif(turned_by(6), resolution, tail=minus_one)))
@@ -139,9 +139,7 @@ def noise(width: int, height: int) -> Image.Image:
     ("size", "shared"),
     [((1600, 3200), 1 / 2), ((1200, 800), 3 / 2), ((300, 3000), 1 / 2), ((1080, 2400), 1 / 2)],
 )
-def test_the_share_picture_is_light_enough_for_messengers(
-    size: tuple[int, int], shared: float
-) -> None:
+def test_share_picture_is_small_enough_for_messengers(size: tuple[int, int], shared: float) -> None:
     share = share_size(noise(*size))
     assert len(share.data) < MAX_SHARE_BYTES
     assert share.width / share.height == pytest.approx(shared, rel=0.01)
@@ -199,12 +197,12 @@ def test_fill_bytes_are_read_once(place: str) -> None:
     assert container.data.endswith(b"\xff\xd9")
 
 
-def test_a_progressive_picture_with_the_scans_of_a_camera_is_taken() -> None:
+def test_progressive_picture_of_a_camera_is_accepted() -> None:
     assert prepare_image(endless_scans(64, MAX_SCANS // 2)).width == 64
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "JPEG", "PNG", "WEBP", "GIF"])
-def test_a_picture_whose_second_half_is_lost_is_refused(kind: str) -> None:
+def test_truncated_picture_is_refused(kind: str) -> None:
     """Whatever a decoder raises: libavif's errors, unlike the others', are RuntimeErrors."""
     mandelbrot = Image.effect_mandelbrot((90, 70), (-2, -1, 1, 1), 60).convert("RGB")
     whole = saved(mandelbrot, kind)
@@ -236,7 +234,7 @@ LIMITED = "import sys; from canale.channel.decoding.__main__ import limit; limit
     ],
     ids=["endless", "crash", "abort"],
 )
-def test_a_picture_that_ends_its_decoder_is_refused(
+def test_picture_that_crashes_its_decoder_is_refused(
     monkeypatch: pytest.MonkeyPatch, code: str, refusal: str
 ) -> None:
     acting(monkeypatch, code)
@@ -250,7 +248,7 @@ def test_a_picture_that_ends_its_decoder_is_refused(
     ["import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit(1)", "import no"],
     ids=["killed", "exits", "cannot start"],
 )
-def test_a_decoder_that_ends_for_reasons_of_its_own_asks_to_try_again(
+def test_decoder_killed_from_outside_asks_to_try_again(
     monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     acting(monkeypatch, code)
@@ -258,19 +256,19 @@ def test_a_decoder_that_ends_for_reasons_of_its_own_asks_to_try_again(
         prepare_image(picture())
 
 
-def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_decoder_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     acting(monkeypatch, "import time; time.sleep(600)")
     monkeypatch.setattr(images, "WALL_SECONDS", 1)
     with pytest.raises(DecodersBusyError):
         prepare_image(picture())
 
 
-def test_a_decoder_that_hangs_ends_when_nobody_waits_for_it() -> None:
+def test_orphaned_decoder_ends_by_its_own_alarm() -> None:
     code = LIMITED.format("9, 1, 2**30", "import time; time.sleep(600)")
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -14
 
 
-def test_a_service_with_lower_limits_of_its_own_decodes_too() -> None:
+def test_decoder_works_under_lower_resource_limits() -> None:
     """The kernel lets no process raise its limits."""
     code = "import resource as r; r.setrlimit(r.RLIMIT_CPU, (9, 9)); " + LIMITED
     code = code.format("20, 40, 2**30", "print(r.getrlimit(r.RLIMIT_CPU))")
@@ -278,7 +276,7 @@ def test_a_service_with_lower_limits_of_its_own_decodes_too() -> None:
     assert done.stdout == "(9, 9)\n"
 
 
-def test_too_little_memory_for_a_picture_is_said_of_the_picture(
+def test_picture_too_large_for_memory_is_refused_as_such(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(images, "MEMORY_BYTES", 160 * 2**20)
@@ -288,7 +286,7 @@ def test_too_little_memory_for_a_picture_is_said_of_the_picture(
     assert refused.value.code == "too-large"
 
 
-def test_a_flat_picture_of_fifty_million_pixels_fits_into_the_memory() -> None:
+def test_fifty_megapixel_picture_fits_into_memory() -> None:
     assert prepare_image(picture("PNG", (7071, 7071))).width == 1600
 
 
@@ -308,7 +306,7 @@ def test_a_decoder_has_no_secret_and_writes_no_file(
     assert (tmp_path / "file").stat().st_size == 0
 
 
-def test_no_request_waits_for_a_decoder() -> None:
+def test_upload_does_not_wait_for_a_decoder() -> None:
     with decoder(), decoder():
         with pytest.raises(DecodersBusyError):
             prepare_image(picture())
@@ -317,13 +315,13 @@ def test_no_request_waits_for_a_decoder() -> None:
     assert prepare_image(picture(size=(60, 60))).width == 60
 
 
-def test_a_place_is_free_again_after_a_refusal() -> None:
+def test_decoder_slot_is_released_after_a_refusal() -> None:
     for _ in range(3):
         with pytest.raises(ImageRefused):
             prepare_image(b"%PDF-1.7")
 
 
-def test_a_service_that_stops_does_not_wait_for_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shutdown_does_not_wait_for_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
     acting(monkeypatch, "import time; time.sleep(600)")
     outcomes: list[object] = []
 

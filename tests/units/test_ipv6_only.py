@@ -23,9 +23,7 @@ from tests.standins.http11 import Reply, Request
 
 
 @pytest.mark.parametrize("host", ["::1", "::", "localhost"])
-def test_site_listens_where_a_name_has_ipv6_addresses_only(
-    monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
+def test_site_listens_on_a_name_with_ipv6_only(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     real = socket.getaddrinfo
 
     def without_ipv4(name: str, *args: Any, **more: Any) -> list[Any]:
@@ -38,7 +36,7 @@ def test_site_listens_where_a_name_has_ipv6_addresses_only(
         assert listener.family == socket.AF_INET6
 
 
-def test_push_service_with_ipv6_addresses_only_is_called(
+def test_push_service_with_ipv6_only_is_reached(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     authority, tls = certified(tmp_path)

@@ -79,7 +79,7 @@ def wording_of(post: Post) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("why", LATE)
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_api_does_not_change_what_is_not_visible(
+def test_api_does_not_change_invisible_posts(
     city: Channel, program: Client, why: str, method: str
 ) -> None:
     post = late_post(city, why)
@@ -98,7 +98,7 @@ def test_api_does_not_change_what_is_not_visible(
     assert wording_of(post) == before
 
 
-def test_withdrawal_needs_its_reason(city: Channel, program: Client) -> None:
+def test_withdrawal_needs_a_reason(city: Channel, program: Client) -> None:
     post = publish(draft(city), by="cli")
     for query in ("", "?reason="):
         answer = program.delete(f"/api/v1/posts/{post.pk}{query}")
@@ -111,7 +111,7 @@ def test_withdrawal_needs_its_reason(city: Channel, program: Client) -> None:
     ("why", "status"), [("draft", 404), ("withdrawn", 410), ("over", 410), ("expired", 410)]
 )
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_reaction_to_what_is_not_visible_is_refused(
+def test_reaction_to_an_invisible_post_is_refused(
     city: Channel, why: str, status: int, method: str
 ) -> None:
     post = late_post(city, why)
@@ -159,7 +159,7 @@ def test_device_that_does_not_follow_changes_nothing(city: Channel, cookie: str 
     assert Follower.objects.count() == 1
 
 
-def test_device_changes_what_it_sends_and_nothing_else(city: Channel) -> None:
+def test_device_changes_only_the_fields_that_it_sends(city: Channel) -> None:
     for slug in ("sport", "scuola"):
         Topic.objects.create(channel=city, slug=slug, name=slug)
     device, other = known_device(city, ("sport",)), known_device(city, ("sport",))
@@ -201,7 +201,7 @@ def test_following_with_an_unknown_topic_is_refused(city: Channel) -> None:
 # The newsroom
 
 
-def test_draft_is_deleted_and_the_log_knows(city: Channel, editor: Client) -> None:
+def test_draft_deletion_is_logged(city: Channel, editor: Client) -> None:
     post, other = draft(city), draft(city, "Altra")
     page = editor.post(f"/newsroom/c/cremona/posts/{post.pk}/delete/", follow=True)
     assert page.status_code == 200
@@ -212,7 +212,7 @@ def test_draft_is_deleted_and_the_log_knows(city: Channel, editor: Client) -> No
 
 
 @pytest.mark.parametrize("why", ["published", "withdrawn", "expired"])
-def test_what_is_published_cannot_be_deleted(city: Channel, editor: Client, why: str) -> None:
+def test_published_post_cannot_be_deleted(city: Channel, editor: Client, why: str) -> None:
     post = publish(draft(city), by="cli") if why == "published" else late_post(city, why)
     page = editor.post(f"/newsroom/c/cremona/posts/{post.pk}/delete/", follow=True)
     assert "ora si può solo ritirare" in page.content.decode()
@@ -234,7 +234,7 @@ def picture() -> NewImage:
     return NewImage(out.getvalue(), "Un quadrato")
 
 
-def test_image_of_a_draft_is_shown_to_its_own_newsroom_alone(city: Channel, editor: Client) -> None:
+def test_image_of_a_draft_is_visible_to_its_newsroom_only(city: Channel, editor: Client) -> None:
     mine = draft(city, images=(picture(),))
     another = draft(city, images=(picture(),))
     foreign = draft(create_channel("crema", "Crema"), images=(picture(),))
@@ -260,7 +260,7 @@ def test_image_of_a_draft_is_shown_to_its_own_newsroom_alone(city: Channel, edit
 
 @pytest.mark.parametrize("why", ["withdrawn", "over", "expired"])
 @pytest.mark.parametrize("act", ["correct", "withdraw"])
-def test_form_that_meets_a_withdrawal_changes_nothing_and_says_so(
+def test_form_sent_after_a_withdrawal_changes_nothing(
     city: Channel, editor: Client, why: str, act: str
 ) -> None:
     post = late_post(city, why)
@@ -277,7 +277,7 @@ def test_form_that_meets_a_withdrawal_changes_nothing_and_says_so(
     assert wording_of(post) == before
 
 
-def test_draft_that_was_published_meanwhile_is_not_rewritten(city: Channel, editor: Client) -> None:
+def test_draft_published_by_someone_else_is_not_overwritten(city: Channel, editor: Client) -> None:
     post = draft(city)
     publish(post, by="cli")
     path = f"/newsroom/c/cremona/posts/{post.pk}/edit/"
@@ -289,7 +289,7 @@ def test_draft_that_was_published_meanwhile_is_not_rewritten(city: Channel, edit
     assert wording_of(post)[0] == "Titolo"
 
 
-def test_draft_published_while_its_form_is_checked_is_not_rewritten(
+def test_draft_published_during_validation_is_not_overwritten(
     city: Channel, editor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from canale.newsroom import post_views
@@ -310,9 +310,7 @@ def test_draft_published_while_its_form_is_checked_is_not_rewritten(
 
 
 @pytest.mark.parametrize("path", ["posts/999/", "posts/new/"])
-def test_page_that_staff_may_not_see_leads_back_to_the_newsroom(
-    city: Channel, editor: Client, path: str
-) -> None:
+def test_forbidden_page_redirects_to_the_newsroom(city: Channel, editor: Client, path: str) -> None:
     """Of a post that is not there, and of another city's newsroom."""
     create_channel("piadena", "Comune di Piadena")
     handle = "cremona" if "999" in path else "piadena"

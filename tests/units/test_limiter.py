@@ -74,7 +74,7 @@ def on_loop(flow: Coroutine[Any, Any, None]) -> None:
     asyncio.run(flow)
 
 
-def test_one_message_opens_the_connection_before_the_others_follow() -> None:
+def test_one_message_opens_the_connection_before_the_others() -> None:
     desk = Desk()
     desk.submit(1000)
     assert len(desk.started) == 1
@@ -82,7 +82,7 @@ def test_one_message_opens_the_connection_before_the_others_follow() -> None:
     assert desk.limiter.in_flight == INITIAL_LIMIT
 
 
-def test_the_limit_doubles_in_a_round_trip_up_to_the_most() -> None:
+def test_limit_doubles_per_round_trip_up_to_the_maximum() -> None:
     desk = Desk()
     desk.submit(5000)
     desk.answer(1)
@@ -91,7 +91,7 @@ def test_the_limit_doubles_in_a_round_trip_up_to_the_most() -> None:
         assert desk.limiter.limit == expected
 
 
-def test_a_limit_that_nobody_needs_does_not_grow() -> None:
+def test_unused_limit_does_not_grow() -> None:
     desk = Desk()
     for _ in range(100):
         desk.submit(3)
@@ -100,7 +100,7 @@ def test_a_limit_that_nobody_needs_does_not_grow() -> None:
     assert desk.limiter.limit == INITIAL_LIMIT
 
 
-def test_asked_for_less_it_gives_half() -> None:
+def test_limit_is_halved_on_429() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.submit(5000)
@@ -116,7 +116,7 @@ def test_asked_for_less_it_gives_half() -> None:
     on_loop(flow())
 
 
-def test_a_named_time_is_kept_and_who_waits_is_deferred_beyond_it() -> None:
+def test_retry_after_is_kept_and_waiting_messages_are_deferred() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
@@ -135,7 +135,7 @@ def test_a_named_time_is_kept_and_who_waits_is_deferred_beyond_it() -> None:
     on_loop(flow())
 
 
-def test_too_many_for_one_device_do_not_shut_out_the_others_for_long() -> None:
+def test_429_for_one_device_does_not_pause_the_others_for_long() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
@@ -166,7 +166,7 @@ def test_a_short_pause_is_waited_for() -> None:
     on_loop(flow())
 
 
-def test_one_that_never_answers_is_probed_by_one_message_at_a_time() -> None:
+def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
     desk = Desk()
     desk.warm()
     desk.submit(FAILURES + 4)
@@ -186,7 +186,7 @@ def test_one_that_never_answers_is_probed_by_one_message_at_a_time() -> None:
     assert len(desk.started) == started + 12
 
 
-def test_silence_is_noticed_before_the_time_out() -> None:
+def test_unresponsive_service_is_detected_before_the_timeout() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
@@ -200,7 +200,7 @@ def test_silence_is_noticed_before_the_time_out() -> None:
     on_loop(flow())
 
 
-def test_a_lost_connection_is_one_illness() -> None:
+def test_lost_connection_counts_as_one_failure() -> None:
     desk = Desk()
     desk.warm()
     desk.submit(INITIAL_LIMIT)
@@ -212,7 +212,7 @@ def test_a_lost_connection_is_one_illness() -> None:
     assert len(desk.started) == started + 1
 
 
-def test_who_finds_no_place_at_a_late_far_end_is_given_a_turn() -> None:
+def test_message_without_a_slot_at_a_slow_service_gets_a_turn() -> None:
     desk = Desk()
     desk.submit(1)
     desk.answer(1, seconds=2.0)
@@ -227,7 +227,7 @@ def test_who_finds_no_place_at_a_late_far_end_is_given_a_turn() -> None:
     assert max(desk.limiter.estimated_wait(urgent=False) for _ in range(10_000)) <= MAX_TURN_SECONDS
 
 
-def test_many_alerts_at_a_late_far_end_keep_their_places_no_longer_than_they_need() -> None:
+def test_reserved_turns_of_alerts_expire() -> None:
     desk = Desk()
     desk.submit(1)
     desk.answer(1, seconds=2.0)
@@ -238,7 +238,7 @@ def test_many_alerts_at_a_late_far_end_keep_their_places_no_longer_than_they_nee
     assert desk.limiter.has_capacity(urgent=False)
 
 
-def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
+def test_alerts_get_the_next_slots_at_a_slow_service() -> None:
     desk = Desk()
     desk.submit(1)
     desk.answer(1, seconds=2.0)
@@ -249,7 +249,7 @@ def test_at_a_late_far_end_alerts_have_the_next_places() -> None:
     assert not desk.limiter.has_capacity(urgent=False)
 
 
-def test_a_late_far_end_holds_up_only_those_who_are_not() -> None:
+def test_service_counts_as_slow_only_while_others_are_quick() -> None:
     now = [1000.0]
     limiters = limiters_on(lambda: now[0])
     late, well = limiters.at("https://late.example"), limiters.at("https://well.example")
@@ -272,7 +272,7 @@ def test_a_late_far_end_holds_up_only_those_who_are_not() -> None:
     assert not limiters.blocks_others(late, urgent=False)
 
 
-def test_one_that_does_not_answer_is_late_at_once_and_no_longer_when_it_is_quick_again() -> None:
+def test_unanswered_service_is_slow_until_it_answers_quickly_again() -> None:
     desk = Desk()
     desk.submit(1)
     assert not desk.limiter.slow
@@ -295,7 +295,7 @@ def test_alerts_go_first() -> None:
     assert desk.started[1 + INITIAL_LIMIT :][:3] == alerts
 
 
-def test_what_is_over_is_not_started() -> None:
+def test_expired_message_is_not_started() -> None:
     desk = Desk()
     desk.warm()
     waiting = desk.submit(INITIAL_LIMIT + 2)[-2:]
@@ -305,7 +305,7 @@ def test_what_is_over_is_not_started() -> None:
     assert waiting[1] in desk.started
 
 
-def test_a_far_end_that_grows_slow_is_given_less() -> None:
+def test_limit_falls_when_the_service_slows_down() -> None:
     desk = Desk()
     desk.submit(5000)
     desk.answer(1)
@@ -319,7 +319,7 @@ def test_a_far_end_that_grows_slow_is_given_less() -> None:
     assert 0.8 * INITIAL_LIMIT <= desk.limiter.limit <= INITIAL_LIMIT
 
 
-def test_after_a_rest_one_message_opens_the_connection_again() -> None:
+def test_one_message_reopens_the_connection_after_an_idle_time() -> None:
     desk = Desk()
     desk.submit(500)
     desk.answer(1)
@@ -345,7 +345,7 @@ def test_unused_limiters_are_forgotten() -> None:
     assert len(limiters._limiters) <= Limiters.MAX_LIMITERS
 
 
-def test_one_that_keeps_asking_for_less_is_probed_after_a_pause() -> None:
+def test_service_that_keeps_answering_429_is_probed_after_a_pause() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()
@@ -361,7 +361,7 @@ def test_one_that_keeps_asking_for_less_is_probed_after_a_pause() -> None:
     on_loop(flow())
 
 
-def test_one_that_has_never_answered_is_probed_after_the_first_pause() -> None:
+def test_service_that_never_answered_is_probed_after_the_first_pause() -> None:
     async def flow() -> None:
         desk = Desk()
         for _ in range(FAILURES):
@@ -376,7 +376,7 @@ def test_one_that_has_never_answered_is_probed_after_the_first_pause() -> None:
     on_loop(flow())
 
 
-def test_late_failure_of_what_was_written_off_starts_no_second_probe() -> None:
+def test_late_failure_of_an_abandoned_message_starts_no_second_probe() -> None:
     async def flow() -> None:
         desk = Desk()
         desk.warm()

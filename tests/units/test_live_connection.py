@@ -47,7 +47,7 @@ def never(connection: Connection) -> None:
     raise AssertionError("this reader reads enough")
 
 
-def test_the_first_bytes_are_not_overtaken(run: Run) -> None:
+def test_direct_writes_do_not_overtake_buffered_ones(run: Run) -> None:
     async def flow() -> None:
         connection, far = await attached(hub())
         transport = connection.transport
@@ -63,9 +63,7 @@ def test_the_first_bytes_are_not_overtaken(run: Run) -> None:
     run(flow)
 
 
-def test_what_a_full_line_does_not_take_comes_later_and_in_order(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsent_bytes_are_sent_later_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "UNREAD_LIMIT", 2**30)
 
     async def flow() -> None:
@@ -87,7 +85,7 @@ def test_what_a_full_line_does_not_take_comes_later_and_in_order(
     run(flow)
 
 
-def test_one_full_line_delays_nobody(run: Run) -> None:
+def test_full_socket_does_not_delay_others(run: Run) -> None:
     async def flow() -> None:
         mine = hub()
         readers = [await attached(mine, room=4096 if number == 1 else 2**20) for number in range(3)]
@@ -102,7 +100,7 @@ def test_one_full_line_delays_nobody(run: Run) -> None:
     run(flow)
 
 
-def test_a_number_given_to_another_gets_nothing(run: Run) -> None:
+def test_reused_file_descriptor_gets_no_bytes(run: Run) -> None:
     async def flow() -> None:
         mine = hub()
         connection, far = await attached(mine)
@@ -135,7 +133,7 @@ def test_a_dismissed_reader_gets_no_more_events(run: Run) -> None:
     run(flow)
 
 
-def test_what_is_encrypted_goes_through_the_transport() -> None:
+def test_encrypted_connection_is_written_through_its_transport() -> None:
     class Encrypted(asyncio.Transport):
         written = b""
 

@@ -53,7 +53,7 @@ def test_reader_that_takes_nothing_of_a_replay_is_dropped(
     run(flow)
 
 
-def test_more_published_during_a_read_than_memory_holds_is_read_again(
+def test_backlog_is_read_again_if_too_much_was_published_during_a_read(
     monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     monkeypatch.setattr(hubs, "MEMORY", 3)

@@ -66,26 +66,26 @@ def lock_files(data: Path) -> list[Path]:
     return list((data / FOLDER).iterdir())
 
 
-def test_here_a_sign_can_be_given(tmp_path: Path) -> None:
+def test_worker_locks_are_supported_here(tmp_path: Path) -> None:
     # Else the other tests would see none.
     assert liveness.is_local(tmp_path)
 
 
-def test_a_worker_lives_until_its_process_is_gone(tmp_path: Path, worker: Process) -> None:
+def test_worker_is_alive_until_its_process_ends(tmp_path: Path, worker: Process) -> None:
     assert list(exited_workers(tmp_path)) == []
     worker.kill()
     assert list(exited_workers(tmp_path)) == [worker.name]
     assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
-def test_who_stops_in_order_leaves_nothing(tmp_path: Path) -> None:
+def test_worker_that_stops_cleanly_leaves_no_file(tmp_path: Path) -> None:
     lock = WorkerLock(tmp_path)
     assert len(lock_files(tmp_path)) == 1
     lock.release()
     assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
-def test_the_dead_stay_until_their_batches_were_handed_back(
+def test_lock_file_of_a_dead_worker_stays_until_its_batches_are_released(
     tmp_path: Path, worker: Process
 ) -> None:
     worker.kill()
@@ -97,7 +97,7 @@ def test_the_dead_stay_until_their_batches_were_handed_back(
     assert list(exited_workers(tmp_path)) == [worker.name]
 
 
-def test_names_fit_the_table_and_are_nobody_else_s(
+def test_worker_names_are_unique_and_fit_the_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     longest = Batch._meta.get_field("claimed_by").max_length
@@ -115,16 +115,14 @@ def test_names_fit_the_table_and_are_nobody_else_s(
     assert [name[12:17] for name in names] == ["@work", "@work", "@a.00", "@a-..", "@wwww"]
 
 
-def test_a_copied_folder_knows_nobody_of_the_original(tmp_path: Path, worker: Process) -> None:
+def test_copied_data_folder_ignores_the_originals_workers(tmp_path: Path, worker: Process) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tmp_path / FOLDER, copy / FOLDER)
     assert worker.name not in list(exited_workers(copy))
     assert (lock_files(copy), len(lock_files(tmp_path))) == ([], 1)
 
 
-def test_what_is_older_than_the_machine_s_start_is_deleted_and_says_nothing(
-    tmp_path: Path, worker: Process
-) -> None:
+def test_lock_file_from_before_the_boot_is_deleted(tmp_path: Path, worker: Process) -> None:
     worker.kill()
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     (file,) = lock_files(tmp_path)
@@ -132,7 +130,7 @@ def test_what_is_older_than_the_machine_s_start_is_deleted_and_says_nothing(
     assert (list(exited_workers(tmp_path)), lock_files(tmp_path)) == ([], [])
 
 
-def test_who_looks_while_a_sign_is_made_does_not_take_it_away(
+def test_lock_file_that_is_being_made_is_not_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, looked = file_locks.fcntl.flock, []
@@ -155,7 +153,7 @@ def test_who_looks_while_a_sign_is_made_does_not_take_it_away(
     lock.release()
 
 
-def test_a_sign_that_another_holds_while_it_is_made_is_left_to_it(
+def test_lock_file_locked_by_another_during_creation_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another has the lock of the new file: the worker makes a second."""
@@ -189,7 +187,7 @@ def test_worker_starts_where_no_lock_file_can_be_made(
     first.release()
 
 
-def test_a_file_that_cannot_be_opened_tells_nothing(tmp_path: Path, worker: Process) -> None:
+def test_unreadable_lock_file_is_ignored(tmp_path: Path, worker: Process) -> None:
     worker.kill()
     (tmp_path / FOLDER / "a-folder").mkdir()
     assert list(exited_workers(tmp_path)) == [worker.name]
@@ -205,11 +203,11 @@ def test_a_file_that_cannot_be_opened_tells_nothing(tmp_path: Path, worker: Proc
         ("/srv/upon/canale", "fuse.sshfs"),
     ],
 )
-def test_a_folder_is_on_the_innermost_file_system(path: str, kind: str) -> None:
+def test_file_system_of_a_folder_is_its_innermost_mount(path: str, kind: str) -> None:
     assert file_system(Path(path), MOUNTS.strip()) == kind
 
 
-def test_over_a_network_nobody_is_taken_for_dead(
+def test_no_worker_counts_as_dead_on_a_network_file_system(
     tmp_path: Path, worker: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not LOCAL & {"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "fuse.sshfs", ""}

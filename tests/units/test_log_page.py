@@ -40,7 +40,7 @@ def _rows(page: str) -> int:
     return len(re.findall(r"<tr><td>", page))
 
 
-def test_the_log_is_shown_in_pages_and_read_no_further(
+def test_log_page_reads_only_the_entries_that_it_shows(
     newsroom: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(LOG_ENTRIES + 7):
@@ -55,7 +55,7 @@ def test_the_log_is_shown_in_pages_and_read_no_further(
     assert "Integro: 58 voci" in _page(newsroom, "?verify=1")
 
 
-def test_a_changed_log_is_found_when_it_is_asked_for(newsroom: Client) -> None:
+def test_changed_log_is_found_on_request(newsroom: Client) -> None:
     entry = audit.record("cli", "token.made", "cremona", token="x")
     AuditEntry.objects.filter(pk=entry.pk).update(actor="nobody")
     assert "alterato" not in _page(newsroom)
@@ -63,14 +63,14 @@ def test_a_changed_log_is_found_when_it_is_asked_for(newsroom: Client) -> None:
 
 
 @pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL reads a small table whole")
-def test_a_channels_page_is_found_by_an_index() -> None:
+def test_log_page_of_a_channel_uses_an_index() -> None:
     entries = AuditEntry.objects.filter(channel="cremona").order_by("-id")[:LOG_ENTRIES]
     plan = entries.explain()
     assert "log_of_channel" in plan
     assert "TEMP B-TREE" not in plan
 
 
-def test_details_stand_in_one_order_on_every_database() -> None:
+def test_details_have_the_same_order_on_every_database() -> None:
     channel = create_channel("cremona", "Comune di Cremona")
     details = [{"post": 7, "headline": "Ponte", "x": 1}, {"x": 1, "headline": "Ponte", "post": 7}]
     entries = [audit.record("cli", "post.published", channel.handle, **each) for each in details]

@@ -21,7 +21,7 @@ def record(message: str, *arguments: object, **extra: object) -> logging.LogReco
                              extra=extra)  # fmt: skip
 
 
-def test_json_is_one_object_a_line_with_post_and_batch() -> None:
+def test_json_log_has_one_object_per_line_with_post_and_batch() -> None:
     line = JsonLineFormatter().format(record("È %s\nanche qui", "finita", post=34, batch=12))
     assert "\n" not in line
     said = json.loads(line)
@@ -35,7 +35,7 @@ def test_json_is_one_object_a_line_with_post_and_batch() -> None:
     }
 
 
-def test_text_says_at_the_end_what_it_is_about() -> None:
+def test_text_log_ends_with_post_and_batch() -> None:
     assert (
         TextLineFormatter()
         .format(record("Finita", batch=12, post=34))
@@ -45,7 +45,7 @@ def test_text_says_at_the_end_what_it_is_about() -> None:
 
 
 @pytest.mark.parametrize("form", [TextLineFormatter(), JsonLineFormatter()])
-def test_no_endpoint_is_written_not_even_in_a_traceback(form: logging.Formatter) -> None:
+def test_endpoints_are_redacted_even_in_tracebacks(form: logging.Formatter) -> None:
     try:
         raise OSError(f"no way to {ENDPOINT}")
     except OSError:
@@ -58,6 +58,6 @@ def test_no_endpoint_is_written_not_even_in_a_traceback(form: logging.Formatter)
     assert "Traceback" in written
 
 
-def test_an_origin_alone_stays() -> None:
+def test_origin_without_a_path_is_kept() -> None:
     assert redact_urls("https://a.example: 503 (ill)") == "https://a.example: 503 (ill)"
     assert redact_urls("at http://u:p@b.example:1/x/y?z, so") == "at http://b.example:1/… so"

@@ -13,7 +13,7 @@ from canale.channel.channels import create_channel
 pytestmark = pytest.mark.django_db
 
 
-def test_each_change_of_a_role_is_logged_with_whose_it_is() -> None:
+def test_role_changes_are_logged_with_the_person() -> None:
     city = create_channel("cremona", "Comune di Cremona")
     boss = Staff.objects.create_user("a@cremona.test", "acqua alta")
     staff = Staff.objects.create_user("b@cremona.test", "acqua alta")

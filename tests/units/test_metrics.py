@@ -41,7 +41,7 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def test_many_observations_at_once_are_the_same_as_one_by_one() -> None:
+def test_batched_observations_equal_single_ones() -> None:
     seconds = [0.001, 0.01, 0.02, 0.5, 3.0, 99.0]
     bounds = (0.01, 0.1, 1.0)
     said = []
@@ -57,7 +57,7 @@ def test_many_observations_at_once_are_the_same_as_one_by_one() -> None:
     assert said[0] == said[1]
 
 
-def test_a_tally_hands_over_once() -> None:
+def test_accumulator_is_flushed_once() -> None:
     tally = Tally("webpush", "tally.test")
     tally.add("accepted", 201, 0.02)
     tally.add("accepted", 201, 0.3)
@@ -76,7 +76,7 @@ def test_a_tally_hands_over_once() -> None:
         assert value("canale_rejected_total", transport="webpush", code="403") == 1
 
 
-def test_numbers_that_grow_are_copied_by_their_growth() -> None:
+def test_counters_are_copied_by_their_increase() -> None:
     registry = CollectorRegistry()
     from prometheus_client import Counter
 
@@ -114,7 +114,7 @@ NEAR = [ipaddress.ip_network(each) for each in ("127.0.0.0/8", "::1", "10.1.0.0/
         (("10.1.2.3", 4711), [b"x-forwarded-for"], False),
     ],
 )
-def test_who_may_read(client: Any, headers: list[bytes], may: bool) -> None:
+def test_metrics_access_by_network(client: Any, headers: list[bytes], may: bool) -> None:
     scope: Any = {"client": client, "headers": [(name, b"x") for name in headers]}
     assert is_allowed(scope, NEAR) is may
 
@@ -161,7 +161,7 @@ def kill(*processes: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def test_processes_are_added_up_and_the_dead_leave_only_what_they_counted(tmp_path: Path) -> None:
+def test_processes_are_summed_and_dead_ones_keep_only_counters(tmp_path: Path) -> None:
     first, second = counting(tmp_path, 1), counting(tmp_path, 10)
     try:
         assert read(tmp_path) == "11 11"
@@ -184,7 +184,7 @@ def test_processes_are_added_up_and_the_dead_leave_only_what_they_counted(tmp_pa
         kill(first, second)
 
 
-def test_files_are_taken_from_the_disk_before_they_are_mapped(tmp_path: Path) -> None:
+def test_metrics_files_are_allocated_before_they_are_mapped(tmp_path: Path) -> None:
     """Who writes to a mapped page that a full disk cannot give is killed."""
     process = counting(tmp_path, 1)
     try:
@@ -195,7 +195,7 @@ def test_files_are_taken_from_the_disk_before_they_are_mapped(tmp_path: Path) ->
         kill(process)
 
 
-def test_without_a_folder_a_process_counts_for_itself(tmp_path: Path) -> None:
+def test_process_without_a_folder_counts_on_its_own(tmp_path: Path) -> None:
     (tmp_path / "metrics").write_text("not a folder")
     program = (
         "import sys; from pathlib import Path\n"
@@ -218,7 +218,7 @@ def sent(db: None) -> Broadcast:
     return Broadcast.objects.get()
 
 
-def test_the_queue_is_read_from_the_tables_and_kept_for_a_second(
+def test_queue_metrics_are_cached_for_a_second(
     sent: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "close_old_connections", lambda: None)
@@ -251,7 +251,7 @@ def test_the_queue_is_read_from_the_tables_and_kept_for_a_second(
     assert said()["canale_database_up", ""] == 1
 
 
-def test_a_database_that_is_away_is_said_and_nothing_else(
+def test_only_database_up_is_exported_during_an_outage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def away(_: object) -> None:
@@ -265,7 +265,7 @@ def test_a_database_that_is_away_is_said_and_nothing_else(
 
 
 @pytest.mark.django_db
-def test_a_request_that_asks_the_database_is_measured_once() -> None:
+def test_request_with_queries_is_measured_once() -> None:
     def two_queries(_: object) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -280,7 +280,7 @@ def test_a_request_that_asks_the_database_is_measured_once() -> None:
     assert value("canale_database_seconds_count", work="request") == before + 1
 
 
-def test_every_kind_of_file_is_reserved() -> None:
+def test_every_type_of_metrics_file_is_preallocated() -> None:
     """A kind that is not in the list would grow on a full disk, or outlive its process."""
     kinds = set()
     for declared in set(REGISTRY._names_to_collectors.values()):

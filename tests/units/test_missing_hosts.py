@@ -57,7 +57,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> None:
+def test_unresolvable_host_is_refused_unless_it_is_listed() -> None:
     create_channel("cremona", "Cremona")
     browser = Client()
     answers = []
@@ -72,7 +72,7 @@ def test_an_invented_host_is_refused_at_follow_time_and_a_listed_one_never() -> 
     assert Follower.objects.count() == 1
 
 
-def test_the_event_loop_asks_no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_event_loop_does_not_resolve_names(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     checker = HostChecker("fcm.googleapis.com", look_up=asked.append)
     monkeypatch.setattr(services, "NAMES", checker)
@@ -88,9 +88,7 @@ def test_the_event_loop_asks_no_resolver(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(("endpoint", "missing"), [(INVENTED, True), (KNOWN, False)])
-def test_what_cannot_be_resolved_is_sent_later_and_said_to_be_missing(
-    endpoint: str, missing: bool
-) -> None:
+def test_unresolvable_host_is_retried_and_marked_as_missing(endpoint: str, missing: bool) -> None:
     async def nobody(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "")
 
@@ -130,7 +128,7 @@ class Sent:
 
 
 @pytest.mark.django_db
-def test_an_address_that_is_missing_for_days_is_given_up() -> None:
+def test_address_unresolvable_for_days_is_deleted() -> None:
     sent = Sent()
     sent.record(MISSING, timedelta())
     sent.record(MISSING, timedelta(hours=30))
@@ -142,7 +140,7 @@ def test_an_address_that_is_missing_for_days_is_given_up() -> None:
 
 
 @pytest.mark.django_db
-def test_an_answer_begins_the_days_anew() -> None:
+def test_response_resets_the_missing_time() -> None:
     sent = Sent()
     sent.record(MISSING, timedelta())
     sent.record(ACCEPTED, timedelta(hours=1))
@@ -152,7 +150,7 @@ def test_an_answer_begins_the_days_anew() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_only_put_off_says_nothing_about_the_host() -> None:
+def test_deferred_message_does_not_change_the_missing_time() -> None:
     sent = Sent()
     sent.record(MISSING, timedelta())
     sent.record(Result(Outcome.LATER, None, "deferred", 5.0, tried=False), timedelta(hours=1))
@@ -160,7 +158,7 @@ def test_what_was_only_put_off_says_nothing_about_the_host() -> None:
 
 
 @pytest.mark.django_db
-def test_far_end_that_answers_is_not_missing() -> None:
+def test_service_that_answers_is_not_missing() -> None:
     sent = Sent()
     sent.record(Result(Outcome.LATER, 503, "busy"), timedelta())
     assert Address.objects.get().missing_since is None

@@ -74,7 +74,7 @@ def program_of(text: str) -> Written | str | None:
         ("2027-10-31T02:30+01:00", datetime(2027, 10, 31, 1, 30, tzinfo=UTC)),
     ],
 )
-def test_times_are_read_as_a_person_means_them(text: str, meant: Written) -> None:
+def test_times_are_parsed_as_people_write_them(text: str, meant: Written) -> None:
     assert read(text) == meant
 
 
@@ -88,7 +88,7 @@ def test_times_are_read_as_a_person_means_them(text: str, meant: Written) -> Non
         "٢٠٢٧-٠٥-٠١", "２０２７-05-01", "2027-05-01T١٨:00", "2027-001", "+2027-05-01", "9" * 5000,
     ],
 )  # fmt: skip
-def test_other_forms_are_refused_with_help(text: str) -> None:
+def test_other_formats_are_refused_with_help(text: str) -> None:
     with pytest.raises(MomentError, match="2026-12-24T18:00"):
         read(text)
 
@@ -99,7 +99,7 @@ def test_years_out_of_reach_are_refused(text: str) -> None:
         read(text)
 
 
-def test_hours_that_clocks_skip_or_repeat_are_refused_with_both_choices() -> None:
+def test_skipped_and_repeated_hours_are_refused_with_both_choices() -> None:
     with pytest.raises(MomentError, match=r"scrivi 01:30 o 03:30"):
         read("2027-03-28T02:30")
     with pytest.raises(MomentError, match=r"2027-10-31T02:30\+02:00 o 2027-10-31T02:30\+01:00"):
@@ -108,9 +108,7 @@ def test_hours_that_clocks_skip_or_repeat_are_refused_with_both_choices() -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(LOCAL | NEAR, st.sampled_from(ZONES), st.booleans())
-def test_every_door_gives_the_same_moment_or_the_same_refusal(
-    local: datetime, zone: str, with_hour: bool
-) -> None:
+def test_form_and_api_parse_a_time_identically(local: datetime, zone: str, with_hour: bool) -> None:
     day, hour = f"{local:%Y-%m-%d}", f"{local:%H:%M}" if with_hour else ""
     text = f"{day}T{hour}" if hour else day
     with timezone.override(zone), translation.override("it"):
@@ -123,7 +121,7 @@ def test_every_door_gives_the_same_moment_or_the_same_refusal(
 
 @settings(max_examples=60, deadline=None)
 @given(LOCAL | NEAR, st.sampled_from(ZONES))
-def test_a_stored_time_sent_back_as_it_is_shown_stays(local: datetime, zone: str) -> None:
+def test_stored_time_survives_a_round_trip_through_the_form(local: datetime, zone: str) -> None:
     """Also in an hour that comes twice, and to the second."""
     stored = local.replace(tzinfo=UTC, second=7)
     with timezone.override(zone):
@@ -134,7 +132,7 @@ def test_a_stored_time_sent_back_as_it_is_shown_stays(local: datetime, zone: str
 
 @settings(max_examples=40, deadline=None)
 @given(LOCAL | NEAR, st.sampled_from(ZONES))
-def test_a_day_stands_for_moments_of_that_day(local: datetime, zone: str) -> None:
+def test_date_without_a_time_is_within_that_day(local: datetime, zone: str) -> None:
     day = local.date()
     with timezone.override(zone):
         event = times_of("event", day, day)
@@ -148,7 +146,7 @@ def test_a_day_stands_for_moments_of_that_day(local: datetime, zone: str) -> Non
         assert f"{deadline.starts_at:%H:%M}" == "23:59"
 
 
-def test_an_end_at_the_start_is_no_end() -> None:
+def test_end_equal_to_the_start_is_dropped() -> None:
     start = datetime(2027, 5, 1, 19, tzinfo=UTC)
     assert times_of("event", start, start.astimezone(ROME)).ends_at is None
     assert times_of("alert", start, start).ends_at is None
@@ -171,7 +169,7 @@ def times(city: Channel, kind: str, start: Written | None, end: Written | None) 
         return refused.errors
 
 
-def test_the_end_is_not_before_the_start(city: Channel) -> None:
+def test_end_before_the_start_is_refused(city: Channel) -> None:
     first, second = date(2027, 5, 1), date(2027, 5, 2)
     noon = datetime(2027, 5, 1, 12, tzinfo=ROME)
     assert times(city, "event", second, first).keys() == {"ends_at"}
@@ -182,7 +180,7 @@ def test_the_end_is_not_before_the_start(city: Channel) -> None:
     assert times(city, "service", first, noon).ends_at == noon
 
 
-def test_a_form_keeps_what_the_kind_does_not_show(city: Channel) -> None:
+def test_form_keeps_fields_that_the_kind_does_not_show(city: Channel) -> None:
     """A program gave a service its place and its start."""
     stored = {"kind": "service", "place": "Via Dante", "starts_at": date(2027, 5, 1)}
     sent = QueryDict(mutable=True)
@@ -197,5 +195,5 @@ def test_a_form_keeps_what_the_kind_does_not_show(city: Channel) -> None:
     assert form.content(()).place == ""
 
 
-def test_an_hour_without_its_day_is_not_lost() -> None:
+def test_time_without_a_date_is_not_lost() -> None:
     assert form_of("", "18:00") == "Indica anche il giorno."

@@ -38,7 +38,7 @@ def nats(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
 
 
-def test_every_listener_hears_a_hint(nats: NatsServer) -> None:
+def test_every_listener_receives_a_notification(nats: NatsServer) -> None:
     async def flow() -> None:
         bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
         one, two = await listening(bus), await listening(other)
@@ -64,7 +64,7 @@ def test_every_listener_hears_a_hint(nats: NatsServer) -> None:
     run(flow)
 
 
-def test_installations_that_share_a_server_do_not_hear_each_other(nats: NatsServer) -> None:
+def test_installations_on_one_server_are_isolated(nats: NatsServer) -> None:
     async def flow() -> None:
         names = installation("k" * 32), installation("q" * 32)
         assert names[0] != names[1]
@@ -78,7 +78,7 @@ def test_installations_that_share_a_server_do_not_hear_each_other(nats: NatsServ
     run(flow)
 
 
-def test_a_process_that_ends_at_once_and_a_thread_are_heard(nats: NatsServer) -> None:
+def test_notifications_of_a_short_process_and_a_thread_arrive(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
@@ -114,7 +114,7 @@ def test_a_forked_process_makes_its_own_connection(nats: NatsServer) -> None:
     run(flow)
 
 
-def test_a_burst_wakes_a_listener_and_never_blocks_the_publisher(nats: NatsServer) -> None:
+def test_burst_wakes_the_listener_without_blocking_the_publisher(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
@@ -130,7 +130,7 @@ def test_a_burst_wakes_a_listener_and_never_blocks_the_publisher(nats: NatsServe
     run(flow)
 
 
-def test_the_same_hint_many_times_is_told_once_or_a_little_more(nats: NatsServer) -> None:
+def test_repeated_notifications_are_coalesced(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
@@ -143,7 +143,7 @@ def test_the_same_hint_many_times_is_told_once_or_a_little_more(nats: NatsServer
     run(flow)
 
 
-def test_a_failing_callback_does_not_end_the_listening(
+def test_failing_callback_does_not_stop_the_listener(
     nats: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flow() -> None:
@@ -166,7 +166,7 @@ def test_a_failing_callback_does_not_end_the_listening(
     assert any("('live', b'2')" in message for message in caplog.messages)
 
 
-def test_a_hint_that_cannot_be_sent_stops_no_other(nats: NatsServer) -> None:
+def test_notification_that_cannot_be_sent_does_not_stop_others(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((nats.url,), "city")
         heard = await listening(bus)
@@ -179,7 +179,7 @@ def test_a_hint_that_cannot_be_sent_stops_no_other(nats: NatsServer) -> None:
     run(flow)
 
 
-def test_a_closed_loop_is_no_listener(nats: NatsServer) -> None:
+def test_listener_with_a_closed_loop_is_ignored(nats: NatsServer) -> None:
     bus = NatsBus((nats.url,), "city")
     run(lambda: _subscribe_and_leave(bus))
 
@@ -196,7 +196,7 @@ async def _subscribe_and_leave(bus: NatsBus) -> None:
     await listening(bus)
 
 
-def test_a_server_that_comes_back_is_heard_again(
+def test_listener_receives_again_after_a_server_restart(
     nats: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "canale.bus")
@@ -230,7 +230,7 @@ def test_a_server_that_comes_back_is_heard_again(
     run(flow)
 
 
-def test_what_is_said_before_the_connection_stands_is_sent_with_it(nats: NatsServer) -> None:
+def test_notifications_before_the_connection_are_sent_once_connected(nats: NatsServer) -> None:
     async def flow() -> None:
         heard = await listening(NatsBus((nats.url,), "city"))
         bus = NatsBus((nats.url,), "city")
@@ -242,7 +242,7 @@ def test_what_is_said_before_the_connection_stands_is_sent_with_it(nats: NatsSer
     run(flow)
 
 
-def test_a_process_that_ends_does_not_wait_for_a_nats_that_is_away(tmp_path: Path) -> None:
+def test_process_exit_does_not_wait_for_unreachable_nats(tmp_path: Path) -> None:
     nats = NatsServer(tmp_path)
     begun = time.perf_counter()
     said = tell_from_a_process(nats.url, "city", "live", "process")

@@ -35,7 +35,9 @@ def run(flow: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.mark.parametrize("cancelled", [1, 2, 3])
-def test_it_insists(monkeypatch: pytest.MonkeyPatch, cancelled: int) -> None:
+def test_cancelling_is_repeated_until_the_task_ends(
+    monkeypatch: pytest.MonkeyPatch, cancelled: int
+) -> None:
     monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
 
     async def flow() -> None:
@@ -55,7 +57,7 @@ def test_it_insists(monkeypatch: pytest.MonkeyPatch, cancelled: int) -> None:
     run(flow())
 
 
-def test_what_it_returns_or_raises_passes() -> None:
+def test_result_and_exception_are_passed_on() -> None:
     async def returns() -> str:
         await asyncio.sleep(0)
         return "done"
@@ -72,7 +74,7 @@ def test_what_it_returns_or_raises_passes() -> None:
     run(flow())
 
 
-def test_what_does_not_end_is_said_once(
+def test_task_that_does_not_end_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
@@ -90,7 +92,7 @@ def test_what_does_not_end_is_said_once(
 
 
 @pytest.mark.filterwarnings("error")
-def test_what_is_cancelled_before_it_began_leaves_nothing_behind() -> None:
+def test_cancelling_before_the_start_leaves_no_task() -> None:
     async def flow() -> None:
         begun: list[str] = []
 

@@ -34,9 +34,7 @@ def nats(tmp_path: Path) -> Iterator[NatsServer]:
         yield server
 
 
-def test_a_server_that_says_nothing_is_given_up(
-    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unresponsive_server_is_given_up(nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("canale.nats.connection.PING_SECONDS", 0.3)
     monkeypatch.setattr("canale.nats.connection.ANSWER_SECONDS", 0.5)
 
@@ -59,7 +57,7 @@ def test_a_server_that_says_nothing_is_given_up(
     run(flow)
 
 
-def test_the_other_server_is_taken(nats: NatsServer, tmp_path: Path) -> None:
+def test_other_server_is_tried(nats: NatsServer, tmp_path: Path) -> None:
     async def flow() -> None:
         with NatsServer(tmp_path) as second:
             bus = NatsBus((nats.url, second.url), "city")
@@ -73,7 +71,7 @@ def test_the_other_server_is_taken(nats: NatsServer, tmp_path: Path) -> None:
     run(flow)
 
 
-def test_users_passwords_and_tokens(tmp_path: Path) -> None:
+def test_users_passwords_and_tokens_authenticate(tmp_path: Path) -> None:
     users = 'authorization { user: "canale", password: "a,b@c:d/è" }'
     token = 'authorization { token: "s3cret" }'
 
@@ -91,7 +89,7 @@ def test_users_passwords_and_tokens(tmp_path: Path) -> None:
     run(flow)
 
 
-def test_a_user_who_may_not_speak_is_told_once(
+def test_permission_violation_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rights = 'authorization { users: [{ user: u, password: p, permissions: { publish: "x" } }] }'
@@ -109,7 +107,7 @@ def test_a_user_who_may_not_speak_is_told_once(
     run(flow)
 
 
-def test_tls_is_not_given_up(nats: NatsServer) -> None:
+def test_connection_is_not_downgraded_from_tls(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = NatsBus((f"tls://u:hunter2@127.0.0.1:{nats.port}",), "city")
         bus.publish("live")
@@ -118,7 +116,7 @@ def test_tls_is_not_given_up(nats: NatsServer) -> None:
     run(flow)
 
 
-def test_tls_with_an_authority_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_with_a_private_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = _certificate(tmp_path)
     settings = f'tls {{ cert_file: "{certificate}", key_file: "{key}" }}'
 
@@ -161,7 +159,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         ("nats://t%2Fk@[::1]:5", "nats://[::1]:5", None, None, "t/k"),
     ],
 )
-def test_servers_are_read(
+def test_server_urls_are_parsed(
     url: str, plain: str, user: str | None, password: str | None, token: str | None
 ) -> None:
     server = server_of(url)
@@ -170,7 +168,7 @@ def test_servers_are_read(
     assert "p@," not in repr(server)
 
 
-def test_it_ends_when_it_is_cancelled_whatever_it_is_doing(nats: NatsServer) -> None:
+def test_connection_ends_when_cancelled_at_any_moment(nats: NatsServer) -> None:
     """nats-py and Python's `wait_for` swallow cancellations now and then."""
 
     async def opened(client: Client) -> None:

@@ -131,7 +131,7 @@ async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = PATI
             await asyncio.sleep(0.01)
 
 
-def test_a_batch_that_is_committed_after_later_ones_is_handed_out_at_once(
+def test_batch_committed_after_later_ones_is_published_immediately(
     broker: NatsServer, channel: Channel, unswept: None
 ) -> None:
     early, _ = planned(channel), planned(channel)
@@ -148,7 +148,7 @@ def test_a_batch_that_is_committed_after_later_ones_is_handed_out_at_once(
     run(flow)
 
 
-def test_what_is_finished_is_forgotten(
+def test_finished_batches_are_forgotten(
     broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
     batch = planned(channel)
@@ -162,7 +162,7 @@ def test_what_is_finished_is_forgotten(
     run(flow)
 
 
-def test_a_hint_that_meets_a_fallen_database_is_followed_again(
+def test_notification_is_handled_again_after_a_database_failure(
     broker: NatsServer, channel: Channel, unswept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = 2
@@ -188,7 +188,7 @@ def test_a_hint_that_meets_a_fallen_database_is_followed_again(
     run(flow)
 
 
-def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
+def test_sweep_publishes_batches_missing_behind_finished_ones(
     broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
     planned(channel)
@@ -204,7 +204,7 @@ def test_a_sweep_hands_out_what_is_missing_behind_finished_ones(
     run(flow)
 
 
-def test_what_is_finished_does_not_stay_in_the_stream(
+def test_finished_batches_are_removed_from_the_stream(
     broker: NatsServer, channel: Channel, often_swept: None
 ) -> None:
     planned(channel)
@@ -219,7 +219,7 @@ def test_what_is_finished_does_not_stay_in_the_stream(
     run(flow)
 
 
-def test_what_is_planned_while_the_stream_is_cleaned_stays_there(
+def test_batches_planned_during_a_purge_stay_in_the_stream(
     broker: NatsServer, channel: Channel, often_swept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned(channel)
@@ -265,7 +265,7 @@ def purges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return done
 
 
-def test_what_is_resumed_is_handed_out_at_once(
+def test_resumed_batches_are_published_immediately(
     broker: NatsServer, channel: Channel, unswept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing, later = planned(channel), planned(channel)
@@ -301,7 +301,7 @@ async def usual(context: JetStreamContext) -> ConsumerInfo:
     return await context.consumer_info(BatchStream(CITY).name, consumer("webpush", urgent=False))
 
 
-def test_all_workers_together_have_no_more_than_a_transport_takes(
+def test_workers_together_respect_the_transport_limit(
     broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited(monkeypatch, 2)
@@ -330,7 +330,7 @@ def test_all_workers_together_have_no_more_than_a_transport_takes(
     run(flow)
 
 
-def test_a_limit_that_was_changed_holds_from_the_next_start(
+def test_changed_limit_applies_from_the_next_start(
     broker: NatsServer, channel: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited(monkeypatch, 1)

@@ -29,22 +29,22 @@ class Resolver:
             raise socket.gaierror(self.otherwise, "")
 
 
-def test_a_name_that_a_working_resolver_does_not_know_is_missing() -> None:
+def test_nxdomain_of_a_working_resolver_means_missing() -> None:
     checker = HostChecker(HERE, look_up=Resolver(HERE))
     assert [checker.is_missing(GONE), checker.is_missing(HERE)] == [True, False]
 
 
-def test_a_resolver_that_knows_no_name_is_not_believed() -> None:
+def test_resolver_without_any_names_is_not_trusted() -> None:
     assert not HostChecker(HERE, look_up=Resolver()).is_missing(GONE)
 
 
 @pytest.mark.parametrize("ill", [socket.EAI_AGAIN, socket.EAI_FAIL])
-def test_an_ill_resolver_says_nothing_about_a_name(ill: int) -> None:
+def test_failing_resolver_leaves_a_name_undecided(ill: int) -> None:
     assert not HostChecker(HERE, look_up=Resolver(HERE, otherwise=ill)).is_missing(GONE)
 
 
 @pytest.mark.parametrize("silent", [GONE, HERE])
-def test_nobody_waits_long_for_a_silent_resolver(silent: str) -> None:
+def test_unresponsive_resolver_times_out_soon(silent: str) -> None:
     answers = threading.Event()
     known = Resolver(HERE)
 
@@ -59,7 +59,7 @@ def test_nobody_waits_long_for_a_silent_resolver(silent: str) -> None:
     answers.set()
 
 
-def test_an_answer_is_remembered_for_a_while() -> None:
+def test_answer_is_cached_for_a_while() -> None:
     now = 1000.0
     resolver = Resolver(HERE)
     checker = HostChecker(HERE, look_up=resolver, clock=lambda: now)
@@ -71,14 +71,14 @@ def test_an_answer_is_remembered_for_a_while() -> None:
     assert not checker.is_missing(GONE)
 
 
-def test_of_strangers_names_not_all_are_remembered() -> None:
+def test_cache_of_names_is_bounded() -> None:
     checker = HostChecker(HERE, look_up=Resolver(HERE))
     for number in range(MAX_REMEMBERED + 50):
         assert checker.is_missing(f"x{number}.example")
     assert len(checker._known) == MAX_REMEMBERED
 
 
-def test_nobody_waits_behind_lookups_that_take_all_places() -> None:
+def test_lookup_does_not_wait_when_all_slots_are_taken() -> None:
     answers, waiting = threading.Event(), threading.Barrier(MAX_LOOKUPS + 1)
 
     def look_up(host: str) -> None:

@@ -33,7 +33,7 @@ EXTRA = ("http://127.0.0.1:9001", "https://push.example:8443")
         ("https://push.example:8443/push/x", "https://push.example:8443"),
     ],
 )
-def test_known_services_and_added_origins(url: str, origin: str) -> None:
+def test_known_services_and_extra_origins_are_accepted(url: str, origin: str) -> None:
     assert check_endpoint(url, EXTRA) == origin
 
 
@@ -104,7 +104,7 @@ def test_everything_else_is_refused(url: str) -> None:
         "64:ff9b::808:808",
     ],
 )
-def test_public_addresses(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     assert is_public(address)
 
 
@@ -148,11 +148,11 @@ def test_public_addresses(address: str) -> None:
         "not an address",
     ],
 )
-def test_addresses_that_are_not_out_on_the_internet(address: str) -> None:
+def test_non_public_addresses_are_refused(address: str) -> None:
     assert not is_public(address)
 
 
-def test_a_hosts_private_addresses_are_left_out() -> None:
+def test_private_addresses_of_a_host_are_skipped() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         return ["10.0.0.1", "8.8.8.8", "::1"]
 

@@ -59,29 +59,29 @@ def test_site_without_tls_answers_to_any_host(host: str) -> None:
     "host",
     ["", "a b", "a/b", "u@canale.example.it", "a_b", "[::1", "[::g]", "[1]", "a:b", "caf\xe9"],
 )
-def test_what_is_no_host_is_a_bad_request(base_url: str, host: str) -> None:
+def test_invalid_host_is_a_bad_request(base_url: str, host: str) -> None:
     assert status(base_url, host) == HTTPStatus.BAD_REQUEST
 
 
 @pytest.mark.parametrize("url", [b"/c/x/", b"/healthz", b"/live/x"])
-def test_request_has_one_host(url: bytes) -> None:
+def test_missing_or_repeated_host_header_is_refused(url: bytes) -> None:
     assert status(SECURE, url=url) == HTTPStatus.BAD_REQUEST
     twice = ("canale.example.it", "canale.example.it")
     assert status(SECURE, *twice, url=url) == HTTPStatus.BAD_REQUEST
 
 
-def test_http_1_0_needs_no_host_where_any_is_answered() -> None:
+def test_http_1_0_needs_no_host_if_any_host_is_accepted() -> None:
     assert status("http://localhost:8000", version="1.0") == HTTPStatus.OK
     assert status(SECURE, version="1.0") == HTTPStatus.MISDIRECTED_REQUEST
 
 
 @pytest.mark.parametrize("url", [b"/healthz", b"/readyz?x", b"/metrics"])
-def test_health_is_answered_under_any_name(url: bytes) -> None:
+def test_health_is_served_under_any_host(url: bytes) -> None:
     assert status(SECURE, "127.0.0.1:8000", url=url) == HTTPStatus.OK
     assert status(SECURE, url=url, version="1.0") == HTTPStatus.OK
 
 
-def test_whole_address_goes_before_the_header() -> None:
+def test_absolute_request_target_overrides_the_host_header() -> None:
     own = "canale.example.it"
     assert status(SECURE, own, url=b"https://evil.example/c/x/") == HTTPStatus.MISDIRECTED_REQUEST
     assert status(SECURE, "evil.example", url=b"HTTPS://Canale.example.it/c/x/") == HTTPStatus.OK

@@ -43,7 +43,7 @@ class Answers:
         return self.answers[min(self.asked, len(self.answers)) - 1]
 
 
-def test_a_name_that_leads_inside_is_not_called() -> None:
+def test_name_that_resolves_to_a_private_address_is_not_called() -> None:
     async def work() -> None:
         http = GuardedClient(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
         with pytest.raises(EndpointRefusedError, match="no public address"):
@@ -52,7 +52,7 @@ def test_a_name_that_leads_inside_is_not_called() -> None:
     run(work())
 
 
-def test_the_pinned_address_is_called_whatever_the_name_says() -> None:
+def test_pinned_address_is_called_whatever_dns_answers_later() -> None:
     hosts: list[str] = []
 
     async def handler(request: Request) -> Reply:
@@ -93,7 +93,7 @@ def test_a_name_is_resolved_once_for_many_calls(monkeypatch: pytest.MonkeyPatch)
     run(work())
 
 
-def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dns_rebinding_after_the_pin_expires_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
 
     async def work() -> None:
@@ -105,7 +105,7 @@ def test_rebinding_after_the_pin_has_run_out_is_caught(monkeypatch: pytest.Monke
     run(work())
 
 
-def test_an_address_that_refuses_is_left_for_the_next() -> None:
+def test_next_address_is_tried_when_one_refuses() -> None:
     async def work() -> None:
         resolver = Answers(["8.8.8.8", "8.8.4.4"])
         http = GuardedClient(resolver=resolver)
@@ -119,7 +119,7 @@ def test_an_address_that_refuses_is_left_for_the_next() -> None:
     run(work())
 
 
-def test_strangers_cannot_make_us_keep_a_client_for_every_name() -> None:
+def test_number_of_cached_clients_is_bounded() -> None:
     async def work() -> None:
         answers = Answers(["8.8.8.8"])
         http = GuardedClient(resolver=answers)
@@ -142,7 +142,7 @@ class Stuck:
         raise RuntimeError("it is closed already")
 
 
-def test_an_old_line_that_cannot_be_closed_is_in_nobodys_way(
+def test_connection_that_cannot_be_closed_does_not_block_calls(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
@@ -163,7 +163,7 @@ def test_an_old_line_that_cannot_be_closed_is_in_nobodys_way(
     assert caplog.text.count("Error closing an old connection") == 2
 
 
-def test_one_call_giving_up_does_not_end_the_resolution_for_the_others() -> None:
+def test_cancelled_call_does_not_cancel_a_shared_resolution() -> None:
     async def work() -> None:
         asked, go_on = asyncio.Event(), asyncio.Event()
 
@@ -184,7 +184,7 @@ def test_one_call_giving_up_does_not_end_the_resolution_for_the_others() -> None
     run(work())
 
 
-def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
+def test_unresolvable_name_raises_no_response_error() -> None:
     async def resolver(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
@@ -196,7 +196,7 @@ def test_a_name_that_cannot_be_resolved_is_no_answer() -> None:
     run(work())
 
 
-def test_a_host_that_never_answered_is_tried_once_and_keeps_its_client(
+def test_host_that_never_answered_is_tried_once_and_keeps_its_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A client takes milliseconds to make: of invented hosts, who makes them asks us for many."""
@@ -228,7 +228,7 @@ def test_a_host_that_never_answered_is_tried_once_and_keeps_its_client(
         run(work())
 
 
-def test_all_that_a_call_does_has_one_time() -> None:
+def test_call_has_one_total_timeout() -> None:
     """Each step has its own time; together they must not outlast a batch that is held."""
 
     async def resolver(host: str, port: int) -> list[str]:
@@ -269,7 +269,7 @@ async def answers(version: str = "HTTP/1.1") -> object:
     return SimpleNamespace(**said, get_header=lambda _: None)
 
 
-def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_try_gets_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net_http, "GRACE_SECONDS", 0.2)
     passed = 0.0
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed)
@@ -299,7 +299,7 @@ def test_a_second_try_has_what_the_first_left_of_the_time(monkeypatch: pytest.Mo
     run(work())
 
 
-def test_strangers_cannot_make_us_remember_every_origin_that_answered(
+def test_memory_of_origins_that_answered_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(net_pins, "MAX_PINS", 3)
@@ -317,7 +317,7 @@ def test_strangers_cannot_make_us_remember_every_origin_that_answered(
     run(work())
 
 
-def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresponsive_name_server_raises_no_response_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net_pins, "RESOLVE_TIMEOUT", 0.05)
 
     async def resolver(host: str, port: int) -> list[str]:
@@ -332,7 +332,7 @@ def test_a_name_server_that_does_not_answer_is_no_answer(monkeypatch: pytest.Mon
     run(work())
 
 
-def test_answer_without_end_is_read_to_some_length_only() -> None:
+def test_endless_response_body_is_cut() -> None:
     """And its connection is closed, or it would go on coming."""
     sent, ended = [0], asyncio.Event()
 
@@ -361,7 +361,7 @@ def test_answer_without_end_is_read_to_some_length_only() -> None:
     run(work())
 
 
-def test_answer_with_an_unreadable_header_is_an_answer() -> None:
+def test_response_with_an_unreadable_header_is_accepted() -> None:
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: \xff\xfe\r\n"

@@ -101,7 +101,7 @@ async def broadcast(http: GuardedClient, service: Service) -> int:
     return sum(await asyncio.gather(*map(one, range(MESSAGES))))
 
 
-def test_a_burst_goes_over_one_line(tmp_path: Path) -> None:
+def test_burst_uses_one_connection(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
 
     async def work(http: GuardedClient) -> None:
@@ -112,7 +112,7 @@ def test_a_burst_goes_over_one_line(tmp_path: Path) -> None:
     assert service.server.lines[0].most_open > AT_ONCE // 2
 
 
-def test_streams_that_hang_hold_nobody_else_up(
+def test_hanging_streams_do_not_block_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streams = 4
@@ -138,7 +138,7 @@ def test_streams_that_hang_hold_nobody_else_up(
 
 
 @pytest.mark.parametrize("streams", [10, 100])
-def test_who_goes_away_is_called_again_over_one_line_at_a_time(
+def test_reconnecting_after_goaway_opens_one_connection_at_a_time(
     tmp_path: Path, streams: int
 ) -> None:
     each = 80
@@ -157,7 +157,7 @@ def test_who_goes_away_is_called_again_over_one_line_at_a_time(
     assert sum(line.unprocessed for line in service.server.lines) >= MESSAGES // each
 
 
-def test_what_is_refused_unread_is_sent_again_at_once(tmp_path: Path) -> None:
+def test_refused_stream_is_sent_again_immediately(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners(refuse=2 * AT_ONCE))
 
     async def work(http: GuardedClient) -> None:
@@ -168,7 +168,7 @@ def test_what_is_refused_unread_is_sent_again_at_once(tmp_path: Path) -> None:
     assert [line.unprocessed for line in service.server.lines] == [2 * AT_ONCE]
 
 
-def test_who_refuses_everything_is_left_in_peace(tmp_path: Path) -> None:
+def test_service_that_refuses_every_stream_is_not_retried_forever(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners(refuse=1_000))
 
     async def work(http: GuardedClient) -> None:
@@ -180,7 +180,7 @@ def test_who_refuses_everything_is_left_in_peace(tmp_path: Path) -> None:
     assert service.server.lines[0].unprocessed == 18
 
 
-def test_what_was_on_a_broken_line_is_not_sent_again_and_the_next_is_one_line(
+def test_requests_of_a_broken_connection_are_not_sent_again(
     tmp_path: Path,
 ) -> None:
     manners = Manners(break_after=MESSAGES // 2)
@@ -196,7 +196,7 @@ def test_what_was_on_a_broken_line_is_not_sent_again_and_the_next_is_one_line(
     assert len(service.server.lines) <= 3
 
 
-def test_strangers_do_not_make_a_healthy_lines_break_one_that_took_nothing(tmp_path: Path) -> None:
+def test_evicting_other_origins_does_not_affect_a_healthy_connection(tmp_path: Path) -> None:
     manners = Manners(break_after=MESSAGES // 2)
     service = Service(tmp_path, manners)
 
@@ -210,7 +210,7 @@ def test_strangers_do_not_make_a_healthy_lines_break_one_that_took_nothing(tmp_p
     assert set(service.taken.values()) == {1}
 
 
-def test_who_falls_back_to_http_1_and_returns_is_followed(tmp_path: Path) -> None:
+def test_fallback_to_http_1_and_back_is_followed(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     old = Http11Server(service.take, service.http_1(refusing=False))
 
@@ -231,7 +231,7 @@ def test_who_falls_back_to_http_1_and_returns_is_followed(tmp_path: Path) -> Non
     assert [line.requests for line in service.server.lines] == [1, 1, 4]
 
 
-def test_who_falls_back_to_http_1_and_says_so_loses_nothing(tmp_path: Path) -> None:
+def test_fallback_announced_by_alpn_loses_no_message(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     old = Http11Server(service.take, service.http_1(refusing=True))
 
@@ -247,7 +247,7 @@ def test_who_falls_back_to_http_1_and_says_so_loses_nothing(tmp_path: Path) -> N
     assert set(service.taken.values()) == {1}
 
 
-def test_who_never_spoke_http_2_loses_nothing(tmp_path: Path) -> None:
+def test_http_1_only_service_loses_no_message(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     service.server = Http11Server(service.take, service.tls)  # type: ignore[assignment]
 
@@ -257,7 +257,7 @@ def test_who_never_spoke_http_2_loses_nothing(tmp_path: Path) -> None:
     run(service, work)
 
 
-def test_who_never_spoke_http_2_and_says_so_is_reached_by_the_call_after(tmp_path: Path) -> None:
+def test_http_1_only_service_with_alpn_is_reached_by_the_next_call(tmp_path: Path) -> None:
     service = Service(tmp_path, Manners())
     tls = service.http_1(refusing=True)
     service.server = Http11Server(service.take, tls)  # type: ignore[assignment]

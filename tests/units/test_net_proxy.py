@@ -115,7 +115,7 @@ def test_far_end_behind_the_proxy_must_have_a_certificate_for_its_name(tmp_path:
     asyncio.run(asyncio.wait_for(flow(), 60))
 
 
-def test_proxy_that_refuses_is_a_missing_connection(tmp_path: Path) -> None:
+def test_refusing_proxy_raises_a_connection_error(tmp_path: Path) -> None:
     async def flow() -> None:
         proxy = ConnectProxy(1, "407 Proxy Authentication Required")
         url = f"http://127.0.0.1:{await proxy.listen()}"

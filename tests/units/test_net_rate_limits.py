@@ -22,7 +22,7 @@ class Time:
         return RateLimiter(max_keys, clock=lambda: self.now, today=lambda: self.day)
 
 
-def test_so_many_at_once_then_one_by_one() -> None:
+def test_burst_is_allowed_and_then_a_steady_rate() -> None:
     time = Time()
     limiter = time.limiter()
     assert [limiter.allow("follow", "192.0.2.1", 3, 60) for _ in range(3)] == [None] * 3
@@ -34,7 +34,7 @@ def test_so_many_at_once_then_one_by_one() -> None:
     assert limiter.allow("follow", "192.0.2.1", 3, 60) == pytest.approx(20)
 
 
-def test_buckets_and_clients_do_not_count_for_each_other() -> None:
+def test_buckets_and_clients_are_counted_separately() -> None:
     limiter = Time().limiter()
     assert limiter.allow("follow", "192.0.2.1", 1, 60) is None
     assert limiter.allow("react", "192.0.2.1", 1, 60) is None
@@ -53,7 +53,7 @@ def test_buckets_and_clients_do_not_count_for_each_other() -> None:
         ("unix:", "unix:"),
     ],
 )
-def test_who_counts_as_one(client: str, network: str) -> None:
+def test_client_is_counted_by_its_network(client: str, network: str) -> None:
     assert network_of(client) == network
 
 
@@ -71,14 +71,14 @@ def test_a_subscriber_with_many_networks_is_limited() -> None:
     assert limiter.allow("follow", "2001:db8:2::1", 2, 60) is None
 
 
-def test_one_household_cannot_use_up_what_its_carrier_has() -> None:
+def test_household_cannot_exhaust_the_limit_of_its_carrier() -> None:
     limiter = Time().limiter()
     for number in range(100):
         limiter.allow("follow", f"2001:db8:1:2::{number:x}", 2, 60)
     assert limiter.allow("follow", "2001:db8:1:3::1", 2, 60) is None
 
 
-def test_a_new_day_forgets_everything() -> None:
+def test_counts_are_reset_every_day() -> None:
     time = Time()
     limiter = time.limiter()
     limiter.allow("follow", "192.0.2.1", 1, 60)
@@ -88,7 +88,7 @@ def test_a_new_day_forgets_everything() -> None:
     assert before.isdisjoint(limiter._due)
 
 
-def test_memory_is_bounded_and_who_keeps_asking_stays_limited() -> None:
+def test_memory_is_bounded_and_active_clients_stay_limited() -> None:
     limiter = Time().limiter(max_keys=10)
     limiter.allow("follow", "192.0.2.1", 1, 3600)
     for number in range(500):
@@ -105,7 +105,7 @@ def test_memory_is_bounded_though_each_ipv6_client_counts_twice() -> None:
     assert len(limiter._due) <= 10
 
 
-def test_what_has_run_out_is_forgotten() -> None:
+def test_refilled_buckets_are_forgotten() -> None:
     time = Time()
     limiter = time.limiter()
     for number in range(200):
@@ -114,7 +114,7 @@ def test_what_has_run_out_is_forgotten() -> None:
     assert len(limiter._due) < 5
 
 
-def test_no_address_is_kept() -> None:
+def test_no_client_address_is_stored() -> None:
     limiter = Time().limiter()
     limiter.allow("follow", "192.0.2.1", 1, 60)
     assert "192.0.2.1" not in repr(vars(limiter))
@@ -135,7 +135,7 @@ def test_threads_share_one_count() -> None:
     assert allowed.count(True) == 50
 
 
-def test_a_stranger_with_a_whole_network_takes_no_more_memory_than_is_allowed() -> None:
+def test_client_with_a_whole_network_takes_bounded_memory() -> None:
     """Each address of a /48 has two keys: its /64, and the /48 that all share."""
     time = Time()
     limiter = time.limiter(max_keys=500)

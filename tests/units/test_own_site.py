@@ -38,12 +38,12 @@ def test_relying_party_is_the_base_urls_host() -> None:
         "https://canale.example.it@evil.example/", "",
     ],
 )  # fmt: skip
-def test_next_leads_to_no_other_site(url: str) -> None:
+def test_next_does_not_redirect_to_other_sites(url: str) -> None:
     assert not StaffAccountAdapter().is_safe_url(url)
 
 
 @pytest.mark.parametrize("url", ["/newsroom/c/x/", f"{BASE}/newsroom/", "?page=2"])
-def test_next_leads_within_the_site(url: str) -> None:
+def test_next_redirects_within_the_site(url: str) -> None:
     assert StaffAccountAdapter().is_safe_url(url)
 
 
@@ -69,7 +69,7 @@ def test_passkey_of_another_page_is_refused(given: object) -> None:
         form.clean_credential()
 
 
-def test_passkey_of_our_own_page_is_taken() -> None:
+def test_passkey_of_our_own_page_is_accepted() -> None:
     form = SameOriginMixin()
     form.cleaned_data = {"credential": credential(BASE)}  # type: ignore[attr-defined]
     assert form.clean_credential() == credential(BASE)

@@ -116,7 +116,7 @@ async def _herd(store: PageStore, address: str, **more: Any) -> set[tuple[Any, b
     return {(answer[0], answer[2]) for answer in await asyncio.gather(*asked)}
 
 
-def test_links_with_queries_of_their_own_share_one_rendering(addresses: list[str]) -> None:
+def test_links_with_tracking_parameters_share_one_rendering(addresses: list[str]) -> None:
     async def flow() -> None:
         for address in addresses:
             app = Django()
@@ -132,7 +132,7 @@ def test_links_with_queries_of_their_own_share_one_rendering(addresses: list[str
     run(flow)
 
 
-def test_the_same_holds_for_heads_languages_and_pages_of_older_posts(
+def test_head_requests_languages_and_older_pages_share_renderings(
     addresses: list[str],
 ) -> None:
     async def flow() -> None:
@@ -162,7 +162,7 @@ def test_the_same_holds_for_heads_languages_and_pages_of_older_posts(
     run(flow)
 
 
-def test_an_address_written_in_percent_signs_is_the_same_page() -> None:
+def test_percent_encoded_path_is_the_same_page() -> None:
     async def flow() -> None:
         app = Renderer()
         app.gate.clear()
@@ -201,7 +201,7 @@ def test_a_view_sees_nothing_but_the_key() -> None:
 
 
 @pytest.mark.parametrize("stands_in", [False, True])
-def test_while_the_database_is_away_they_share_one_try(
+def test_requests_share_one_try_during_an_outage(
     monkeypatch: pytest.MonkeyPatch, stands_in: bool
 ) -> None:
     outage = Outage()
@@ -230,7 +230,7 @@ def test_while_the_database_is_away_they_share_one_try(
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_link_with_a_query_of_its_own_is_answered_at_once(query: str) -> None:
+def test_link_with_tracking_parameters_is_served_from_memory(query: str) -> None:
     async def flow() -> None:
         store = PageStore(Renderer())
         await ask(store)
@@ -241,7 +241,7 @@ def test_a_link_with_a_query_of_its_own_is_answered_at_once(query: str) -> None:
 
 
 @pytest.mark.parametrize("stands_in", [False, True])
-def test_nobody_waits_without_end_for_a_page_that_is_not_made(
+def test_waiting_for_a_rendering_has_a_limit(
     monkeypatch: pytest.MonkeyPatch, stands_in: bool
 ) -> None:
     """As when the database accepts queries and does not answer them."""

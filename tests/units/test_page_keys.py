@@ -33,7 +33,7 @@ def test_a_page_of_older_posts_is_rendered_once(more: str) -> None:
 @pytest.mark.parametrize(
     "query", ["before=012", "before=-1", "before=x", "before=" + "9" * 30, "before=%31", "Before=1"]
 )
-def test_an_odd_place_is_no_place(query: str) -> None:
+def test_invalid_cursor_is_ignored(query: str) -> None:
     """It never reaches the view, and takes no room of its own."""
 
     async def flow() -> None:
@@ -46,7 +46,7 @@ def test_an_odd_place_is_no_place(query: str) -> None:
     asyncio.run(flow())
 
 
-def test_elsewhere_a_place_means_nothing() -> None:
+def test_cursor_is_ignored_on_other_pages() -> None:
     async def flow() -> None:
         app = Renderer()
         store = PageStore(app)

@@ -99,7 +99,7 @@ def test_a_page_is_rendered_once() -> None:
     run(flow)
 
 
-def test_readers_who_come_at_once_wait_for_one_rendering() -> None:
+def test_simultaneous_readers_wait_for_one_rendering() -> None:
     async def flow() -> None:
         app = Renderer()
         app.gate.clear()
@@ -135,7 +135,7 @@ def test_each_reader_gets_the_encoding_it_takes(
     run(flow)
 
 
-def test_page_that_is_not_kept_is_compressed_too() -> None:
+def test_uncached_page_is_compressed() -> None:
     async def flow() -> None:
         app = Renderer(handle=None)
         app.status = 404
@@ -148,7 +148,7 @@ def test_page_that_is_not_kept_is_compressed_too() -> None:
     run(flow)
 
 
-def test_a_reader_who_has_the_page_is_told_so() -> None:
+def test_reader_with_the_current_page_gets_304() -> None:
     async def flow() -> None:
         store = PageStore(Renderer())
         etag = (await ask(store))[1][b"etag"].decode()
@@ -160,7 +160,7 @@ def test_a_reader_who_has_the_page_is_told_so() -> None:
     run(flow)
 
 
-def test_head_says_what_get_would() -> None:
+def test_head_has_the_headers_of_get() -> None:
     async def flow() -> None:
         store = PageStore(Renderer())
         get, head = await ask(store), await ask(store, method="HEAD")
@@ -170,7 +170,7 @@ def test_head_says_what_get_would() -> None:
     run(flow)
 
 
-def test_a_change_is_seen_at_once_and_only_in_its_channel() -> None:
+def test_change_invalidates_only_its_channel() -> None:
     async def flow() -> None:
         app = Renderer()
         store = PageStore(app)
@@ -185,7 +185,7 @@ def test_a_change_is_seen_at_once_and_only_in_its_channel() -> None:
     run(flow)
 
 
-def test_a_rendering_begun_before_a_change_is_not_kept() -> None:
+def test_rendering_started_before_a_change_is_not_stored() -> None:
     async def flow() -> None:
         app = Renderer()
         app.gate.clear()
@@ -205,7 +205,7 @@ def test_a_rendering_begun_before_a_change_is_not_kept() -> None:
     run(flow)
 
 
-def test_a_page_ends_at_its_moment() -> None:
+def test_page_expires_at_its_time() -> None:
     async def flow() -> None:
         now = 1_000.0
         app = Renderer(until=1_010.0)
@@ -236,7 +236,7 @@ def test_languages_have_their_own_pages() -> None:
     run(flow)
 
 
-def test_a_view_learns_nothing_about_who_reads() -> None:
+def test_view_gets_no_personal_data() -> None:
     async def flow() -> None:
         app = Renderer()
         await ask(
@@ -259,7 +259,7 @@ def test_a_view_learns_nothing_about_who_reads() -> None:
     run(flow)
 
 
-def test_parameters_of_others_lead_to_the_same_page() -> None:
+def test_unknown_parameters_give_the_same_page() -> None:
     async def flow() -> None:
         app = Renderer()
         store = PageStore(app)
@@ -272,7 +272,7 @@ def test_parameters_of_others_lead_to_the_same_page() -> None:
     run(flow)
 
 
-def test_what_is_not_marked_is_not_kept() -> None:
+def test_unmarked_views_are_not_stored() -> None:
     async def flow() -> None:
         app = Renderer(handle=None)
         store = PageStore(app)
@@ -284,7 +284,7 @@ def test_what_is_not_marked_is_not_kept() -> None:
     run(flow)
 
 
-def test_errors_are_not_kept_but_a_post_that_is_over_is() -> None:
+def test_errors_are_not_stored_except_gone_posts() -> None:
     async def flow() -> None:
         app = Renderer()
         store = PageStore(app)
@@ -299,7 +299,7 @@ def test_errors_are_not_kept_but_a_post_that_is_over_is() -> None:
 
 
 @pytest.mark.parametrize("path", ["/newsroom/", "/api/v1/me", "/static/public.css"])
-def test_personal_requests_pass_untouched(path: str) -> None:
+def test_personal_requests_bypass_the_store(path: str) -> None:
     async def flow() -> None:
         app = Renderer()
         store = PageStore(app)
@@ -337,7 +337,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         {"if_none_match": '"other"', "cookie": "canale_language=en"},
     ],
 )
-def test_what_is_ready_is_what_the_ordinary_way_says(said: dict[str, str]) -> None:
+def test_cached_response_equals_the_applications_response(said: dict[str, str]) -> None:
     async def flow() -> None:
         store = PageStore(Renderer())
         headers = [(name.replace("_", "-").encode(), word.encode()) for name, word in said.items()]
@@ -356,7 +356,7 @@ def test_what_is_ready_is_what_the_ordinary_way_says(said: dict[str, str]) -> No
     run(flow)
 
 
-def test_what_is_ready_ends_and_changes_like_all_else() -> None:
+def test_cached_responses_expire_and_are_invalidated() -> None:
     async def flow() -> None:
         now = 1_000.0
         store = PageStore(Renderer(until=1_010.0), clock=lambda: now)
@@ -374,7 +374,7 @@ def test_what_is_ready_ends_and_changes_like_all_else() -> None:
 @pytest.mark.parametrize(
     "url", [b"/c/cremona/?lang=en", b"/c/%63remona/", b"http://x/c/cremona/", b"/newsroom/", b"*"]
 )
-def test_what_is_written_otherwise_is_asked_the_ordinary_way(url: bytes) -> None:
+def test_unusual_requests_are_passed_to_the_application(url: bytes) -> None:
     async def flow() -> None:
         store = PageStore(Renderer())
         for path in ("/c/cremona/", "/newsroom/"):
@@ -384,7 +384,7 @@ def test_what_is_written_otherwise_is_asked_the_ordinary_way(url: bytes) -> None
     run(flow)
 
 
-def test_a_marked_view_says_whose_page_it_made() -> None:
+def test_marked_view_names_the_channel_of_its_page() -> None:
     until = datetime(2026, 11, 24, tzinfo=UTC)
 
     @stored

@@ -89,7 +89,7 @@ def _opens(browser: Client, credential: dict[str, Any]) -> bool:
     return browser.get(INSIDE).status_code == 200
 
 
-def test_passkey_signs_in_and_is_not_written_down(
+def test_passkey_signs_in_and_is_not_logged(
     editor: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
     stranger = Client()
@@ -146,7 +146,7 @@ def test_removed_passkey_opens_nothing(editor: Person) -> None:
     assert not _opens(stranger, credential)
 
 
-def test_an_answer_opens_once_however_many_send_it_at_the_same_moment(editor: Person) -> None:
+def test_passkey_response_is_accepted_once_under_concurrency(editor: Person) -> None:
     """Each of them has read the session that holds the challenge before the first is through."""
     browsers = [Client() for _ in range(3)]
     credential = editor.key.got(_challenge(browsers[0]), editor.handle)

@@ -54,7 +54,7 @@ def opens(password: str) -> bool:
 
 @pytest.mark.parametrize("set_as", FORMS)
 @pytest.mark.parametrize("typed", FORMS)
-def test_a_password_opens_however_its_accents_are_written(set_as: str, typed: str) -> None:
+def test_password_is_accepted_in_any_unicode_normalization(set_as: str, typed: str) -> None:
     written = WORDS + " ﬁne½"
     Staff.objects.create_user(EMAIL, unicodedata.normalize(set_as, written))
     assert opens(unicodedata.normalize(typed, written))
@@ -62,7 +62,7 @@ def test_a_password_opens_however_its_accents_are_written(set_as: str, typed: st
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_hash_from_before_opens_and_is_replaced(form: str) -> None:
+def test_old_hash_is_accepted_and_replaced(form: str) -> None:
     staff = Staff.objects.create_user(EMAIL, "x")
     old = unicodedata.normalize(form, WORDS)
     Staff.objects.filter(pk=staff.pk).update(password=make_password(old))
@@ -83,7 +83,7 @@ def test_a_changed_password_is_normalised_too() -> None:
 
 
 @pytest.mark.parametrize("password", ["x", "città", unicodedata.normalize("NFD", "città")])
-def test_an_account_that_is_not_there_takes_as_many_hashes(
+def test_unknown_account_costs_the_same_hashes(
     monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     Staff.objects.create_user(EMAIL, WORDS)
@@ -112,7 +112,7 @@ Municipio2026!! 111111222222 abcdefghijkl zyxwvutsrqpo asdfghjklasd Admin123456!
 
 
 @pytest.mark.parametrize("password", EASY.split())
-def test_what_many_use_is_refused(password: str) -> None:
+def test_common_password_is_refused(password: str) -> None:
     said = refusals(password)
     assert said
     assert all(sentence.endswith(".") for sentence in said)
@@ -148,11 +148,11 @@ def test_password_that_asks_to_be_changed_is_refused(password: str) -> None:
         "水道の水は飲めません今日から",
     ],
 )
-def test_what_is_hard_to_guess_is_taken(password: str) -> None:
+def test_strong_password_is_accepted(password: str) -> None:
     assert refusals(password) == []
 
 
-def test_the_list_has_three_thousand_that_are_long_enough_and_all_are_refused() -> None:
+def test_three_thousand_common_passwords_are_refused() -> None:
     listed = set(common_passwords())
     assert len(listed) >= 3_000
     assert all(len(password) >= 12 for password in listed)
@@ -163,11 +163,11 @@ def test_the_list_has_three_thousand_that_are_long_enough_and_all_are_refused() 
 
 @given(st.sampled_from(sorted(common_passwords())), st.sampled_from(["", "!", "?!", "..."]))
 @settings(max_examples=50, deadline=None)
-def test_marks_and_capitals_make_no_common_password_good(password: str, marks: str) -> None:
+def test_common_password_with_marks_and_capitals_is_refused(password: str, marks: str) -> None:
     assert count_parts(normalise(password).casefold() + marks) < MIN_PARTS
 
 
-def test_names_from_here_are_refused() -> None:
+def test_local_names_are_refused() -> None:
     create_channel("zogno", "Comune di Zognobello")
     anna = Staff(email=EMAIL)
     for password in ("zognobello2026", "Zogno-Zognobello!", "Bianchetti1985!", "annabianchetti7"):
@@ -178,7 +178,7 @@ def test_names_from_here_are_refused() -> None:
     assert refusals("zogno-lampada-cavallo-fune!", anna) == []
 
 
-def test_the_first_channels_name_is_refused_before_it_is_there() -> None:
+def test_name_of_the_first_channel_is_refused_during_set_up() -> None:
     staff = Staff(email=EMAIL)
     assert refusals("Pizzighettone26", staff) == []
     staff.also_avoid = ("Comune di Pizzighettone", "pizzighettone")
@@ -187,13 +187,13 @@ def test_the_first_channels_name_is_refused_before_it_is_there() -> None:
         chosen.checked_password("Pizzighettone26", EMAIL, "Pizzighettone")
 
 
-def test_length_is_counted_as_it_is_kept() -> None:
+def test_length_is_counted_after_normalization() -> None:
     decomposed = unicodedata.normalize("NFD", "àèìòùàèì")
     assert len(decomposed) > 12
     assert any("almeno 12" in said for said in refusals(decomposed))
 
 
-def test_only_the_beginning_of_a_long_password_is_looked_at() -> None:
+def test_only_the_start_of_a_long_password_is_examined() -> None:
     with pytest.raises(ValidationError):
         GuessablePasswordValidator().validate(
             "ab" * (MAX_CHECKED_LENGTH // 2) + "zogno lampada cavallo fune"

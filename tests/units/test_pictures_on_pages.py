@@ -100,7 +100,7 @@ def test_sizes_are_offered_only_where_they_differ(
     ("size", "shown"),
     [((1080, 2400), (230, 512)), ((1600, 800), (1024, 512)), ((90, 60), (90, 60))],
 )
-def test_a_picture_alone_has_the_room_it_needs(
+def test_single_picture_has_its_displayed_size(
     city: Channel, size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
     post = with_pictures(city, size)

@@ -94,7 +94,7 @@ def test_batches_cover_each_address_once_and_no_other_channel(city: Channel, cou
     assert len(batches) == -(-count // BATCH_ADDRESSES)
 
 
-def test_each_batch_costs_planning_one_query(city: Channel) -> None:
+def test_planning_costs_one_query_per_batch(city: Channel) -> None:
     follow(city, 10)
     # The first post of a channel costs some of its own.
     published(city)
@@ -106,7 +106,7 @@ def test_each_batch_costs_planning_one_query(city: Channel) -> None:
     assert len(many) - len(few) == FOLLOWERS // BATCH_ADDRESSES
 
 
-def test_planning_and_reading_walk_through_no_table(city: Channel) -> None:
+def test_planning_and_reading_scan_no_table(city: Channel) -> None:
     others = [create_channel(f"citta-{number}", "Un'altra") for number in range(10)]
     for _ in range(2):
         follow(city, BATCH_ADDRESSES)
@@ -120,7 +120,7 @@ def test_planning_and_reading_walk_through_no_table(city: Channel) -> None:
         assert "Seq Scan" not in how, how
 
 
-def test_topics_are_asked_for_by_their_follower_and_not_read_all_at_once(city: Channel) -> None:
+def test_topics_are_looked_up_per_follower(city: Channel) -> None:
     follow(city, 2 * BATCH_ADDRESSES)
     choose_topics(city)
     how = explained(statements_of_a_post(city, "tema-1")[-1])

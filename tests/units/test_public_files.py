@@ -34,7 +34,7 @@ def city(db: None) -> Channel:
         ("feed.json", "application/feed+json", b"{"),
     ],
 )
-def test_each_file_is_what_it_says(city: Channel, path: str, mime: str, start: bytes) -> None:
+def test_every_file_has_its_content_type(city: Channel, path: str, mime: str, start: bytes) -> None:
     answer = Client().get(f"/c/cremona/{path}")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith(mime)
@@ -54,7 +54,7 @@ def test_the_app_can_be_installed(city: Channel) -> None:
     assert Client().get(manifest["start_url"]).status_code == 200
 
 
-def test_the_service_worker_rules_over_the_whole_site(db: None) -> None:
+def test_service_worker_scope_is_the_whole_site(db: None) -> None:
     answer = Client().get("/sw.js")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/javascript")
@@ -62,14 +62,14 @@ def test_the_service_worker_rules_over_the_whole_site(db: None) -> None:
     assert answer.headers["Cache-Control"] == "no-cache"
 
 
-def test_scripts_find_every_word_they_say() -> None:
+def test_page_provides_every_text_of_the_scripts() -> None:
     source = (ROOT / "frontend/public/strings.ts").read_text(encoding="utf-8")
     interface = re.search(r"interface Strings \{(.*?)\n\}", source, re.DOTALL)
     assert interface
     assert set(re.findall(r"^\s*(\w+):", interface[1], re.MULTILINE)) == set(strings())
 
 
-def test_scripts_find_every_state_they_show() -> None:
+def test_page_provides_every_state_of_the_scripts() -> None:
     source = (ROOT / "frontend/public/follow.ts").read_text(encoding="utf-8")
     states = re.search(r"(?:export )?type State =(.*?);", source, re.DOTALL)
     templates = ROOT / "canale/public/templates/public/parts/templates.html"

@@ -70,7 +70,7 @@ def _text(path: str, language: str = "it") -> str:
     return answer.content.decode()
 
 
-def test_posts_stand_newest_first_under_their_days(city: Channel) -> None:
+def test_posts_are_newest_first_under_their_days(city: Channel) -> None:
     three_days_ago = timezone.localtime(timezone.now() - 3 * DAY)
     _published(city, _news("Vecchia"), 3 * DAY)
     _published(city, _news("Prima"), timedelta(seconds=20))
@@ -83,7 +83,7 @@ def test_posts_stand_newest_first_under_their_days(city: Channel) -> None:
     assert page == _text("/c/cremona/")
 
 
-def test_drafts_and_posts_past_their_time_are_not_shown(city: Channel) -> None:
+def test_drafts_and_expired_posts_are_hidden(city: Channel) -> None:
     drafts.save_draft(city, _news("Bozza"), by="cli")
     _published(city, _news("Scaduto"), 31 * DAY)
     page = _text("/")
@@ -92,7 +92,7 @@ def test_drafts_and_posts_past_their_time_are_not_shown(city: Channel) -> None:
     assert 'id="empty" class="empty">' in page
 
 
-def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
+def test_only_a_current_alert_is_pinned(city: Channel) -> None:
     over = _published(city, Content("alert", "Finita", "", ends_at=timezone.now() - HOUR), DAY)
     ended = _published(city, Content("alert", "Chiusa", ""), 2 * HOUR)
     _published(city, Content("alert", "Cessata", "", all_clear_of=ended.pk))
@@ -107,7 +107,7 @@ def test_only_an_alert_that_is_not_over_is_pinned(city: Channel) -> None:
     ]
 
 
-def test_an_all_clear_outlives_its_own_page(city: Channel) -> None:
+def test_ended_alert_stays_ended_when_its_all_clear_expires(city: Channel) -> None:
     alert = _published(city, Content("alert", "Piena", ""), 20 * DAY)
     city.retention_days = 10
     city.save()
@@ -119,7 +119,7 @@ def test_an_all_clear_outlives_its_own_page(city: Channel) -> None:
     assert not alert.is_active_alert(timezone.now())
 
 
-def test_an_alert_in_force_stays_above_many_younger_posts(city: Channel) -> None:
+def test_current_alert_is_pinned_above_many_newer_posts(city: Channel) -> None:
     alert = _published(city, Content("alert", "Piena del Po", ""), DAY)
     for number in range(61):
         _published(city, _news(f"n{number}"))
@@ -158,7 +158,7 @@ def test_an_event_has_its_date_and_a_calendar_entry(city: Channel) -> None:
     assert b"STATUS:CANCELLED" in _get(f"/c/cremona/p/{post.pk}.ics").content
 
 
-def test_a_post_that_went_says_why(city: Channel) -> None:
+def test_withdrawn_post_shows_its_reason(city: Channel) -> None:
     expired = _published(city, _news("Vecchio"), 31 * DAY)
     withdrawn = _published(city, _news("Sbagliato"))
     withdraw.withdraw(withdrawn, reason="Data sbagliata", by="cli")
@@ -173,7 +173,7 @@ def test_a_post_that_went_says_why(city: Channel) -> None:
     assert _get("/c/other/p/1").status_code == 404
 
 
-def test_an_image_goes_with_its_post(city: Channel) -> None:
+def test_image_is_gone_with_its_post(city: Channel) -> None:
     wording = Content("news", "Foto", "", images=(NewImage(_picture(), "Il Torrazzo"),))
     post = drafts.save_draft(city, wording, by="cli")
     path = f"/c/cremona/image/{post.content.images.get().image.key}-small"
@@ -190,7 +190,7 @@ def test_an_image_goes_with_its_post(city: Channel) -> None:
     assert _get(path).status_code == 410
 
 
-def test_counts_are_read_without_scripts(city: Channel) -> None:
+def test_counts_are_visible_without_scripts(city: Channel) -> None:
     post = _published(city, _news())
     react(post, b"1" * 32, "👏")
     page = _text("/")
@@ -201,7 +201,7 @@ def test_counts_are_read_without_scripts(city: Channel) -> None:
     assert "12,345 people follow it" in _text("/", "en")
 
 
-def test_what_people_write_is_never_markup(city: Channel) -> None:
+def test_user_text_is_escaped(city: Channel) -> None:
     _published(city, _news('<b onclick="x">', "<script>alert(1)</script> *forte*"))
     page = _text("/")
     assert "<script>alert" not in page
@@ -216,7 +216,7 @@ def _queries(path: str) -> int:
     return len(queries)
 
 
-def test_more_posts_take_no_more_queries(city: Channel) -> None:
+def test_number_of_queries_does_not_grow_with_posts(city: Channel) -> None:
     def publish_all_kinds() -> None:
         images = (NewImage(_picture(), "a"), NewImage(_picture(), "b"))
         post = _published(city, Content("news", "Foto", "", topics=("strade",), images=images))
@@ -244,7 +244,7 @@ def test_an_invite_shows_the_channel_and_keeps_its_code(city: Channel) -> None:
     assert b"<svg" in _get(f"/i/{made.code}/qr.svg").content
 
 
-def test_the_language_is_chosen_by_a_link(city: Channel) -> None:
+def test_language_can_be_chosen_by_a_link(city: Channel) -> None:
     client = Client(headers={"accept-language": "it"})
     answer = client.get("/privacy?lang=en")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/privacy")
@@ -254,7 +254,7 @@ def test_the_language_is_chosen_by_a_link(city: Channel) -> None:
     assert _get("/privacy?lang=xx").status_code == 200
 
 
-def test_a_page_in_english_says_that_the_city_writes_italian(city: Channel) -> None:
+def test_english_page_marks_posts_as_italian(city: Channel) -> None:
     post = _published(city, replace(_news("Mercato", "Sabato"), topics=("strade",)))
     correct.correct(post, _news("Mercato", "Domenica"), note="Il giorno", by="cli")
     in_english = _text("/", "en")
@@ -268,13 +268,13 @@ def test_a_page_in_english_says_that_the_city_writes_italian(city: Channel) -> N
 
 
 @pytest.mark.django_db
-def test_before_there_is_a_channel() -> None:
+def test_pages_without_a_channel() -> None:
     assert "Stiamo preparando il canale" in _text("/")
     assert "Informativa sulla privacy" in _text("/privacy")
     assert _get("/manifest.webmanifest").status_code == 404
 
 
-def test_errors_ask_no_database() -> None:
+def test_error_pages_use_no_database() -> None:
     request = RequestFactory().get("/nowhere")
     for view, status in (
         (views.bad_request, 400),
@@ -289,7 +289,7 @@ def test_errors_ask_no_database() -> None:
     assert problem.headers["Content-Type"] == "application/problem+json"
 
 
-def test_no_page_knows_its_reader(city: Channel) -> None:
+def test_pages_do_not_depend_on_the_reader(city: Channel) -> None:
     post = _published(city, _news())
     client = Client()
     client.cookies["canale_follower"] = "A" * 22
@@ -323,7 +323,7 @@ NOTICE = {
 }
 
 
-def test_the_privacy_notice_is_true_to_the_tables(city: Channel) -> None:
+def test_privacy_notice_matches_the_tables(city: Channel) -> None:
     page = _text("/privacy")
     for model, words in NOTICE.items():
         fields = [*model._meta.fields, *model._meta.many_to_many]
@@ -337,7 +337,7 @@ def test_the_privacy_notice_is_true_to_the_tables(city: Channel) -> None:
 
 
 @pytest.mark.parametrize("before", ["0{}", "+{}", " {}", "{} ", "{}x", ""])
-def test_older_posts_have_one_address(city: Channel, before: str) -> None:
+def test_older_posts_have_one_url(city: Channel, before: str) -> None:
     last = _published(city, _news("Ultima"))
     _published(city, _news("Prima"), 2 * HOUR)
     assert "Prima" in _text(f"/c/cremona/older?before={last.pk}")

@@ -40,14 +40,14 @@ def reader(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-def test_a_later_act_replaces_an_earlier_one_of_the_same_group(channel: Channel) -> None:
+def test_later_reaction_replaces_an_earlier_one_in_the_same_group(channel: Channel) -> None:
     post = published(channel)
     acts = [ReactionChange(post.pk, reader(1), THUMB), ReactionChange(post.pk, reader(1), HEART)]
     assert apply_changes(acts, timezone.now()) == [{HEART: 1}, {HEART: 1}]
     assert Unannounced.objects.filter(post=post).exists()
 
 
-def test_what_is_not_possible_changes_nothing_and_harms_nobody(channel: Channel) -> None:
+def test_refused_reaction_changes_nothing_and_affects_no_other(channel: Channel) -> None:
     post, withdrawn = published(channel), published(channel)
     Post.objects.filter(pk=withdrawn.pk).update(state=State.WITHDRAWN)
     acts = [
@@ -60,7 +60,7 @@ def test_what_is_not_possible_changes_nothing_and_harms_nobody(channel: Channel)
     assert Reaction.objects.count() == 1
 
 
-def test_a_reaction_that_was_there_already_is_no_news(channel: Channel) -> None:
+def test_repeated_reaction_is_not_an_event(channel: Channel) -> None:
     post = published(channel)
     apply_changes([ReactionChange(post.pk, reader(1), THUMB)], timezone.now())
     Unannounced.objects.all().delete()
@@ -71,7 +71,7 @@ def test_a_reaction_that_was_there_already_is_no_news(channel: Channel) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_counters_say_what_the_rows_say(channel: Channel, seed: int) -> None:
+def test_counters_match_the_rows(channel: Channel, seed: int) -> None:
     chance = random.Random(seed)
     posts = [published(channel).pk for _ in range(3)]
     wanted: dict[tuple[int, bytes], str | None] = {}
@@ -95,7 +95,7 @@ def test_counters_say_what_the_rows_say(channel: Channel, seed: int) -> None:
     assert not Tally.objects.filter(count__lt=0).exists()
 
 
-def test_a_group_costs_as_many_statements_as_a_single_act(
+def test_group_costs_as_many_statements_as_a_single_reaction(
     channel: Channel, django_assert_max_num_queries: pytest.FixtureRequest
 ) -> None:
     post = published(channel)

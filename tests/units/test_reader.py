@@ -34,7 +34,7 @@ from tests.sending import (
 
 
 @pytest.mark.django_db
-def test_others_are_read_now_and_then_while_alerts_come_back_again_and_again(
+def test_normal_batches_are_read_between_retries_of_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("canale.delivery.retries.RETRY_CHUNK", 1)
@@ -98,7 +98,7 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("state", [Batch.State.DONE, Batch.State.WAITING, Batch.State.FAILED])
-def test_failure_of_a_batch_that_is_claimed_no_longer_is_not_counted(state: str) -> None:
+def test_failure_of_a_lost_batch_is_not_counted(state: str) -> None:
     published(city_of(1))
     Batch.objects.update(state=state, claimed_by="a:1:1")
     count_failure(Batch.objects.get(), "a:1:1", Clock().now)

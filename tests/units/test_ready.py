@@ -46,7 +46,7 @@ def _fail() -> None:
 @pytest.mark.parametrize(
     "why", [DatabaseProblem.FULL, DatabaseProblem.LOCKED, DatabaseProblem.READ_ONLY]
 )
-def test_what_can_be_read_is_ready_and_says_what_is_the_matter(
+def test_readable_database_is_ready_and_reports_problems(
     outage: Outage, why: DatabaseProblem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(app, "_ask_database", lambda: None)
@@ -58,7 +58,7 @@ def test_what_can_be_read_is_ready_and_says_what_is_the_matter(
     assert abs(since - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_what_cannot_be_read_is_not_ready_until_it_can(
+def test_unreadable_database_is_not_ready(
     outage: Outage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(app, "_ask_database", _fail)

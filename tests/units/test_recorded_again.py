@@ -24,7 +24,7 @@ DEFERRED = Result(Outcome.LATER, None, "deferred", 5.0, tried=False)
 
 
 @pytest.mark.django_db
-def test_a_retry_that_was_put_off_again_costs_no_attempt_however_often_it_is_recorded() -> None:
+def test_deferred_retry_recorded_twice_costs_no_attempt() -> None:
     city = create_channel("cremona", "Cremona")
     to = ("push", {"endpoint": "https://push.example/1"})
     follow(city, new_token(), address=to, topics=[], language="it")

@@ -50,7 +50,7 @@ def entries() -> list[tuple[str, int]]:
     return [(act, detail["count"]) for act, detail in rows if act.endswith("_refused")]
 
 
-def test_what_is_refused_is_counted(editor: Staff, settings: Settings) -> None:
+def test_refusals_are_counted(editor: Staff, settings: Settings) -> None:
     totp.TOTP.activate(editor, totp.generate_totp_secret())
     before = counts()
     sign_in()
@@ -85,7 +85,7 @@ def test_what_is_refused_is_counted(editor: Staff, settings: Settings) -> None:
     assert counted(before) == {"csrf": 1, "token": 1, "limit": 1, "password": 10}
 
 
-def test_failures_are_one_entry_a_minute_with_a_count(editor: Staff) -> None:
+def test_failures_are_logged_once_a_minute_with_a_count(editor: Staff) -> None:
     now = timezone.now()
     sign_in()
     log_failures(now)
@@ -103,7 +103,7 @@ def test_failures_are_one_entry_a_minute_with_a_count(editor: Staff) -> None:
     assert audit.verify().ok
 
 
-def test_wrong_codes_are_in_the_log(editor: Staff) -> None:
+def test_wrong_codes_are_logged(editor: Staff) -> None:
     totp.TOTP.activate(editor, totp.generate_totp_secret())
     thief = sign_in(password=PASSWORD)
     for _ in range(3):
@@ -112,7 +112,7 @@ def test_wrong_codes_are_in_the_log(editor: Staff) -> None:
     assert entries() == [("staff.code_refused", 3)]
 
 
-def test_an_address_that_is_nobodys_leaves_no_entry_and_no_row(editor: Staff) -> None:
+def test_unknown_address_leaves_no_entry_and_no_row(editor: Staff) -> None:
     sign_in("nobody@cremona.test")
     # The same work as for an account: the time tells nothing.
     row = FailedSignIn.objects.get()
@@ -123,7 +123,7 @@ def test_an_address_that_is_nobodys_leaves_no_entry_and_no_row(editor: Staff) ->
     assert not FailedSignIn.objects.exists()
 
 
-def test_the_log_page_says_it_in_italian(editor: Staff) -> None:
+def test_log_page_describes_refusals_in_italian(editor: Staff) -> None:
     Membership.objects.update(role=Role.ADMIN)
     sign_in()
     log_failures(timezone.now())
@@ -134,7 +134,7 @@ def test_the_log_page_says_it_in_italian(editor: Staff) -> None:
     assert "quante volte" in page
 
 
-def test_an_account_that_is_gone_meanwhile_breaks_nothing(editor: Staff) -> None:
+def test_deleted_account_does_not_break_the_log(editor: Staff) -> None:
     sign_in()
     editor.delete()
     log_failures(timezone.now())

@@ -256,7 +256,9 @@ def test_pages_with_cards_from_memory_read_as_if_rendered_now(
         (12 * HOUR + timedelta(seconds=1), ["alert", "day", "deadline", "event", "service"]),
     ],
 )
-def test_cards_from_memory_show_what_is_over(city: City, after: timedelta, over: list[str]) -> None:
+def test_cards_from_memory_show_what_has_ended(
+    city: City, after: timedelta, over: list[str]
+) -> None:
     kinds = ("alert", "deadline", "event", "day", "service", "album")
     _get("/")
     city.clock.now += after
@@ -298,7 +300,7 @@ def test_pages_of_a_channel_share_cards(city: City) -> None:
     assert rendered == []
 
 
-def test_cards_in_memory_ask_for_no_words_and_pictures(city: City) -> None:
+def test_cards_in_memory_query_no_texts_and_images(city: City) -> None:
     _get("/")
     with CaptureQueriesContext(connection) as queries:
         _get("/")

@@ -96,7 +96,7 @@ def letters(text: str) -> str:
 @given(texts)
 @example(LISTS)
 @example("Via Roma\vchiusa\x85oggi\u2028domani")
-def test_html_and_plain_text_say_every_word_in_order(text: str) -> None:
+def test_html_and_plain_text_contain_every_word_in_order(text: str) -> None:
     tidied = several_lines(text)
     assert said(tidied) == said(text) or not tidied
     assert said(Shown(render_html(tidied)).text) == said(tidied)
@@ -106,7 +106,7 @@ def test_html_and_plain_text_say_every_word_in_order(text: str) -> None:
 @EXTRACTS
 @given(texts, st.integers(2, 300))
 @example("3) a\n7) b\n12) c", 12)
-def test_an_excerpt_is_a_beginning(text: str, length: int) -> None:
+def test_excerpt_is_the_beginning_of_the_text(text: str, length: int) -> None:
     tidied = several_lines(text)
     assert letters(tidied).startswith(letters(excerpt(tidied, length)))
 
@@ -163,7 +163,7 @@ PAGES: list[Rendition] = [card, atom, rss, json_feed, api]
 
 
 @pytest.mark.parametrize("rendition", PAGES, ids=lambda rendition: rendition.__name__)
-def test_pages_and_feeds_say_every_word_in_order(post: Post, rendition: Rendition) -> None:
+def test_pages_and_feeds_contain_every_word_in_order(post: Post, rendition: Rendition) -> None:
     @EXAMPLES
     @given(texts)
     @example(LISTS)
@@ -173,7 +173,7 @@ def test_pages_and_feeds_say_every_word_in_order(post: Post, rendition: Renditio
     holds()
 
 
-def test_calendars_and_notifications_say_every_word_in_order(post: Post) -> None:
+def test_calendars_and_notifications_contain_every_word_in_order(post: Post) -> None:
     @EXAMPLES
     @given(texts)
     @example(LISTS)
@@ -217,7 +217,7 @@ def notification(post: Post) -> dict[str, str]:
     ],
 )
 @pytest.mark.parametrize("kind", ["news", "alert"])
-def test_a_notification_runs_as_its_words_do(
+def test_notification_has_the_direction_of_its_text(
     post: Post, kind: str, headline: str, direction: str, language: str | None
 ) -> None:
     """Not as the follower's language does, nor the word that is put before the headline."""

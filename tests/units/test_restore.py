@@ -76,7 +76,7 @@ def test_whole_backup_is_unpacked(archive: Archive, dump: bytes, tmp_path: Path)
     assert (tmp_path / "unpacked/database.sqlite3").read_bytes() == dump
 
 
-def test_sparse_member_fills_no_disk(archive: Archive, tmp_path: Path) -> None:
+def test_sparse_archive_member_is_refused(archive: Archive, tmp_path: Path) -> None:
     def sparse(tar: tarfile.TarFile) -> None:
         real = 3 * 2**30
         headers = {
@@ -89,7 +89,7 @@ def test_sparse_member_fills_no_disk(archive: Archive, tmp_path: Path) -> None:
     assert "'database.sqlite3', which no backup of ours has" in said
 
 
-def test_old_form_of_a_sparse_member_is_refused_too(archive: Archive, tmp_path: Path) -> None:
+def test_old_gnu_sparse_member_is_refused(archive: Archive, tmp_path: Path) -> None:
     def sparse(tar: tarfile.TarFile) -> None:
         add(tar, "database.sqlite3", b"x" * 512, type=tarfile.GNUTYPE_SPARSE)
 
@@ -97,13 +97,15 @@ def test_old_form_of_a_sparse_member_is_refused_too(archive: Archive, tmp_path: 
     assert "which no backup of ours has" in said
 
 
-def test_member_larger_than_the_manifest_says_is_refused(
+def test_member_larger_than_in_the_manifest_is_refused(
     archive: Archive, dump: bytes, tmp_path: Path
 ) -> None:
     assert "larger" in refused(archive(size=len(dump) - 1), tmp_path)
 
 
-def test_name_of_a_member_sends_nothing_to_the_terminal(archive: Archive, tmp_path: Path) -> None:
+def test_control_characters_in_member_names_are_not_printed(
+    archive: Archive, tmp_path: Path
+) -> None:
     path = archive(lambda tar: add(tar, "\x1b]0;evil\x07\u202e\nx", b""))
     assert "\\x1b" in refused(path, tmp_path)
 
@@ -129,17 +131,19 @@ def test_name_of_a_member_sends_nothing_to_the_terminal(archive: Archive, tmp_pa
         ),
     ],
 )  # fmt: skip
-def test_odd_manifest_is_refused_in_one_line(text: bytes) -> None:
+def test_invalid_manifest_is_refused_in_one_line(text: bytes) -> None:
     with pytest.raises(CommandError, match="manifest is damaged"):
         Manifest.read(text)
 
 
-def test_manifest_of_another_form_is_named_without_its_escapes() -> None:
+def test_manifest_of_another_version_is_named_without_escapes() -> None:
     with pytest.raises(CommandError, match="in a form not known here"):
         Manifest.read(json.dumps({**MANIFEST, "form": 2}).encode())
 
 
-def test_compressed_archive_says_how_to_unpack_it(archive: Archive, tmp_path: Path) -> None:
+def test_compressed_archive_error_explains_how_to_unpack_it(
+    archive: Archive, tmp_path: Path
+) -> None:
     packed = tmp_path / "backup.tar.gz"
     packed.write_bytes(gzip.compress(archive().read_bytes()))
     refused(packed, tmp_path)

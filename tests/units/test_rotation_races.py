@@ -43,7 +43,9 @@ def opened() -> dict[int, object]:
 
 
 @pytest.mark.django_db
-def test_device_that_followed_again_keeps_its_new_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_that_follows_again_during_rotation_keeps_its_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     keys(monkeypatch, OLD)
     city = city_of(0)
     lost = subscribe(city, "https://push.example/again")
@@ -84,7 +86,7 @@ def test_address_changed_since_it_was_read_is_left_alone(monkeypatch: pytest.Mon
 
 
 @pytest.mark.django_db
-def test_walk_pads_what_is_stored_unpadded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rotation_pads_rows_that_are_stored_unpadded(monkeypatch: pytest.MonkeyPatch) -> None:
     city = city_of(0)
     with monkeypatch.context() as before:
         before.setattr(sealing, "pad", lambda plain: plain)

@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.django_db
-def test_each_chore_has_its_rhythm_and_a_bad_one_is_tried_again(
+def test_each_task_has_its_interval_and_is_retried_after_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     done: list[str] = []
@@ -37,7 +37,7 @@ def test_each_chore_has_its_rhythm_and_a_bad_one_is_tried_again(
 
 
 @pytest.mark.django_db
-def test_a_clock_that_is_put_back_puts_nothing_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_set_back_postpones_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "CHORES", ())
     told: list[datetime] = []
     monkeypatch.setattr(scheduler, "clock_went_back", told.append)

@@ -68,7 +68,7 @@ def read(tmp_path: Path) -> Read:
 
 
 @pytest.mark.parametrize(("written", "used"), BASE_URLS.items())
-def test_accepted_base_url_is_a_host_that_django_answers(
+def test_accepted_base_url_has_a_host_that_django_accepts(
     read: Read, written: str, used: str
 ) -> None:
     assert read(CANALE_BASE_URL=written).base_url == used
@@ -86,7 +86,7 @@ def test_base_url_that_cannot_work_is_refused(url: str) -> None:
 
 @bounded(max_examples=200, deadline=None)
 @given(st.text(max_size=20), st.sampled_from(["", ":8000", ".it", "/", "]", "@x"]))
-def test_any_text_is_a_base_url_that_works_or_is_refused(text: str, end: str) -> None:
+def test_any_text_is_a_working_base_url_or_is_refused(text: str, end: str) -> None:
     try:
         used = origin(f"https://{text}{end}")
     except ValueError:
@@ -97,7 +97,7 @@ def test_any_text_is_a_base_url_that_works_or_is_refused(text: str, end: str) ->
         RequestFactory().get("/", headers={"Host": urlsplit(used).netloc}).get_host()
 
 
-def test_refusal_says_what_is_wrong_and_what_is_allowed(read: Read) -> None:
+def test_error_names_the_problem_and_the_allowed_values(read: Read) -> None:
     with pytest.raises(SettingsError, match=r"CANALE_BASE_URL=.*underscore.*letters, digits"):
         read(CANALE_BASE_URL="http://canale_app:8000")
     with pytest.raises(SettingsError, match=r"CANALE_VAPID_CONTACT=.*internet.*mailto:urp@comune"):
@@ -115,7 +115,7 @@ def test_refusal_says_what_is_wrong_and_what_is_allowed(read: Read) -> None:
         ("https://Comune.forlì.it/contatti?x=1", "https://comune.xn--forl-tpa.it/contatti?x=1"),
     ],
 )
-def test_contact_that_push_services_take(written: str, used: str) -> None:
+def test_contact_accepted_by_push_services(written: str, used: str) -> None:
     assert contact(written) == used
     assert contact(used) == used
 
@@ -140,13 +140,13 @@ def test_contact_that_push_services_take(written: str, used: str) -> None:
         "https://comune.example.it/perché", "https://canale.local/x", "tel:+390372", "",
     ],
 )  # fmt: skip
-def test_contact_that_push_services_refuse_is_refused(text: str) -> None:
+def test_contact_refused_by_push_services_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         contact(text)
 
 
 @pytest.mark.parametrize("base", ["https://10.0.0.5", "https://canale.local", "http://canale.it"])
-def test_base_url_is_no_contact_where_push_services_refuse_it(read: Read, base: str) -> None:
+def test_base_url_that_push_services_refuse_is_not_the_contact(read: Read, base: str) -> None:
     assert read(CANALE_BASE_URL=base).vapid_contact == LOCAL_CONTACT
 
 
@@ -154,7 +154,7 @@ def test_base_url_is_no_contact_where_push_services_refuse_it(read: Read, base: 
     ("written", "used"),
     [("[::1]", "::1"), ("::", "::"), ("0.0.0.0", "0.0.0.0"), ("Localhost.", "localhost")],
 )
-def test_host_to_listen_on(written: str, used: str) -> None:
+def test_host_to_listen_on_is_checked(written: str, used: str) -> None:
     assert listening_host(written) == used
 
 
@@ -187,7 +187,7 @@ def test_value_that_cannot_work_stops_the_start(read: Read, name: str, value: st
     str(refused.value).encode()
 
 
-def test_byte_order_mark_of_a_file_is_no_part_of_the_value(read: Read, tmp_path: Path) -> None:
+def test_byte_order_mark_of_a_file_is_removed(read: Read, tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_bytes(b"\xef\xbb\xbfhttps://canale.example.it\r\n")
     assert read(CANALE_BASE_URL_FILE=str(file)).base_url == "https://canale.example.it"
@@ -197,7 +197,7 @@ def test_byte_order_mark_of_a_file_is_no_part_of_the_value(read: Read, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["my data", "a#b", "50%", "perché", "a?b=c"])
-def test_database_lies_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
+def test_database_is_in_the_data_folder_whatever_its_name(tmp_path: Path, name: str) -> None:
     current = load({"CANALE_DATA": str(tmp_path / name)})
     assert parse_database_url(current.database_url)["NAME"] == str(
         tmp_path / name / "canale.sqlite3"
@@ -235,5 +235,5 @@ def test_proxy_that_cannot_be_used_is_refused_by_name(read: Read, name: str, val
     assert "hunter2" not in str(refused.value)
 
 
-def test_networks_may_be_none() -> None:
+def test_networks_may_be_empty() -> None:
     assert networks(" , ") == ()

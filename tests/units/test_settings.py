@@ -55,7 +55,7 @@ def test_defaults_serve_one_machine(read: Read, tmp_path: Path) -> None:
     assert settings.time_zone == "Europe/Rome"
 
 
-def test_every_setting_is_read(read: Read) -> None:
+def test_every_setting_is_loaded(read: Read) -> None:
     given = {
         "CANALE_HOST": "0.0.0.0",
         "CANALE_PORT": "80",
@@ -99,7 +99,7 @@ def test_every_setting_is_read(read: Read) -> None:
     assert settings.time_zone == "Europe/Berlin"
 
 
-def test_origins_are_written_in_one_way(read: Read) -> None:
+def test_origins_are_normalized(read: Read) -> None:
     assert (
         read(CANALE_BASE_URL="HTTPS://Canale.example.it:443").base_url
         == "https://canale.example.it"
@@ -137,7 +137,7 @@ def test_contact_follows_an_https_base_url(read: Read) -> None:
         ("CANALE_TIME_ZONE", "../../etc/passwd", "Europe/Rome"),
     ],
 )
-def test_bad_value_is_named(read: Read, name: str, value: str, allowed: str) -> None:
+def test_invalid_value_is_named(read: Read, name: str, value: str, allowed: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read(**{name: value})
     message = str(refused.value)
@@ -158,7 +158,7 @@ def test_bad_value_is_named(read: Read, name: str, value: str, allowed: str) -> 
         ("CANALE_NATS_URL", "nats://nats,nats://u:hunter2@nats/subject"),
     ],
 )
-def test_bad_secret_is_named_and_not_shown(read: Read, name: str, value: str) -> None:
+def test_invalid_secret_is_named_and_not_shown(read: Read, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}=") as refused:
         read(**{name: value})
     assert value not in str(refused.value)
@@ -174,11 +174,11 @@ def test_unknown_variable_is_refused_with_the_nearest_name(read: Read) -> None:
         read(CANALE_XYZZY="1")
 
 
-def test_empty_counts_as_not_set(read: Read) -> None:
+def test_empty_value_counts_as_not_set(read: Read) -> None:
     assert read(CANALE_PORT="", CANALE_HOST=" ").port == 8000
 
 
-def test_value_from_a_file(read: Read, tmp_path: Path) -> None:
+def test_value_can_be_read_from_a_file(read: Read, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY + "\n")
     assert read(CANALE_SECRET_KEY_FILE=str(file)).secret_key == KEY
@@ -188,7 +188,7 @@ def test_value_from_a_file(read: Read, tmp_path: Path) -> None:
         read(CANALE_PORT_FILE=str(tmp_path / "none"))
 
 
-def test_secrets_stay_out_of_the_representation(read: Read) -> None:
+def test_secrets_are_not_in_the_representation(read: Read) -> None:
     shown = repr(
         read(
             CANALE_SECRET_KEY=KEY,
@@ -200,7 +200,7 @@ def test_secrets_stay_out_of_the_representation(read: Read) -> None:
     assert "hunter2" not in shown
 
 
-def test_key_is_made_once_and_kept(read: Read, tmp_path: Path) -> None:
+def test_key_is_created_once_and_kept(read: Read, tmp_path: Path) -> None:
     first, second = read(), read()
     kept = tmp_path / "data" / "secret-key"
     assert first.secret_key == second.secret_key == kept.read_text().strip()
@@ -209,7 +209,7 @@ def test_key_is_made_once_and_kept(read: Read, tmp_path: Path) -> None:
     assert [path.name for path in kept.parent.iterdir()] == ["secret-key"]
 
 
-def test_the_key_that_a_rotation_set_aside_is_read(read: Read, tmp_path: Path) -> None:
+def test_previous_key_of_a_rotation_is_loaded(read: Read, tmp_path: Path) -> None:
     assert read().old_secret_key == ""
     old = tmp_path / "data" / "secret-key.old"
     old.write_text(KEY)
@@ -222,7 +222,7 @@ def test_the_key_that_a_rotation_set_aside_is_read(read: Read, tmp_path: Path) -
         read()
 
 
-def test_damaged_key_is_refused_not_replaced(read: Read, tmp_path: Path) -> None:
+def test_damaged_key_is_refused_and_not_replaced(read: Read, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     kept = tmp_path / "data" / "secret-key"
     kept.write_text("half")
@@ -231,7 +231,7 @@ def test_damaged_key_is_refused_not_replaced(read: Read, tmp_path: Path) -> None
     assert kept.read_text() == "half"
 
 
-def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
+def test_simultaneous_processes_agree_on_the_key(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "CANALE_DATA": str(tmp_path / "data")}
     program = "from canale.core.settings import settings; print(settings.secret_key)"
     started = [
@@ -249,14 +249,14 @@ def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
     assert len(keys.pop()) >= 32
 
 
-def test_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_data_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="CANALE_DATA=.*cannot be made"):
         load({"CANALE_DATA": str(tmp_path / "file" / "data")})
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may act for somebody else")
-def test_root_leaves_nothing_in_the_services_folder(tmp_path: Path) -> None:
+def test_root_creates_nothing_in_the_services_folder(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     os.chown(folder, NOBODY, NOBODY)
@@ -265,7 +265,7 @@ def test_root_leaves_nothing_in_the_services_folder(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_data_folder_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o500)
     tmp_path.chmod(0o755)
@@ -323,7 +323,7 @@ def test_a_database_url_is_shown_without_its_password(url: str, said: str) -> No
     assert shown(url) == said
 
 
-def test_database_urls() -> None:
+def test_database_urls_are_parsed() -> None:
     assert parse_database_url("sqlite:///a%20b.sqlite3")["NAME"] == "a b.sqlite3"
     assert parse_database_url("sqlite:////srv/c.sqlite3")["NAME"] == "/srv/c.sqlite3"
     remote = parse_database_url("postgresql://u:p%40ss@db:5433/canale?sslmode=require")

@@ -26,13 +26,13 @@ from canale.public.short_name import MAX_LENGTH, short_name
         ("Verbandsgemeindeverwaltung", ""),
     ],
 )
-def test_it_is_made_of_whole_words(name: str, expected: str) -> None:
+def test_short_name_has_whole_words(name: str, expected: str) -> None:
     assert short_name(name) == expected
 
 
 @given(st.lists(st.text("abDÈ’(", min_size=1, max_size=15), min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None)
-def test_it_is_never_long_and_never_cut(words: list[str]) -> None:
+def test_short_name_is_never_too_long_or_cut(words: list[str]) -> None:
     short = short_name(" ".join(words))
     assert len(short) <= MAX_LENGTH
     assert set(short.split()) <= {*words, *(word.rstrip("(") for word in words)}

@@ -55,7 +55,7 @@ def is_in(client: Client) -> bool:
 
 def strangers_guess() -> None:
     """The account is shut for those who come by: of all the guesses only the last is made here,
-    `test_the_account_is_one_whatever_host_and_spelling` makes each."""
+    `test_account_is_counted_once_whatever_host_and_spelling` makes each."""
     owner = Staff.objects.get(email=EMAIL)
     limit = attempts.Limit("password", f"account {owner.pk}", MAX_PER_ACCOUNT, ACCOUNT_SECONDS)
     for _ in range(MAX_PER_ACCOUNT - 1):
@@ -65,7 +65,7 @@ def strangers_guess() -> None:
     assert TOO_MANY in refused.content.decode()
 
 
-def test_the_owner_gets_in_with_a_browser_that_signed_in_before(owner: Staff) -> None:
+def test_owner_signs_in_from_a_known_browser_despite_the_limit(owner: Staff) -> None:
     known = browser("198.51.100.1")
     assert sign_in(known, PASSWORD).status_code == 302
     known.post("/newsroom/accounts/logout/")
@@ -75,7 +75,7 @@ def test_the_owner_gets_in_with_a_browser_that_signed_in_before(owner: Staff) ->
     assert is_in(known)
 
 
-def test_who_is_signed_in_confirms_with_the_password_all_the_same(owner: Staff) -> None:
+def test_signed_in_person_can_confirm_despite_the_limit(owner: Staff) -> None:
     known = browser("198.51.100.1")
     sign_in(known, PASSWORD)
     strangers_guess()
@@ -83,7 +83,7 @@ def test_who_is_signed_in_confirms_with_the_password_all_the_same(owner: Staff) 
     assert answer.status_code == 302
 
 
-def test_a_known_browser_may_not_guess_for_ever(owner: Staff) -> None:
+def test_guesses_from_a_known_browser_are_limited(owner: Staff) -> None:
     known = browser("198.51.100.1")
     sign_in(known, PASSWORD)
     known.post("/newsroom/accounts/logout/")
@@ -99,14 +99,14 @@ def test_a_known_browser_may_not_guess_for_ever(owner: Staff) -> None:
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "WzEsMV0:1vN:x"])
-def test_a_forged_cookie_is_a_strangers(owner: Staff, cookie: str) -> None:
+def test_forged_cookie_does_not_make_a_browser_known(owner: Staff, cookie: str) -> None:
     strangers_guess()
     forger = browser("203.0.113.1")
     forger.cookies[COOKIE] = cookie
     assert TOO_MANY in sign_in(forger, PASSWORD).content.decode()
 
 
-def test_another_persons_browser_is_a_strangers(owner: Staff) -> None:
+def test_browser_known_for_one_account_is_unknown_for_another(owner: Staff) -> None:
     Staff.objects.create_user("b@cremona.test", PASSWORD)
     other = browser("203.0.113.1")
     other.post(LOGIN, {"login": "b@cremona.test", "password": PASSWORD})
@@ -115,7 +115,7 @@ def test_another_persons_browser_is_a_strangers(owner: Staff) -> None:
     assert TOO_MANY in sign_in(other, PASSWORD).content.decode()
 
 
-def test_codes_are_guessed_twenty_times_an_hour_whatever_the_address(owner: Staff) -> None:
+def test_codes_are_limited_to_twenty_guesses_an_hour(owner: Staff) -> None:
     totp.TOTP.activate(owner, totp.generate_totp_secret())
     right = RecoveryCodes.activate(owner).get_unused_codes()
     for number in range(4):
@@ -128,7 +128,7 @@ def test_codes_are_guessed_twenty_times_an_hour_whatever_the_address(owner: Staf
     assert TOO_MANY in late.post(CODE, {"code": right[0]}).content.decode()
 
 
-def test_a_right_code_opens_and_begins_anew(owner: Staff) -> None:
+def test_correct_code_signs_in_and_resets_the_count(owner: Staff) -> None:
     totp.TOTP.activate(owner, totp.generate_totp_secret())
     codes = RecoveryCodes.activate(owner).get_unused_codes()
     for number in range(3):
@@ -140,7 +140,7 @@ def test_a_right_code_opens_and_begins_anew(owner: Staff) -> None:
         assert is_in(person)
 
 
-def test_forms_of_strangers_do_not_give_guesses_back(owner: Staff) -> None:
+def test_other_forms_do_not_reset_the_count(owner: Staff) -> None:
     totp.TOTP.activate(owner, totp.generate_totp_secret())
     thief = browser("192.0.2.1")
     sign_in(thief, PASSWORD)
@@ -156,7 +156,7 @@ def test_forms_of_strangers_do_not_give_guesses_back(owner: Staff) -> None:
     assert TOO_MANY in answer.content.decode()
 
 
-def test_a_thief_of_the_password_does_not_use_up_the_owners_codes(owner: Staff) -> None:
+def test_password_thief_does_not_exhaust_the_owners_codes(owner: Staff) -> None:
     totp.TOTP.activate(owner, totp.generate_totp_secret())
     codes = RecoveryCodes.activate(owner).get_unused_codes()
     known = browser("198.51.100.1")
@@ -171,7 +171,7 @@ def test_a_thief_of_the_password_does_not_use_up_the_owners_codes(owner: Staff) 
     assert known.post(CODE, {"code": codes[1]}).status_code == 302
 
 
-def test_one_provider_guesses_ten_times_as_often_as_a_household(owner: Staff) -> None:
+def test_limit_of_a_provider_is_ten_times_that_of_a_household(owner: Staff) -> None:
     answers = [
         sign_in(browser(f"2001:db8:7:{number // 9:x}::1"), f"sbagliata {number}").status_code
         for number in range(105)
@@ -184,7 +184,7 @@ def test_one_provider_guesses_ten_times_as_often_as_a_household(owner: Staff) ->
     assert elsewhere.status_code == 200
 
 
-def test_a_neighbour_behind_the_same_address_does_not_shut_a_known_browser_out(
+def test_neighbour_behind_the_same_address_does_not_lock_out_a_browser(
     owner: Staff,
 ) -> None:
     known = browser("198.51.100.1")
@@ -196,7 +196,7 @@ def test_a_neighbour_behind_the_same_address_does_not_shut_a_known_browser_out(
     assert sign_in(known, PASSWORD).status_code == 302
 
 
-def test_the_account_is_one_whatever_host_and_spelling(owner: Staff) -> None:
+def test_account_is_counted_once_whatever_host_and_spelling(owner: Staff) -> None:
     for number in range(100):
         person = browser(f"192.0.2.{number}")
         email = EMAIL.upper() if number % 2 else EMAIL
@@ -204,12 +204,12 @@ def test_the_account_is_one_whatever_host_and_spelling(owner: Staff) -> None:
     assert sign_in(browser("192.0.2.200"), PASSWORD).status_code == 429
 
 
-def test_right_passwords_do_not_count(owner: Staff) -> None:
+def test_correct_passwords_are_not_counted(owner: Staff) -> None:
     for _ in range(25):
         assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 302
 
 
-def test_a_refused_attempt_hashes_and_counts_nothing(
+def test_refused_attempt_is_neither_hashed_nor_counted(
     owner: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(10):
@@ -231,7 +231,7 @@ def test_a_refused_attempt_hashes_and_counts_nothing(
         ("2fa/reauthenticate/", {"code": "000000"}, 10),
     ],
 )
-def test_whoever_finds_a_screen_open_guesses_no_more_often(
+def test_reauthentication_guesses_are_limited(
     owner: Staff, path: str, form: dict[str, str], most: int
 ) -> None:
     totp.TOTP.activate(owner, totp.generate_totp_secret())
@@ -251,7 +251,7 @@ def test_forms_without_a_password_are_limited_too() -> None:
         assert answers[30] == 429
 
 
-def test_a_window_ends_and_its_row_goes(owner: Staff) -> None:
+def test_row_is_deleted_when_its_window_ends(owner: Staff) -> None:
     for _ in range(10):
         sign_in(browser("192.0.2.1"), "sbagliata")
     assert sign_in(browser("192.0.2.1"), PASSWORD).status_code == 429
@@ -262,7 +262,7 @@ def test_a_window_ends_and_its_row_goes(owner: Staff) -> None:
     assert not AttemptCount.objects.exists()
 
 
-def test_a_clock_that_was_put_back_does_not_shut_the_door_for_years(owner: Staff) -> None:
+def test_clock_set_back_does_not_lock_out_for_years(owner: Staff) -> None:
     for _ in range(10):
         sign_in(browser("192.0.2.1"), "sbagliata")
     AttemptCount.objects.update(ends_at=F("ends_at") + 10**8)
@@ -273,7 +273,7 @@ def _code(secret: str) -> str:
     return totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))
 
 
-def test_a_code_opens_once(owner: Staff) -> None:
+def test_code_is_accepted_once(owner: Staff) -> None:
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(owner, secret)
     code = _code(secret)
@@ -287,7 +287,7 @@ def test_a_code_opens_once(owner: Staff) -> None:
     assert again.status_code == 200
 
 
-def test_the_code_that_set_the_app_up_opens_nothing_more(
+def test_code_used_to_set_up_the_app_is_not_accepted_again(
     owner: Staff, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     person = browser("192.0.2.1")
@@ -308,7 +308,7 @@ def test_the_code_that_set_the_app_up_opens_nothing_more(
     "written",
     ["{a} {b}", " {a}{b} ", "{a}-{b}", "{a}\u00a0{b}", "{a}\u202f{b}\u200e", "{a}–{b}", "{a}.{b}"],
 )
-def test_a_code_passes_as_apps_show_it(owner: Staff, written: str) -> None:
+def test_code_is_accepted_as_apps_display_it(owner: Staff, written: str) -> None:
     secret = totp.generate_totp_secret()
     totp.TOTP.activate(owner, secret)
     person = browser("192.0.2.1")
@@ -322,9 +322,9 @@ def test_a_code_passes_as_apps_show_it(owner: Staff, written: str) -> None:
     st.text(alphabet=st.characters(categories=["Z", "P", "C"]), max_size=5), st.text("0123456789")
 )
 @hypothesis.settings(max_examples=40, deadline=None)
-def test_what_separates_digits_is_no_part_of_a_code(between: str, digits: str) -> None:
+def test_separators_in_a_code_are_ignored(between: str, digits: str) -> None:
     assert plain_code(between.join(["", *digits, ""])) == digits
 
 
-def test_digits_of_any_script_are_digits() -> None:
+def test_digits_of_any_script_are_accepted() -> None:
     assert plain_code("１２３ ٤٥٦") == "123456"

@@ -50,7 +50,7 @@ def recipients(count: int) -> list[Recipient]:
     return [Recipient(number, "it", {}) for number in range(count)]
 
 
-def test_in_time_is_what_was_accepted_until_then() -> None:
+def test_messages_accepted_in_time_meet_the_slo() -> None:
     chunk = Chunk(Retries([], Broadcast()), recipients(4), {}, slo_deadline=10.0)
     early, late, refused, detached = chunk.open.values()
     chunk.settle(early, ACCEPTED, 10.0)
@@ -62,7 +62,7 @@ def test_in_time_is_what_was_accepted_until_then() -> None:
 
 
 @pytest.mark.django_db
-def test_an_alert_has_ten_seconds_the_rest_sixty(post: Post) -> None:
+def test_slo_is_ten_seconds_for_alerts_and_sixty_for_others(post: Post) -> None:
     broadcast = Broadcast.objects.get()
     now = broadcast.created_at + timedelta(seconds=4)
     assert seconds_left(broadcast, now) == 56
@@ -70,7 +70,7 @@ def test_an_alert_has_ten_seconds_the_rest_sixty(post: Post) -> None:
     assert seconds_left(broadcast, now) == 6
 
 
-def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
+def test_slo_and_rejections_by_reason_are_recorded(post: Post) -> None:
     broadcast, now = Broadcast.objects.get(), timezone.now()
     results = list(zip(recipients(5), [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNKNOWN], strict=True))
     record_results(broadcast, results, now, in_time=1)
@@ -87,7 +87,7 @@ def test_it_is_counted_with_the_rest_and_refusals_by_reason(post: Post) -> None:
     assert "VAPID" in str(told[0].explanation.wrong)
 
 
-def test_a_broadcast_of_an_older_version_is_not_measured(post: Post) -> None:
+def test_broadcast_of_an_older_version_has_no_slo(post: Post) -> None:
     Broadcast.objects.update(accepted_in_time=None)
     record_results(
         Broadcast.objects.get(), [(recipients(1)[0], ACCEPTED)], timezone.now(), in_time=1
@@ -113,7 +113,7 @@ def page(post: Post) -> Any:
     return shown
 
 
-def test_the_newsroom_says_it_in_plain_words(page: Any) -> None:
+def test_newsroom_describes_it_in_plain_words(page: Any) -> None:
     assert "9.812 su 10.000 entro 60 secondi" in page(
         planned=10_000, accepted=9_990, accepted_in_time=9_812, rejected=10
     )
@@ -137,14 +137,14 @@ def test_the_newsroom_says_it_in_plain_words(page: Any) -> None:
         ({"planned": 100, "accepted": 0, "skipped": 100, "accepted_in_time": 0}, None),
     ],
 )
-def test_of_few_people_no_number_is_told(
+def test_no_share_is_shown_for_small_groups(
     page: Any, counts: dict[str, int], said: str | None
 ) -> None:
     shown = page(**counts)
     assert (said or " entro ") in shown if said else " entro " not in shown
 
 
-def test_why_messages_were_refused_is_said_with_what_to_do(page: Any) -> None:
+def test_rejection_reasons_are_shown_with_a_remedy(page: Any) -> None:
     broadcast = Broadcast.objects.get()
     Rejection.objects.create(broadcast=broadcast, reason="401", count=3)
     Rejection.objects.create(broadcast=broadcast, reason="418", count=1)
@@ -155,7 +155,7 @@ def test_why_messages_were_refused_is_said_with_what_to_do(page: Any) -> None:
     assert "canale check" in shown
 
 
-def test_every_refusal_of_the_table_has_its_words() -> None:
+def test_every_rejection_code_has_an_explanation() -> None:
     refused = {str(code) for code, row in CODES.items() if row.outcome is Outcome.REJECTED}
     assert refused == REFUSALS.keys()
 
@@ -171,5 +171,5 @@ def test_every_refusal_of_the_table_has_its_words() -> None:
         ("", "other"),
     ],
 )
-def test_figures_name_known_services_only(origin: str, name: str) -> None:
+def test_metrics_name_known_services_only(origin: str, name: str) -> None:
     assert service_name(origin) == name

@@ -55,7 +55,7 @@ def _page(newsroom: Client, path: str) -> str:
     return str(answer.content.decode())
 
 
-def test_only_nobody_and_everybody_are_counted() -> None:
+def test_only_zero_and_everybody_are_shown_exactly() -> None:
     with translation.override("en"):
         assert shown(3, 200) == "fewer than 10"
         assert shown(3, 5) == "fewer than 5"
@@ -77,7 +77,7 @@ def _chosen(sizes: Sizes) -> list[int]:
 
 
 @pytest.mark.parametrize("whole", [*range(3, 14), 19, 20, 21, 29, 30, 31, 40, 45])
-def test_no_small_group_can_be_reckoned_from_all_that_is_shown(whole: int) -> None:
+def test_small_groups_cannot_be_derived_from_all_shown_numbers(whole: int) -> None:
     """For whatever is shown of all posts that can be written, each group that those numbers tell
     apart, and the difference between any two of them, may have several sizes, or none, or ten."""
     seen: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
@@ -96,7 +96,7 @@ def test_no_small_group_can_be_reckoned_from_all_that_is_shown(whole: int) -> No
             assert len(known) > 1 or known.pop() in {0, *range(10, whole + 1), whole}, pages
 
 
-def test_the_question_before_publishing_hides_small_groups(city: Channel, newsroom: Client) -> None:
+def test_publish_confirmation_hides_small_groups(city: Channel, newsroom: Client) -> None:
     few, all_of_them = _draft(city, "scuola"), _draft(city)
     asked = _page(newsroom, f"posts/{few.pk}/publish/")
     assert "Avvisa subito <strong>meno di 12</strong> telefoni." in asked
@@ -104,7 +104,7 @@ def test_the_question_before_publishing_hides_small_groups(city: Channel, newsro
     assert "Avvisa subito <strong>12</strong> telefoni." in asked
 
 
-def test_what_arrived_hides_small_groups(city: Channel, newsroom: Client) -> None:
+def test_delivery_progress_hides_small_groups(city: Channel, newsroom: Client) -> None:
     post = publish(_draft(city, "scuola"), by="cli")
     Broadcast.objects.filter(post=post).update(accepted=3, skipped=9)
     arrived = _page(newsroom, f"posts/{post.pk}/progress/")
@@ -117,7 +117,7 @@ def test_what_arrived_hides_small_groups(city: Channel, newsroom: Client) -> Non
     assert "<dd>9</dd>" in _page(newsroom, f"posts/{post.pk}/progress/")
 
 
-def test_what_failed_tells_no_group_either(city: Channel, newsroom: Client) -> None:
+def test_failure_counts_hide_small_groups(city: Channel, newsroom: Client) -> None:
     """A push service that refuses everything would count a topic's followers."""
     post = publish(_draft(city, "scuola"), by="cli")
     Broadcast.objects.filter(post=post).update(planned=60, rejected=21, gone=11, skipped=28)
@@ -128,7 +128,7 @@ def test_what_failed_tells_no_group_either(city: Channel, newsroom: Client) -> N
     assert "<dd>almeno 10</dd>" in arrived
 
 
-def test_how_many_came_by_an_invite_hides_the_others(city: Channel, newsroom: Client) -> None:
+def test_invite_counts_hide_small_groups(city: Channel, newsroom: Client) -> None:
     ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=39)
     assert "almeno 30 sono arrivate con un invito" in _page(newsroom, "")
     ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=9)
@@ -136,7 +136,7 @@ def test_how_many_came_by_an_invite_hides_the_others(city: Channel, newsroom: Cl
 
 
 @pytest.mark.parametrize(("people", "is_shown"), [(9, False), (10, True)])
-def test_objective_is_of_ten_people_or_more(city: Channel, people: int, is_shown: bool) -> None:
+def test_slo_is_shown_for_ten_people_or_more(city: Channel, people: int, is_shown: bool) -> None:
     post = publish(_draft(city, "scuola"), by="cli")
     Batch.objects.update(state=Batch.State.DONE)
     Broadcast.objects.filter(post=post).update(

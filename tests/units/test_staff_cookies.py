@@ -53,7 +53,9 @@ def cookies(folder: Path, base_url: str) -> dict[str, dict[str, Any]]:
     ("base_url", "prefix", "path"),
     [("https://canale.test", "__Host-", "/"), ("http://localhost:8000", "", "/newsroom")],
 )
-def test_cookies_of_staff(tmp_path: Path, base_url: str, prefix: str, path: str) -> None:
+def test_staff_cookies_have_the_strictest_attributes(
+    tmp_path: Path, base_url: str, prefix: str, path: str
+) -> None:
     kept = cookies(tmp_path, base_url)
     names = ("canale_staff", "canale_csrf", "canale_signed_in_before")
     assert set(kept) == {f"{prefix}{name}" for name in names}

@@ -45,7 +45,7 @@ def row_of(client: Client) -> StaffSession:
     return StaffSession.objects.get(pk=key_hash(client.session.session_key or ""))
 
 
-def test_a_session_that_was_not_used_ends(owner: Staff) -> None:
+def test_unused_session_expires(owner: Staff) -> None:
     client = signed_in()
     StaffSession.objects.update(seen_at=timezone.now() - IDLE_TIMEOUT + timedelta(minutes=1))
     assert is_in(client)
@@ -54,7 +54,7 @@ def test_a_session_that_was_not_used_ends(owner: Staff) -> None:
     assert not is_in(client)
 
 
-def test_a_session_in_use_ends_twelve_hours_after_the_sign_in(owner: Staff) -> None:
+def test_session_in_use_expires_after_twelve_hours(owner: Staff) -> None:
     client = signed_in()
     session = client.session
     session["signed_in_at"] = (timezone.now() - MAX_SESSION_AGE + timedelta(minutes=1)).isoformat()
@@ -66,7 +66,7 @@ def test_a_session_in_use_ends_twelve_hours_after_the_sign_in(owner: Staff) -> N
     assert not is_in(client)
 
 
-def test_what_is_over_is_deleted(owner: Staff) -> None:
+def test_expired_sessions_are_deleted(owner: Staff) -> None:
     client, other = signed_in(), signed_in()
     StaffSession.objects.filter(pk=row_of(other).pk).update(seen_at=timezone.now() - IDLE_TIMEOUT)
     SessionStore.clear_expired()
@@ -86,7 +86,7 @@ def test_people_see_their_sessions_and_end_one(owner: Staff) -> None:
     assert AuditEntry.objects.filter(act="staff.sessions_ended").count() == 1
 
 
-def test_people_end_all_the_others(owner: Staff) -> None:
+def test_people_can_end_all_other_sessions(owner: Staff) -> None:
     here, *others = (signed_in() for _ in range(3))
     here.post(SESSIONS, {"others": "1"})
     assert is_in(here)
@@ -94,7 +94,7 @@ def test_people_end_all_the_others(owner: Staff) -> None:
 
 
 @pytest.mark.parametrize("odd", ["", "x", "\0", "9" * 200])
-def test_nobody_ends_another_persons_session(owner: Staff, odd: str) -> None:
+def test_session_of_another_person_cannot_be_ended(owner: Staff, odd: str) -> None:
     stranger = Staff.objects.create_user("b@cremona.test", PASSWORD)
     other = Client()
     other.force_login(stranger)
@@ -106,7 +106,7 @@ def test_nobody_ends_another_persons_session(owner: Staff, odd: str) -> None:
     assert row_of(here).pk not in other.get(SESSIONS).content.decode()
 
 
-def test_a_changed_password_ends_the_others(owner: Staff) -> None:
+def test_changed_password_ends_other_sessions(owner: Staff) -> None:
     here, other = signed_in(), signed_in()
     new = "quattro parole messe in fila"
     form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
@@ -116,7 +116,7 @@ def test_a_changed_password_ends_the_others(owner: Staff) -> None:
     assert StaffSession.objects.count() == 1
 
 
-def test_a_new_second_factor_ends_the_others(
+def test_new_second_factor_ends_other_sessions(
     owner: Staff, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     here, other = signed_in(), signed_in()
@@ -131,7 +131,7 @@ def test_a_new_second_factor_ends_the_others(
     assert not is_in(other)
 
 
-def test_the_password_page_is_found_and_says_what_is_wrong(owner: Staff) -> None:
+def test_password_page_is_linked_and_reports_errors(owner: Staff) -> None:
     here = signed_in()
     assert CHANGE in here.get("/newsroom/accounts/2fa/").content.decode()
     assert "Cambia la password" in here.get(CHANGE).content.decode()
@@ -145,7 +145,7 @@ def headers_of(client: Client) -> dict[str, str]:
     return {"cookie": "; ".join(f"{name}={it.value}" for name, it in client.cookies.items())}
 
 
-def test_files_are_taken_from_whoever_is_signed_in_now(owner: Staff) -> None:
+def test_uploads_are_accepted_from_signed_in_people(owner: Staff) -> None:
     client = signed_in()
     headers = headers_of(client)
     assert may_upload(HOME, headers)
@@ -160,7 +160,7 @@ def test_files_are_taken_from_whoever_is_signed_in_now(owner: Staff) -> None:
     assert not StaffSession.objects.exists()
 
 
-def test_a_session_in_which_nobody_signed_in_sends_no_files(owner: Staff) -> None:
+def test_uploads_of_an_anonymous_session_are_refused(owner: Staff) -> None:
     client = Client()
     client.get(
         "/newsroom/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"}
@@ -181,7 +181,7 @@ def test_a_password_from_the_command_line_ends_every_session(
     assert not StaffSession.objects.exists()
 
 
-def test_a_sign_in_on_a_new_device_is_in_the_log(owner: Staff) -> None:
+def test_sign_in_on_a_new_device_is_logged(owner: Staff) -> None:
     client = signed_in()
     client.post("/newsroom/accounts/logout/")
     client.post("/newsroom/accounts/login/", {"login": EMAIL, "password": PASSWORD})
@@ -189,7 +189,7 @@ def test_a_sign_in_on_a_new_device_is_in_the_log(owner: Staff) -> None:
     assert list(acts) == ["staff.signed_in_on_new_device", "staff.signed_in"]
 
 
-def test_a_sign_out_clears_what_the_browser_keeps_of_pages_only(owner: Staff) -> None:
+def test_sign_out_clears_the_browser_cache_only(owner: Staff) -> None:
     answer = signed_in().post("/newsroom/accounts/logout/")
     assert answer["Clear-Site-Data"] == '"cache"'
 
@@ -204,14 +204,14 @@ def test_a_sign_out_clears_what_the_browser_keeps_of_pages_only(owner: Staff) ->
         ("<script>Firefox", "Firefox"),
     ],
 )
-def test_a_browser_has_a_name(user_agent: str, name: str) -> None:
+def test_browser_is_named_by_its_user_agent(user_agent: str, name: str) -> None:
     assert browser_name(user_agent) == name
 
 
 FACTOR, ACCOUNT = f"{HOME}second-factor/", "/newsroom/accounts/2fa/"
 
 
-def test_a_newsroom_that_asks_for_a_second_factor_refuses_everything_else(owner: Staff) -> None:
+def test_required_second_factor_blocks_all_other_pages(owner: Staff) -> None:
     editor = Staff.objects.create_user("b@cremona.test", PASSWORD)
     channel = owner.memberships.get().channel
     Membership.objects.create(staff=editor, channel=channel, role=Role.EDITOR)

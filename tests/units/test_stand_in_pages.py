@@ -36,7 +36,7 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Outage:
 
 
 @pytest.mark.parametrize(("at_most", "shown"), [(200.0, 200), (130.0, 503), (None, 503)])
-def test_a_page_stands_in_for_one_that_cannot_be_made(at_most: float | None, shown: int) -> None:
+def test_stale_page_is_served_when_rendering_fails(at_most: float | None, shown: int) -> None:
     async def flow() -> None:
         now = [100.0]
         app = Renderer(until=120.0)
@@ -61,7 +61,7 @@ def test_a_page_stands_in_for_one_that_cannot_be_made(at_most: float | None, sho
     run(flow)
 
 
-def test_while_the_database_is_away_nobody_waits_for_what_one_request_tries(
+def test_requests_get_stale_pages_while_one_retries_the_database(
     outage: Outage,
 ) -> None:
     async def flow() -> None:
@@ -99,7 +99,7 @@ async def _all_landed() -> None:
     await asyncio.gather(*beside)
 
 
-def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
+def test_invalidated_page_is_not_served_stale() -> None:
     async def flow() -> None:
         app = Renderer()
         app.at_most = 1e12
@@ -113,7 +113,7 @@ def test_a_page_that_was_forgotten_does_not_stand_in() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_page_stands_in_for_what_another_node_may_have_taken_back(
+def test_no_stale_page_after_a_withdrawal_on_another_node(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     create_channel("cremona", "Comune di Cremona")
@@ -156,7 +156,7 @@ def _close() -> None:
 
 
 @pytest.mark.django_db
-def test_no_post_is_shown_longer_than_it_is_visible() -> None:
+def test_stale_page_is_not_served_beyond_a_posts_expiry() -> None:
     city, now = create_channel("cremona", "Comune di Cremona"), timezone.now()
     posts = []
     for hours_left in (0.5, 100):
@@ -176,7 +176,7 @@ def test_no_post_is_shown_longer_than_it_is_visible() -> None:
 
 
 @pytest.mark.django_db
-def test_an_image_is_read_again_each_hour() -> None:
+def test_image_is_read_again_every_hour() -> None:
     draft = drafts.save_draft(
         create_channel("cremona", "Comune di Cremona"),
         Content("news", "Notizia", "Testo"),

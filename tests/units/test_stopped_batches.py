@@ -73,7 +73,7 @@ def test_rest_of_a_stopped_batch_is_skipped(city: Channel, stop: Callable[[Post]
     assert broadcast.batches.get().state == Batch.State.DONE
 
 
-def test_rest_of_a_batch_is_skipped_when_its_time_is_over(city: Channel) -> None:
+def test_rest_of_an_expired_batch_is_skipped(city: Channel) -> None:
     published(city)
     clock = Clock()
     reader = new_reader(A, clock)
@@ -84,7 +84,7 @@ def test_rest_of_a_batch_is_skipped_when_its_time_is_over(city: Channel) -> None
 
 
 @pytest.mark.parametrize("left", [0, 1, 3])
-def test_batch_ends_though_its_last_followers_left(city: Channel, left: int) -> None:
+def test_batch_finishes_when_its_last_followers_have_left(city: Channel, left: int) -> None:
     published(city)
     there = Address.objects.order_by("pk").values_list("pk", flat=True)
     Address.objects.filter(pk__in=list(there)[left:]).delete()
@@ -124,7 +124,7 @@ def test_worker_whose_lease_ended_records_nothing(city: Channel) -> None:
     assert (broadcast.accepted, batch.cursor, batch.claimed_by) == (2, other.end, B)
 
 
-def test_worker_that_claims_its_batch_again_does_not_record_the_first_claim(city: Channel) -> None:
+def test_results_of_an_earlier_claim_are_not_recorded(city: Channel) -> None:
     """The name alone does not tell the claims apart; the cursor does."""
     published(city)
     clock = Clock()
@@ -148,7 +148,7 @@ def test_lost_batch_is_forgotten_by_its_reader(city: Channel) -> None:
     assert reader.next(window_of([])) is None, "the other worker has it"
 
 
-def test_reader_puts_its_ordinary_batch_back_when_an_alert_comes(city: Channel) -> None:
+def test_normal_batch_is_released_when_an_alert_arrives(city: Channel) -> None:
     news = published(city)
     clock = Clock()
     reader = new_reader(A, clock)
@@ -162,7 +162,7 @@ def test_reader_puts_its_ordinary_batch_back_when_an_alert_comes(city: Channel) 
     assert taken.pk == batch.pk
 
 
-def test_what_was_read_before_an_alert_is_recorded_and_then_put_back(city: Channel) -> None:
+def test_chunks_read_before_an_alert_are_recorded_before_release(city: Channel) -> None:
     news = published(city)
     clock = Clock()
     reader = new_reader(A, clock)
@@ -282,7 +282,7 @@ def test_nothing_is_read_while_alerts_fill_their_window(city: Channel) -> None:
     assert not Batch.objects.filter(state=Batch.State.CLAIMED).exists()
 
 
-def test_ordinary_posts_wait_while_their_window_is_full(city: Channel) -> None:
+def test_normal_posts_wait_while_their_window_is_full(city: Channel) -> None:
     published(city)
     reader = new_reader(A, Clock())
     full = [(False, False, WINDOW_ADDRESSES)]
@@ -290,7 +290,7 @@ def test_ordinary_posts_wait_while_their_window_is_full(city: Channel) -> None:
     assert reader.next(window_of([])) is not None
 
 
-def test_what_a_clock_ahead_put_off_is_due_within_a_lease(city: Channel) -> None:
+def test_retries_deferred_by_a_fast_clock_are_due_within_a_lease(city: Channel) -> None:
     published(city)
     clock = Clock()
     near, far = clock.now + timedelta(seconds=5), clock.now + timedelta(hours=5)

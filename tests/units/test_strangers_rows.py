@@ -25,7 +25,7 @@ class Limited:
 
 
 @pytest.mark.django_db
-def test_challenges_for_a_passkey_are_few_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passkey_challenges_are_limited_per_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start_views, "settings", Limited())
     monkeypatch.setattr(start_views, "_limiter", RateLimiter())
     answers = [
@@ -39,7 +39,7 @@ def test_challenges_for_a_passkey_are_few_for_each_client(monkeypatch: pytest.Mo
 
 
 @pytest.mark.django_db
-def test_unused_invites_are_forgotten_after_a_month() -> None:
+def test_unused_invites_are_deleted_after_a_month() -> None:
     city, today = create_channel("cremona", "Comune di Cremona"), timezone.localdate()
     ages = {"unused": 31, "new": 29, "used": 400}
     made = {}

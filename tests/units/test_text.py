@@ -75,7 +75,7 @@ def test_numbers_stay_as_they_were_typed(lines: list[str]) -> None:
     "line",
     ["1.\tuno", "2)\u00a0due", "٣)\u2003ثلاثة"],
 )
-def test_a_number_of_word_is_a_number(line: str) -> None:
+def test_numbered_list_pasted_from_word_is_a_list(line: str) -> None:
     """It pastes a tab or a no-break space behind it."""
     typed = " ".join(line.split())
     assert render_html(line) == (
@@ -99,7 +99,7 @@ def test_a_number_of_word_is_a_number(line: str) -> None:
         "\uf0d8\t",
     ],
 )
-def test_a_bullet_of_word_is_a_bullet(bullet: str) -> None:
+def test_bullet_list_pasted_from_word_is_a_list(bullet: str) -> None:
     assert render_html(f"{bullet}voce") == '<ul><li dir="auto">voce</li></ul>'
     assert render_plain(f"{bullet}voce") == "- voce"
 
@@ -107,12 +107,12 @@ def test_a_bullet_of_word_is_a_bullet(bullet: str) -> None:
 @pytest.mark.parametrize(
     "text", ["o così", "§ 5", "·5", "•voce", "10.30 apertura", "2026. Un anno"]
 )
-def test_what_only_resembles_a_bullet_or_a_number_stays(text: str) -> None:
+def test_text_that_resembles_a_bullet_or_a_number_is_unchanged(text: str) -> None:
     assert render_html(text) == f"{P}{text}</p>"
 
 
 @pytest.mark.parametrize("text", [">65 anni", "> 65 anni", "> € 5,00", ">tutti", ">\u00a018 anni"])
-def test_more_than_is_no_quotation(text: str) -> None:
+def test_greater_than_sign_is_not_a_quotation(text: str) -> None:
     """The sign would be lost, and with it what is said."""
     assert render_html(text) == f"{P}{text.replace('>', '&gt;')}</p>"
     assert render_plain(text) == text
@@ -145,7 +145,7 @@ def test_more_than_is_no_quotation(text: str) -> None:
         ("*می\u200cخواهم*", "<b>می\u200cخواهم</b>"),
     ],
 )
-def test_a_mark_counts_where_no_letter_or_digit_is_beside_it(text: str, html: str) -> None:
+def test_marks_count_at_word_boundaries_only(text: str, html: str) -> None:
     assert render_html(text) == f"{P}{html}</p>".replace("b>", "strong>")
 
 
@@ -168,7 +168,7 @@ def test_a_mark_counts_where_no_letter_or_digit_is_beside_it(text: str, html: st
         "*️⃣Promo*️⃣",
     ],
 )
-def test_other_asterisks_and_underscores_stay(text: str) -> None:
+def test_other_asterisks_and_underscores_are_kept(text: str) -> None:
     assert render_html(text) == f"{P}{text}</p>"
 
 
@@ -208,24 +208,24 @@ ADDRESS = "https://www.comune.cremona.it/modulo"
         *("\U000e0020%s\U000e0020", "{%s}", "|%s|", "| %s| ", "[{%s}]."),
     ],
 )
-def test_a_link_ends_before_quotation_marks_and_what_nobody_sees(around: str) -> None:
+def test_link_ends_before_quotation_marks_and_invisible_characters(around: str) -> None:
     assert hrefs(around % ADDRESS) == [ADDRESS]
     assert hrefs(f"*{around % ADDRESS}*") == [ADDRESS]
 
 
 @pytest.mark.parametrize("hidden", ["\u00ad", "\u2060", "\u200e", "\u200f", "\u200d", "\U000e0061"])
-def test_what_nobody_sees_is_no_part_of_an_address(hidden: str) -> None:
+def test_invisible_characters_are_not_part_of_an_address(hidden: str) -> None:
     assert hrefs(f"{ADDRESS[:-3]}{hidden}{ADDRESS[-3:]}") == [ADDRESS]
 
 
-def test_spaces_for_line_breaks_are_no_part_of_an_address() -> None:
+def test_unusual_spaces_are_not_part_of_an_address() -> None:
     """Web pages put a zero-width space behind the signs of an address."""
     broken = "https://www.\u200bcomune.\u200bcremona.\u200bit/\u200bmodulo"
     assert hrefs(f"{broken}\u200b ") == [ADDRESS]
     assert hrefs(f"{ADDRESS}/\u200bдалее {ADDRESS}/\u200b") == [f"{ADDRESS}/"] * 2
 
 
-def test_addresses_in_a_row_are_links_of_their_own() -> None:
+def test_adjacent_addresses_are_separate_links() -> None:
     text = "https://a.it/x,https://b.it/y;www.c.it/z|http://d.it(https://e.it)"
     expected = ["https://a.it/x", "https://b.it/y", "https://www.c.it/z", "http://d.it"]
     assert hrefs(text) == [*expected, "https://e.it"]
@@ -256,12 +256,12 @@ def test_addresses_in_a_row_are_links_of_their_own() -> None:
         "a&b@c.it",
     ],
 )
-def test_what_is_no_plain_address_is_no_link(text: str) -> None:
+def test_unusual_addresses_are_not_linked(text: str) -> None:
     assert "<a" not in render_html(text)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"])
-def test_line_ends_of_any_system_are_line_ends(end: str) -> None:
+def test_line_ends_of_any_system_are_recognized(end: str) -> None:
     assert render_html(f"uno{end}due") == f"{P}uno<br>due</p>"
     assert render_plain(f"- uno{end}- due") == "- uno\n- due"
 
@@ -285,7 +285,7 @@ hostile = st.text(alphabet="*_~`<>&\"'-. \n1a@:/whtps", max_size=200)
 
 
 @given(hostile)
-def test_whatever_is_written_stays_text(text: str) -> None:
+def test_any_text_is_escaped(text: str) -> None:
     reader = Reader()
     reader.feed(render_html(text))
     for tag, attributes in reader.tags:
@@ -308,7 +308,7 @@ def test_an_excerpt_ends_with_a_whole_word() -> None:
 
 @pytest.mark.parametrize("length", range(2, 12))
 @pytest.mark.parametrize("seen", ["🇮🇹", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "q̃́", "क्षि", "👍🏽"])
-def test_an_excerpt_tears_no_character(seen: str, length: int) -> None:
+def test_excerpt_does_not_split_characters(seen: str, length: int) -> None:
     line = excerpt(seen * 40, length)
     assert len(line) <= length
     assert line == seen * ((length - 1) // len(seen)) + "…"
@@ -328,7 +328,7 @@ def test_an_excerpt_tears_no_character(seen: str, length: int) -> None:
     ],
     ids=["open", "stars", "mixed", "brackets", "joiners", "mails", "apostrophes", "accents"],
 )
-def test_hostile_text_is_read_in_linear_time(evil: str) -> None:
+def test_hostile_text_is_parsed_in_linear_time(evil: str) -> None:
     # Quadratic reading of these would take minutes and end the whole run.
     assert parse(evil)
 

@@ -37,7 +37,9 @@ def city() -> Channel:
 
 
 @pytest.mark.parametrize(("state", "act"), ALLOWED)
-def test_act_moves_a_post_to_the_state_of_the_table(city: Channel, state: State, act: Act) -> None:
+def test_action_moves_a_post_to_the_state_of_the_table(
+    city: Channel, state: State, act: Act
+) -> None:
     post = Post.objects.create(channel=city, state=state)
     assert move(post, act, withdrawal_reason="Perché sì")
     kept = Post.objects.get(pk=post.pk)
@@ -46,21 +48,21 @@ def test_act_moves_a_post_to_the_state_of_the_table(city: Channel, state: State,
 
 
 @pytest.mark.parametrize(("state", "act"), OTHERS)
-def test_any_other_act_changes_nothing(city: Channel, state: State, act: Act) -> None:
+def test_any_other_action_changes_nothing(city: Channel, state: State, act: Act) -> None:
     post = Post.objects.create(channel=city, state=state)
     assert not move(post, act, withdrawal_reason="Perché sì")
     kept = Post.objects.get(pk=post.pk)
     assert (kept.state, kept.withdrawal_reason) == (state, "")
 
 
-def test_state_in_the_database_counts_and_not_the_one_in_hand(city: Channel) -> None:
+def test_state_in_the_database_counts_not_the_loaded_one(city: Channel) -> None:
     post = Post.objects.create(channel=city)
     in_hand = Post.objects.get(pk=post.pk)
     assert move(post, Act.PUBLISH)
     assert not move(in_hand, Act.PUBLISH)
 
 
-def test_no_act_leads_back_to_a_draft() -> None:
+def test_no_action_leads_back_to_a_draft() -> None:
     assert State.UNPUBLISHED not in {transition.to for transition in POST.values()}
     assert [act for (_, act), t in REVISION.items() if t.to == RevisionState.DRAFT] == [Act.REWRITE]
 
@@ -74,7 +76,7 @@ def test_editors_write_and_publishers_publish() -> None:
     assert not may(None, Act.REWRITE)
 
 
-def test_what_was_once_published_is_listed_and_not_inferred() -> None:
+def test_states_after_publication_are_listed() -> None:
     reached = {transition.to for transition in POST.values()}
     assert set(ONCE_PUBLISHED) == reached
 
@@ -95,7 +97,7 @@ def test_correction_supersedes_what_it_corrects_and_keeps_it(city: Channel) -> N
     assert old.digest == first.digest != new.digest
 
 
-def test_image_that_a_draft_drops_goes_and_one_that_was_published_stays(city: Channel) -> None:
+def test_dropped_image_is_deleted_unless_it_was_published(city: Channel) -> None:
     pictures = tuple(NewImage(jpeg(), alt) for alt in ("Uno", "Due"))
     post = save_draft(city, Content("news", "Foto", "", images=pictures), by="cli")
     kept = post.content.images.all()[0]
@@ -109,7 +111,7 @@ def test_image_that_a_draft_drops_goes_and_one_that_was_published_stays(city: Ch
     assert Revision.objects.count() == 2
 
 
-def test_deleted_draft_takes_its_images_along(city: Channel) -> None:
+def test_images_are_deleted_with_their_draft(city: Channel) -> None:
     pictures = (NewImage(jpeg(), "Uno"),)
     post = save_draft(city, Content("news", "Foto", "", images=pictures), by="cli")
     delete_draft(post, by="cli")

@@ -137,7 +137,7 @@ UNFINISHED = {
 
 
 @pytest.mark.parametrize("kind", UNFINISHED)
-def test_body_without_end_is_ended_at_every_address(kind: str) -> None:
+def test_endless_body_times_out_at_every_path(kind: str) -> None:
     more, start, slowly = UNFINISHED[kind]
 
     async def flow() -> None:
@@ -163,7 +163,7 @@ def test_body_without_end_is_ended_at_every_address(kind: str) -> None:
 
 
 @pytest.mark.parametrize("start", [b"", b"G", b"GET / HTTP/1.1\r\nHost:"])
-def test_head_without_end_is_ended(start: bytes) -> None:
+def test_endless_head_times_out(start: bytes) -> None:
     async def flow() -> None:
         async with serving(Behind(), Connections()) as port:
             await _ended(port, start)
@@ -172,7 +172,7 @@ def test_head_without_end_is_ended(start: bytes) -> None:
     run(flow())
 
 
-def test_body_that_gets_on_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progressing_body_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeouts, "BODY_PART_BYTES", 4)
 
     async def flow() -> None:
@@ -185,7 +185,7 @@ def test_body_that_gets_on_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -
     run(flow())
 
 
-def test_a_client_that_holds_connections_holds_only_the_newest(
+def test_oldest_unfinished_connections_of_a_client_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And a newcomer, of the same address too, is answered."""
@@ -237,7 +237,7 @@ def _opened(connections: Connections, address: str, **more: bool) -> Open:
     return one
 
 
-def test_a_town_behind_one_address_passes() -> None:
+def test_many_clients_behind_one_address_are_served() -> None:
     """Each phone's request is complete a moment after it connects."""
     connections = Connections(20_000, 512, Clock())
     phones = []
@@ -248,7 +248,7 @@ def test_a_town_behind_one_address_passes() -> None:
     assert not any(phone.gave_way for phone in phones)
 
 
-def test_connections_that_come_in_a_rush_are_given_time() -> None:
+def test_simultaneous_connections_are_given_time() -> None:
     now = [100.0]
     connections = Connections(20_000, 512, lambda: now[0])
     rush = [_opened(connections, "192.0.2.1") for _ in range(2_000)]
@@ -259,7 +259,7 @@ def test_connections_that_come_in_a_rush_are_given_time() -> None:
     assert not any(one.gave_way for one in later)
 
 
-def test_networks_are_counted_apart() -> None:
+def test_networks_are_counted_separately() -> None:
     connections = Connections(100, 2, Clock())
     first = [_opened(connections, f"2001:db8::{number}") for number in range(3)]
     assert [one.gave_way for one in first] == [True, False, False]
@@ -267,7 +267,7 @@ def test_networks_are_counted_apart() -> None:
     assert not any(one.gave_way for one in (*first[1:], other))
 
 
-def test_when_there_are_too_many_the_one_that_was_used_least_lately_goes() -> None:
+def test_least_recently_used_connection_is_closed_at_the_limit() -> None:
     connections = Connections(4, 2, Clock())
     busy = _opened(connections, "192.0.2.1", busy=True)
     idle = [_opened(connections, f"192.0.2.{number}") for number in (2, 3, 4)]
@@ -277,7 +277,7 @@ def test_when_there_are_too_many_the_one_that_was_used_least_lately_goes() -> No
     assert [one.gave_way for one in (busy, *idle)] == [False, False, True, False]
 
 
-def test_half_bodies_of_many_networks_do_not_take_all_places() -> None:
+def test_incomplete_bodies_of_many_networks_do_not_take_all_slots() -> None:
     """A connection with half a body is busy to the server: the application waits for the rest."""
     connections = Connections(50, 10, Clock())
     answered = _opened(connections, "192.0.2.1", busy=True)
@@ -287,7 +287,7 @@ def test_half_bodies_of_many_networks_do_not_take_all_places() -> None:
     assert not answered.gave_way
 
 
-def test_what_is_closed_is_counted_no_more() -> None:
+def test_closed_connections_are_not_counted() -> None:
     connections = Connections(4, 2, Clock())
     for _ in range(20):
         one = _opened(connections, "192.0.2.1")
@@ -298,7 +298,7 @@ def test_what_is_closed_is_counted_no_more() -> None:
     assert not connections._of_client
 
 
-def test_requests_that_pile_up_unanswered_end_their_connection() -> None:
+def test_connection_with_too_many_pipelined_requests_is_closed() -> None:
     async def flow() -> None:
         behind = Behind()
         async with serving(behind, Connections()) as port:

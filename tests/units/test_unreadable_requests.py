@@ -75,14 +75,14 @@ Call = tuple[str, str]
 
 
 @pytest.mark.parametrize("body", [*DEEP, *ODD[:4], *ODD[8:9], *ODD[13:], *BYTES])
-def test_what_is_no_json_is_refused_in_one_way(body: str | bytes) -> None:
+def test_invalid_json_is_refused_uniformly(body: str | bytes) -> None:
     with pytest.raises(JSONError):
         read_json(body)
     with pytest.raises(json.JSONDecodeError):
         read_json(body)
 
 
-def test_what_is_json_is_read() -> None:
+def test_valid_json_is_parsed() -> None:
     for document in ({"a": ["[" * 100, '"[{\\', "😀", 1.5, None]}, [[]] * 40, "x" * 10**6):
         for plain in (True, False):
             assert read_json(json.dumps(document, ensure_ascii=plain).encode()) == document
@@ -93,7 +93,7 @@ def test_what_is_json_is_read() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(['"', "\\", "[", "]", "{", "}", "a"]), max_size=120))
-def test_depth_is_counted_as_a_parser_would(signs: list[str]) -> None:
+def test_nesting_depth_is_counted_like_a_parser(signs: list[str]) -> None:
     """One level too few would be a RecursionError; brackets in strings are none."""
     depth, deepest, text, escaped = 0, 0, False, False
     for sign in signs:
@@ -172,7 +172,7 @@ def _ask(client: Client, call: Call, body: bytes, kind: str) -> Any:
     return client.generic(method, path, body, content_type=kind)
 
 
-def test_no_body_is_a_500_at_any_address(
+def test_no_body_causes_a_500_at_any_path(
     calls: tuple[Client, list[Call]], caplog: pytest.LogCaptureFixture
 ) -> None:
     client, every = calls
@@ -219,7 +219,7 @@ CREDENTIALS: list[Any] = [
     "path",
     ["webauthn/login/", "authenticate/", "webauthn/reauthenticate/", "webauthn/add/"],
 )
-def test_no_credential_is_a_500(
+def test_no_credential_causes_a_500(
     calls: tuple[Client, list[Call]], caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     client, _ = calls

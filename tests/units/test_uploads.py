@@ -76,7 +76,7 @@ def test_a_program_gets_a_problem_document(city: Channel, busy: None) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "patch"])
-def test_program_leaves_a_decoder_to_others(city: Channel, method: str) -> None:
+def test_program_leaves_a_decoder_for_others(city: Channel, method: str) -> None:
     mine, other = (make_token(city, name) for name in ("mine", "other"))
     post = publish_post(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     path = PATH if method == "post" else f"/api/v1/posts/{post.pk}"
@@ -108,7 +108,7 @@ def test_a_post_without_new_images_needs_no_decoder(
 
 
 @pytest.mark.parametrize("publish", ["", "&publish=1"])
-def test_a_form_in_another_encoding_is_not_published_with_holes(
+def test_form_in_another_encoding_is_not_published_with_gaps(
     city: Channel, newsroom: Client, publish: str
 ) -> None:
     """Django decodes a form with a sign in place of each byte that it cannot read."""
@@ -120,7 +120,7 @@ def test_a_form_in_another_encoding_is_not_published_with_holes(
     assert not Post.objects.exists()
 
 
-def test_an_editor_keeps_what_was_written(newsroom: Client, busy: None) -> None:
+def test_editor_keeps_the_text_when_decoders_are_busy(newsroom: Client, busy: None) -> None:
     form = {"kind": "news", "headline": "Strada chiusa", "text": TEXT}
     form |= {"image-1-file": file(), "image-1-alt": "La via"}
     answer = newsroom.post("/newsroom/c/cremona/posts/new/", form)
@@ -130,7 +130,9 @@ def test_an_editor_keeps_what_was_written(newsroom: Client, busy: None) -> None:
     assert "Stiamo già preparando troppe immagini" in page
 
 
-def test_a_correction_keeps_what_was_written(city: Channel, newsroom: Client, busy: None) -> None:
+def test_correction_keeps_the_text_when_decoders_are_busy(
+    city: Channel, newsroom: Client, busy: None
+) -> None:
     post = publish_post(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     form = {"kind": "news", "headline": "Titolo", "text": TEXT, "note": "Il giorno"}
     form |= {"image-1-file": file(), "image-1-alt": "La via"}
@@ -158,7 +160,7 @@ def test_the_first_set_up_can_be_sent_again(db: None, busy: None) -> None:
     assert not Channel.objects.exists()
 
 
-def test_a_command_says_that_it_did_not_publish(city: Channel, busy: None, tmp_path: Path) -> None:
+def test_command_reports_that_it_did_not_publish(city: Channel, busy: None, tmp_path: Path) -> None:
     picture = tmp_path / "foto.jpg"
     picture.write_bytes(jpeg())
     parser = argparse.ArgumentParser()
@@ -176,12 +178,12 @@ def test_a_command_says_that_it_did_not_publish(city: Channel, busy: None, tmp_p
         "data:image/jpeg;base64," + base64.encodebytes(jpeg()).decode(),
     ],
 )
-def test_a_program_may_send_base64_of_any_kind(city: Channel, data: str) -> None:
+def test_program_may_send_any_base64_variant(city: Channel, data: str) -> None:
     assert sent(city, data).status_code == 201
 
 
 @pytest.mark.parametrize("data", [jpeg().hex() + "!", "https://cremona.test/foto.jpg"])
-def test_what_is_no_base64_is_said_to_be_none(city: Channel, data: str) -> None:
+def test_invalid_base64_is_reported(city: Channel, data: str) -> None:
     answer = sent(city, data)
     assert answer.status_code == 422
     assert "base64" in str(answer.json()["errors"]["images.0.data"])

@@ -92,7 +92,7 @@ def test_all_pages_styles_and_drawings_are_valid(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 
 
-def test_checker_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_checker_reports_known_errors(tmp_path: Path) -> None:
     page = "<!doctype html><html lang=it><title>x</title><ul><p>y</p></ul>"
     (tmp_path / "bad.html").write_text(page)
     (tmp_path / "bad.css").write_text("a { colour: red }")

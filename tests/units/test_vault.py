@@ -16,11 +16,11 @@ from canale.vault.sealing import VaultError, open_and_check, open_sealed, seal
 ADDRESS = {"endpoint": "https://push.example/secret", "keys": {"p256dh": "B…", "auth": "a"}}
 
 
-def test_an_address_comes_back_as_it_was() -> None:
+def test_sealed_address_is_opened_unchanged() -> None:
     assert open_sealed(seal(ADDRESS, "push", 1), "push", 1) == ADDRESS
 
 
-def test_a_sealed_address_says_nothing_and_is_never_the_same() -> None:
+def test_sealed_address_is_opaque_and_different_each_time() -> None:
     first, second = seal(ADDRESS, "push", 1), seal(ADDRESS, "push", 1)
     assert first != second
     assert b"push.example" not in first
@@ -28,13 +28,13 @@ def test_a_sealed_address_says_nothing_and_is_never_the_same() -> None:
 
 
 @pytest.mark.parametrize(("kind", "channel"), [("email", 1), ("push", 2)])
-def test_it_cannot_be_moved_to_another_row(kind: str, channel: int) -> None:
+def test_sealed_value_cannot_be_moved_to_another_row(kind: str, channel: int) -> None:
     with pytest.raises(VaultError):
         open_sealed(seal(ADDRESS, "push", 1), kind, channel)
 
 
 @pytest.mark.parametrize("place", [0, 11, 12, 40, -1])
-def test_a_changed_byte_is_noticed(place: int) -> None:
+def test_changed_byte_is_detected(place: int) -> None:
     sealed = bytearray(seal(ADDRESS, "push", 1))
     sealed[place] ^= 1
     with pytest.raises(VaultError):
@@ -49,7 +49,7 @@ def keys(monkeypatch: pytest.MonkeyPatch, today: str, before: str = "") -> None:
     monkeypatch.setattr(vault_keys, "settings", changed)
 
 
-def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_cannot_open(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed = seal(ADDRESS, "push", 1)
     with monkeypatch.context() as other:
         keys(other, "x" * 40)
@@ -58,7 +58,7 @@ def test_another_key_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_sealed(sealed, "push", 1) == ADDRESS
 
 
-def test_during_a_rotation_the_key_before_still_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_previous_key_opens_during_a_rotation(monkeypatch: pytest.MonkeyPatch) -> None:
     sealed, mark = seal(ADDRESS, "push", 1), fingerprint("https://a")
     before = vault_keys.settings.secret_key
     keys(monkeypatch, "x" * 40, before)
@@ -69,7 +69,7 @@ def test_during_a_rotation_the_key_before_still_opens(monkeypatch: pytest.Monkey
     assert open_and_check(sealed, "push", 1) == (ADDRESS, True)
 
 
-def test_a_keys_id_tells_keys_apart_and_no_more() -> None:
+def test_key_id_distinguishes_keys_and_reveals_nothing_else() -> None:
     assert len({key_id("a" * 40), key_id("a" * 40), key_id("b" * 40)}) == 2
     assert key_id("a" * 40) not in ("a" * 40, derived_key("vault", "a" * 40).hex()[:16])
 
@@ -79,7 +79,7 @@ def test_each_purpose_has_its_own_key() -> None:
     assert len({derived_key(purpose) for purpose in purposes}) == len(purposes)
 
 
-def test_a_fingerprint_finds_duplicates_and_tells_nothing() -> None:
+def test_fingerprint_finds_duplicates_and_reveals_nothing() -> None:
     assert fingerprint("https://a") == fingerprint("https://a")
     assert fingerprint("https://a") != fingerprint("https://b")
     assert len(fingerprint("https://a")) == 32

@@ -51,7 +51,7 @@ ENDPOINTS = {
 
 
 @pytest.mark.django_db
-def test_push_services_have_one_length_at_rest() -> None:
+def test_sealed_endpoints_of_all_push_services_have_one_length() -> None:
     city = city_of(0)
     assert len({len(endpoint) for endpoint in ENDPOINTS.values()}) >= 4
     for endpoint in ENDPOINTS.values():
@@ -96,20 +96,20 @@ assert len(G) == POINT_LENGTH
 
 @pytest.mark.parametrize("length", [0, 1, 32, SIZES[0] - 1, SIZES[0], SIZES[0] + 1, SIZES[-1] - 1])
 @pytest.mark.parametrize("byte", [b"\0", b"\x80", b"x"])
-def test_padding_comes_off_whatever_was_padded(length: int, byte: bytes) -> None:
+def test_padding_is_removed_exactly(length: int, byte: bytes) -> None:
     padded = pad(byte * length)
     assert len(padded) in SIZES
     assert len(padded) > length
     assert unpad(padded) == (byte * length, True)
 
 
-def test_too_long_is_refused_not_stored_at_its_own_length() -> None:
+def test_too_long_value_is_refused() -> None:
     with pytest.raises(ValueError, match="2304 bytes to seal; at most 2303 fit"):
         pad(b"x" * SIZES[-1])
 
 
 @pytest.mark.parametrize("plain", [b"", b"{}", b"\x80", b"x" * 31 + b"\x80", b"}" * SIZES[0]])
-def test_unpadded_bytes_come_back_as_they_are(plain: bytes) -> None:
+def test_unpadded_bytes_are_returned_unchanged(plain: bytes) -> None:
     assert unpad(plain) == (plain, False)
 
 

@@ -68,16 +68,16 @@ def test_retry_after_in_seconds_or_as_a_date(header: str | None, seconds: float 
     assert seconds_of(header, NOW) == seconds
 
 
-def test_a_wait_is_of_one_answer_only() -> None:
+def test_wait_applies_to_one_response_only() -> None:
     assert [result_of(503, wait).retry_after for wait in ("7", None, "9")] == [7.0, None, 9.0]
 
 
-def test_only_a_later_result_carries_a_wait() -> None:
+def test_only_a_retry_result_has_a_wait() -> None:
     assert result_of(429, "7").retry_after == 7.0
     assert result_of(410, "7").retry_after is None
 
 
-def test_words_for_a_refused_signature_name_key_clock_and_contact() -> None:
+def test_rejected_signature_explanation_names_key_clock_and_contact() -> None:
     with override("en"):
         advice = str(REFUSALS["403"].remedy)
         assert all(part in advice for part in ("secret key", "clock", "CANALE_VAPID_CONTACT"))

@@ -55,7 +55,7 @@ def test_the_example_of_rfc_8291_appendix_a() -> None:
 
 
 @given(st.binary(max_size=MAX_PLAINTEXT))
-def test_an_independent_library_reads_what_we_encrypt(plaintext: bytes) -> None:
+def test_independent_library_decrypts_our_messages(plaintext: bytes) -> None:
     body = encrypt(plaintext, SubscriptionKeys.from_json(GOOD))
     assert decrypted(body) == plaintext
     assert len(body) <= MAX_BODY
@@ -71,7 +71,7 @@ def test_one_byte_too_many_is_refused() -> None:
         encrypt(bytes(MAX_PLAINTEXT + 1), SubscriptionKeys.from_json(GOOD))
 
 
-def test_no_key_and_no_salt_serves_twice() -> None:
+def test_keys_and_salts_are_never_reused() -> None:
     keys = SubscriptionKeys.from_json(GOOD)
     first, second = encrypt(b"x", keys), encrypt(b"x", keys)
     assert first[:16] != second[:16]

@@ -44,7 +44,7 @@ def notification(message: Message, limit: int = MAX_PLAINTEXT) -> dict[str, Any]
     return shown
 
 
-def test_the_declarative_shape() -> None:
+def test_payload_has_the_declarative_web_push_shape() -> None:
     assert notification(MESSAGE) == {
         "title": "Mercato in piazza",
         "lang": "it",
@@ -60,17 +60,17 @@ def test_the_declarative_shape() -> None:
     }
 
 
-def test_an_alert_stays_on_the_screen_and_sounds_again() -> None:
+def test_alert_requires_interaction_and_renotifies() -> None:
     shown = notification(replace(MESSAGE, kind="alert"))
     assert (shown["requireInteraction"], shown["renotify"]) == (True, True)
 
 
-def test_a_silent_or_tagless_alert_does_not_ask_for_what_browsers_refuse() -> None:
+def test_alert_without_tag_or_sound_omits_options_browsers_refuse() -> None:
     assert "renotify" not in notification(replace(MESSAGE, kind="alert", silent=True))
     assert "renotify" not in notification(replace(MESSAGE, kind="alert", tag=""))
 
 
-def test_the_direction_is_that_of_the_words_not_of_the_language() -> None:
+def test_direction_follows_the_text_not_the_language() -> None:
     arabic = replace(MESSAGE, title="تنبيه!")
     assert notification(arabic)["dir"] == "rtl"
     assert notification(replace(MESSAGE, language="ar-EG"))["dir"] == "ltr"
@@ -83,21 +83,21 @@ def test_the_direction_is_that_of_the_words_not_of_the_language() -> None:
 
 
 @pytest.mark.parametrize("seen", ["🇮🇹", "👨‍👩‍👧‍👦", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "👍🏽"])
-def test_a_payload_tears_no_character(seen: str) -> None:
+def test_payload_does_not_split_characters(seen: str) -> None:
     for limit in range(SHRUNK, SHRUNK + 40):
         shown = notification(replace(MESSAGE, title=seen * 40, body=seen * 900), limit)
         for words in (shown["title"], shown["body"]):
             assert words.removesuffix("…").replace(seen, "") == ""
 
 
-def test_the_image_goes_before_any_word_does() -> None:
+def test_image_is_dropped_before_any_text() -> None:
     message = replace(MESSAGE, body="à" * 1600)
     shown = notification(message, len(payload_of(message)) - 1)
     assert "image" not in shown
     assert shown["body"] == "à" * 1600
 
 
-def test_a_long_text_ends_at_a_word_with_an_ellipsis_and_fills_the_room() -> None:
+def test_long_text_ends_at_a_word_and_fills_the_payload() -> None:
     body = "parola " * 1000
     shown = notification(replace(MESSAGE, body=body))
     assert shown["body"].endswith("parola…")
@@ -109,7 +109,7 @@ texts = st.text(max_size=3000)
 
 
 @given(title=texts, body=texts, path=texts, limit=st.sampled_from([SHRUNK, MAX_PLAINTEXT]))
-def test_it_always_fits(title: str, body: str, path: str, limit: int) -> None:
+def test_payload_always_fits(title: str, body: str, path: str, limit: int) -> None:
     url = "https://canale.example/" + path
     shown = notification(replace(MESSAGE, title=title, body=body, url=url), limit)
     assert shown["navigate"].startswith("https://canale.example/")

@@ -92,7 +92,7 @@ def good(service: PushService) -> tuple[Subscription, dict[str, str], bytes]:
     return subscription, headers, body_for(subscription)
 
 
-def test_a_good_message_is_taken(service: PushService) -> None:
+def test_valid_message_is_accepted(service: PushService) -> None:
     subscription, headers, body = good(service)
     status, answered = post(subscription["endpoint"], headers, body)
     assert status == 201
@@ -130,7 +130,7 @@ def test_each_broken_header_is_refused(service: PushService, status: int, change
     assert len(service.refused) == 1
 
 
-def test_bodies_that_cannot_be_read_or_are_too_large(service: PushService) -> None:
+def test_unreadable_and_oversized_bodies_are_refused(service: PushService) -> None:
     subscription, headers, body = good(service)
     endpoint = subscription["endpoint"]
     (other,) = service.subscribe()
@@ -141,7 +141,7 @@ def test_bodies_that_cannot_be_read_or_are_too_large(service: PushService) -> No
     assert post(service.origin + "/push/unknown", headers, body)[0] == 404
 
 
-def test_over_http_2_its_rules_are_the_same(tmp_path: Path) -> None:
+def test_rules_are_the_same_over_http_2(tmp_path: Path) -> None:
     pem, tls = certified(tmp_path)
     trust = ssl.create_default_context(cadata=pem.decode())
     with (
@@ -166,7 +166,7 @@ def test_another_senders_key_is_refused(service: PushService) -> None:
     assert post(theirs["endpoint"], headers, body_for(theirs))[0] == 403
 
 
-def test_a_behaviour_lasts_as_often_as_told(service: PushService) -> None:
+def test_behaviour_lasts_for_its_number_of_requests(service: PushService) -> None:
     subscription, headers, body = good(service)
     service.behave(Behaviour(status=429, retry_after="3", times=2))
     answers = [post(subscription["endpoint"], headers, body) for _ in range(3)]
@@ -178,7 +178,7 @@ def test_a_behaviour_lasts_as_often_as_told(service: PushService) -> None:
 @pytest.mark.parametrize(
     "behaviour", [Behaviour(hang=True), Behaviour(drop=True), Behaviour(raw=b"SSH-2.0-x\r\n")]
 )
-def test_a_message_is_taken_or_not_whatever_its_sender_is_told(
+def test_message_is_counted_independently_of_the_response(
     service: PushService, behaviour: Behaviour, taken: bool
 ) -> None:
     subscription, headers, body = good(service)
@@ -188,7 +188,7 @@ def test_a_message_is_taken_or_not_whatever_its_sender_is_told(
     assert len(service.received) == taken
 
 
-def test_what_is_longer_than_it_takes_is_refused(service: PushService) -> None:
+def test_overlong_message_is_refused(service: PushService) -> None:
     subscription, headers, body = good(service)
     for longest, status in ((len(body) - 1, 413), (len(body), 201)):
         service.behave(Behaviour(longest=longest))
@@ -196,7 +196,7 @@ def test_what_is_longer_than_it_takes_is_refused(service: PushService) -> None:
     assert len(service.received) == 1
 
 
-def test_it_runs_alone_and_is_steered_over_http() -> None:
+def test_stand_in_runs_as_a_process_controlled_over_http() -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.standins.push_service", "--port", "0"],
         cwd=ROOT,

@@ -69,7 +69,7 @@ def sent(
     return asyncio.run(send_all())
 
 
-def test_a_message_arrives_as_it_was_written(service: PushService) -> None:
+def test_message_arrives_unchanged(service: PushService) -> None:
     (subscription,) = service.subscribe()
     assert sent(service.origin, subscription) == [Result(Outcome.ACCEPTED, 201, "accepted")]
     (received,) = service.received
@@ -81,7 +81,7 @@ def test_a_message_arrives_as_it_was_written(service: PushService) -> None:
     assert service.refused == []
 
 
-def test_five_hundred_at_once_all_arrive_once(service: PushService) -> None:
+def test_five_hundred_concurrent_messages_arrive_once(service: PushService) -> None:
     subscriptions = service.subscribe(500)
     results = sent(service.origin, *subscriptions)
     assert {result.outcome for result in results} == {Outcome.ACCEPTED}
@@ -100,7 +100,7 @@ def test_five_hundred_at_once_all_arrive_once(service: PushService) -> None:
         (Behaviour(status=500), Outcome.LATER, None),
     ],
 )
-def test_each_answer_has_its_outcome(
+def test_every_response_has_its_outcome(
     service: PushService, behaviour: Behaviour, outcome: Outcome, wait: float | None
 ) -> None:
     (subscription,) = service.subscribe()
@@ -116,7 +116,7 @@ def test_a_redirect_is_not_followed(service: PushService) -> None:
     assert (result.outcome, result.code, service.requests) == (Outcome.REJECTED, 307, 1)
 
 
-def test_a_message_too_large_goes_once_more_and_shorter(service: PushService) -> None:
+def test_message_refused_as_too_large_is_sent_again_shorter(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(status=413, times=1), subscription["endpoint"])
     (result,) = sent(service.origin, subscription, message=replace(MESSAGE, body="parola " * 900))
@@ -125,7 +125,7 @@ def test_a_message_too_large_goes_once_more_and_shorter(service: PushService) ->
     assert service.received[0].payload["notification"]["body"].endswith("…")
 
 
-def test_who_takes_much_less_than_the_usual_length_is_reached_too(service: PushService) -> None:
+def test_service_with_a_low_size_limit_is_reached(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(longest=1000))
     message = replace(MESSAGE, title="洪水" * 20, body="請不要靠近河岸。" * 30)
@@ -133,21 +133,21 @@ def test_who_takes_much_less_than_the_usual_length_is_reached_too(service: PushS
     assert (result.outcome, service.requests) == (Outcome.ACCEPTED, 2)
 
 
-def test_a_service_that_always_says_too_large_is_asked_twice_only(service: PushService) -> None:
+def test_service_that_always_answers_413_is_tried_twice(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(status=413))
     (result,) = sent(service.origin, subscription)
     assert (result.outcome, result.code, service.requests) == (Outcome.REJECTED, 413, 2)
 
 
-def test_silence_ends_in_later(service: PushService) -> None:
+def test_timeout_results_in_retry(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(hang=True))
     (result,) = sent(service.origin, subscription, timeout=0.3)
     assert result == Result(Outcome.LATER, None, "no answer in time")
 
 
-def test_a_dropped_line_ends_in_later(service: PushService) -> None:
+def test_dropped_connection_results_in_retry(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(drop=True))
     (result,) = sent(service.origin, subscription)
@@ -155,7 +155,7 @@ def test_a_dropped_line_ends_in_later(service: PushService) -> None:
     assert service.requests == 1
 
 
-def test_a_service_that_is_down_ends_in_later(service: PushService) -> None:
+def test_refused_connection_results_in_retry(service: PushService) -> None:
     (subscription,) = service.subscribe()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -172,7 +172,7 @@ def test_another_installations_subscription_is_rejected_and_kept(service: PushSe
     assert (result.outcome, result.code) == (Outcome.REJECTED, 403)
 
 
-def test_a_certificate_nobody_vouches_for_is_not_talked_to(tmp_path: Path) -> None:
+def test_untrusted_certificate_is_refused(tmp_path: Path) -> None:
     authority, tls = certified(tmp_path)
     with PushService(host="localhost", tls=tls) as service:
         (subscription,) = service.subscribe()
@@ -205,7 +205,7 @@ def test_addresses_are_checked_at_follow_time(service: PushService) -> None:
             transport.check_address(address)
 
 
-def test_no_log_line_holds_any_part_of_an_address(
+def test_log_contains_no_part_of_an_address(
     service: PushService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -224,7 +224,7 @@ def test_no_log_line_holds_any_part_of_an_address(
         assert subscription["keys"]["auth"] not in written
 
 
-def test_a_flood_of_the_same_failure_is_one_line(
+def test_repeated_failures_are_logged_once(
     service: PushService, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.behave(Behaviour(status=400))

@@ -37,7 +37,7 @@ def claims_of(header: str) -> dict[str, object]:
     return claims
 
 
-def test_the_same_secret_gives_the_same_key_and_another_gives_another() -> None:
+def test_key_depends_only_on_the_secret() -> None:
     assert VapidKey.from_secret(b"s" * 32).public_key == KEY.public_key
     assert VapidKey.from_secret(b"t" * 32).public_key != KEY.public_key
     assert len(unbase64url(KEY.public_key)) == 65
@@ -56,7 +56,7 @@ def test_a_push_service_accepts_the_token_for_its_own_origin_only() -> None:
         check_vapid(header, "https://fcm.googleapis.com")
 
 
-def test_one_token_serves_until_an_hour_before_its_end() -> None:
+def test_token_is_reused_until_an_hour_before_its_expiry() -> None:
     clock = Clock()
     authorizer = Authorizer(KEY, "mailto:a@b.example", clock)
     first = authorizer.header(ORIGIN)
@@ -74,7 +74,7 @@ def test_a_clock_set_back_makes_a_new_token() -> None:
     assert claims_of(authorizer.header(ORIGIN))["exp"] == int(clock.now) + LIFE
 
 
-def test_tokens_of_many_hosts_do_not_pile_up() -> None:
+def test_number_of_cached_tokens_is_bounded() -> None:
     authorizer = Authorizer(KEY, "mailto:a@b.example")
     for number in range(MAX_TOKENS + 5):
         authorizer.header(f"https://a{number}.notify.windows.com")

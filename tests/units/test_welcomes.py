@@ -37,7 +37,7 @@ def claimed(now: datetime) -> Welcomes:
 
 
 @pytest.mark.parametrize(("outcome", "addresses"), [(Outcome.ACCEPTED, 1), (Outcome.GONE, 0)])
-def test_it_is_not_sent_again(address: Address, outcome: Outcome, addresses: int) -> None:
+def test_welcome_is_not_sent_again(address: Address, outcome: Outcome, addresses: int) -> None:
     now = timezone.now()
     welcomes = claimed(now)
     welcomes.record_results([(recipient_of(address), NO_ANSWER_YET)], now)
@@ -46,7 +46,7 @@ def test_it_is_not_sent_again(address: Address, outcome: Outcome, addresses: int
     assert (Welcome.objects.count(), Address.objects.count()) == (0, addresses)
 
 
-def test_one_that_was_never_tried_is_not_given_up(address: Address) -> None:
+def test_untried_welcome_is_not_given_up(address: Address) -> None:
     deferred = Result(Outcome.LATER, None, "deferred", 1.0, tried=False)
     now = timezone.now()
     for _ in range(2 * WELCOME_ATTEMPTS):

@@ -13,7 +13,7 @@ from django.test import Client
 from canale.public.views import well_known
 
 
-def test_security_txt_says_where_a_weakness_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_security_txt_says_where_to_report_vulnerabilities(monkeypatch: pytest.MonkeyPatch) -> None:
     base, contact = "https://canale.example.it", "mailto:urp@comune.example.it"
     monkeypatch.setattr(
         well_known, "settings", SimpleNamespace(base_url=base, vapid_contact=contact)

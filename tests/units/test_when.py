@@ -66,13 +66,13 @@ def on(text: str) -> date:
         ("news", None, None, ""),
     ],
 )  # fmt: skip
-def test_a_time_in_words_has_its_year_when_it_is_another(
+def test_date_has_its_year_if_it_is_not_the_current_one(
     kind: str, start: Written | None, end: Written | None, said: str
 ) -> None:
     assert when(kind, times_of(kind, start, end), NOW) == said
 
 
-def test_english_says_it_in_english() -> None:
+def test_dates_are_english_in_english() -> None:
     with translation.override("en"):
         timed = Times(starts_at=at("2026-12-12T21:00"))
         assert when("event", timed, NOW, short=True) == "Sat 12 December at 21:00"
@@ -105,7 +105,7 @@ def notified(post: Post, language: str = "it") -> tuple[str, str]:
     return message.title, message.body
 
 
-def test_a_notification_says_when_and_where_before_anything_else(city: Channel) -> None:
+def test_notification_starts_with_date_and_place(city: Channel) -> None:
     start = at("2026-12-12T21:00")
     post = published(city, "event", "Porta la sedia.", starts_at=start, place="Piazza Duomo")
     assert notified(post) == (
@@ -120,7 +120,7 @@ def test_a_notification_says_when_and_where_before_anything_else(city: Channel) 
     assert notified(published(city, "news", "Solo testo."))[1] == "Solo testo."
 
 
-def test_a_corrections_notification_says_the_new_time_and_what_changed(city: Channel) -> None:
+def test_correction_notification_has_the_new_time_and_the_note(city: Channel) -> None:
     start = at("2026-12-12T21:00")
     post = published(city, "event", "Porta la sedia.", starts_at=start, place="Piazza Duomo")
     later = Content("event", "Concerto", "Porta la sedia.", starts_at=at("2026-12-13T18:00"))
@@ -145,7 +145,7 @@ def test_the_longest_notification_keeps_time_and_place(city: Channel) -> None:
     assert shown["body"].startswith("sab 12 dicembre, ore 21:00 · Sala")
 
 
-def test_feeds_say_when_and_where(city: Channel) -> None:
+def test_feeds_contain_date_and_place(city: Channel) -> None:
     published(city, "event", "Porta la sedia.", starts_at=on("2027-05-01"), place="Piazza <Duomo>")
     posts = list(Post.objects.select_related("channel"))
     facts = "sabato 1 maggio 2027 · Piazza <Duomo>"
@@ -173,7 +173,7 @@ def test_a_whole_day_is_a_date_in_the_calendar(city: Channel) -> None:
     assert "dtend" not in same
 
 
-def test_a_deadlines_day_ends_with_its_last_minute(city: Channel) -> None:
+def test_deadline_without_a_time_ends_with_its_day(city: Channel) -> None:
     post = published(city, "deadline", starts_at=on("2026-12-16"))
     assert post.content.starts_at == at("2026-12-16T23:59")
     entry = entry_of(post)
@@ -182,7 +182,7 @@ def test_a_deadlines_day_ends_with_its_last_minute(city: Channel) -> None:
     assert post.content.starts_at + alarm["trigger"].dt == at("2026-12-15T09:00")
 
 
-def test_no_entry_ends_when_it_begins(city: Channel) -> None:
+def test_no_calendar_entry_has_zero_length(city: Channel) -> None:
     start = at("2026-12-16T21:00")
     post = published(city, "event", starts_at=start, ends_at=start)
     assert post.content.ends_at is None
@@ -192,7 +192,7 @@ def test_no_entry_ends_when_it_begins(city: Channel) -> None:
     assert entry["dtend"].dt > entry["dtstart"].dt
 
 
-def test_whoever_publishes_is_warned_that_the_post_goes_first(city: Channel) -> None:
+def test_publisher_is_warned_if_the_post_expires_before_its_event(city: Channel) -> None:
     until = NOW + timedelta(days=30)
     earlier, later = until - timedelta(days=1), until + timedelta(days=1)
     assert goes_before(Revision(kind="event", starts_at=later), until) == "start"

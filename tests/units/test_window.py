@@ -7,7 +7,7 @@ from __future__ import annotations
 from canale.delivery.window import CHUNK_ADDRESSES, RETRY_ADDRESSES, RETRY_CHUNK, window_of
 
 
-def test_an_alert_has_room_behind_a_full_window_of_others() -> None:
+def test_alert_fits_beside_a_full_window_of_normal_posts() -> None:
     alerts, normal = window_of([(False, False, CHUNK_ADDRESSES)] * 2)
     assert (alerts.has_room_for_batch, alerts.has_room_for_retries) == (True, True)
     assert (normal.has_room_for_batch, normal.has_room_for_retries) == (False, False)
@@ -19,7 +19,7 @@ def test_a_window_holds_two_chunks() -> None:
     assert not more.normal.has_room_for_batch
 
 
-def test_retries_take_no_more_than_their_part_of_it() -> None:
+def test_retries_take_no_more_than_their_share_of_the_window() -> None:
     full = [(True, True, RETRY_CHUNK)] * (RETRY_ADDRESSES // RETRY_CHUNK)
     alerts, normal = window_of(full)
     assert (alerts.has_room_for_batch, alerts.has_room_for_retries) == (True, False)

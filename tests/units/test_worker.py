@@ -60,7 +60,7 @@ def deliver_during(monkeypatch: pytest.MonkeyPatch, flow: Flow) -> FarEnd:
     return asyncio.run(whole())
 
 
-def test_withdrawn_post_is_not_sent_any_further(
+def test_sending_stops_when_a_post_is_withdrawn(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = published(city)
@@ -82,7 +82,7 @@ def test_withdrawn_post_is_not_sent_any_further(
     assert first.batches.get().state == Batch.State.DONE
 
 
-def test_hint_stops_nothing_that_is_not_stopped(
+def test_notification_alone_stops_no_broadcast(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     withdrawn, kept = published(city), published(city)
@@ -130,7 +130,7 @@ def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
     assert Broadcast.objects.earliest("pk").skipped >= FOLLOWERS - 1
 
 
-def test_message_that_raises_keeps_no_other_waiting(
+def test_message_that_raises_does_not_block_others(
     city: Channel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     published(city)
@@ -153,7 +153,7 @@ def test_message_that_raises_keeps_no_other_waiting(
     assert sum("nobody foresaw this" in str(record.exc_info) for record in caplog.records) == 1
 
 
-def test_address_that_the_key_does_not_open_is_counted_and_kept(
+def test_address_sealed_with_another_key_is_counted_and_kept(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Address.objects.earliest("pk")
@@ -173,7 +173,7 @@ def test_address_that_the_key_does_not_open_is_counted_and_kept(
     assert not Retry.objects.exists()
 
 
-def test_what_was_sent_is_recorded_when_the_database_is_back(
+def test_results_are_recorded_when_the_database_returns(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(city)
@@ -199,7 +199,7 @@ def test_what_was_sent_is_recorded_when_the_database_is_back(
     assert Broadcast.objects.get().accepted == FOLLOWERS
 
 
-def test_worker_that_lost_its_batch_sends_no_more_of_it(
+def test_worker_stops_sending_a_batch_that_it_lost(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
@@ -227,9 +227,7 @@ def test_worker_that_lost_its_batch_sends_no_more_of_it(
     assert batch.cursor == batch.first_address - 1
 
 
-def test_post_whose_time_is_over_is_not_sent_any_further(
-    city: Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sending_stops_when_a_post_expires(city: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
@@ -246,7 +244,7 @@ def test_post_whose_time_is_over_is_not_sent_any_further(
     assert len(deliver_during(monkeypatch, flow).begun) == 1
 
 
-def test_batch_of_a_topic_that_nobody_chose_is_finished_at_once(
+def test_batch_of_a_topic_without_followers_finishes_immediately(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for slug in ("sport", "scuola"):
@@ -280,7 +278,7 @@ def test_worker_that_stops_leaves_no_lock_file(
     assert len(list(lock_files.iterdir())) == before
 
 
-def test_chunk_is_recorded_only_after_those_that_were_read_before_it(
+def test_chunks_are_recorded_in_reading_order(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch's cursor would pass the messages that are still on their way."""

@@ -23,7 +23,7 @@ from canale.runtime.database_away import DatabaseProblem, Outage
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_has_no_room_and_reads_nothing_does_not_say_that_the_database_answers(
+def test_idle_worker_does_not_clear_outage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     city = create_channel("cremona", "Cremona")
