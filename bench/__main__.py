@@ -16,7 +16,7 @@ from bench import machine, report
 from bench.part import Part
 from bench.rounds import CannotRunError, progress, reason
 
-# In the order of docs/benchmarks.md. See bench/__init__.py for what a part is.
+# In the order of docs/benchmarks.md; bench/__init__.py explains what a part is.
 PARTS = (
     "live",
     "never_read",
@@ -31,7 +31,7 @@ PARTS = (
     "scale",
 )
 ROUNDS = 5
-# Quick: to see that all works; its numbers mean little and are printed only.
+# A quick run only checks that everything works; its numbers are printed, not stored.
 QUICK_ROUNDS = 2
 
 
@@ -40,15 +40,15 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="a short form, printed only")
     parser.add_argument("--rounds", type=int, help=f"how often each runs ({ROUNDS})")
-    asked = parser.parse_args()
-    if unknown := set(asked.parts) - set(PARTS):
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
     _allow_many_connections()
-    # Servers, folders and network namespaces go, also when the run is stopped from outside.
+    # Clean up servers, folders and network namespaces on SIGTERM too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    names = [part for part in PARTS if part in asked.parts or not asked.parts]
-    done = [_run(name, rounds, asked.quick) for name in names]
+    names = [part for part in PARTS if part in arguments.parts or not arguments.parts]
+    done = [_run(name, rounds, arguments.quick) for name in names]
     sys.exit(0 if all(done) else 1)
 
 
@@ -58,7 +58,7 @@ def _allow_many_connections() -> None:
 
 
 def _run(name: str, rounds: int, quick: bool) -> bool:
-    """Whether the part came to its end; if not, the page says why, and the others go on."""
+    """Run one part; on failure record why, return False, and let the other parts run."""
     started = time.monotonic()
     before = machine.description()
     title = name

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a reader's press costs: calls of the API, acknowledged when they are committed."""
+"""The rate of API calls that are acknowledged after their commit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Call:
-    """A JSON call that comes without a cookie: each is a new reader's."""
+    """A JSON call without a cookie, so that each comes from a new reader."""
 
     method: str
     path: str
@@ -38,12 +38,12 @@ class Call:
 
 
 def in_turns(city: City, call: Call, rounds: int, quick: bool) -> Measured:
-    """The call from more and more kept connections."""
+    """Measure the call at an increasing number of keep-alive connections."""
     contenders: dict[str, Callable[[], Measurement]] = {
         f"{count} connection{'' if count == 1 else 's'}": partial(_load, city, call, count, quick)
         for count in (QUICK_CONNECTIONS if quick else CONNECTIONS)
     }
-    # The first call after a start builds the API's schemas, and would be counted in.
+    # Warm up: the first call after a start builds the API's schemas.
     _ask(_url(city, call), call)
     process.wait_until_idle(*city.pids)
     return interleaved(contenders, rounds)
@@ -78,6 +78,6 @@ def table(title: str, measured: Measured) -> Table:
 
 
 def best(measured: Measured) -> list[float]:
-    """The rates of the number of connections that gave the highest median."""
+    """Return the rates at the number of connections with the highest median."""
     rows = [values["rate"] for values in measured.values()]
     return max(rows, key=lambda rates: sorted(rates)[len(rates) // 2])

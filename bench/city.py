@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A whole canale under measurement: `canale serve` on one core, with a channel and posts in it."""
+"""A complete canale to measure: `canale serve` on one core, with a channel and posts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEXT = (
 
 
 class City:
-    """Its server starts and stops as often as a round needs; its database stays."""
+    """An installation whose server can be restarted within a round; its database stays."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -49,13 +49,13 @@ class City:
             self.site.stop()
 
     def fill(self, posts: int) -> list[int]:
-        """Publish so many posts; their ids."""
+        """Publish this many posts and return their ids."""
         with self.publisher() as publisher:
             return [publisher.post(f"Avviso {number}", TEXT * 3)[0] for number in range(posts)]
 
     @contextlib.contextmanager
     def publisher(self) -> Iterator[Publisher]:
-        """A process of its own, as `canale publish` is, on the load generator's core."""
+        """Start a publisher on the load generator's core, in a process like `canale publish`."""
         program = process.on_core(
             process.CLIENT_CORE, [sys.executable, "-m", "bench.publisher", HANDLE]
         )
@@ -74,17 +74,17 @@ class Publisher:
         self.port = port
 
     def post(self, headline: str, text: str) -> tuple[int, float]:
-        """Publish a post; its id, and when it was committed, in seconds since the epoch."""
+        """Publish a post; return its id and the time of its commit, in seconds since the epoch."""
         body = json.dumps({"headline": headline, "text": text}).encode()
         url = f"http://127.0.0.1:{self.port}/post"
         with urllib.request.urlopen(urllib.request.Request(url, body), timeout=30) as answer:
-            said = json.load(answer)
-        return said["id"], said["committed"]
+            published = json.load(answer)
+        return published["id"], published["committed"]
 
 
 @contextlib.contextmanager
 def new_city(**environment: str) -> Iterator[City]:
-    """A fresh one, not yet started, on SQLite (or on CANALE_DATABASE_URL)."""
+    """Create a city, not yet started, on SQLite (or on CANALE_DATABASE_URL)."""
     with (
         tempfile.TemporaryDirectory(prefix="canale-bench-") as folder,
         new_site(Path(folder), start=False, **environment) as site,  # type: ignore[arg-type]

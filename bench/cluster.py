@@ -26,7 +26,7 @@ TITLE = "Cluster: workers on machines of their own"
 
 WORKERS = (1, 2, 3)
 FOLLOWERS, QUICK_FOLLOWERS = 30_000, 3_000
-# A batch for each worker that may be lost, and no more: the push service is in Python here.
+# One batch per worker that may be lost, and no more, because the push service is in Python here.
 FAULT_WORKERS, FAULT_FOLLOWERS = 3, 6_000
 BACK_AFTER_SECONDS = 5.0
 
@@ -68,7 +68,7 @@ def run(rounds: int, quick: bool) -> Part:
     sent = _throughput(followers, rounds)
     survived = _faults(rounds)
     names = [_named(count) for count in WORKERS]
-    one = sent[names[0]]
+    single = sent[names[0]]
     return Part(
         NAME,
         TITLE,
@@ -82,7 +82,7 @@ def run(rounds: int, quick: bool) -> Part:
         ],
         figures=[
             *(
-                Figure(f"{name} ÷ one: messages/s", ratios(sent[name]["rate"], one["rate"]))
+                Figure(f"{name} ÷ one: messages/s", ratios(sent[name]["rate"], single["rate"]))
                 for name in names[1:]
             ),
             *(
@@ -176,10 +176,10 @@ def _survive(city: City, worker: FarWorker, lose: Callable[[FarWorker], None]) -
     lose(worker)
     broadcast.all_are_told(killed=1, seconds=180)
     seconds = time.monotonic() - broadcast.begun
-    told = len(broadcast.told())
+    notified = len(broadcast.told())
     worker.machine.reconnect()
     return {
-        "told": told / city.followers * 100,
+        "told": notified / city.followers * 100,
         "twice": broadcast.sent_twice,
         "seconds": seconds,
     }

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The nodes of part `cluster`: each in a network namespace, what they share on the bridge."""
+"""The nodes of part `cluster`, each in a network namespace; shared services are on the bridge."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Cluster:
 
     @contextmanager
     def working(self, count: int) -> Iterator[list[int]]:
-        """So many workers; their process ids."""
+        """Start this many workers and return their process ids."""
         with ExitStack() as stack:
             yield [
                 stack.enter_context(node(machine, self.site, "worker"))
@@ -51,7 +51,7 @@ class Cluster:
 
     @contextmanager
     def page(self) -> Iterator[Future[float]]:
-        """Open at the second web node; when it reads of the next post, on the monotonic clock."""
+        """Wait for the next post on a page of the second web node; return the monotonic time."""
         with (
             httpx.Client(base_url=_url(self.web[1]), headers=self._host, timeout=60) as client,
             client.stream("GET", f"/live/{HANDLE}") as stream,
@@ -72,7 +72,7 @@ class Cluster:
         wait_for(lambda: self.sink.requests >= followers)
 
     def used(self, workers: list[int]) -> dict[str, float]:
-        """Seconds of CPU so far."""
+        """Return the seconds of CPU used so far."""
         return {
             "workers": cpu(*workers),
             "database": cpu(*family(self.database.pid)),
@@ -82,13 +82,13 @@ class Cluster:
 
     @property
     def _host(self) -> dict[str, str]:
-        """As a reverse proxy before both passes it on."""
+        """Send the request that a reverse proxy before both nodes would forward."""
         return {"Host": f"{self.web[0].address}:{PORT}"}
 
 
 @contextmanager
 def new_cluster(folder: Path, followers: int, workers: int) -> Iterator[Cluster]:
-    """Its web nodes serve; no worker runs."""
+    """Create the cluster with its web nodes serving and no worker running."""
     with ExitStack() as stack:
         net = stack.enter_context(network())
         database = stack.enter_context(postgresql_server(net))
@@ -129,7 +129,7 @@ def _seeded(
 
 @contextmanager
 def node(machine: Machine, site: Site, role: str) -> Iterator[int]:
-    """`canale serve` or `canale worker` there; its process id."""
+    """Start `canale serve` or `canale worker` on a node and return the process id."""
     command = [sys.executable, "-m", "canale", role]
     with (site.folder / f"{machine.name}.log").open("ab") as log:
         process = subprocess.Popen(

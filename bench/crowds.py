@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`python -m bench.crowds`: the CPU that many readers at once cost just after a post.
+"""`python -m bench.crowds`: the CPU cost of many readers at once just after a post.
 
-Each address is asked 300 times at once: plainly, and by links that carry a query of their own, as
-links shared on social networks do. Prints CPU seconds of the server's processes and their ratio.
+Requests each URL 300 times at once: plain, and with a query of its own, as links shared on social
+networks have. Prints the CPU seconds of the server's processes and their ratio.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _median(city: City, publisher: Publisher, address: str, kind: str) -> float:
 
 
 def _cpu(city: City, publisher: Publisher, address: str, kind: str) -> float:
-    """CPU seconds of one crowd, whose pages were all forgotten a moment before."""
+    """Return the CPU seconds of one crowd, right after all pages were forgotten."""
     publisher.post("Avviso", "Testo")
     process.wait_until_idle(*city.pids)
     before = process.cpu(*city.pids)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Follows a second, each acknowledged after its commit."""
+"""The rate of follows, each acknowledged after its commit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(rounds: int, quick: bool) -> Part:
     with PushService() as push, new_city(CANALE_PUSH_ORIGINS=push.origin) as city, city.serving():
         bare = Call("POST", f"/channels/{HANDLE}/followers", "{}", 201)
         known = push.subscribe()[0]
-        # Many devices with one key: its arithmetic is the sender's, not the follower's.
+        # Many devices share one key, because only a sender computes with it.
         device = {**known, "endpoint": f"{push.origin}/push/%d-{os.getpid()}"}
         phone = Call("POST", bare.path, json.dumps({"push": device}), 201)
         without = acknowledged.in_turns(city, bare, rounds, quick)

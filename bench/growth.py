@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From ten thousand followers to a million: what grows, and what must not."""
+"""The growth of time, memory and disk from ten thousand followers to a million."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ TITLE = "Growth: from 10,000 to 1,000,000 followers"
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUICK_SIZES = SIZES[:2]
-# So many posts a round that also few followers are sent to for some seconds.
-ADDRESSES_A_ROUND = 100_000
-# A round of a million takes minutes, and its values hardly differ.
-MOST_ROUNDS = 3
+# Posts per round, enough to send for some seconds even to few followers.
+ADDRESSES_PER_ROUND = 100_000
+# A round of a million takes minutes, and its values hardly vary.
+MAX_ROUNDS = 3
 DATABASES = ("SQLite", "PostgreSQL")
 MEMORIES = (
     ("plan_peak", "memory of planning"),
@@ -59,8 +59,8 @@ NOTES = (
     "not depend on how many follow (part `push`). Measured is the rest: publishing with its plan, "
     "reading addresses, opening the vault, counting. Each step is a process of its own on one "
     "core; publishing and worker have the whole core but for PostgreSQL, which has both.",
-    f"With fewer followers more posts are sent, {ADDRESSES_A_ROUND:,} messages a round at least. "
-    f"{MOST_ROUNDS} rounds at most.",
+    f"With fewer followers more posts are sent, {ADDRESSES_PER_ROUND:,} messages a round at least. "
+    f"{MAX_ROUNDS} rounds at most.",
     "PostgreSQL's memory is looked at ten times a second: what its backends (the processes that "
     "answer canale) share with nobody, and all its processes together with `shared_buffers`, "
     "64 MB here, which fill with what is read (PSS).",
@@ -70,7 +70,7 @@ NOTES = (
 
 @dataclass(frozen=True)
 class Installation:
-    """A database with so many followers, and nothing that runs."""
+    """A database with this many followers, and no running process."""
 
     followers: int
     environment: Mapping[str, str]
@@ -86,8 +86,8 @@ class Installation:
             text=True,
             check=True,
         )
-        said: Measurement = json.loads(done.stdout.splitlines()[-1])
-        return said
+        measured: Measurement = json.loads(done.stdout.splitlines()[-1])
+        return measured
 
     def seed(self) -> None:
         progress(f"growth: {self.followers:,} followers")
@@ -95,7 +95,7 @@ class Installation:
         self.step("seed", self.followers)
 
     def measure(self) -> Measurement:
-        posts = max(1, ADDRESSES_A_ROUND // self.followers)
+        posts = max(1, ADDRESSES_PER_ROUND // self.followers)
         with self._watched() as planning:
             planned = self.step("plan", posts)
         with self._watched() as delivering:
@@ -128,7 +128,7 @@ def _of_postgresql(planning: Peak | None, delivering: Peak | None) -> Measuremen
 
 def run(rounds: int, quick: bool) -> Part:
     sizes = QUICK_SIZES if quick else SIZES
-    rounds = min(rounds, MOST_ROUNDS)
+    rounds = min(rounds, MAX_ROUNDS)
     measured: dict[str, Measured] = {}
     absent = {}
     for name in DATABASES:
@@ -180,7 +180,7 @@ def _grown(database: str, sizes: Sequence[int], rounds: int) -> Measured:
 
 @contextmanager
 def _database(name: str) -> Iterator[tuple[dict[str, str], int | None]]:
-    """Its setting, and PostgreSQL's first process."""
+    """Return the database's URL and PostgreSQL's main process."""
     if name == "SQLite":
         yield {}, None
         return
@@ -192,7 +192,7 @@ def _database(name: str) -> Iterator[tuple[dict[str, str], int | None]]:
 def _figures(
     database: str, measured: Sequence[Mapping[str, Sequence[float]]], sizes: Sequence[int]
 ) -> list[Figure]:
-    """The most against the fewest followers."""
+    """Compare the most followers with the fewest."""
     few, many = measured[0], measured[-1]
     most = f"{sizes[-1]:,}"
     grown = f"{most} ÷ {sizes[0]:,} followers"

@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""One step of the growth, in a process of its own whose settings are the installation's.
+"""One step of part `growth`, in a process of its own with the installation's settings.
 
     python -m bench.growth_job prepare
-    python -m bench.growth_job seed FOLLOWERS    until there are so many
-    python -m bench.growth_job fill FOLLOWERS    as many more, whose addresses nobody can open
-    python -m bench.growth_job plan POSTS        publish so many
-    python -m bench.growth_job deliver           send all that is planned
-    python -m bench.growth_job deliver MESSAGES  or some of it
-    python -m bench.growth_job abandon           nothing more of it
-    python -m bench.growth_job size              of the database
+    python -m bench.growth_job seed FOLLOWERS    add followers until there are this many
+    python -m bench.growth_job fill FOLLOWERS    add this many whose addresses cannot be opened
+    python -m bench.growth_job plan POSTS        publish this many posts
+    python -m bench.growth_job deliver           send everything that is planned
+    python -m bench.growth_job deliver MESSAGES  send this much of it
+    python -m bench.growth_job abandon           cancel the rest
+    python -m bench.growth_job size              print the size of the database
 
-Each prints one line of JSON: seconds, seconds of CPU, megabytes at the peak, as the step goes.
+Each prints one line of JSON with what it measured: seconds, seconds of CPU, megabytes at the peak.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ ENDPOINT = "https://updates.push.services.mozilla.com/wpush/v2/"
 FOLLOWER = ("id", "channel_id", "token_hash", "language", "muted", "by_invite", "followed_on")
 ADDRESS = ("id", "channel_id", "follower_id", "kind", "sealed", "fingerprint")
 
-Said = Mapping[str, float]
+Figures = Mapping[str, float]
 Values = tuple[int | str | bytes, ...]
 
 
-def prepare() -> Said:
+def prepare() -> Figures:
     from django.core.management import call_command
 
     from canale.channel.channels import create_channel
@@ -55,8 +55,8 @@ def prepare() -> Said:
     return {}
 
 
-def seed(followers: int) -> Said:
-    """Rows as `follow` writes them, one address each, in the database's own bulk way."""
+def seed(followers: int) -> Figures:
+    """Insert rows like those of `follow`, one address each, in bulk."""
     from django.db import connection, transaction
 
     from canale.channel.channels import default_channel
@@ -64,14 +64,14 @@ def seed(followers: int) -> Said:
 
     channel = default_channel()
     assert channel is not None
-    there = Follower.objects.count()
-    for first in range(there + 1, followers + 1, ROWS_AT_ONCE):
+    present = Follower.objects.count()
+    for first in range(present + 1, followers + 1, ROWS_AT_ONCE):
         ids = range(first, min(first + ROWS_AT_ONCE, followers + 1))
         with transaction.atomic():
             _insert("followers_follower", FOLLOWER, _followers(channel.pk, ids))
             _insert("followers_address", ADDRESS, _addresses(channel.pk, ids))
     if connection.vendor == "postgresql":
-        # As it does by itself before long.
+        # Autovacuum would do this on its own before long.
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
     return {}
@@ -111,17 +111,17 @@ def _insert(table: str, columns: tuple[str, ...], rows: Iterator[Values]) -> Non
             cursor.executemany(statement, list(rows))
 
 
-def fill(followers: int) -> Said:
-    """PostgreSQL only: rows as long as real ones, made in the database, with numbers for hashes."""
+def fill(followers: int) -> Figures:
+    """Generate rows of realistic length in PostgreSQL, with numbers for hashes."""
     from django.db import connection
 
     from canale.followers.models import Follower
 
-    there = Follower.objects.count()
+    present = Follower.objects.count()
     digest = "decode(lpad(to_hex(n), 64, '0'), 'hex')"
-    numbers = f"generate_series({there + 1}, {followers}) n"
+    numbers = f"generate_series({present + 1}, {followers}) n"
     with connection.cursor() as cursor:
-        # Whom an address belongs to need not be looked up.
+        # Skip the check that each address has a follower.
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(
             f"INSERT INTO followers_follower ({', '.join(FOLLOWER)})"
@@ -137,8 +137,8 @@ def fill(followers: int) -> Said:
     return {}
 
 
-def plan(posts: int) -> Said:
-    """The whole act of publishing, of which planning is what grows."""
+def plan(posts: int) -> Figures:
+    """Measure publishing as a whole, of which planning is the part that grows."""
     from canale.channel.channels import default_channel
     from canale.publishing.content import Content
     from canale.publishing.drafts import save_draft
@@ -158,8 +158,8 @@ def plan(posts: int) -> Said:
     return {"seconds": took / posts, "cpu": used / posts, "peak": _peak()}
 
 
-def deliver(messages: int = sys.maxsize) -> Said:
-    """Everything but encryption and network: the far end takes each message at once."""
+def deliver(messages: int = sys.maxsize) -> Figures:
+    """Measure everything but encryption and network; the transport accepts each message at once."""
     from canale.delivery.models import Broadcast
     from canale.delivery.transports.base import Message, Outcome, Result
     from canale.delivery.transports.webpush.transport import WebPushTransport
@@ -198,15 +198,15 @@ def _accepted(broadcasts: Any) -> int:
     return total or 0
 
 
-def abandon() -> Said:
-    """Nothing more of what is planned is sent."""
+def abandon() -> Figures:
+    """Cancel everything that is planned and not yet sent."""
     from canale.delivery.models import Batch
 
     Batch.objects.exclude(state=Batch.State.DONE).update(state=Batch.State.DONE)
     return {}
 
 
-def size() -> Said:
+def size() -> Figures:
     from django.conf import settings
     from django.db import connection
 
@@ -219,13 +219,13 @@ def size() -> Said:
 
 
 def _peak() -> float:
-    """Megabytes of this program; ru_maxrss would begin with that of the program that started it."""
+    """Return the peak of this process in megabytes; ru_maxrss would include its parent's."""
     found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1024
 
 
-ACTS: Mapping[str, Callable[..., Said]] = {
+ACTS: Mapping[str, Callable[..., Figures]] = {
     act.__name__: act for act in (prepare, seed, fill, plan, deliver, abandon, size)
 }
 

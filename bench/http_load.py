@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Many requests over kept connections: wrk, on the load generator's core."""
+"""HTTP load over keep-alive connections: wrk, on the load generator's core."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def load(
     body: str = "",
     status: int = 200,
 ) -> Measurement:
-    """Requests a second, latencies in ms, and CPU of the server's processes in µs a request.
+    """Measure requests per second, latencies in ms, and the server's CPU in µs per request.
 
     `%d` in `body` becomes digits that no other request has, in this run or another. Raises
-    CannotRunError if an answer is not `status`.
+    CannotRunError if a response does not have `status`.
     """
-    said = [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
+    options = [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
     duration = f"{max(1, round(seconds))}s"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{duration}", "-s", str(SCRIPT), *said, url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{duration}", "-s", str(SCRIPT), *options, url]
     environment = {**os.environ, "METHOD": method, "STATUS": str(status)}
     if body:
-        # wrk counts from 1 each time.
+        # wrk counts from 1 in each run.
         environment["BODY"] = body.replace("%d", f"{time.time_ns()}%d")
     before = process.cpu(*pids)
     done = subprocess.run(
@@ -49,13 +49,13 @@ def load(
         check=True,
     )
     used = process.cpu(*pids) - before
-    found = json.loads(done.stdout.splitlines()[-1])
-    if found["wrong"] or found["broken"] or not found["requests"]:
-        raise CannotRunError(f"{method} {url} did not answer {status} each time: {found}")
+    result = json.loads(done.stdout.splitlines()[-1])
+    if result["wrong"] or result["broken"] or not result["requests"]:
+        raise CannotRunError(f"{method} {url} did not respond {status} each time: {result}")
     return {
-        "rate": found["requests"] / found["seconds"],
-        "cpu": used / found["requests"] * 1e6,
-        "p50": found["p50"],
-        "p99": found["p99"],
-        "bytes": found["bytes"] / found["requests"],
+        "rate": result["requests"] / result["seconds"],
+        "cpu": used / result["requests"] * 1e6,
+        "p50": result["p50"],
+        "p99": result["p99"],
+        "bytes": result["bytes"] / result["requests"],
     }

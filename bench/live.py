@@ -20,16 +20,16 @@ NAME = "live"
 TITLE = "Live: one event to thousands of open pages"
 
 EVENT_BYTES = 600
-# Seconds until what is under way has arrived.
+# Seconds to wait until everything in flight has arrived.
 SETTLING = 1.0
 Starter = Callable[[], AbstractContextManager[Stream]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """`churn` and `stalled`: of 1,000 readers, how many a second come anew, how many never read.
+    """`churn`: reconnects per second of 1,000 readers. `stalled`: how many of 1,000 never read.
 
-    `without`: peers that take minutes for it."""
+    `without`: peers for which the case would take minutes."""
 
     readers: int
     events: int
@@ -72,20 +72,22 @@ COLUMNS = (*COSTS, Column("again", "cut off at first"), *LOSSES)
 
 
 def run(rounds: int, quick: bool) -> Part:
-    found = in_turns(QUICK_CASES if quick else CASES, rounds)
+    by_case = in_turns(QUICK_CASES if quick else CASES, rounds)
     return Part(
         NAME,
         TITLE,
-        tables=[_table(case, measured) for case, measured in found.items()],
-        figures=[figure for case, measured in found.items() for figure in _figures(case, measured)],
+        tables=[_table(case, measured) for case, measured in by_case.items()],
+        figures=[
+            figure for case, measured in by_case.items() for figure in _figures(case, measured)
+        ],
         notes=NOTES,
         versions=versions(),
-        absent=absent(found),
+        absent=absent(by_case),
     )
 
 
 def in_turns(cases: Sequence[Case], rounds: int) -> dict[Case, Measured]:
-    found = {}
+    by_case = {}
     with ExitStack() as stack:
         city = stack.enter_context(new_city())
         starters = _contenders(city)
@@ -99,16 +101,16 @@ def in_turns(cases: Sequence[Case], rounds: int) -> dict[Case, Measured]:
             measured = interleaved(contenders, rounds, peers=PEERS)
             for name in case.without:
                 measured[name], measured.absent[name] = Values(), "it takes five minutes a round"
-            found[case] = measured
-    return found
+            by_case[case] = measured
+    return by_case
 
 
-def absent(found: Mapping[Case, Measured]) -> dict[str, str]:
-    """By name who ran in no case, with the case who ran in another."""
-    never = set.intersection(*(set(measured.absent) for measured in found.values()))
+def absent(by_case: Mapping[Case, Measured]) -> dict[str, str]:
+    """Return why contenders did not run: by name, or by name and case if they ran in another."""
+    never = set.intersection(*(set(measured.absent) for measured in by_case.values()))
     return {
         name if name in never else f"{name}, {case.title}": why
-        for case, measured in found.items()
+        for case, measured in by_case.items()
         for name, why in measured.absent.items()
     }
 
@@ -127,29 +129,29 @@ def _contenders(city: City) -> dict[str, Starter]:
 
 
 def measure(start: Starter, case: Case) -> Measurement:
-    """One server, freshly started, through one case."""
+    """Run one case on one freshly started server."""
     with start() as server, readers_of(server, case.event_bytes) as readers:
         process.wait_until_idle(*server.pids)
         before = server.memory()
         stalled = case.readers * case.stalled // 1000
         again = readers.connect(case.readers, stalled)
-        readers.tell("flat 3 1")
+        readers.request("flat 3 1")
         time.sleep(0.3)
         connected = server.memory()
         grown = connected - before
-        said: dict[str, float] = {"memory": grown / 1024 / (case.readers + stalled)}
-        readers.tell(f"churn {case.churn}")
+        values: dict[str, float] = {"memory": grown / 1024 / (case.readers + stalled)}
+        readers.request(f"churn {case.churn}")
         if case.paced:
-            paced = readers.tell(f"paced {case.paced} 30")
-            said |= {"p50": paced["p50"], "p99": paced["p99"]}
+            paced = readers.request(f"paced {case.paced} 30")
+            values |= {"p50": paced["p50"], "p99": paced["p99"]}
         used = process.cpu(*server.pids)
-        flat = readers.tell(f"flat {case.events} 2")
+        flat = readers.request(f"flat {case.events} 2")
         used = process.cpu(*server.pids) - used
-        said.setdefault("p50", flat["p50"])
-        said.setdefault("p99", flat["p99"])
+        values.setdefault("p50", flat["p50"])
+        values.setdefault("p99", flat["p99"])
         if stalled:
-            said |= _kept(server, stalled, connected)
-        return said | {
+            values |= _kept(server, stalled, connected)
+        return values | {
             "again": again,
             "anew": flat["reconnects"] / flat["seconds"],
             "rate": flat["deliveries"] / flat["seconds"],
@@ -160,7 +162,7 @@ def measure(start: Starter, case: Case) -> Measurement:
 
 
 def _kept(server: Stream, stalled: int, connected: int) -> Measurement:
-    """For those who never read: once all others have all there is."""
+    """For readers that never read, wait until all others have received everything."""
     time.sleep(SETTLING)
     queued = process.queued(server.port)
     return {

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the benchmark ran on."""
+"""The machine and the versions that the benchmark ran on."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ def description() -> dict[str, str]:
 
 
 def _processor() -> str:
-    found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    return found[1].strip() if found else platform.machine()
+    match = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    return match[1].strip() if match else platform.machine()
 
 
 def _commit() -> str:
-    said = subprocess.run(
+    git = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    return said.stdout.strip() or "unknown"
+    return git.stdout.strip() or "unknown"
 
 
 def python_versions(*names: str) -> dict[str, str]:
-    """Of packages in this very environment."""
+    """Return the versions of packages in this environment."""
     return {name: metadata.version(name) for name in names}
 
 
 def debian_versions(*names: str) -> dict[str, str]:
-    """Of those that are installed."""
-    said = subprocess.run(
+    """Return the versions of those Debian packages that are installed."""
+    query = subprocess.run(
         ["dpkg-query", "--show", "--showformat", "${Package}\t${Version}\n", *names],
         capture_output=True,
         text=True,
         check=False,
     )
-    lines = [line.split("\t") for line in said.stdout.splitlines()]
+    lines = [line.split("\t") for line in query.stdout.splitlines()]
     return {name: version for name, version in lines if version}

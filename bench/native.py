@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The C programs of bench/c, for what Python would be too slow to measure."""
+"""The C programs of bench/c, for measurements that Python is too slow for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLAGS = ("-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror")
 
 
 def built(name: str, *libraries: str) -> Path:
-    """The program made from bench/c/`name`.c; `libraries` are options such as `-lcrypto`."""
+    """Compile bench/c/`name`.c if needed; `libraries` are options such as `-lcrypto`."""
     source = SOURCES / f"{name}.c"
     made_from = "\n".join([source.read_text(), *FLAGS, *libraries])
     program = peers.CACHE / "c" / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Open pages as they are: some come anew all the time, one in a hundred never reads."""
+"""Open pages as in real life: some reconnect all the time, one in a hundred never reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLE = "Live: pages that come and go, and pages that never read"
 CASES = (
     Case(4_000, events=250, paced=15, churn=50),
     Case(8_000, events=200, paced=10, churn=50, stalled=10),
-    # Large events: 6 MB of them, more than a kernel keeps for a connection by itself (tcp_wmem).
+    # Large events: 6 MB in all, more than the kernel buffers per connection (tcp_wmem).
     Case(
         readers=500,
         events=800,
@@ -37,15 +37,17 @@ KEPT = (
 
 
 def run(rounds: int, quick: bool) -> Part:
-    found = live.in_turns(QUICK_CASES if quick else CASES, rounds)
+    by_case = live.in_turns(QUICK_CASES if quick else CASES, rounds)
     return Part(
         NAME,
         TITLE,
-        tables=[_table(case, measured) for case, measured in found.items()],
-        figures=[figure for case, measured in found.items() for figure in _figures(case, measured)],
+        tables=[_table(case, measured) for case, measured in by_case.items()],
+        figures=[
+            figure for case, measured in by_case.items() for figure in _figures(case, measured)
+        ],
         notes=NOTES,
         versions=live.versions(),
-        absent=live.absent(found),
+        absent=live.absent(by_case),
     )
 
 
@@ -65,8 +67,8 @@ def _figures(case: Case, measured: Measured) -> list[Figure]:
         for name in (NCHAN, FLOOR, PUSHPIN)
     ]
     if case.stalled:
-        kept = f"{case.title}: the kernel keeps for each that never reads, canale"
-        figures.append(Figure(kept, ours["kernel"], at_most=100, digits=0, unit="KB"))
+        title = f"{case.title}: the kernel keeps for each that never reads, canale"
+        figures.append(Figure(title, ours["kernel"], at_most=100, digits=0, unit="KB"))
     return figures
 
 

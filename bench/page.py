@@ -29,11 +29,11 @@ NGINX_NAME = "nginx, files on disk"
 POSTS = 20
 CONNECTIONS = 256
 SECONDS, QUICK_SECONDS = 4, 1
-FIRST_VISIT = 100
-# As many as one page shows.
+MAX_FIRST_VISIT_KB = 100
+# The number of posts on one page.
 RENDERED_POSTS = 60
 MAX_FIRST_RENDERING_MS = 30
-# What a page may change daily is in its bytes; these headers are what nginx must send as well.
+# Headers that nginx must send as well.
 SAME_HEADERS = (
     "content-security-policy",
     "x-content-type-options",
@@ -111,7 +111,7 @@ def run(rounds: int, quick: bool) -> Part:
             ours = Server(city.site.url.replace("localhost", "127.0.0.1"), city.pids)
             theirs = _peer(stack, ours, cases)
             seconds = QUICK_SECONDS if quick else SECONDS
-            found = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
+            by_case = {case: _measured(case, ours, theirs, seconds, rounds) for case in cases}
             weight = _first_visit(ours.url)
         rendered = _first_renderings(city, rounds)
     return Part(
@@ -119,12 +119,14 @@ def run(rounds: int, quick: bool) -> Part:
         TITLE,
         tables=[
             Table(case.title, COLUMNS, [Row(name, values) for name, values in measured.items()])
-            for case, measured in found.items()
+            for case, measured in by_case.items()
         ]
         + [Table(RENDERING_TITLE, RENDERING_COLUMNS, [Row("canale", rendered)])],
-        figures=[figure for case, measured in found.items() for figure in _figures(case, measured)]
+        figures=[
+            figure for case, measured in by_case.items() for figure in _figures(case, measured)
+        ]
         + [
-            Figure("first visit, all files, gzip", [weight], at_most=FIRST_VISIT, unit="KB"),
+            Figure("first visit, all files, gzip", [weight], at_most=MAX_FIRST_VISIT_KB, unit="KB"),
             Figure(
                 f"{RENDERING_TITLE}: after a new post",
                 rendered["warm"],
@@ -135,20 +137,22 @@ def run(rounds: int, quick: bool) -> Part:
         ],
         notes=NOTES,
         versions=machine.debian_versions("nginx", "wrk") | machine.python_versions("uvicorn"),
-        absent={name: why for each in found.values() for name, why in each.absent.items()},
+        absent={
+            name: why for measured in by_case.values() for name, why in measured.absent.items()
+        },
     )
 
 
 def _peer(stack: contextlib.ExitStack, ours: Server, cases: list[Case]) -> Callable[[], Server]:
-    """nginx; whoever asks for it hears why there is none."""
+    """Start nginx, or raise CannotRunError with the reason."""
     try:
         peers.debian("nginx")
         running = stack.enter_context(_nginx(ours, cases))
     except CannotRunError as why:
-        said = str(why)
+        reason = str(why)
 
         def none() -> Server:
-            raise CannotRunError(said)
+            raise CannotRunError(reason)
 
         return none
     return lambda: running
@@ -226,7 +230,7 @@ def _figures(case: Case, measured: Measured) -> list[Figure]:
 
 
 def _first_visit(url: str) -> float:
-    """KB of the channel's page and all that it loads, compressed where that makes it smaller."""
+    """Return the KB of the channel's page and everything it loads, compressed where that helps."""
     page = f"{url}/c/{HANDLE}/"
     body = gzip.decompress(_asked(page, "gzip")[0]).decode()
     loaded = re.findall(r'<(?:img|script)\b[^>]*\bsrc="([^"]+)"', body)
@@ -236,7 +240,7 @@ def _first_visit(url: str) -> float:
     for sheet in [address for address in loaded if address.endswith(".css")]:
         text = _plain(urljoin(page, sheet)).decode()
         fonts = re.findall(r"url\(\"?([^)\"]+\.woff2)", text)
-        # Letters that no Italian page has: browsers leave that file out (unicode-range).
+        # No Italian page has these letters, so browsers skip the file (unicode-range).
         loaded += [urljoin(sheet, font) for font in fonts if "latin-ext" not in font]
     own = {urljoin(page, address) for address in loaded if not address.startswith("data:")}
     local = [urljoin(url, re.sub(r"^https?://[^/]+", "", address)) for address in own]
@@ -248,25 +252,25 @@ def _plain(url: str) -> bytes:
 
 
 def _first_renderings(city: City, rounds: int) -> dict[str, list[float]]:
-    """How long the first reader waits, in ms: in a new process, and after a new post."""
+    """Measure how long the first reader waits, in ms: in a new process, and after a new post."""
     progress("page: first rendering")
     city.fill(RENDERED_POSTS - POSTS)
-    found: dict[str, list[float]] = {"cold": [], "warm": []}
+    times: dict[str, list[float]] = {"cold": [], "warm": []}
     page = f"{city.site.url.replace('localhost', '127.0.0.1')}/c/{HANDLE}/"
     for number in range(rounds):
         with city.serving(), city.publisher() as publisher:
             process.wait_until_idle(*city.pids)
-            # Compiles the templates; the cards of the other language stay cold.
+            # Compiles the templates; the cards of the other language stay uncached.
             _timed(page, "en")
-            found["cold"].append(_timed(page, "it")[0])
+            times["cold"].append(_timed(page, "it")[0])
             headline = f"Avviso del giro {number}"
             publisher.post(headline, TEXT * 3)
-            found["warm"].append(_first_with(headline, page))
-    return found
+            times["warm"].append(_first_with(headline, page))
+    return times
 
 
 def _first_with(headline: str, page: str) -> float:
-    """Until the server has heard of the post it answers with the earlier page, from memory."""
+    """The server responds with the earlier page until it has been notified of the post."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         milliseconds, body = _timed(page, "it")
@@ -277,7 +281,7 @@ def _first_with(headline: str, page: str) -> float:
 
 
 def _timed(url: str, language: str) -> tuple[float, bytes]:
-    """Milliseconds from the request to the last byte of the answer, and the answer."""
+    """Return the milliseconds until the last byte of the response, and the response."""
     headers = {"Accept-Encoding": "gzip", "Accept-Language": language}
     begun = time.perf_counter()
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a part of the benchmark found: tables of rows, and figures beside what was promised."""
+"""The results of a part: tables of rows, and figures beside what was promised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.rounds import median
 
 @dataclass(frozen=True)
 class Column:
-    """`key` is the name of a value in the rounds' measurements."""
+    """A column; `key` names a value in the rounds' measurements."""
 
     key: str
     title: str
@@ -22,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One contender in one case; `values` holds one number a round for each column's key."""
+    """One contender in one case; `values` holds one number per round for each column's key."""
 
     name: str
     values: Mapping[str, Sequence[float]]
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that matters, one value a round: a ratio, or one with a promise."""
+    """A key number with one value per round: a ratio, or one with a promise."""
 
     what: str
     values: Sequence[float]
@@ -53,7 +53,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """None: nothing was promised, or it was not measured."""
+        """Return None if nothing was promised or nothing was measured."""
         if not self.promised or not self.values:
             return None
         middle = median(self.values)
@@ -64,8 +64,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Part:
-    """`notes` are sentences (Markdown) on how it was measured and what bounds it; `absent` are the
-    contenders that did not run, and why."""
+    """The results of a part.
+
+    `notes` are sentences (Markdown) on the method and its bounds; `absent` are the contenders that
+    did not run, and why.
+    """
 
     name: str
     title: str
@@ -79,7 +82,7 @@ class Part:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Part:
+    def from_json(cls, data: Mapping[str, Any]) -> Part:
         tables = [
             Table(
                 table["title"],
@@ -87,7 +90,7 @@ class Part:
                 [Row(**row) for row in table["rows"]],
                 table["note"],
             )
-            for table in said["tables"]
+            for table in data["tables"]
         ]
-        figures = [Figure(**figure) for figure in said["figures"]]
-        return cls(**{**said, "tables": tables, "figures": figures})
+        figures = [Figure(**figure) for figure in data["figures"]]
+        return cls(**{**data, "tables": tables, "figures": figures})

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""PostgreSQL's memory while a step runs: looked at again and again, as nobody keeps its peak."""
+"""PostgreSQL's memory while a step runs, sampled because the kernel keeps no peak for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAUSE = 0.1
 
 @dataclass
 class Peak:
-    """In megabytes: of all backends together what is their own, and of the whole server (PSS)."""
+    """Peaks in megabytes: private memory of all backends, and PSS of the whole server."""
 
     backends: float = 0.0
     server: float = 0.0
@@ -48,7 +48,7 @@ def peak_of(postmaster: int) -> Iterator[Peak]:
 
 
 def _is_backend(pid: int) -> bool:
-    """As its title says: user, database, client, what it does."""
+    """Recognise a backend by its process title: user, database, client, command."""
     try:
         title = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
     except OSError:
@@ -57,10 +57,10 @@ def _is_backend(pid: int) -> bool:
 
 
 def _own(pid: int) -> int:
-    """Bytes that it shares with nobody; `shared_buffers` are shared."""
+    """Return the private bytes of a process, without `shared_buffers`."""
     try:
-        said = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    found = re.search(r"^RssAnon:\s+(\d+) kB", said, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    match = re.search(r"^RssAnon:\s+(\d+) kB", status, re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Installs what canale is compared with, outside its own environment.
+"""Installs the peers of canale outside its own environment.
 
-Debian's packages through apt-get (root, or sudo without a password), without starting the services
-they bring. Python's and npm's below `CACHE`, which git ignores, once for each list of names.
+Debian packages come through apt-get (root, or sudo without a password), and their services are not
+started. Python and npm packages go below `CACHE`, which git ignores, once per list of names.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from bench.rounds import CannotRunError, progress
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "bench"
-# Asked for once in a run, and not to be had.
+# Packages that could not be installed in this run.
 _absent: set[str] = set()
 
 
 def debian(*packages: str) -> None:
-    """Raises CannotRunError, with what to install, where it may not."""
+    """Install Debian packages. Raises CannotRunError with what to install if not permitted."""
     missing = [package for package in packages if not _installed(package)]
     if not missing:
         return
@@ -34,11 +34,11 @@ def debian(*packages: str) -> None:
         raise CannotRunError(_advice(missing))
     progress(f"installing {' '.join(missing)}")
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    # As in single-user mode: what is installed here starts no service (invoke-rc.d(8)).
+    # Pretend single-user mode, so that packages start no service (invoke-rc.d(8)).
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq"]
     install = [*root, *quiet, "install", "--yes", "--no-install-recommends", *missing]
     for command in ([*root, *quiet, "update"], install):
-        # Without apt-get or sudo.
+        # Neither apt-get nor sudo exists.
         with contextlib.suppress(FileNotFoundError):
             subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     if absent := [package for package in missing if not _installed(package)]:
@@ -51,16 +51,16 @@ def _advice(packages: Sequence[str]) -> str:
 
 
 def _installed(package: str) -> bool:
-    asked = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    command = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
     try:
-        said = subprocess.run(asked, capture_output=True, text=True, check=False)
+        query = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise CannotRunError(f"not a Debian: install what {package} holds, and dpkg") from None
-    return said.stdout == "installed"
+        raise CannotRunError(f"not Debian: install the contents of {package}, and dpkg") from None
+    return query.stdout == "installed"
 
 
 def python(*requirements: str) -> Path:
-    """The interpreter of an environment that has these packages, and nothing of canale's."""
+    """Return the interpreter of an environment with these packages and nothing of canale's."""
     home = _home("python", requirements)
     program = home / "bin" / "python"
     if not (home / "ready").exists():
@@ -74,7 +74,7 @@ def python(*requirements: str) -> Path:
 
 
 def npm(*packages: str) -> Path:
-    """The folder in which node finds these packages (its `node_modules`' parent)."""
+    """Return the folder in which node finds these packages (the parent of `node_modules`)."""
     home = _home("npm", packages)
     if not (home / "ready").exists():
         progress(f"installing {' '.join(packages)}")
@@ -93,16 +93,16 @@ def _install(command: Sequence[str]) -> None:
 
 
 def node() -> str:
-    """The path of Node: this machine's, or the one that bin/setup put into .venv."""
+    """Return the path of Node: the machine's, or the one that bin/setup put into .venv."""
     return _program("node")
 
 
 def _program(name: str) -> str:
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", os.defpath)])
-    found = shutil.which(name, path=path)
-    if found is None:
+    program = shutil.which(name, path=path)
+    if program is None:
         raise CannotRunError(f"{name} is not installed; bin/setup --dev does that")
-    return found
+    return program
 
 
 def _home(kind: str, wanted: Sequence[str]) -> Path:

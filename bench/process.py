@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A server process under measurement: where it runs, what it uses."""
+"""Placement and resource use of a measured server process."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 
 
 def on_core(core: int, command: Iterable[str | Path]) -> list[str]:
-    """The command, kept on one core with all that it starts (where there is more than one)."""
+    """Pin the command and its children to one core, if there is more than one."""
     cores = sorted(os.sched_getaffinity(0))
     return ["taskset", "-c", str(cores[core % len(cores)]), *map(str, command)]
 
 
 def keep_on_core(core: int, pid: int) -> None:
-    """The same for a process that runs already, with its threads and children."""
+    """Pin a running process with its threads and children."""
     cores = sorted(os.sched_getaffinity(0))
-    for one in family(pid):
-        for task in _tasks(one):
+    for member in family(pid):
+        for task in _tasks(member):
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(int(task.name), {cores[core % len(cores)]})
 
 
 def family(pid: int) -> list[int]:
-    """The process and all its descendants."""
+    """Return the process and all its descendants."""
     pids = [pid]
-    for one in pids:
-        for task in _tasks(one):
+    for member in pids:
+        for task in _tasks(member):
             try:
                 pids += [int(child) for child in (task / "children").read_text().split()]
             except FileNotFoundError:
@@ -45,7 +45,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu(*pids: int) -> float:
-    """Seconds of CPU used so far by all threads that still live, to the nanosecond (schedstat)."""
+    """Return the seconds of CPU of all live threads, to the nanosecond (schedstat)."""
     return sum(_ran(task) for pid in pids for task in _tasks(pid)) / 1e9
 
 
@@ -64,44 +64,46 @@ def _tasks(pid: int) -> list[Path]:
 
 
 def wait_until_idle(*pids: int, seconds: float = 20) -> None:
-    """Until they have used less than a tenth of a core for half a second."""
+    """Wait until they use less than a tenth of a core for half a second."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         before = cpu(*pids)
         time.sleep(0.5)
         if cpu(*pids) - before < 0.05:
             return
-    raise CannotRunError(f"processes {pids} do not come to rest within {seconds} s")
+    raise CannotRunError(f"processes {pids} are not idle after {seconds} s")
 
 
 def queued(port: int) -> list[int]:
-    """Bytes of kernel memory that wait in each TCP connection at this port of ours to be taken,
-    also where the server has closed it (ss(8), skmem: w)."""
-    said = subprocess.run(
+    """Return the kernel's send buffer in bytes of each TCP connection at this local port.
+
+    Connections that the server has closed count too (ss(8), skmem: w).
+    """
+    sockets = subprocess.run(
         ["ss", "--tcp", "--all", "--memory", "--numeric", "--no-header", f"sport = :{port}"],
         capture_output=True,
         text=True,
         check=True,
     )
-    return [int(size) for size in re.findall(r"\bskmem:\(.*?\bw(\d+)", said.stdout)]
+    return [int(size) for size in re.findall(r"\bskmem:\(.*?\bw(\d+)", sockets.stdout)]
 
 
 def memory(*pids: int) -> int:
-    """Bytes in memory, shared pages divided among those who share them (PSS)."""
+    """Return the proportional set size in bytes."""
     return sum(_pss(pid) for pid in pids)
 
 
 def _pss(pid: int) -> int:
     try:
-        said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0
-    found = re.search(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and after ten seconds SIGKILL."""
+    """Send SIGTERM, and after ten seconds SIGKILL."""
     process.terminate()
     try:
         process.wait(10)

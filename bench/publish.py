@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From the commit of a post to open pages, and to the push service's answers."""
+"""The time from a post's commit to open pages, and to the push service's responses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ READERS = (1, 1_000, 8_000)
 PHONES = (1, 1_000, 8_000)
 QUICK_READERS, QUICK_PHONES = (1, 500), (1, 50)
 POSTS, QUICK_POSTS = 20, 5
-# Between posts, so that each meets a city at rest.
+# A pause between posts, so that each meets an idle city.
 PAUSE = 0.3
 
 PAGES = (
@@ -96,18 +96,18 @@ def _to_pages(city: City, readers: int, posts: int) -> Measurement:
         pages.connect(readers)
         publisher.post("Prima di misurare", TEXT)
         time.sleep(PAUSE)
-        first = pages.tell(f"listen {posts}")["listening"]
+        first = pages.request(f"listen {posts}")["listening"]
         committed = []
         for number in range(first, first + posts):
             mark = f"@{number:06d}{time.time_ns() // 1000:016d}"
             committed.append(publisher.post(f"Avviso {mark}", TEXT)[1])
             time.sleep(PAUSE + readers / 20_000)
-        told = pages.hear()
-    if any(one["read"] != readers for one in told):
-        raise CannotRunError(f"not every page was told of every post: {told}")
+        received = pages.receive()
+    if any(event["read"] != readers for event in received):
+        raise CannotRunError(f"not every page received every post: {received}")
     return _summary(
-        [one["first"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
-        [one["last"] / 1e6 - at for one, at in zip(told, committed, strict=True)],
+        [event["first"] / 1e6 - at for event, at in zip(received, committed, strict=True)],
+        [event["last"] / 1e6 - at for event, at in zip(received, committed, strict=True)],
     )
 
 
@@ -145,8 +145,8 @@ def _to_phones(city: City, push: Sink, phones: int, posts: int) -> Measurement:
             time.sleep(PAUSE)
             counted = push.counts()
             if counted["requests"] != phones:
-                raise CannotRunError(f"{phones} phones were told {counted['requests']} times")
-            # The first opens connections that the others find.
+                raise CannotRunError(f"{phones} phones received {counted['requests']} messages")
+            # The first post opens connections that the others reuse.
             if number:
                 first.append(_since_epoch(counted["first"]) - committed)
                 last.append(_since_epoch(counted["last"]) - committed)
@@ -158,7 +158,7 @@ def _since_epoch(monotonic: float) -> float:
 
 
 def _summary(first: Sequence[float], last: Sequence[float]) -> Measurement:
-    """In milliseconds."""
+    """Return the latency in milliseconds."""
     return {
         "first": median(first) * 1e3,
         "first_p95": percentile(first, 0.95) * 1e3,

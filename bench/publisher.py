@@ -1,12 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Publishes in a canale's database, from a process beside its server, when asked by HTTP.
+"""A process beside the server that publishes in its database on request by HTTP.
 
     python -m bench.publisher HANDLE
 
-Prints its port. `POST /post`, a JSON object with headline and text: a whole post, as
-`canale publish` makes it; answers with its id and the moment of the commit. `POST /line`: the body
-as one more line of the stream, which costs least and goes the same way from the commit on.
+Prints its port. `POST /post` takes a JSON object with headline and text, publishes a post as
+`canale publish` does, and returns its id and the time of the commit. `POST /line` appends the body
+to the stream, which is the cheapest event and takes the same path after the commit.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Request(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/post":
-            asked = json.loads(body)
-            said = published(self.channel, asked["headline"], asked["text"])
+            post = json.loads(body)
+            result = published(self.channel, post["headline"], post["text"])
         else:
-            said = line_written(self.bearer, body.decode())
-        answer = json.dumps(said).encode()
+            result = line_written(self.bearer, body.decode())
+        answer = json.dumps(result).encode()
         head = f"HTTP/1.1 201 Created\r\nContent-Length: {len(answer)}\r\n\r\n"
         self.wfile.write(head.encode() + answer)
 
@@ -52,7 +52,7 @@ def published(channel: Channel, headline: str, text: str) -> dict[str, float]:
     committed: list[float] = []
     checked = check(channel, Content(kind="news", headline=headline, text=text))
     with transaction.atomic():
-        # The first that runs after the commit, before anybody is told.
+        # Runs first after the commit, before anyone is notified.
         transaction.on_commit(lambda: committed.append(time.time()))
         post = publish(keep_draft(channel, checked, by="bench"), by="bench")
     return {"id": post.pk, "committed": committed[0]}

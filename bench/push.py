@@ -22,7 +22,7 @@ NAME = "push"
 TITLE = "Web Push: encrypting and posting"
 
 FOLLOWERS, FEW_FOLLOWERS = 20_000, 5_000
-# So many that each sender is measured for a second or more; h2load needs less.
+# Messages per round, enough to measure each sender for a second or more; h2load needs fewer.
 COUNTS = {
     push_send.LIMIT: 200_000,
     push_send.ONE_CALL: 500,
@@ -130,7 +130,7 @@ def _sending_figures(measured: Measured) -> list[Figure]:
 
 
 def _headroom(ours: Mapping[str, Sequence[float]]) -> list[float]:
-    """How many such workers the sink could answer."""
+    """Return how many such workers the sink could serve."""
     return [1e6 / cpu / rate for cpu, rate in zip(ours["sink"], ours["rate"], strict=True)]
 
 
@@ -157,11 +157,11 @@ def _notes(followers: int) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
-    found = python_versions("cryptography", "pyreqwest")
-    for asked in (_python_versions, _npm_version):
+    versions = python_versions("cryptography", "pyreqwest")
+    for more in (_python_versions, _npm_version):
         with contextlib.suppress(CannotRunError):
-            found |= asked()
-    return found | debian_versions("openssl", "libnghttp2-14")
+            versions |= more()
+    return versions | debian_versions("openssl", "libnghttp2-14")
 
 
 def _npm_version() -> dict[str, str]:
@@ -170,9 +170,9 @@ def _npm_version() -> dict[str, str]:
 
 
 def _python_versions() -> dict[str, str]:
-    """Of the peers' packages, in their own environment."""
+    """Return the versions of the peers' packages in their own environment."""
     python = peers.python(*push_encrypt.PYTHON_PEERS)
     names = ("pywebpush", "http_ece", "aiohttp", "requests")
-    asked = f"from importlib.metadata import version as v; print(*map(v, {names!r}))"
-    said = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
-    return dict(zip(names, said.stdout.split(), strict=True))
+    script = f"from importlib.metadata import version as v; print(*map(v, {names!r}))"
+    output = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
+    return dict(zip(names, output.stdout.split(), strict=True))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Encryption alone, on one core: from a subscription's JSON to the body of the POST.
 
-As a program, canale's own contender: python -m bench.push_encrypt JOB whole|encrypt COUNT.
+Run as a program it is canale's contender: python -m bench.push_encrypt JOB whole|encrypt COUNT.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WARM_UP = 200
 def contenders(
     job: Job, path: Path, count: int, seconds: int
 ) -> dict[str, Callable[[], Measurement]]:
-    """Each gives messages a second of CPU; a message that does not open raises."""
+    """Measure messages per second of CPU. Raises if a message does not decrypt."""
     ours: list[str | Path] = [sys.executable, "-m", "bench.push_encrypt", path]
     return {
         LIMIT: lambda: limit(seconds),
@@ -51,7 +51,7 @@ def contenders(
 
 
 def python_peer(path: Path, what: str) -> list[str | Path]:
-    """Raises CannotRunError if its packages are not to be had; so does the next."""
+    """Measure a peer. Raises CannotRunError if its packages cannot be installed."""
     return [peers.python(*PYTHON_PEERS), HERE / "push_peer.py", path, what]
 
 
@@ -60,19 +60,19 @@ def node_peer(path: Path, what: str) -> list[str | Path]:
 
 
 def limit(seconds: int) -> Measurement:
-    """What is left when all but the two operations on the curve costs nothing."""
+    """Measure the bound: only the two operations on the curve."""
     program = native.built("p256_limit", "-lcrypto")
     pairs = float(output(on_core(SERVER_CORE, [program, str(seconds)])))
     speed = ["openssl", "speed", "-mr", "-seconds", str(seconds), "ecdhp256"]
-    found = re.search(r"^\+F5:\d+:256:([\d.]+)", output(on_core(SERVER_CORE, speed)), re.MULTILINE)
-    assert found, "openssl speed no longer prints a line +F5 for ECDH"
-    return per_message(1 / (1 / pairs + 1 / float(found[1])))
+    match = re.search(r"^\+F5:\d+:256:([\d.]+)", output(on_core(SERVER_CORE, speed)), re.MULTILINE)
+    assert match, "openssl speed no longer prints a line +F5 for ECDH"
+    return per_message(1 / (1 / pairs + 1 / float(match[1])))
 
 
 def run(command: Iterable[str | Path], count: int, job: Job) -> Measurement:
-    said: dict[str, Any] = json.loads(output(on_core(SERVER_CORE, [*command, str(count)])))
-    check(base64.b64decode(said["body"]), job, job.payload)
-    return per_message(said["messages"] / said["cpu"])
+    result: dict[str, Any] = json.loads(output(on_core(SERVER_CORE, [*command, str(count)])))
+    check(base64.b64decode(result["body"]), job, job.payload)
+    return per_message(result["messages"] / result["cpu"])
 
 
 def per_message(rate: float) -> Measurement:
@@ -86,14 +86,16 @@ def output(command: list[str]) -> str:
 
 
 def check(body: bytes, job: Job, holds: str) -> None:
-    """An independent library opens it with the keys of one of the job's subscriptions, and finds
-    what it should hold. Raises otherwise."""
+    """Decrypt a body with an independent library and the keys of one of the job's subscriptions.
+
+    Raises AssertionError unless it holds the payload.
+    """
     for subscription in job.subscriptions:
         plain = opened(body, job, subscription["keys"])
         if plain is not None:
-            assert holds in plain, "a contender's message says something else"
+            assert holds in plain, "a contender's message holds something else"
             return
-    raise AssertionError("a contender's message does not open")
+    raise AssertionError("a contender's message does not decrypt")
 
 
 def opened(body: bytes, job: Job, keys: dict[str, str]) -> str | None:
@@ -112,11 +114,11 @@ def opened(body: bytes, job: Job, keys: dict[str, str]) -> str | None:
 def main() -> None:
     path, what, count = sys.argv[1:]
     job = json.loads(Path(path).read_text())
-    way = {"whole": from_json, "encrypt": from_keys}[what]
-    way(job, WARM_UP)
-    used, body = way(job, int(count))
-    said = {"messages": int(count), "cpu": used, "body": base64.b64encode(body).decode()}
-    print(json.dumps(said))
+    contender = {"whole": from_json, "encrypt": from_keys}[what]
+    contender(job, WARM_UP)
+    used, body = contender(job, int(count))
+    result = {"messages": int(count), "cpu": used, "body": base64.b64encode(body).decode()}
+    print(json.dumps(result))
 
 
 def from_json(job: dict[str, Any], count: int) -> tuple[float, bytes]:
@@ -129,10 +131,10 @@ def from_json(job: dict[str, Any], count: int) -> tuple[float, bytes]:
 
 def from_keys(job: dict[str, Any], count: int) -> tuple[float, bytes]:
     payload, body = job["payload"].encode(), b""
-    # Each serves once, as it does in a broadcast: OpenSSL remembers what it converts.
+    # Each key is used once, as in a broadcast, because OpenSSL caches converted keys.
     read = [
-        SubscriptionKeys.from_json(each["keys"])
-        for each in islice(cycle(job["subscriptions"]), count)
+        SubscriptionKeys.from_json(subscription["keys"])
+        for subscription in islice(cycle(job["subscriptions"]), count)
     ]
     before = time.process_time()
     for keys in read:

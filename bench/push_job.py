@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What every contender of `push` is given: the same subscriptions, payload and identity."""
+"""The input of every contender of `push`: the same subscriptions, payload and identity."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import PADDING_STEP
 from canale.delivery.transports.webpush.payload import payload_of
 
-# A key pair costs a sender the same whether it has met it before or not; making them is slow.
+# Key pairs are reused, because generating them is slow and a sender's cost does not depend on it.
 KEY_PAIRS = 256
-# As long as Chrome's: the longest that are common.
+# An endpoint as long as Chrome's, the longest that is common.
 TOKEN_BYTES = 114
 CONTACT = "mailto:urp@comune.example"
-# The only post of the benchmark, of a usual length.
+# The only post of the benchmark, of a typical length.
 HEADLINE = "Ponte sul Po chiuso ai veicoli"
 TEXT = "Dalle 8 alle 18 si passa a piedi; per i veicoli la deviazione è segnalata in via del Porto."
 
@@ -38,7 +38,7 @@ Subscription = dict[str, Any]
 
 @dataclass
 class Job:
-    """Written as JSON for the contenders that are other programs."""
+    """The job, written as JSON for contenders that are other programs."""
 
     subscriptions: list[Subscription]
     payload: str
@@ -50,15 +50,15 @@ class Job:
     urgency: str = "normal"
     topic: str = "A" * 32
     receivers: dict[str, ec.EllipticCurvePrivateKey] = field(default_factory=dict, repr=False)
-    """By the public key, what opens a message; not written."""
+    """The private key of each public key, to check messages; not written."""
 
     def write(self, path: Path) -> None:
-        said = {name: value for name, value in vars(self).items() if name != "receivers"}
-        path.write_text(json.dumps(said))
+        data = {name: value for name, value in vars(self).items() if name != "receivers"}
+        path.write_text(json.dumps(data))
 
 
 def new_job(origin: str, subscriptions: int) -> Job:
-    """For so many subscriptions at one push service, of KEY_PAIRS different browsers."""
+    """Create a job with this many subscriptions at one push service, of KEY_PAIRS browsers."""
     receivers = {
         _public(key): key
         for key in (ec.generate_private_key(ec.SECP256R1()) for _ in range(KEY_PAIRS))
@@ -80,8 +80,10 @@ def _subscription(origin: str, point: str) -> Subscription:
 
 
 def payload() -> str:
-    """The post as canale sends it, with spaces after it where canale pads, so that all bodies are
-    of one length."""
+    """Return the payload that canale sends, filled with spaces to the length of canale's padding.
+
+    Every contender then sends bodies of the same length.
+    """
     url = "https://canale.comune.example/c/cremona/p/12345"
     message = Message(
         12345, "cremona", "news", HEADLINE, TEXT, url, None, None, "it", "post-12345",

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A Python peer of `push`, in an environment of its own: push_peer.py JOB WHAT COUNT.
+"""A Python peer of `push`, in an environment of its own: push_peer.py JOB METHOD COUNT.
 
-WHAT: `http_ece` and `pywebpush` encrypt only; `one_call` is the form that pywebpush shows first,
-`requests` the same with one session for all; `aiohttp` its asynchronous form, CONCURRENCY messages
-under way. Prints JSON: messages, seconds of CPU and of the clock, and for encryption one of the
-bodies in base64.
+`http_ece` and `pywebpush` only encrypt; `one_call` is the usage that pywebpush documents first,
+`requests` the same with one session for all, `aiohttp` its asynchronous form with CONCURRENCY
+messages in flight. Prints JSON: messages, seconds of CPU and wall clock, and for encryption one of
+the bodies in base64.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CONCURRENCY = 64
 
 
 def main() -> None:
-    path, what, count = sys.argv[1:]
+    path, method, count = sys.argv[1:]
     job = json.loads(Path(path).read_text())
-    WAYS[what](job, WARM_UP)
+    METHODS[method](job, WARM_UP)
     used, begun = time.process_time(), time.monotonic()
-    body = WAYS[what](job, int(count))
+    body = METHODS[method](job, int(count))
     wall, cpu = time.monotonic() - begun, time.process_time() - used
-    said = {"messages": int(count), "wall": wall, "cpu": cpu}
-    print(json.dumps({**said, "body": base64.b64encode(body).decode()}))
+    result = {"messages": int(count), "wall": wall, "cpu": cpu}
+    print(json.dumps({**result, "body": base64.b64encode(body).decode()}))
 
 
 def some(job: Job, count: int) -> Iterator[dict[str, Any]]:
@@ -129,7 +129,7 @@ def unbase64url(text: str) -> bytes:
 
 
 WARM_UP = 64
-WAYS: dict[str, Callable[[Job, int], bytes]] = {
+METHODS: dict[str, Callable[[Job, int], bytes]] = {
     "http_ece": http_ece,
     "pywebpush": pywebpush,
     "one_call": one_call,

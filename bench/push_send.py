@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""From the database, or for the peers from a list in memory, to the push service's answer."""
+"""Sending from the database (peers: a list in memory) to the push service's response."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NODE = "npm web-push"
 LIMIT = "h2load, ready-made bodies"
 PEERS = (ONE_CALL, SESSION, ASYNC, NODE, LIMIT)
 
-# A worker that starts imports for about a second; then it sleeps between looks at the database.
+# A starting worker imports for about a second; then it sleeps between polls of the database.
 QUIET = 0.4
 QUIET_CPU = 0.02
 PATIENCE = 120.0
@@ -39,7 +39,7 @@ Contenders = dict[str, Callable[[], Measurement]]
 
 @contextmanager
 def seeded(job: Job, sink: Sink, folder: Path) -> Iterator[Site]:
-    """A city whose followers are the job's subscriptions; nothing of it runs."""
+    """Create a city whose followers are the job's subscriptions, with no running process."""
     with new_site(folder, start=False, CANALE_PUSH_ORIGINS=sink.origin) as site:
         site.environment |= sink.trust
         site.inside("follow", job.subscriptions)
@@ -47,7 +47,7 @@ def seeded(job: Job, sink: Sink, folder: Path) -> Iterator[Site]:
 
 
 def contenders(job: Job, path: Path, sink: Sink, site: Site, counts: dict[str, int]) -> Contenders:
-    """`counts`: messages of each peer; canale sends to all followers."""
+    """`counts` are the messages of each peer; canale sends to all followers."""
 
     def peer(name: str, way: str) -> Measurement:
         return by_peer(python_peer(path, way), counts[name], job, sink)
@@ -64,24 +64,26 @@ def contenders(job: Job, path: Path, sink: Sink, site: Site, counts: dict[str, i
 
 
 def by_h2load(job: Job, path: Path, sink: Sink, count: int) -> Measurement:
-    """What the sink takes when a C program sends: it must be far above all senders."""
+    """Measure the sink with a C program that sends: it must be far above all senders."""
     body = path.with_name("body")
     body.write_bytes(os.urandom(len(job.payload.encode()) + 103))
     url = job.subscriptions[0]["endpoint"]
-    asked = ["h2load", "-n", str(count), "-c", "2", "-m", "100", "-d", str(body), url]
+    command = ["h2load", "-n", str(count), "-c", "2", "-m", "100", "-d", str(body), url]
     sink.reset()
     before = sink.cpu()
-    said = subprocess.run(on_core(SERVER_CORE, asked), capture_output=True, text=True, check=True)
-    found = re.search(r"finished in .*, ([\d.]+) req/s", said.stdout)
-    assert found, said.stdout
-    # What it says it sent was answered, each with 201.
-    assert f"{count} succeeded" in said.stdout, said.stdout
+    h2load = subprocess.run(
+        on_core(SERVER_CORE, command), capture_output=True, text=True, check=True
+    )
+    match = re.search(r"finished in .*, ([\d.]+) req/s", h2load.stdout)
+    assert match, h2load.stdout
+    # Check that every message that the sender counted was answered with 201.
+    assert f"{count} succeeded" in h2load.stdout, h2load.stdout
     assert sink.requests == count, sink.counts()
-    return {"rate": float(found[1]), "sink": (sink.cpu() - before) / count * 1e6}
+    return {"rate": float(match[1]), "sink": (sink.cpu() - before) / count * 1e6}
 
 
 def by_peer(command: Iterable[str | Path], count: int, job: Job, sink: Sink) -> Measurement:
-    """The peer sends a few messages to warm up, then `count` on new connections."""
+    """Let the peer send a few messages to warm up, then `count` on new connections."""
     sink.reset()
     done = subprocess.run(
         on_core(SERVER_CORE, [*command, str(count)]),
@@ -91,20 +93,20 @@ def by_peer(command: Iterable[str | Path], count: int, job: Job, sink: Sink) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
+    result: dict[str, Any] = json.loads(done.stdout)
     check(sink.last(), job, job.payload)
     counted = sink.counts()
     assert counted["requests"] >= count, counted
     return {
-        "rate": count / said["wall"],
-        "cpu": said["cpu"] / count * 1e6,
+        "rate": count / result["wall"],
+        "cpu": result["cpu"] / count * 1e6,
         "bytes": counted["bytes"] / counted["requests"],
         "connections": counted["connections"],
     }
 
 
 def by_canale(job: Job, site: Site, sink: Sink, cores: list[int]) -> Measurement:
-    """`canale publish` beside workers that already wait, until all is recorded."""
+    """Measure `canale publish` beside idle workers, until everything is recorded."""
     with ExitStack() as running:
         workers = [running.enter_context(worker(site, core)) for core in cores]
         wait_until_quiet(workers)
@@ -143,7 +145,7 @@ def worker(site: Site, core: int) -> Iterator[int]:
 
 
 def publish(site: Site) -> None:
-    """On the core that the worker has not."""
+    """Run on the core that the worker does not use."""
     wording = ["--kind", "news", "--headline", HEADLINE, "--text", TEXT]
     command = [sys.executable, "-m", "canale", "publish", "--channel", HANDLE, *wording]
     done = subprocess.run(

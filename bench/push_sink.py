@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Runs the push service that takes everything at once (bench/c/push_sink.c), and asks it."""
+"""Runs bench/c/push_sink.c, a push service that accepts every message at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PACKAGES = ("libnghttp2-dev", "libssl-dev", "nghttp2-client")
 
 
 class Sink:
-    """A running sink. `certificate` vouches for itself: senders are told to trust it."""
+    """A running sink. `certificate` is self-signed; senders are configured to trust it."""
 
     def __init__(self, host: str, port: int, pid: int, certificate: Path) -> None:
         self.origin = f"https://{host}:{port}"
@@ -40,7 +40,7 @@ class Sink:
 
     @property
     def trust(self) -> dict[str, str]:
-        """For the environment of those who send: Rust and Python, requests, Node."""
+        """Return environment variables that make Rust, Python, requests and Node trust it."""
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
         return dict.fromkeys(names, str(self.certificate))
 
@@ -49,14 +49,14 @@ class Sink:
         return int(self.counts()["requests"])
 
     def counts(self) -> dict[str, Any]:
-        said: dict[str, Any] = self._client.get("/counts").json()
-        return said
+        counts: dict[str, Any] = self._client.get("/counts").json()
+        return counts
 
     def reset(self) -> None:
         self._client.get("/reset")
 
     def last(self) -> bytes:
-        """The body of the last POST."""
+        """Return the body of the last POST."""
         return self._client.get("/last").content
 
     def cpu(self) -> float:
@@ -68,7 +68,7 @@ class Sink:
 
 @contextmanager
 def sink(folder: Path, address: str = "127.0.0.1") -> Iterator[Sink]:
-    """On the core that no sender has."""
+    """Run on the core that no sender uses."""
     peers.debian(*PACKAGES)
     host = "localhost" if address == "127.0.0.1" else address
     certificate, key = _certified(folder, host)

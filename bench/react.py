@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Reactions a second, each acknowledged after its commit."""
+"""The rate of reactions, each acknowledged after its commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.steady_load import Stream
 NAME = "react"
 TITLE = "Reactions"
 BODY = '{"emoji": "👍"}'
-# Pages and reactions of a busy evening.
+# Rates of pages and reactions on a busy evening.
 PAGES_PER_SECOND = 200
 REACTIONS_PER_SECOND = 50
 PAGE_SECONDS, QUICK_PAGE_SECONDS = 10, 3
@@ -57,7 +57,7 @@ def run(rounds: int, quick: bool) -> Part:
 
 
 def _pages(city: City, post: int, rounds: int, seconds: float) -> Measured:
-    """The channel's page at a steady rate, with and without reactions beside it."""
+    """Measure the channel's page at a steady rate, with and without concurrent reactions."""
     page = Stream(PAGES_PER_SECOND, "GET", f"/c/{HANDLE}/")
     path = f"/api/v1/posts/{post}/reaction"
     reaction = Stream(REACTIONS_PER_SECOND, "PUT", path, acknowledged.HEADERS, BODY)

@@ -17,11 +17,11 @@ from bench.rounds import CannotRunError
 
 @dataclass(frozen=True)
 class Stream:
-    """A server that streams: where to read, where and how to publish, which processes it has.
+    """A streaming server: where to read, where and how to publish, and its processes.
 
-    `head` and `tail` stand around the payload in the request that publishes; `overhead` is what
-    the server puts around it on the wire, in bytes. `publish_port` 0: somebody else publishes.
-    `aside` are processes that have nothing to do with connections: their memory does not count.
+    `head` and `tail` surround the payload in the request that publishes; `overhead` is what the
+    server adds on the wire, in bytes. `publish_port` is 0 if another process publishes. `aside`
+    are processes without connections, whose memory does not count.
     """
 
     pids: list[int]
@@ -43,33 +43,35 @@ class Readers:
         self._program = program
 
     def connect(self, readers: int, stalled: int = 0) -> int:
-        """How many were cut off at first and came again. Raises CannotRunError unless all are
-        connected."""
-        said = self.tell(f"connect {readers} {stalled}")
-        if said["connected"] != readers + stalled or said["refused"]:
-            raise CannotRunError(f"of {readers + stalled} readers: {said}")
-        return int(said["again"])
+        """Connect, and return how many had to reconnect.
 
-    def tell(self, command: str) -> Any:
-        self.say(command)
-        return self.hear()
+        Raises CannotRunError unless all are connected.
+        """
+        counts = self.request(f"connect {readers} {stalled}")
+        if counts["connected"] != readers + stalled or counts["refused"]:
+            raise CannotRunError(f"of {readers + stalled} readers: {counts}")
+        return int(counts["again"])
 
-    def say(self, command: str) -> None:
+    def request(self, command: str) -> Any:
+        self.send(command)
+        return self.receive()
+
+    def send(self, command: str) -> None:
         assert self._program.stdin is not None
         self._program.stdin.write(command + "\n")
         self._program.stdin.flush()
 
-    def hear(self) -> Any:
+    def receive(self) -> Any:
         assert self._program.stdout is not None
         line = self._program.stdout.readline()
         if not line:
-            raise CannotRunError("the readers' program ended")
+            raise CannotRunError("sse_readers exited")
         return json.loads(line)
 
 
 @contextlib.contextmanager
 def readers_of(stream: Stream, event_bytes: int) -> Iterator[Readers]:
-    """Readers on the load generator's core, none of them connected yet."""
+    """Start the readers on the load generator's core, not yet connected."""
     options = [
         str(stream.port),
         stream.path,

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Writes docs/benchmarks.json, which keeps every round's values, and from it docs/benchmarks.md."""
+"""Writes docs/benchmarks.json with every round's values, and from it docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ in [benchmarks.json](benchmarks.json).
 
 
 def keep(part: Part, machine: Mapping[str, str], rounds: int, folder: Path = DOCS) -> None:
-    """Replace this part's results, and leave those of the others."""
+    """Replace this part's results and keep those of the others."""
     kept = _kept(folder)
     kept[part.name] = {
         "status": "measured",
@@ -42,7 +42,7 @@ def keep(part: Part, machine: Mapping[str, str], rounds: int, folder: Path = DOC
 
 
 def keep_failure(name: str, title: str, status: Status, why: str, folder: Path = DOCS) -> None:
-    """A part that did not come to its end. What it found earlier stays, with its date."""
+    """Record that a part did not finish. Its earlier results stay, with their date."""
     kept = _kept(folder)
     earlier = kept.get(name, {"part": Part(name, title).as_json()})
     kept[name] = {**earlier, "status": status, "why": why, "tried": _today()}
@@ -96,7 +96,7 @@ def _section(run: Mapping[str, Any]) -> str:
 
 
 def _failure(run: Mapping[str, Any]) -> str:
-    # Runs kept before there was a status came to their end.
+    # Runs stored before the status existed had finished.
     if run.get("status", "measured") == "measured":
         return ""
     earlier = " What follows is of an earlier run." if "measured" in run else ""
@@ -117,7 +117,7 @@ def _body(part: Part) -> str:
 
 
 def blocks(part: Part) -> Iterator[str]:
-    """What a part found, in Markdown: for the page, and for the terminal."""
+    """Return a part's results in Markdown, for the page and the terminal."""
     if part.absent:
         yield "\n".join(f"- **{name} did not run**: {why}" for name, why in part.absent.items())
     for table in part.tables:

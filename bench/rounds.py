@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Contenders in turns, and what their rounds say together."""
+"""Contenders measured in turns, and statistics over their rounds."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Measurement = Mapping[str, float]
 
 
 class CannotRunError(Exception):
-    """What a part, or one contender of it, lacks on this machine, and what to do."""
+    """A part or a contender cannot run on this machine; the message says why and what to do."""
 
 
 class Values(dict[str, list[float]]):
-    """One contender's: name of the value → one number a round; none where it did not run."""
+    """One contender's values by name, one number per round; empty if it did not run."""
 
     def __missing__(self, name: str) -> list[float]:
         return []
 
 
 class Measured(dict[str, Values]):
-    """Contender → its values. `absent` are those who did not run, and why."""
+    """The values of each contender. `absent` are those that did not run, and why."""
 
     def __init__(self, contenders: Iterable[str]) -> None:
         super().__init__({name: Values() for name in contenders})
@@ -38,19 +38,19 @@ def interleaved(
     *,
     peers: Collection[str] = (),
 ) -> Measured:
-    """Every contender once a round, every other round in the opposite order.
+    """Measure every contender once per round, in every other round in the opposite order.
 
-    What the machine does beside the benchmark meets all of them alike. A contender that fails in a
-    round raises: a median over rounds that were left out would be worth nothing. One of `peers`
-    is taken out instead, with all its rounds, and the others go on.
+    Other load on the machine then affects all of them alike. A contender that fails in a round
+    raises, because a median without that round would be worth nothing. One of `peers` is dropped
+    instead, with all its rounds, and the others continue.
     """
     measured = Measured(contenders)
     for number in range(rounds):
-        there = [name for name in contenders if name not in measured.absent]
-        for name in there if number % 2 == 0 else reversed(there):
+        running = [name for name in contenders if name not in measured.absent]
+        for name in running if number % 2 == 0 else reversed(running):
             started = time.monotonic()
             try:
-                said = contenders[name]()
+                values = contenders[name]()
             except Exception as why:
                 if name not in peers:
                     raise
@@ -58,21 +58,21 @@ def interleaved(
                 measured.absent[name] = reason(why)
                 progress(f"{name} does not run: {measured.absent[name]}")
                 continue
-            for key, value in said.items():
+            for key, value in values.items():
                 measured[name].setdefault(key, []).append(value)
             progress(f"round {number + 1}/{rounds} {name}: {time.monotonic() - started:.1f} s")
     return measured
 
 
 def reason(why: BaseException) -> str:
-    """In one line, for the page."""
+    """Return the reason in one line, for the page."""
     lines = str(why).strip().splitlines()
-    said = lines[0][:300] if lines else ""
-    return said if isinstance(why, CannotRunError) else f"{type(why).__name__}: {said}"
+    line = lines[0][:300] if lines else ""
+    return line if isinstance(why, CannotRunError) else f"{type(why).__name__}: {line}"
 
 
-def progress(said: str) -> None:
-    print(f"bench: {said}", file=sys.stderr, flush=True)
+def progress(message: str) -> None:
+    print(f"bench: {message}", file=sys.stderr, flush=True)
 
 
 def median(values: Sequence[float]) -> float:
@@ -80,13 +80,13 @@ def median(values: Sequence[float]) -> float:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """Round by round, so that a slow minute of the machine is in both; none if one did not run."""
+    """Divide round by round, so that a slow minute affects both; empty if one did not run."""
     if not ours or not theirs:
         return []
-    return [one / other for one, other in zip(ours, theirs, strict=True)]
+    return [our / their for our, their in zip(ours, theirs, strict=True)]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that `share` (0 to 1) of the values do not exceed."""
+    """Return the smallest value that `share` (0 to 1) of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

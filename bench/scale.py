@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Ten million followers: planned for real, a sample of them sent to, the rest reckoned."""
+"""Ten million followers: planned for real, sent to a sample, extrapolated for the rest."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NAME = "scale"
 TITLE = "Scale: ten million followers"
 
 FOLLOWERS, QUICK_FOLLOWERS = 10_000_000, 500_000
-# Of each round; those before are real, with addresses that open.
+# Followers added per round; those before are real, with addresses that open.
 SAMPLE, QUICK_SAMPLE = 100_000, 10_000
-MOST_ROUNDS = 3
-# Of disk, a follower: 0.95 KB measured, and as much again while it is filled.
+MAX_ROUNDS = 3
+# Disk per follower: 0.95 KB measured, and as much again while it is filled.
 BYTES_A_FOLLOWER = 2_000
 
 COLUMNS = (
@@ -37,7 +37,7 @@ COLUMNS = (
 def run(rounds: int, quick: bool) -> Part:
     followers = QUICK_FOLLOWERS if quick else FOLLOWERS
     sample = QUICK_SAMPLE if quick else SAMPLE
-    measured = _measured(followers, sample, min(rounds, MOST_ROUNDS))
+    measured = _measured(followers, sample, min(rounds, MAX_ROUNDS))
     (name, values), *_ = measured.items()
     return Part(
         NAME,
@@ -47,7 +47,7 @@ def run(rounds: int, quick: bool) -> Part:
             Figure(f"publishing to {followers:,}", values["planning"], digits=1, unit="s"),
             Figure(
                 f"reckoned from the sample, 1 : {followers // sample}: bookkeeping of all",
-                [each * followers / 1e6 for each in values["cpu"]],
+                [seconds * followers / 1e6 for seconds in values["cpu"]],
                 digits=0,
                 unit="s of CPU",
             ),
@@ -58,7 +58,7 @@ def run(rounds: int, quick: bool) -> Part:
             f"them by the real planner; after {sample:,} messages the worker is stopped. The far "
             "end takes each message at once: what encryption and network cost is in part `push`, "
             "what it all amounts to in docs/scale.md.",
-            f"{MOST_ROUNDS} rounds at most; each publishes another post.",
+            f"{MAX_ROUNDS} rounds at most; each publishes another post.",
         ),
         versions=machine.debian_versions("postgresql"),
     )

@@ -34,7 +34,7 @@ def wait_for(port: int) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    raise CannotRunError(f"nothing answers at port {port}")
+    raise CannotRunError(f"nothing listens on port {port}")
 
 
 def free_port() -> int:

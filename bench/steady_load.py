@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Requests that come at a steady rate, however long the answers take, and how long each took."""
+"""An open-loop load: requests at a steady rate, however long the responses take."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Stream:
-    """One kind of request, `rate` of them a second, over CONNECTIONS kept connections."""
+    """One kind of request, `rate` per second, over CONNECTIONS keep-alive connections."""
 
     rate: float
     method: str
@@ -29,8 +29,10 @@ class Stream:
 
 
 def send(port: int, streams: Mapping[str, Stream], seconds: float) -> dict[str, list[float]]:
-    """The latencies of each stream in ms, counted from when a request was due: what waits behind a
-    slow answer counts too. Raises CannotRunError unless every answer is 200."""
+    """Return the latencies of each stream in ms, counted from when a request was due.
+
+    Time spent waiting behind a slow response therefore counts. Raises CannotRunError unless every
+    response is 200."""
     start = time.perf_counter() + 0.1
     with ThreadPoolExecutor(CONNECTIONS * len(streams)) as threads:
         running = {
@@ -49,7 +51,7 @@ def send(port: int, streams: Mapping[str, Stream], seconds: float) -> dict[str, 
 def _send_share(
     port: int, stream: Stream, start: float, seconds: float, number: int
 ) -> list[float]:
-    """Every CONNECTIONS-th request of the stream, over one connection."""
+    """Send every CONNECTIONS-th request of the stream over one connection."""
     latencies = []
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
         for request in range(number, round(stream.rate * seconds), CONNECTIONS):
@@ -60,6 +62,6 @@ def _send_share(
             response = server.getresponse()
             response.read()
             if response.status != 200:
-                raise CannotRunError(f"{stream.method} {stream.path} answered {response.status}")
+                raise CannotRunError(f"{stream.method} {stream.path} responded {response.status}")
             latencies.append((time.perf_counter() - due) * 1e3)
     return latencies

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A crowd of open pages comes back after a restart: how long, at what cost, and what got lost.
+"""A crowd of open pages reconnects after a restart: duration, cost and losses.
 
-The server is stopped and started, three posts go out and one is withdrawn, which empties its
-memory; then all come back within five seconds with the number that they saw last. The crowd is one
-Python thread on the same cores.
+The server is restarted, three posts are published and one is withdrawn, which empties its memory.
+Then all reconnect within five seconds with the last number that they saw. The crowd is one Python
+thread on the same cores.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ TITLE = "Storm: all pages come back after a restart"
 PAGES, QUICK_PAGES = 10_000, 1_000
 WITHIN = 5.0
 MISSED_POSTS = 3
-# Seconds until who is not served yet counts as not served.
+# Seconds after which a page that is not served yet counts as lost.
 PATIENCE = 60.0
 
-# Each web process looks for news once a second, whatever else tells it.
+# Each web process polls for new events once a second, besides being notified.
 UNTIL_HEARD = 2.0
 
 COLUMNS = (
@@ -86,7 +86,7 @@ def _storm(pages: int, processes: int) -> Measurement:
 
 
 def _leave(site: Site, pages: int) -> tuple[int, float]:
-    """The number that all have seen when the server stops, and how long it took to stop."""
+    """Stop the server; return the last number that all have seen, and the seconds it took."""
     with Crowd(site.port, HANDLE) as crowd:
         crowd.come(pages, within=WITHIN)
         crowd.until(lambda: all(page.opened for page in crowd.pages), seconds=120)
@@ -135,7 +135,7 @@ def _come_back(site: Site, pages: int, seen: int) -> dict[str, float]:
 
 
 def _published(site: Site, seen: int) -> list[int]:
-    """The numbers of what they missed, once the server knows all of it."""
+    """Return the numbers of the missed events, once the server has read them all."""
     token = site.token()
     posts = [int(str(site.post(token)["id"])) for _ in range(MISSED_POSTS)]
     site.withdraw(token, posts[0])

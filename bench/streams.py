@@ -40,7 +40,7 @@ http {{
 }}
 """
 
-# Its own settings but for ports, folders, and the rate at which it would hold messages back.
+# Start it with its own settings except for ports, folders, and the rate limit on messages.
 PUSHPIN = """
 [global]
 include={{libdir}}/internal.conf
@@ -87,7 +87,7 @@ def floor() -> Iterator[Stream]:
 
 
 def canale(city: City) -> Callable[[], contextlib.AbstractContextManager[Stream]]:
-    """The true server; what it streams is committed by a process beside it."""
+    """Start the real server; a process beside it commits what it streams."""
 
     @contextlib.contextmanager
     def start() -> Iterator[Stream]:
@@ -116,13 +116,13 @@ def nchan() -> Iterator[Stream]:
     peers.debian("nginx", "libnginx-mod-nchan")
     with tempfile.TemporaryDirectory(prefix="canale-bench-") as folder:
         port = servers.free_port()
-        # Its worker is another user, and needs the folder.
+        # Its worker runs as another user and needs access to the folder.
         Path(folder).chmod(0o755)
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(NGINX.format(folder=folder, port=port))
         around = len("id: 1700000000:0\ndata: \n\n")
         with servers.running(["nginx", "-p", folder, "-c", str(configuration)], port) as pid:
-            # The port is open before there is a worker.
+            # The port is open before the worker is ready.
             wait_until(lambda: len(process.family(pid)) > 1)
             yield Stream(process.family(pid), port, "/sub", port, "/pub", overhead=around)
 
@@ -136,10 +136,10 @@ def pushpin() -> Iterator[Stream]:
         configuration.write_text(
             PUSHPIN.format(folder=folder, port=port, publish_port=publish_port)
         )
-        # Its built-in origin: it holds /stream open and subscribes it to the channel `test`.
+        # Its built-in origin holds /stream open and subscribes it to the channel `test`.
         Path(folder, "routes").write_text("* test\n")
         command = ["pushpin", f"--config={configuration}"]
-        # JSON in JSON: the line breaks of the event stand there as \n.
+        # JSON in JSON: the event's line breaks are escaped as \n.
         head = (
             '{"items":[{"channel":"test","formats":{"http-stream":{"content":'
             '"event: post\\nid: 1000\\ndata: {\\"post\\":1,\\"pad\\":\\"'
@@ -148,7 +148,7 @@ def pushpin() -> Iterator[Stream]:
         around = len('event: post\nid: 1000\ndata: {"post":1,"pad":""}\n\n')
         with servers.running(command, port) as pid:
             servers.wait_for(publish_port)
-            # Its processes find each other a moment after its ports are open.
+            # Its processes connect to each other a moment after its ports are open.
             time.sleep(1.5)
             yield Stream(
                 process.family(pid), port, "/stream", publish_port, "/publish/", head, tail, around

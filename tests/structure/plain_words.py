@@ -80,7 +80,6 @@ ABOLISHED_NAMES = {
 
 EXEMPT: dict[str, tuple[str, ...]] = {
     "bare opening": (
-        "bench",
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
@@ -88,7 +87,6 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "tests",
     ),
     "exception without Error": (
-        "bench",
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
@@ -96,7 +94,6 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "tests",
     ),
     "abolished word": (
-        "bench",
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
