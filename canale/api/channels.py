@@ -96,23 +96,14 @@ def _post(post: Post, reactions: dict[str, int]) -> PostOut:
     content = post.content
     return PostOut.model_validate(
         {
+            **content.values,
             "id": post.pk,
             "url": post_url(post),
-            "kind": content.kind,
-            "headline": content.headline,
-            "text": content.text,
             "html": str(render_html(content.text)),
             "published_at": post.published_at,
             "visible_until": post.visible_until,
             "corrected_at": post.corrected_at,
             "correction": content.note or None,
-            "starts_at": content.starts_at,
-            "ends_at": content.ends_at,
-            "starts_on": content.starts_on,
-            "ends_on": content.ends_on,
-            "place": content.place,
-            "all_clear_of": content.all_clear_of_id,
-            "topics": content.topic_slugs,
             "images": [
                 ImageOut(
                     small=image_url(shown.image, "small"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -22,24 +23,24 @@ from canale.api.router import router
 from canale.api.schemas import (
     CorrectionIn,
     Id,
-    NewImageIn,
     PostIn,
     PostStateOut,
     ProblemOut,
     Reason,
     WithdrawalIn,
+    WordingIn,
 )
 from canale.channel.links import post_url
-from canale.channel.models import Channel, Post, Revision, State
-from canale.channel.moments import Written, kept
+from canale.channel.models import Channel, Post, State
 from canale.publishing.content import (
+    DAYS,
+    FIELDS,
     CheckedContent,
     Content,
-    KeptImage,
     NewImage,
     PostRefused,
     check,
-    read_times,
+    read_content,
 )
 from canale.publishing.correct import NotVisible, correct
 from canale.publishing.drafts import keep_draft
@@ -89,7 +90,7 @@ def create_post(
         return Status(HTTPStatus.CREATED, answer)
     # Before the transaction: it decodes images, which takes seconds.
     with one_upload_at_a_time(token, payload.images):
-        checked = check(channel, _content(payload))
+        checked = check(channel, read_content(_given(payload, FIELDS)))
     with transaction.atomic():
         answer = _answered_before(token, idempotency_key, request.body)
         if not answer:
@@ -99,21 +100,12 @@ def create_post(
     return Status(HTTPStatus.CREATED, answer)
 
 
-def _content(payload: PostIn) -> Content:
-    return Content(
-        kind=payload.kind,
-        headline=payload.headline,
-        text=payload.text,
-        topics=tuple(payload.topics),
-        **read_times(starts_at=payload.starts_at, ends_at=payload.ends_at),
-        place=payload.place,
-        all_clear_of=payload.all_clear_of,
-        images=_new_images(payload.images),
-    )
-
-
-def _new_images(images: list[NewImageIn]) -> tuple[NewImage, ...]:
-    return tuple(NewImage(image.data, image.alt) for image in images)
+def _given(payload: WordingIn | CorrectionIn, names: AbstractSet[str]) -> dict[str, Any]:
+    """Return the named fields of the content that a call gives."""
+    given = {name: getattr(payload, name) for name in names}
+    if payload.images is not None:
+        given["images"] = tuple(NewImage(image.data, image.alt) for image in payload.images)
+    return given
 
 
 def _known_answer(token: Token, key: str | None, body: bytes) -> dict[str, object]:
@@ -200,29 +192,10 @@ def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> di
 
 
 def _corrected(post: Post, payload: CorrectionIn) -> Content:
-    content = post.content
-    images = tuple(KeptImage(shown.image_id, shown.alt) for shown in content.images.all())
-    return Content(
-        kind=payload.kind or content.kind,
-        headline=content.headline if payload.headline is None else payload.headline,
-        text=content.text if payload.text is None else payload.text,
-        topics=tuple(content.topic_slugs if payload.topics is None else payload.topics),
-        **_corrected_times(content, payload),
-        place=content.place if payload.place is None else payload.place,
-        all_clear_of=content.all_clear_of_id,
-        images=images if payload.images is None else _new_images(payload.images),
-    )
-
-
-def _corrected_times(content: Revision, payload: CorrectionIn) -> dict[str, Written | None]:
-    """Keep a time that is left out, and a day whose moment is sent back."""
-    given = payload.dict(include={"starts_at", "ends_at"}, exclude_unset=True)
-    stored = {
-        "starts_at": (content.starts_at, content.starts_on),
-        "ends_at": (content.ends_at, content.ends_on),
-    }
-    times = {name: on or at for name, (at, on) in stored.items()} | read_times(**given)
-    return {name: kept(written, *stored[name]) for name, written in times.items()}
+    """Null clears a time; any other field is then as if it were left out."""
+    sent = payload.model_fields_set & FIELDS
+    names = {name for name in sent if name in DAYS or getattr(payload, name) is not None}
+    return read_content(_given(payload, names), post.content)
 
 
 def _by(request: HttpRequest) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -284,14 +284,32 @@ class Revision(models.Model):
         return [topic.slug for topic in self.topics.all()]
 
     @property
+    def values(self) -> dict[str, object]:
+        """Everything the revision says in the channel's language, without its images."""
+        return {**_values(self), **_values(self.wording), "topics": self.topic_slugs}
+
+    @property
     def digest(self) -> str:
         """The content digest: SHA-256, in hexadecimal, of everything that the revision says."""
-        wordings = [[w.language, w.headline, w.text, w.place, w.alts] for w in self.wordings.all()]
-        times = [self.starts_at, self.ends_at, self.starts_on, self.ends_on]
+        wordings = [_values(wording) for wording in self.wordings.all()]
         images = list(self.images.values_list("image__key", flat=True))
-        topics = sorted(self.topic_slugs)
-        content = [self.kind, wordings, *times, self.all_clear_of_id, topics, images]
+        content = [_values(self), wordings, sorted(self.topic_slugs), images]
         return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+
+
+# Columns that tell a row's place and its editorial life: what is published is everything else.
+EDITORIAL = {
+    "id", "post", "number", "state", "note", "published_at", "published_by", "revision",
+}  # fmt: skip
+
+
+def content_columns(model: type[Revision | Wording]) -> list[models.Field[Any, Any]]:
+    """Return the columns of content: a new column is one unless `EDITORIAL` names it."""
+    return [field for field in model._meta.concrete_fields if field.name not in EDITORIAL]
+
+
+def _values(row: Revision | Wording) -> dict[str, object]:
+    return {field.name: field.value_from_object(row) for field in content_columns(type(row))}
 
 
 def all_clears() -> models.QuerySet[Revision]:

@@ -13,7 +13,7 @@ from django.utils import translation
 from canale.channel.images import DecodersBusyError
 from canale.channel.links import post_url
 from canale.cli import CommandError, chosen
-from canale.publishing.content import Content, NewImage, PostRefused, check, read_times
+from canale.publishing.content import FIELDS, NewImage, PostRefused, check, read_content
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
 
@@ -34,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--alt", action="append", default=[], metavar="TEXT", help="what the image shows; for each"
     )
     parser.add_argument(
-        "--topic", action="append", default=[], metavar="SLUG", help="repeat it for several"
+        "--topic",
+        dest="topics",
+        action="append",
+        default=[],
+        metavar="SLUG",
+        help="repeat it for several",
     )
     parser.add_argument(
         "--starts-at", metavar="2026-12-24T18:00", help="the city's time; a date alone is its day"
@@ -48,22 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     channel = chosen.channel(arguments.channel)
-    text = chosen.standard_input() if arguments.text == "-" else arguments.text
-    images = _images(arguments.image, arguments.alt)
+    given = {name: value for name, value in vars(arguments).items() if name in FIELDS}
+    if arguments.text == "-":
+        given["text"] = chosen.standard_input()
+    given["images"] = _images(arguments.image, arguments.alt)
     try:
         with translation.override("en"):
-            times = read_times(starts_at=arguments.starts_at, ends_at=arguments.ends_at)
-            wording = Content(
-                kind=arguments.kind,
-                headline=arguments.headline,
-                text=text,
-                topics=tuple(arguments.topic),
-                place=arguments.place,
-                all_clear_of=arguments.all_clear_of,
-                images=images,
-                **times,
-            )
-            checked = check(channel, wording)
+            checked = check(channel, read_content(given))
             with transaction.atomic():
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")
     except DecodersBusyError as error:

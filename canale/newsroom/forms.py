@@ -19,12 +19,30 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
-from canale.channel.characters import one_line, several_lines
-from canale.channel.models import Channel, Kind, Post, Revision
-from canale.channel.moments import Times, Written, times_of
+from canale.channel.characters import cut, one_line, several_lines
+from canale.channel.models import (
+    ALBUM_SIZE,
+    ALT_LENGTH,
+    HEADLINE_LENGTH,
+    TEXT_LENGTH,
+    Channel,
+    Kind,
+    Post,
+    Revision,
+)
+from canale.channel.moments import Written
 from canale.net.numbers import number_in
 from canale.newsroom.moment_field import MomentField
-from canale.publishing.content import Content, KeptImage, NewImage
+from canale.publishing.content import (
+    DAYS,
+    FIELDS,
+    PLACE_LENGTH,
+    Content,
+    KeptImage,
+    NewImage,
+    stored_content,
+)
+from canale.publishing.correct import NOTE_LENGTH
 
 if TYPE_CHECKING:
     ChannelForm = forms.ModelForm[Channel]
@@ -35,11 +53,20 @@ HANDLE_RULE = gettext_lazy("Use letters without accents, digits and hyphens.")
 _IMAGE_FIELD = re.compile(r"image-([0-9]{1,3})-(file|alt|kept)")
 
 
-# The kinds of post for which composer.html shows a field.
+# The kinds for which composer.html shows a field; all others it always shows.
 SHOWN_FOR = {
     "starts_at": (Kind.EVENT, Kind.DEADLINE),
     "ends_at": (Kind.EVENT, Kind.SERVICE, Kind.ALERT),
     "place": (Kind.EVENT,),
+    "all_clear_of": (Kind.ALERT,),
+}
+LIMITS = {
+    "headline": HEADLINE_LENGTH,
+    "text": TEXT_LENGTH,
+    "place": PLACE_LENGTH,
+    "note": NOTE_LENGTH,
+    "alt": ALT_LENGTH,
+    "images": ALBUM_SIZE,
 }
 
 
@@ -102,29 +129,18 @@ class PostForm(forms.Form):
             cast("MomentField", self.fields[name]).stored = self.initial.get(name)
 
     def content(self, images: tuple[NewImage | KeptImage, ...]) -> Content:
-        """Return the content of a valid form."""
-        data = self.cleaned_data
-        return Content(
-            kind=data["kind"],
-            headline=data["headline"],
-            text=data["text"],
-            topics=tuple(data["topics"]),
-            starts_at=self._shown("starts_at", None),
-            ends_at=self._shown("ends_at", None),
-            place=self._shown("place", ""),
-            all_clear_of=data["all_clear_of"] if data["kind"] == Kind.ALERT else None,
-            images=images,
-        )
-
-    def _shown(self, name: str, empty: Any) -> Any:
-        """Return a field's value if the kind shows the field.
+        """Return the content of a valid form.
 
         A hidden field keeps the value that a program gave it, unless the kind changes.
         """
         kind = self.cleaned_data["kind"]
-        if kind in SHOWN_FOR[name]:
-            return self.cleaned_data[name]
-        return self.initial.get(name) or empty if kind == self.initial.get("kind") else empty
+        kept = self.initial if kind == self.initial.get("kind") else {}
+        values = {
+            name: self.cleaned_data[name] if is_shown(name, kind) else kept[name]
+            for name in FIELDS & self.fields.keys()
+            if is_shown(name, kind) or name in kept
+        }
+        return Content(**values, images=images)
 
     def add_errors(self, errors: dict[str, list[str]]) -> None:
         """Add the errors that publishing found; those of images go to the top of the form."""
@@ -133,28 +149,32 @@ class PostForm(forms.Form):
                 self.add_error(field if field in self.fields else None, sentence)
 
 
-def times_in(data: QueryDict, kind: str) -> Times:
-    """Return the times that are already valid in a form that is still being filled in."""
-    read: dict[str, Written | None] = {}
-    for name in ("starts_at", "ends_at"):
+def is_shown(name: str, kind: str) -> bool:
+    return kind in SHOWN_FOR.get(name, Kind.values)
+
+
+def unfinished_content(data: QueryDict) -> Content:
+    """Return what is already valid in a form that is still being filled in, without images."""
+    chosen = data.get("kind", "")
+    kind = Kind(chosen) if chosen in Kind.values else Kind.NEWS
+    times: dict[str, Written | None] = {}
+    for name in DAYS:
         field = MomentField("")
         with suppress(ValidationError):
-            if kind in SHOWN_FOR[name]:
-                read[name] = field.clean(field.widget.value_from_datadict(data, {}, name))
-    return times_of(kind, read.get("starts_at"), read.get("ends_at"))
-
-
-def initial_of(content: Revision) -> dict[str, object]:
-    return {
-        "kind": content.kind,
-        "headline": content.headline,
-        "text": content.text,
-        "starts_at": content.starts_on or content.starts_at,
-        "ends_at": content.ends_on or content.ends_at,
-        "place": content.place,
-        "topics": content.topic_slugs,
-        "all_clear_of": content.all_clear_of_id,
+            times[name] = field.clean(field.widget.value_from_datadict(data, {}, name))
+    values: dict[str, Any] = {
+        "kind": kind,
+        "headline": cut(one_line(data.get("headline", "")), HEADLINE_LENGTH * 2),
+        "text": several_lines(data.get("text", "")[: TEXT_LENGTH * 2]),
+        "place": cut(one_line(data.get("place", "")), PLACE_LENGTH),
+        "all_clear_of": number_in(data.get("all_clear_of", "")),
+        **times,
     }
+    return Content(**{name: value for name, value in values.items() if is_shown(name, kind)})
+
+
+def initial_of(revision: Revision) -> dict[str, object]:
+    return stored_content(revision).values()
 
 
 def images_of(request: HttpRequest) -> tuple[NewImage | KeptImage, ...]:

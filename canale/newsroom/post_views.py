@@ -16,20 +16,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from canale.accounts.roles import ADMINISTRATORS, may_write, role_of
-from canale.channel.characters import cut, one_line, several_lines
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.links import avatar_url
-from canale.channel.models import (
-    ALBUM_SIZE,
-    ALT_LENGTH,
-    HEADLINE_LENGTH,
-    TEXT_LENGTH,
-    Channel,
-    ImageFile,
-    Kind,
-    Post,
-    State,
-)
+from canale.channel.models import Channel, ImageFile, Kind, Post, State
+from canale.channel.moments import times_of
 from canale.channel.text import render_html
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import least, shown
@@ -37,9 +27,8 @@ from canale.delivery.compose import summary
 from canale.delivery.progress import progress
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import redirect_or_json, retry_later, role_required, staff_of
-from canale.newsroom.forms import SHOWN_FOR, PostForm, images_of, initial_of, times_in
-from canale.publishing.content import PLACE_LENGTH, PostRefused
-from canale.publishing.correct import NOTE_LENGTH
+from canale.newsroom.forms import LIMITS, PostForm, images_of, initial_of, unfinished_content
+from canale.publishing.content import PostRefused
 from canale.publishing.drafts import ChangedMeanwhile, NotADraft, delete_draft, save_draft
 from canale.publishing.transitions import Act, may
 from canale.reactions.tallies import counts
@@ -193,14 +182,7 @@ def render_form(
         "images": list(post.content.images.all()) if post else [],
         "kinds": Kind,
         "seen": seen if fresh else request.POST.get("seen", seen),
-        "limits": {
-            "headline": HEADLINE_LENGTH,
-            "text": TEXT_LENGTH,
-            "place": PLACE_LENGTH,
-            "note": NOTE_LENGTH,
-            "alt": ALT_LENGTH,
-            "images": ALBUM_SIZE,
-        },
+        "limits": LIMITS,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, template, context, status=status)
@@ -217,23 +199,16 @@ def open_alerts(channel: Channel) -> list[Post]:
 @role_required(may_write)
 def preview(request: HttpRequest, channel: Channel) -> HttpResponse:
     """Show the post as it will look on a phone, with the renderer of the public pages."""
-    text = several_lines(request.POST.get("text", "")[: TEXT_LENGTH * 2])
-    chosen = request.POST.get("kind", "")
-    kind = Kind(chosen) if chosen in Kind.values else Kind.NEWS
-    place = request.POST.get("place", "") if kind in SHOWN_FOR["place"] else ""
-    place = cut(one_line(place), PLACE_LENGTH)
-    times, now = times_in(request.POST, kind), timezone.now()
+    content, now = unfinished_content(request.POST), timezone.now()
+    kind, text = content.kind, content.text
+    times = times_of(kind, content.starts_at, content.ends_at)
     context = {
         "channel": channel,
         "avatar": avatar_url(channel, "64"),
-        "kind": kind,
-        "headline": cut(one_line(request.POST.get("headline", "")), HEADLINE_LENGTH * 2),
-        "text": text,
+        "content": content,
         "html": render_html(text),
-        "summary": summary(where_and_when(kind, times, place, now, short=True), text),
+        "summary": summary(where_and_when(kind, times, content.place, now, short=True), text),
         "when": when(kind, times, now),
-        "place": place,
-        "is_all_clear": bool(request.POST.get("all_clear_of")),
     }
     return render(request, "newsroom/preview.html", context)
 

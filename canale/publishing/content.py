@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,9 +24,10 @@ from canale.channel.models import (
     Image,
     Kind,
     Post,
+    Revision,
     Topic,
 )
-from canale.channel.moments import YEARS, MomentError, Times, Written, read, times_of
+from canale.channel.moments import YEARS, MomentError, Times, Written, kept, read, times_of
 
 PLACE_LENGTH = 120
 
@@ -61,6 +63,14 @@ class Content:
     all_clear_of: int | None = None
     images: tuple[NewImage | KeptImage, ...] = ()
 
+    def values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in FIELDS}
+
+
+FIELDS = frozenset(field.name for field in fields(Content))
+# Each time, and the column of its day where no hour was given.
+DAYS = {"starts_at": "starts_on", "ends_at": "ends_on"}
+
 
 class PostRefused(Exception):  # noqa: N818
     """Something is wrong with the content: {field: [sentence for the editor, …]}."""
@@ -79,6 +89,12 @@ class CheckedContent:
     topics: list[Topic]
     all_clear_of: Post | None
     images: list[tuple[Image | PreparedImage, str]]
+
+    def values(self) -> dict[str, object]:
+        """Return the values of the columns of `Revision` and `Wording`."""
+        alts = [alt for _image, alt in self.images]
+        more = {"all_clear_of": self.all_clear_of, "alts": alts}
+        return {**self.content.values(), **asdict(self.times), **more}
 
 
 class _Errors(dict[str, list[str]]):
@@ -143,7 +159,30 @@ def not_unicode() -> str:
     return _("Some characters cannot be read: they are not Unicode. Write them again.")
 
 
-def read_times(**given: str | None) -> dict[str, Written | None]:
+def stored_content(revision: Revision) -> Content:
+    """Return what a revision says, as an editor would write it again."""
+    stored = revision.values
+    values = {name: value for name, value in stored.items() if name in FIELDS}
+    values |= {name: stored[day] or stored[name] for name, day in DAYS.items()}
+    images = tuple(KeptImage(shown.image_id, shown.alt) for shown in revision.images.all())
+    return Content(**values | {"images": images})  # type: ignore[arg-type]
+
+
+def read_content(given: Mapping[str, Any], revision: Revision | None = None) -> Content:
+    """Read content as programs give it: {field: value}, with times as text.
+
+    Fields that are not given stay as in ``revision``; a day stays a day when a program sends its
+    moment back. Raises PostRefused.
+    """
+    times = read_times({name: given[name] for name in DAYS if name in given})
+    if revision is None:
+        return Content(**{**given, **times})
+    stored: dict[str, Any] = revision.values
+    times = {name: kept(time, stored[name], stored[DAYS[name]]) for name, time in times.items()}
+    return replace(stored_content(revision), **{**given, **times})
+
+
+def read_times(given: Mapping[str, str | None]) -> dict[str, Written | None]:
     """Read the times that a program or a person wrote, by field. Raises PostRefused."""
     times: dict[str, Written | None] = {}
     errors = _Errors()

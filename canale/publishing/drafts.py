@@ -21,6 +21,7 @@ from canale.channel.models import (
     RevisionImage,
     State,
     Wording,
+    content_columns,
 )
 from canale.publishing.content import CheckedContent, Content, PostRefused, check
 from canale.publishing.transitions import Act, move
@@ -96,11 +97,9 @@ def write_revision(post: Post, checked: CheckedContent, *, note: str = "") -> Re
 
 def write_content(revision: Revision, checked: CheckedContent) -> None:
     """Give a draft its times, topics, images and words. Inside the caller's transaction."""
-    content, times = checked.content, checked.times
-    revision.kind = content.kind
-    revision.starts_at, revision.starts_on = times.starts_at, times.starts_on
-    revision.ends_at, revision.ends_on = times.ends_at, times.ends_on
-    revision.all_clear_of = checked.all_clear_of
+    values = checked.values()
+    for column in content_columns(Revision):
+        setattr(revision, column.name, values[column.name])
     revision.save()
     revision.topics.set(checked.topics)
     _write_images(revision, [image for image, _alt in checked.images])
@@ -108,10 +107,9 @@ def write_content(revision: Revision, checked: CheckedContent) -> None:
         revision=revision,
         language=django_settings.LANGUAGE_CODE,
         defaults={
-            "headline": content.headline,
-            "text": content.text,
-            "place": content.place,
-            "alts": [alt for _image, alt in checked.images],
+            column.name: values[column.name]
+            for column in content_columns(Wording)
+            if column.name in values
         },
     )
 

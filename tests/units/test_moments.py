@@ -52,7 +52,7 @@ def form_of(start: str, hour: str = "", stored: Written | None = None) -> Writte
 def program_of(text: str) -> Written | str | None:
     """As the API and the command line read it."""
     try:
-        return read_times(starts_at=text)["starts_at"]
+        return read_times({"starts_at": text})["starts_at"]
     except PostRefused as refused:
         return refused.errors["starts_at"][0]
 
