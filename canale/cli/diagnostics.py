@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
 
 from django.db import Error as DatabaseError
@@ -15,32 +14,26 @@ from django.db.migrations.executor import MigrationExecutor
 from canale.cli.archive import applied_migrations, known_migrations
 from canale.core.database_url import HIDDEN, shown
 from canale.core.settings import settings
+from canale.runtime.database_away import DatabaseProblem, classify_error
 
-# Messages of PostgreSQL (libpq) and SQLite, and what to do about them.
-MENDS = (
-    (r"invalid .*(?:value|option)", "correct the options in CANALE_DATABASE_URL"),
-    (r"password authentication failed", "correct the password in CANALE_DATABASE_URL"),
-    (
-        r'(?:database|role) ".*" does not exist',
-        "make it (docs/operate.md, From SQLite to PostgreSQL), or correct CANALE_DATABASE_URL",
-    ),
-    (r"resolve host|translate host name", "correct the host in CANALE_DATABASE_URL"),
-    (
-        r"refused|No such file|timeout expired|unreachable|connection is bad",
-        "start PostgreSQL, or correct host and port in CANALE_DATABASE_URL",
-    ),
-    (r"too many (?:clients|connections)", "raise max_connections (deploy/postgresql.conf)"),
-    (
-        r"unable to open database file|readonly database",
-        "let the user that runs canale own this file and its folder",
-    ),
-    (r"database is locked", "another program holds it: end that, and try again"),
-    (r"is full", "make room (old backups, the journal)"),
-    (
-        r"malformed|not a database|no such (?:table|column)|(?:relation|column) .* does not exist",
-        "it is not whole: stop canale and restore the last backup (canale restore --replace FILE)",
-    ),
-)
+MAKE_ROOM = "make room (old backups, the journal)"
+OWN_FILE = "let the user that runs canale own this file and its folder"
+RESTORE = "stop canale and restore the last backup (canale restore --replace FILE)"
+# By engine and by what the driver's code stands for; the driver's own text says the rest.
+REMEDIES = {
+    ("sqlite", DatabaseProblem.AWAY): OWN_FILE,
+    ("sqlite", DatabaseProblem.READ_ONLY): OWN_FILE,
+    ("sqlite", DatabaseProblem.LOCKED): "another program holds it: end that, and try again",
+    ("sqlite", DatabaseProblem.FULL): MAKE_ROOM,
+    ("postgresql", DatabaseProblem.AWAY): "start PostgreSQL, or correct host and port, name, user "
+    "and password in CANALE_DATABASE_URL",
+    ("postgresql", DatabaseProblem.READ_ONLY): "name the primary by CANALE_DATABASE_URL",
+    ("postgresql", DatabaseProblem.LOCKED): "another session holds it: end that, and try again",
+    ("postgresql", DatabaseProblem.FULL): MAKE_ROOM,
+}
+# https://www.sqlite.org/rescode.html and
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 UNFIT = "this file system lacks what canale needs (locks); choose another folder by CANALE_DATA"
 FILES = {
     errno.ENOLCK: UNFIT,
@@ -49,8 +42,8 @@ FILES = {
     errno.EACCES: "let the user that runs canale own it",
     errno.EPERM: "let the user that runs canale own it",
     errno.EROFS: "it must be writable; or choose another folder by CANALE_DATA",
-    errno.ENOSPC: "make room (old backups, the journal)",
-    errno.EDQUOT: "make room (old backups, the journal)",
+    errno.ENOSPC: MAKE_ROOM,
+    errno.EDQUOT: MAKE_ROOM,
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -67,7 +60,9 @@ class Diagnosis:
 def diagnose(error: Exception) -> Diagnosis | None:
     """None for what is a fault of ours: that needs its traceback."""
     if isinstance(error, DatabaseError):
-        return _diagnose_database(error)
+        # Another look, by a connection of its own: this one may be what is broken.
+        connection.close()
+        return database_diagnosis() or (_unavailable(error) if _remedy(error) else None)
     # ENOSPC errors carry no filename.
     if isinstance(error, OSError) and (error.filename or error.errno in FULL):
         mend = FILES.get(error.errno or 0)
@@ -79,16 +74,23 @@ def diagnose(error: Exception) -> Diagnosis | None:
 def database_diagnosis() -> Diagnosis | None:
     """Why nothing can be done with the database now; None if it is there, and new enough."""
     try:
-        foreign = foreign_trouble()
-        steps, is_empty = _missing_steps()
+        return no_channel_diagnosis() or foreign_diagnosis() or _older() or _lost_table()
     except DatabaseError as error:
-        return _told(error)
-    if is_empty:
-        return _empty()
-    return foreign or (_older(steps) if steps else None)
+        return _unavailable(error)
 
 
-def foreign_trouble() -> Diagnosis | None:
+def no_channel_diagnosis() -> Diagnosis | None:
+    """The database is empty, or not ours. Raises django.db.Error."""
+    if applied_migrations():
+        return None
+    return Diagnosis(
+        f"there is no channel in the database {shown(settings.database_url)}",
+        "name yours by CANALE_DATA or CANALE_DATABASE_URL; `canale serve` and `canale init` begin "
+        "a new one",
+    )
+
+
+def foreign_diagnosis() -> Diagnosis | None:
     """Why this version cannot use the database of another one: it has steps that are unknown here.
 
     Raises django.db.Error.
@@ -107,61 +109,43 @@ def foreign_trouble() -> Diagnosis | None:
     )
 
 
-def no_channel_diagnosis() -> Diagnosis | None:
-    """Where there is no channel at all. Raises django.db.Error."""
-    _, is_empty = _missing_steps()
-    return _empty() if is_empty else None
-
-
-def _missing_steps() -> tuple[list[str], bool]:
-    """Migrations that the database has not seen, and whether it has seen none: it is empty, or not
-    ours. Raises django.db.Error."""
+def _older() -> Diagnosis | None:
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    steps = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
-    return steps, not executor.loader.applied_migrations
-
-
-def _diagnose_database(error: Exception) -> Diagnosis | None:
-    # Another look, by a line of its own: this one may be what is ill.
-    connection.close()
-    standing = database_diagnosis()
-    if standing is not None:
-        return standing
-    return _told(error) if _mend(_said(error)) else None
-
-
-def _empty() -> Diagnosis:
-    return Diagnosis(
-        f"there is no channel in the database {shown(settings.database_url)}",
-        "name yours by CANALE_DATA or CANALE_DATABASE_URL; `canale serve` and `canale init` begin "
-        "a new one",
-    )
-
-
-def _older(steps: list[str]) -> Diagnosis:
-    number = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
+    steps = [step for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if not steps:
+        return None
     return Diagnosis(
         f"the database {shown(settings.database_url)} is older than this version: it lacks "
-        f"{number}, from {steps[0]} on",
+        f"{len(steps)} step{'s' if len(steps) > 1 else ''}, from {steps[0]} on",
         "run `canale migrate` (`canale serve` does it too)",
     )
 
 
-def _told(error: Exception) -> Diagnosis:
-    said = _said(error)
+def _lost_table() -> Diagnosis | None:
+    tables = connection.introspection
+    lost = sorted(set(tables.django_table_names()) - set(tables.table_names()))
+    if not lost:
+        return None
+    what = f"the database {shown(settings.database_url)} has lost its table {lost[0]}"
+    return Diagnosis(what, f"it is not whole: {RESTORE}")
+
+
+def _unavailable(error: Exception) -> Diagnosis:
+    """Repeat the first line of the driver's text, without the password."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    password = str(connection.settings_dict["PASSWORD"])
+    said = said.replace(password, HIDDEN) if password else said
     return Diagnosis(
         f"the database {shown(settings.database_url)} does not answer ({said})",
-        _mend(said) or "correct CANALE_DATABASE_URL",
+        _remedy(error) or "correct CANALE_DATABASE_URL",
     )
 
 
-def _said(error: Exception) -> str:
-    """Its first line, without the password, whatever the driver repeats of it."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    password = str(connection.settings_dict["PASSWORD"])
-    return said.replace(password, HIDDEN) if password else said
-
-
-def _mend(said: str) -> str:
-    return next((mend for words, mend in MENDS if re.search(words, said)), "")
+def _remedy(error: Exception) -> str:
+    """Empty for what is a fault of ours."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
+    if code.startswith(DAMAGED):
+        return f"it is not whole: {RESTORE}"
+    problem = classify_error(error)
+    return REMEDIES[connection.vendor, problem] if problem else ""

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from canale.cli import CommandError
-from canale.cli.diagnostics import foreign_trouble
+from canale.cli.diagnostics import foreign_diagnosis
 
 _MIGRATION_LOCK = 0x6D696772617465
 _PAUSE_SECONDS = 0.2
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 def migrate() -> None:
     """Apply what is missing; one process at a time. Raises CommandError, django.db.Error."""
     with _alone():
-        if foreign := foreign_trouble():
+        if foreign := foreign_diagnosis():
             raise CommandError(str(foreign))
         call_command("migrate", verbosity=0, interactive=False)
 

@@ -130,4 +130,4 @@ def test_a_wrong_password_is_said_and_not_shown(server: PostgresqlServer, tmp_pa
     url = server.url.replace("canale@", f"canale:{SECRET}@")
     said = one_line(new_machine(tmp_path, CANALE_DATABASE_URL=url), "token")["token"]
     assert "password authentication failed" in said
-    assert "correct the password in CANALE_DATABASE_URL" in said
+    assert "correct host and port, name, user and password in CANALE_DATABASE_URL" in said

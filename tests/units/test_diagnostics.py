@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def test_file_of_another_user_is_named() -> None:
     )
 
 
+def refused_by_sqlite(statement: str) -> OperationalError:
+    """Wrap the driver's error, which has its code, as Django does."""
+    error = OperationalError(statement)
+    try:
+        sqlite3.connect(":memory:").execute(statement)
+    except sqlite3.Error as cause:
+        error.__cause__ = cause
+    return error
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "error",
@@ -34,7 +45,7 @@ def test_file_of_another_user_is_named() -> None:
         FileNotFoundError(2, "No such file", "/x"),
         IntegrityError("UNIQUE constraint failed"),
         ProgrammingError("syntax error"),
-        OperationalError("near FROM: syntax error"),
+        refused_by_sqlite("SELECT FROM"),
     ],
 )
 def test_bug_keeps_its_traceback(error: Exception) -> None:
