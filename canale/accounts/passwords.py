@@ -61,7 +61,7 @@ class MinimumLengthValidator(password_validation.MinimumLengthValidator):
 
 class EmailSimilarityValidator(password_validation.UserAttributeSimilarityValidator):
     def get_error_message(self) -> str:
-        return _("Too much like your e-mail address.")
+        return _("Too similar to your e-mail address.")
 
     def get_help_text(self) -> str:
         return _("Do not use your e-mail address.")
@@ -74,16 +74,15 @@ class GuessablePasswordValidator:
         folded = _fold(password)[:MAX_CHECKED_LENGTH]
         block = _repeated_block(folded)
         if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
-            raise ValidationError(_("It repeats itself: put four unrelated words together."))
+            raise ValidationError(_("It repeats itself: combine four unrelated words."))
         is_disguised_word = not WORDS.isdisjoint(_letters(block))
         if count_parts(block) < MIN_PARTS or is_disguised_word or _is_placeholder(block):
-            message = _("Many would try this one: put four unrelated words together.")
+            message = _("It is easy to guess: combine four unrelated words.")
             raise ValidationError(message)
         # With and without punctuation, because a name may consist of several words.
         texts, names = (block, "".join(filter(str.isalnum, block))), context_words(user)
         if any(count_parts(text, names) < MIN_PARTS <= count_parts(text) for text in texts):
-            message = _("Made of names from here: choose words that have nothing to do with them.")
-            raise ValidationError(message)
+            raise ValidationError(_("It is made of local names: choose words unrelated to them."))
 
     def get_help_text(self) -> str:
         return _("Four unrelated words are easy to remember.")

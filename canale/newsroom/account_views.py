@@ -32,7 +32,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         if ended:
             for membership in staff.memberships.select_related("channel"):
                 record(staff.email, "staff.sessions_ended", membership.channel.handle)
-            messages.success(request, _("Ended: whoever uses it must sign in again."))
+            messages.success(request, _("Ended. Using it again requires a new sign-in."))
         return redirect("newsroom:sessions")
     here = [row for row in rows if row.pk == key_hash(own)]
     others = [row for row in rows if row.pk != key_hash(own)]

@@ -126,9 +126,9 @@ def _change_topics(request: HttpRequest, channel: Channel) -> str:
     # Keep the letters of a name in another script.
     slug = (slugify(name) or slugify(name, allow_unicode=True))[:40]
     if not slug or len(name) > NAME_LENGTH:
-        return _("Write a name of at most 60 letters.")
+        return _("Write a name of at most 60 characters.")
     if channel.topics.filter(slug=slug).exists() or channel.topics.count() >= MAX_TOPICS:
-        return _("There is already such a topic, or there are too many.")
+        return _("This topic already exists, or there are too many.")
     Topic.objects.create(channel=channel, slug=slug, name=name)
     audit.record(by, "topic.added", channel.handle, topic=slug)
     return ""

@@ -55,7 +55,7 @@ class MomentField(forms.Field):
         inputs: MomentValue = value
         if not inputs.day:
             if inputs.time:
-                raise ValidationError(_("Give the day too."))
+                raise ValidationError(_("Add the day too."))
             return None
         if inputs == self.prepare_value(self.stored):
             return self.stored

@@ -140,14 +140,14 @@ def _form_page(
         except PostRefused as refused:
             form.add_errors(refused.errors)
         except NotADraft:
-            form.add_error(None, _("Somebody published it meanwhile: correct it instead."))
+            form.add_error(None, _("Someone has already published it: correct it instead."))
         except ChangedMeanwhile:
             form.add_error(
                 None,
                 _(
-                    "This draft was changed after you opened it, perhaps by somebody else. To keep "
-                    "your version, press again; to read the other one, open the draft in another "
-                    "tab."
+                    "This draft changed after you opened it; someone else may have edited it. To "
+                    "keep your version, press again; to read the other one, open the draft in "
+                    "another tab."
                 ),
             )
             return render_form(request, channel, post, form, "newsroom/write.html", fresh=True)
@@ -258,5 +258,5 @@ def delete(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse
         delete_draft(find_post(channel, post_id), by=staff_of(request).email)
         messages.success(request, _("The draft was deleted."))
     except NotADraft:
-        messages.error(request, _("Somebody published it meanwhile: withdraw it instead."))
+        messages.error(request, _("Someone has already published it: withdraw it instead."))
     return redirect("newsroom:posts", handle=channel.handle)

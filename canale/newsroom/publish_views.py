@@ -51,9 +51,9 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             publish(post, by=staff_of(request).email, seen=request.POST.get("seen", ""))
             messages.success(request, _("Published."))
         except NotPublishable:
-            messages.info(request, _("It was published already."))
+            messages.info(request, _("It was already published."))
         except ChangedMeanwhile:
-            messages.error(request, _("Somebody changed it meanwhile: read it once more."))
+            messages.error(request, _("Someone else changed this post. Please review it again."))
             return redirect("newsroom:publish", handle=channel.handle, post_id=post.pk)
         return _redirect_to(post)
     content = post.content
@@ -118,9 +118,9 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         return retry_later(page, RETRY_SECONDS)
     except NotVisible:
         if request.method != "POST":
-            messages.error(request, _("The post is not visible any more."))
+            messages.error(request, _("The post is no longer visible."))
             return _redirect_to(post)
-        form.add_error(None, _("The post is not visible any more."))
+        form.add_error(None, _("The post is no longer visible."))
     return render_form(request, channel, post, form, "newsroom/correct.html")
 
 
@@ -134,12 +134,12 @@ def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
             raise NotVisible
         if request.method == "POST":
             withdraw(post, reason=reason, by=staff_of(request).email)
-            messages.success(request, _("Withdrawn: readers see that it was, and why."))
+            messages.success(request, _("Withdrawn: readers see that it was withdrawn, and why."))
             return _redirect_to(post)
     except PostRefused as refused:
         errors = refused.errors["reason"]
     except NotVisible:
-        messages.error(request, _("The post is not visible any more."))
+        messages.error(request, _("The post is no longer visible."))
         return _redirect_to(post)
     context = page_context(request, channel) | {
         "post": post,

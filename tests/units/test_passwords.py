@@ -183,7 +183,7 @@ def test_name_of_the_first_channel_is_refused_during_set_up() -> None:
     assert refusals("Pizzighettone26", staff) == []
     staff.also_avoid = ("Comune di Pizzighettone", "pizzighettone")
     assert refusals("Pizzighettone26", staff) != []
-    with pytest.raises(CommandError, match="names from here"):
+    with pytest.raises(CommandError, match="local names"):
         chosen.checked_password("Pizzighettone26", EMAIL, "Pizzighettone")
 
 
