@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from allauth.account.adapter import get_adapter
 from allauth.account.forms import ChangePasswordForm, LoginForm
 from allauth.core import context
 from django.core.exceptions import ValidationError
@@ -12,7 +11,7 @@ from django.core.exceptions import ValidationError
 from canale.accounts.addresses import address
 from canale.accounts.attempts import refund
 from canale.newsroom.account_log import password_refused
-from canale.newsroom.sign_in_limits import allow_attempt, password_limits
+from canale.newsroom.sign_in_limits import password_limits, require_attempt
 
 
 class SignInForm(LoginForm):  # type: ignore[misc]
@@ -25,8 +24,7 @@ class PasswordChangeForm(ChangePasswordForm):  # type: ignore[misc]
 
     def clean_oldpassword(self) -> str:
         limits = password_limits(context.request, self.user.email)
-        if not allow_attempt(context.request, limits):
-            raise get_adapter().validation_error("too_many_login_attempts")
+        require_attempt(context.request, limits)
         try:
             password: str = super().clean_oldpassword()
         except ValidationError:

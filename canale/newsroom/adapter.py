@@ -21,7 +21,7 @@ from canale.accounts.models import Staff
 from canale.core.settings import settings
 from canale.newsroom.account_log import password_refused
 from canale.newsroom.known_device import remember_device
-from canale.newsroom.sign_in_limits import allow_attempt, password_limits
+from canale.newsroom.sign_in_limits import password_limits, require_attempt
 from canale.vault.sealing import open_bytes, seal_bytes
 
 PURPOSE = "second factors"
@@ -58,8 +58,7 @@ class StaffAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         Raises ValidationError.
         """
         self._counted = password_limits(request, str(credentials.get("email") or ""))
-        if not allow_attempt(request, self._counted):
-            raise self.validation_error("too_many_login_attempts")
+        require_attempt(request, self._counted)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         password_refused(request, str(credentials.get("email") or ""))

@@ -27,7 +27,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from canale.accounts.attempts import clear
-from canale.newsroom.sign_in_limits import allow_attempt, code_limits
+from canale.newsroom.sign_in_limits import code_limits, require_attempt
 
 # The key of an authenticator's data for the time step of the last accepted code.
 LAST_COUNTER = "last_counter"
@@ -51,8 +51,7 @@ class RateLimitedCode:
 
     def clean_code(self) -> str:
         limits = code_limits(context.request, self.user)  # type: ignore[attr-defined]
-        if not allow_attempt(context.request, limits):
-            raise get_adapter().validation_error("too_many_login_attempts")
+        require_attempt(context.request, limits)
         self.cleaned_data["code"] = plain_code(self.cleaned_data["code"])  # type: ignore[attr-defined]
         code: str = super().clean_code()  # type: ignore[misc]
         authenticator: Authenticator = self.authenticator  # type: ignore[attr-defined]

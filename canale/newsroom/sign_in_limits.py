@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
+from django.utils.translation import ngettext
 
 from canale.accounts.attempts import Limit, take
 from canale.accounts.models import Staff
@@ -33,6 +35,18 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _WAIT_ATTRIBUTE = "_canale_must_wait"
 
 
+def require_attempt(request: HttpRequest, limits: Sequence[Limit]) -> None:
+    """Count one attempt. Raises ValidationError with the minutes to wait."""
+    if not allow_attempt(request, limits):
+        minutes = minutes_to_wait(request)
+        message = ngettext(
+            "Too many attempts. Wait %(n)s minute, then try again.",
+            "Too many attempts. Wait %(n)s minutes, then try again.",
+            minutes,
+        )
+        raise ValidationError(message % {"n": minutes}, code="too_many_login_attempts")
+
+
 def allow_attempt(request: HttpRequest, limits: Sequence[Limit]) -> bool:
     """Count one attempt; False if it must wait, in which case the response becomes a 429."""
     if not django_settings.SIGN_IN_LIMITS:
@@ -41,6 +55,11 @@ def allow_attempt(request: HttpRequest, limits: Sequence[Limit]) -> bool:
     if wait is not None:
         setattr(request, _WAIT_ATTRIBUTE, wait)
     return wait is None
+
+
+def minutes_to_wait(request: HttpRequest) -> int:
+    seconds: float = getattr(request, _WAIT_ATTRIBUTE)
+    return math.ceil(seconds / MINUTE)
 
 
 def password_limits(request: HttpRequest, email: str) -> list[Limit]:
@@ -121,8 +140,8 @@ class SignInLimitMiddleware:
     ) -> HttpResponse | None:
         if request.method != "POST" or allow_attempt(request, _form_limits(request)):
             return None
-        minutes = math.ceil(getattr(request, _WAIT_ATTRIBUTE) / MINUTE)
-        return render(request, "newsroom/too_often.html", {"minutes": minutes})
+        context = {"minutes": minutes_to_wait(request)}
+        return render(request, "newsroom/too_often.html", context)
 
 
 def _form_limits(request: HttpRequest) -> list[Limit]:

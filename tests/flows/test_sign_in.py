@@ -29,7 +29,7 @@ def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
         ("2fa/webauthn/", "Passkey", '/newsroom/accounts/2fa/webauthn/add/"'),
         ("2fa/totp/activate/", "app", 'name="code"'),
         ("password/change/", "Cambia la password", 'name="oldpassword"'),
-        ("logout/", "Disconnetti", 'action="/newsroom/accounts/logout/"'),
+        ("logout/", "Esci", 'action="/newsroom/accounts/logout/"'),
     ],
 )
 def test_each_page_of_the_account_offers_what_it_is_for(
