@@ -161,14 +161,15 @@ def plan(posts: int) -> Figures:
 def deliver(messages: int = sys.maxsize) -> Figures:
     """Measure everything but encryption and network; the transport accepts each message at once."""
     from canale.delivery.models import Broadcast
-    from canale.delivery.transports.base import Message, Outcome, Result
+    from canale.delivery.transports.base import Outcome, Recipient, Result
+    from canale.delivery.transports.webpush.message import Message
     from canale.delivery.transports.webpush.transport import WebPushTransport
     from canale.delivery.worker import Worker
 
     accepted = Result(Outcome.ACCEPTED, 201, "accepted")
     answered = 0
 
-    async def answer(_: WebPushTransport, message: Message, address: Mapping[str, Any]) -> Result:
+    async def answer(_: WebPushTransport, message: Message, recipient: Recipient) -> Result:
         nonlocal answered
         answered += 1
         return accepted

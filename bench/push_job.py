@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import PADDING_STEP
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.payload import payload_of
 
 # Key pairs are reused, because generating them is slow and a sender's cost does not depend on it.

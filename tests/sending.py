@@ -21,8 +21,9 @@ from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
 from canale.delivery.reader import Reader
-from canale.delivery.transports.base import Message, Outcome, Result
-from canale.delivery.transports.registry import named
+from canale.delivery.transports.base import Outcome, Recipient, Result
+from canale.delivery.transports.registry import get_fan_out
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.window import window_of
 from canale.delivery.worker import Worker
 from canale.followers.device_token import new_token
@@ -34,7 +35,7 @@ from tests.waiting import PATIENCE
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 GONE = Result(Outcome.GONE, 410, "")
-LATER = Result(Outcome.LATER, 503, "")
+RETRY = Result(Outcome.RETRY, 503, "")
 
 
 class Clock:
@@ -115,8 +116,8 @@ class FarEnd:
     def service(self, origin: str) -> str:
         return "other"
 
-    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
-        endpoint = str(address["endpoint"])
+    async def send(self, message: Message, recipient: Recipient) -> Result:
+        endpoint = str((recipient.opened or {})["endpoint"])
         self.begun.append(endpoint)
         if self.holds(endpoint):
             await self.answers.wait()
@@ -132,8 +133,8 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
 
     One message is under way until it is answered, however slow the machine.
     """
-    entry = replace(named("webpush"), open=lambda: far_end, concurrency=1)
-    monkeypatch.setattr("canale.delivery.worker.named", lambda name: entry)
+    entry = replace(get_fan_out("webpush"), open=lambda: far_end, concurrency=1)
+    monkeypatch.setattr("canale.delivery.worker.get_fan_out", lambda name: entry)
     for patience in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
         monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
     worker = Worker(DatabaseSource())

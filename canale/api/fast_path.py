@@ -26,15 +26,15 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
 from canale.api.guards import COUNTED, READER_BYTES, must_wait
-from canale.api.joins import Joined, follow_all
+from canale.api.joins import Joined, join_all
 from canale.api.problems import ProblemError, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
 from canale.core.settings import settings
-from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.base import AddressRefusedError
 from canale.delivery.transports.registry import check_address
-from canale.followers.bulk_follow import FollowRequest
 from canale.followers.device_token import COOKIE, new_token, token_hash
+from canale.followers.follow import FollowRequest
 from canale.net.body_buffering import ANONYMOUS_TIMEOUT_SECONDS
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
@@ -100,9 +100,7 @@ class FastPath:
         self._reactions: GroupCommit[ReactionChange, dict[str, int] | None] = GroupCommit(
             "reactions", _react_all
         )
-        self._follows: GroupCommit[FollowRequest, Joined | None] = GroupCommit(
-            "follows", follow_all
-        )
+        self._follows: GroupCommit[FollowRequest, Joined | None] = GroupCommit("follows", join_all)
         self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
             "PUT": (_REACTION, self._react),
             "POST": (_FOLLOWERS, self._follow),
@@ -267,7 +265,7 @@ def _is_reachable(asked: FollowerIn) -> bool:
         return True
     try:
         check_address("push", asked.push.dict(), may_wait=False)
-    except AddressRefused:
+    except AddressRefusedError:
         return False
     return True
 

@@ -31,11 +31,13 @@ from canale.api.schemas import (
 from canale.channel.links import invite_url
 from canale.channel.models import Post
 from canale.core.settings import settings
-from canale.delivery.transports.base import AddressRefused
+from canale.delivery.transports.base import AddressRefusedError
 from canale.delivery.transports.registry import check_address
-from canale.delivery.welcome import plan_welcome
-from canale.followers import follow as following
+from canale.delivery.welcome import plan_welcomes
+from canale.followers import following
 from canale.followers.device_token import COOKIE, is_token, new_token, token_hash
+from canale.followers.follow import follow as follow_channel
+from canale.followers.following import UnknownTopicError
 from canale.followers.forget import forget
 from canale.followers.invites import make_invite
 from canale.followers.models import Follower
@@ -94,7 +96,7 @@ def follow(
     token = _known(request) or new_token()
     with transaction.atomic():
         try:
-            followed = following.follow(
+            followed = follow_channel(
                 channel,
                 token,
                 address=address,
@@ -102,10 +104,10 @@ def follow(
                 language=payload.language,
                 invite=payload.invite,
             )
-        except following.UnknownTopicError as error:
+        except UnknownTopicError as error:
             raise _unknown_topic(error) from None
         if followed.new_address_id is not None:
-            plan_welcome(followed.new_address_id)
+            plan_welcomes([followed.new_address_id])
     remember(response, token)
     status = HTTPStatus.CREATED if followed.created else HTTPStatus.OK
     return Status(status, following_of(followed.follower))
@@ -118,7 +120,7 @@ def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
     given: dict[str, object] = payload.push.dict()
     try:
         check_address("push", given)
-    except AddressRefused as refused:
+    except AddressRefusedError as refused:
         detail = _("Notifications cannot be sent to this device.")
         errors = {"push": [refused.reason]}
         raise ProblemError(
@@ -127,7 +129,7 @@ def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
     return "push", given
 
 
-def _unknown_topic(error: following.UnknownTopicError) -> ProblemError:
+def _unknown_topic(error: UnknownTopicError) -> ProblemError:
     detail = _("Unknown topics: %(topics)s.") % {"topics": ", ".join(error.slugs)}
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
 
@@ -182,7 +184,7 @@ def change_me(request: HttpRequest, payload: MeIn) -> FollowingOut:
             topics=payload.topics,
             language=payload.language,
         )
-    except following.UnknownTopicError as error:
+    except UnknownTopicError as error:
         raise _unknown_topic(error) from None
     if not follower:
         raise ProblemError(HTTPStatus.NOT_FOUND, _("This device does not follow the channel."))

@@ -13,7 +13,6 @@ from typing import Protocol
 from canale.bus import use_bus
 from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
-from canale.delivery.database_source import DatabaseSource
 
 # nats-py takes 70 ms to import: only an installation that uses it waits for it.
 
@@ -40,6 +39,9 @@ def choose_bus() -> None:
 def batch_source() -> BatchSource:
     """Return this worker's source of batches. Must be called on its event loop."""
     if not settings.nats_url:
+        # Its imports declare metrics, which only a worker's process shares first.
+        from canale.delivery.database_source import DatabaseSource
+
         return DatabaseSource()
     from canale.nats.connection import installation
     from canale.nats.jetstream import JetStreamSource

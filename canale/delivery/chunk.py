@@ -5,29 +5,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from canale.delivery.limiter import AdaptiveLimiter
 from canale.delivery.models import Broadcast
-from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.followers.models import Address
 from canale.vault.sealing import VaultError, open_sealed
 
 # A started message may be answered for this long (the transport's own time-out and some more):
 # it is not sent again before that, however it is recorded.
 DETACHED_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """One address to send to, opened; ``opened`` is None when the vault could not."""
-
-    address_id: int
-    language: str
-    opened: Mapping[str, object] | None
-    missing_since: datetime | None = None
 
 
 Results = Sequence[tuple[Recipient, Result]]
@@ -101,8 +91,8 @@ class Chunk:
 
     source: Source
     recipients: list[Recipient]
-    messages: dict[str, Message]
-    """By language."""
+    messages: dict[str, object]
+    """The transport's renditions, by language."""
     end: int = 0
     """The last address of its range, if it is part of a batch."""
     seen: int = 0
@@ -153,13 +143,13 @@ class Chunk:
     def defer(self, delivery: Delivery, seconds: float) -> None:
         """Leave one message that was not started to a retry, due after that time."""
         self._close(delivery)
-        result = Result(Outcome.LATER, None, "deferred", seconds, tried=False)
+        result = Result(Outcome.RETRY, None, "deferred", seconds, tried=False)
         self.results.append((delivery.recipient, result))
 
     def detach(self, delivery: Delivery) -> None:
         """Go on without the answer to a started message: a retry stands in for it."""
         self._close(delivery)
-        result = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
+        result = Result(Outcome.RETRY, None, "no answer yet", DETACHED_SECONDS)
         self.results.append((delivery.recipient, result))
 
     def cancel_unsent(self) -> None:

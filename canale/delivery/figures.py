@@ -27,7 +27,7 @@ from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.priority import Priority
 from canale.delivery.queue import unfinished
 from canale.delivery.transports.base import FanOutTransport
-from canale.delivery.transports.registry import TRANSPORTS
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.metrics.names import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJECTED
 from canale.metrics.tally import Tally
 
@@ -42,11 +42,11 @@ class WorkerFigures:
         self._limiters: dict[str, Limiters[Any]] = {}
         self._seen: set[tuple[str, str]] = set()
         # There from the start, at 0: an alarm sees the first of its kind.
-        for entry in TRANSPORTS:
+        for entry in FAN_OUTS:
             for code in ("none", *entry.refusals):
                 REJECTED.labels(entry.name, code)
 
-    def tallies(self, name: str, transport: FanOutTransport) -> Callable[[str], Tally]:
+    def tallies(self, name: str, transport: FanOutTransport[Any]) -> Callable[[str], Tally]:
         """Gives the tally of an origin of that transport."""
         return lambda origin: self._tally(name, transport.service(origin))
 
@@ -160,7 +160,7 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     alive = Broadcast.objects.filter(worth_sending(now))
     given_up = Batch.objects.filter(state=Batch.State.FAILED, broadcast__in=alive).order_by()
     stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))
-    for entry in TRANSPORTS:
+    for entry in FAN_OUTS:
         for urgent in (True, False):
             labels, key = [Priority.of(urgent=urgent), entry.name], (urgent, entry.name)
             count, since = counted.get(key, (0, now))

@@ -13,19 +13,19 @@ from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper
 
 from canale.delivery.batch_source import BatchSource
-from canale.delivery.chunk import Chunk, Recipient, Results, Source, languages, opened
-from canale.delivery.compose import compose
+from canale.delivery.chunk import Chunk, Results, Source, languages, opened
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.queue import after_failure, count_failure, lease_end, release
 from canale.delivery.recording import record_results
 from canale.delivery.retries import record_late
-from canale.delivery.transports.base import Message
+from canale.delivery.transports.base import Recipient
+from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.addresses import first_in_range, in_range, wanted_by
 from canale.metrics.names import BATCHES
 
-# A message says how long it may live: it is composed again now and then.
-COMPOSED = timedelta(seconds=30)
+# A message says how long it may live: it is rendered again now and then.
+RENDERED = timedelta(seconds=30)
 
 FINISHED = BATCHES.labels("finished")
 
@@ -56,8 +56,8 @@ class Lease(Source):
     lost: bool = False
     failed: bool = False
     """Reading it raised an unexpected error."""
-    messages: dict[str, Message] = field(default_factory=dict)
-    composed_at: datetime | None = None
+    messages: dict[str, object] = field(default_factory=dict)
+    rendered_at: datetime | None = None
     broadcast: Broadcast = field(init=False)
     transport: str = field(init=False)
     urgent: bool = field(init=False)
@@ -109,12 +109,13 @@ class Lease(Source):
         messages = self._messages(languages(recipients), now)
         return Chunk(self, recipients, messages, end if last else read[-1][0], len(read), last)
 
-    def _messages(self, needed: set[str], now: datetime) -> dict[str, Message]:
-        """Composed once for the chunks that are read shortly after one another."""
-        if self.composed_at is None or now - self.composed_at > COMPOSED:
-            self.messages, self.composed_at = {}, now
+    def _messages(self, needed: set[str], now: datetime) -> dict[str, object]:
+        """Rendered once for the chunks that are read shortly after one another."""
+        if self.rendered_at is None or now - self.rendered_at > RENDERED:
+            self.messages, self.rendered_at = {}, now
+        render, content = get_fan_out(self.transport).render, self.broadcast.content(now)
         for language in needed - self.messages.keys():
-            self.messages[language] = compose(self.broadcast, language, now)
+            self.messages[language] = render(content, language)
         return self.messages
 
     # Giving it back

@@ -223,9 +223,9 @@ class AdaptiveLimiter(Generic[Q]):
             self._abandoned -= 1
         self._abandoned = max(0, min(self._abandoned, self._in_flight))
         self._answered_at = now
-        if result.code is None and result.outcome is Outcome.LATER:
+        if result.code is None and result.outcome is Outcome.RETRY:
             self._failed(begun=now - seconds)
-        elif result.outcome is Outcome.LATER:
+        elif result.outcome is Outcome.RETRY:
             self._asked_for_less(result, now)
         else:
             self._answered(seconds, now, saturated=saturated)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from canale.delivery.chunk import Recipient, Results
-from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.chunk import Results
+from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.followers.addresses import lock_owners, mark_found, mark_missing
 
 # Longer than the weekend in which nobody mends a resolver.

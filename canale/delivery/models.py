@@ -4,20 +4,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
 from canale.channel.models import Post, Revision
+from canale.delivery.transports.base import BroadcastContent, Purpose
 from canale.followers.models import Address
 
 
 class Broadcast(models.Model):
     """One revision on one transport, with what really arrived."""
-
-    class Purpose(models.TextChoices):
-        POST = "post"
-        CORRECTION = "correction"
-        WITHDRAWAL = "withdrawal"
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="broadcasts")
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="broadcasts")
@@ -44,6 +42,18 @@ class Broadcast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} {self.transport}"
+
+    def content(self, now: datetime) -> BroadcastContent:
+        """Return what a rendition is made of at ``now``."""
+        return BroadcastContent(
+            purpose=Purpose(self.purpose),
+            post=self.post,
+            revision=self.revision,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            now=now,
+            silent=self.silent,
+        )
 
 
 class Batch(models.Model):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Max, Min, QuerySet
 
@@ -16,7 +16,8 @@ from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.hints import wake_workers
 from canale.delivery.models import Batch, Broadcast, Retry
 from canale.delivery.queue import lock_in_order
-from canale.delivery.transports.registry import TRANSPORTS, Entry
+from canale.delivery.transports.base import Purpose
+from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
 from canale.followers.models import Address
 
 BATCH_ADDRESSES = 2_000
@@ -41,16 +42,14 @@ class Run(NamedTuple):
     addresses: int
 
 
-def plan_broadcasts(
-    revision: Revision, purpose: Broadcast.Purpose, now: datetime
-) -> list[Broadcast]:
+def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> list[Broadcast]:
     """One broadcast per transport, with its batches, inside the caller's transaction.
 
     ``now`` is by this machine's clock; workers count by the database's.
     """
     now = by_the_databases_clock(now)
     silent = stop_broadcasts(revision.post_id, now)
-    planned = [_plan(revision, purpose, entry, now, silent=silent) for entry in TRANSPORTS]
+    planned = [_plan(revision, purpose, entry, now, silent=silent) for entry in FAN_OUTS]
     wake_workers()
     return planned
 
@@ -77,7 +76,7 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
 
 
 def _plan(
-    revision: Revision, purpose: Broadcast.Purpose, entry: Entry, now: datetime, *, silent: bool
+    revision: Revision, purpose: Purpose, entry: FanOutSpec[Any], now: datetime, *, silent: bool
 ) -> Broadcast:
     post = revision.post
     urgent = revision.kind == Kind.ALERT

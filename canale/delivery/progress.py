@@ -15,7 +15,7 @@ from canale.delivery.models import Batch, Broadcast
 from canale.delivery.reasons import explanation
 from canale.delivery.slo import slo_seconds
 from canale.delivery.transports.base import Explanation
-from canale.delivery.transports.registry import named
+from canale.delivery.transports.registry import get
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _progress(row: Broadcast) -> TransportProgress:
     batches = row.batches.aggregate(
         failed=Count("pk", failed), open=Count("pk", ~failed & ~Q(state=Batch.State.DONE))
     )
-    entry = named(row.transport)
+    entry = get(row.transport)
     return TransportProgress(
         transport=row.transport,
         label=str(entry.label),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a worker sends next: the most urgent thing there is, read and composed."""
+"""What a worker sends next: the most urgent thing there is, read and rendered."""
 
 from __future__ import annotations
 

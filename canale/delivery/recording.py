@@ -36,7 +36,7 @@ def record_results(
 def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[list[Retry], int]:
     """Rows for messages to be sent again, and how many would be sent too late."""
     later = [
-        (recipient, result) for recipient, result in results if result.outcome is Outcome.LATER
+        (recipient, result) for recipient, result in results if result.outcome is Outcome.RETRY
     ]
     if not later:
         return [], 0

@@ -16,13 +16,12 @@ from django.db.models import F, QuerySet
 from canale.channel.models import Channel
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Chunk, Results, Source, languages, recipient_of
-from canale.delivery.compose import compose, compose_welcome
 from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, Retry, Welcome
 from canale.delivery.queue import RETRY_LEASE, lock_in_order
 from canale.delivery.recording import count, delete_dead
-from canale.delivery.transports.base import Message, Outcome
-from canale.delivery.transports.registry import for_address_kind
+from canale.delivery.transports.base import Outcome
+from canale.delivery.transports.registry import for_address_kind, get_fan_out
 from canale.delivery.window import RETRY_CHUNK
 
 WELCOME_ATTEMPTS = 5
@@ -39,12 +38,12 @@ class PendingMessages(Source, Generic[Row]):
 
     def read(self, now: datetime) -> Chunk:
         recipients = [recipient_of(row.address) for row in self.rows]
-        messages = {language: self._compose(language, now) for language in languages(recipients)}
+        messages = {language: self._render(language, now) for language in languages(recipients)}
         return Chunk(self, recipients, messages)
 
     @abstractmethod
-    def _compose(self, language: str, now: datetime) -> Message:
-        """The message for followers who read that language."""
+    def _render(self, language: str, now: datetime) -> object:
+        """The rendition for followers who read that language."""
 
     def record(self, chunks: Sequence[Chunk], now: datetime) -> None:
         for chunk in chunks:
@@ -60,7 +59,7 @@ class PendingMessages(Source, Generic[Row]):
             row = rows.get(sent.address_id)
             if row is None:
                 continue
-            if result.outcome is Outcome.LATER:
+            if result.outcome is Outcome.RETRY:
                 attempts = row.attempts - (not result.tried)
                 due = now + timedelta(seconds=next_attempt(attempts, result))
                 if self._may_try_again(attempts, due):
@@ -87,7 +86,7 @@ class PendingMessages(Source, Generic[Row]):
 
     @abstractmethod
     def _count(self, results: Results, in_time: int) -> None:
-        """Count final results; ``Outcome.LATER`` among them was given up."""
+        """Count final results; ``Outcome.RETRY`` among them was given up."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,14 +102,14 @@ class Retries(PendingMessages[Retry]):
     def __post_init__(self) -> None:
         self.transport, self.urgent = self.broadcast.transport, self.broadcast.urgent
 
-    def _compose(self, language: str, now: datetime) -> Message:
-        return compose(self.broadcast, language, now)
+    def _render(self, language: str, now: datetime) -> object:
+        return get_fan_out(self.transport).render(self.broadcast.content(now), language)
 
     def _may_try_again(self, attempts: int, due: datetime) -> bool:
         return due < self.broadcast.expires_at
 
     def _count(self, results: Results, in_time: int) -> None:
-        expired = sum(result.outcome is Outcome.LATER for _, result in results)
+        expired = sum(result.outcome is Outcome.RETRY for _, result in results)
         count(self.broadcast, results, expired=expired, in_time=in_time)
 
     def record_late(self, results: Results, now: datetime, in_time: int) -> None:
@@ -139,8 +138,8 @@ class Welcomes(PendingMessages[Welcome]):
     # A citizen is looking at the phone and waits for it.
     urgent = True
 
-    def _compose(self, language: str, now: datetime) -> Message:
-        return compose_welcome(self.channel, language, now)
+    def _render(self, language: str, now: datetime) -> object:
+        return get_fan_out(self.transport).render_welcome(self.channel, language, now)
 
     def _may_try_again(self, attempts: int, due: datetime) -> bool:
         return attempts < WELCOME_ATTEMPTS

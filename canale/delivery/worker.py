@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
@@ -37,7 +37,7 @@ from canale.delivery.reader import Reader
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
-from canale.delivery.transports.registry import named
+from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import Window, window_of
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
@@ -71,7 +71,7 @@ class Worker:
         self._batches = batches or DatabaseSource()
         self._reader = Reader(self.name, self._batches, clock)
         self._database = ThreadPoolExecutor(1, "delivery-database")
-        self._transports: dict[str, tuple[FanOutTransport, Limiters[Delivery]]] = {}
+        self._transports: dict[str, tuple[FanOutTransport[Any], Limiters[Delivery]]] = {}
         self._chunks: list[Chunk] = []
         self._late: list[Chunk] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -181,9 +181,9 @@ class Worker:
                 limiter.submit(delivery)
         self._detach_slow(chunk)
 
-    def _transport(self, name: str) -> tuple[FanOutTransport, Limiters[Delivery]]:
+    def _transport(self, name: str) -> tuple[FanOutTransport[Any], Limiters[Delivery]]:
         if name not in self._transports:
-            entry = named(name)
+            entry = get_fan_out(name)
             clock = asyncio.get_running_loop().time
             transport = entry.open()
             tally = self._figures.tallies(name, transport)
@@ -205,7 +205,7 @@ class Worker:
         clock = asyncio.get_running_loop().time
         begun = clock()
         try:
-            result = await transport.send(message, recipient.opened or {})
+            result = await transport.send(message, recipient)
         except Exception:
             # An unexpected error with one address does not stop the others.
             logger.exception("Unexpected error sending a message", extra=chunk.source.log_fields())

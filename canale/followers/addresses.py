@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from canale.channel.models import Topic
-from canale.followers.follow import drop_all, lock
+from canale.followers.following import delete_followers, lock_followers
 from canale.followers.models import Address, Follower
 
 
@@ -51,7 +51,7 @@ def wanted_by(topic_ids: Collection[int], *, urgent: bool) -> Q:
 def lock_owners(address_ids: Collection[int]) -> list[int]:
     """Lock the followers of addresses, before anything of theirs is changed; their ids."""
     owners = Address.objects.filter(pk__in=address_ids).values_list("follower", flat=True)
-    return [follower.pk for follower in lock(list(owners))]
+    return [follower.pk for follower in lock_followers(owners)]
 
 
 def mark_missing(address_ids: Collection[int], now: datetime) -> None:
@@ -69,5 +69,5 @@ def delete_gone(address_ids: Collection[int]) -> int:
     followers = lock_owners(address_ids)
     deleted = Address.objects.filter(pk__in=address_ids).delete()[0]
     alone = Follower.objects.filter(pk__in=followers, addresses=None)
-    drop_all(list(alone.values_list("pk", flat=True)))
+    delete_followers(alone.values_list("pk", flat=True))
     return deleted

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from canale.followers.device_token import token_hash
+from canale.followers.following import delete_followers
+from canale.followers.models import Follower
 
-from canale.followers.follow import following, unfollow
 
-
-@transaction.atomic
 def forget(token: str) -> None:
     """Delete all that the device gave in every channel: its topics and addresses go with it,
     and whatever was still to be sent to them."""
-    for follower in following(token):
-        unfollow(follower.channel, token)
+    rows = Follower.objects.filter(token_hash=token_hash(token))
+    delete_followers(rows.values_list("pk", flat=True))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from datetime import date, timedelta
 
 from django.db.models import F
@@ -28,10 +29,16 @@ def find(code: str) -> Invite | None:
     return Invite.objects.select_related("channel").filter(code=code).first()
 
 
-def count_joined(invite_code: str, channel: Channel) -> bool:
-    """Add one to an invite's count; False when the channel has no such invite."""
-    found = Invite.objects.filter(code=invite_code, channel=channel)
-    return found.update(joined=F("joined") + 1) == 1
+def count_joined(joined: Counter[tuple[str, int]]) -> set[tuple[str, int]]:
+    """Add to the counts of invites; return those that exist.
+
+    ``joined`` is how many followers each brings: {(code, channel's id): number}.
+    """
+    return {
+        (code, channel_id)
+        for (code, channel_id), number in sorted(joined.items())
+        if Invite.objects.filter(code=code, channel=channel_id).update(joined=F("joined") + number)
+    }
 
 
 def prune(today: date) -> int:

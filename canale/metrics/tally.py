@@ -9,7 +9,7 @@ from collections import Counter
 
 from canale.metrics.names import ANSWER_BOUNDS, MESSAGE_SECONDS, MESSAGES, REJECTED
 
-OUTCOMES = ("accepted", "gone", "rejected", "later")
+OUTCOMES = ("accepted", "gone", "rejected", "retry", "unknown")
 
 
 class Tally:

@@ -27,7 +27,7 @@ from nats.js import JetStreamContext
 
 from canale.delivery.models import Batch
 from canale.delivery.queue import claim, claim_next, is_unfinished
-from canale.delivery.transports.registry import TRANSPORTS
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.nats.cancelling import ends_when_cancelled
 from canale.nats.connection import FAILURES, NatsConnection
 from canale.nats.stream import ACK_SECONDS, BatchStream, batch_of, consumer
@@ -77,7 +77,7 @@ class JetStreamSource:
             asyncio.create_task(
                 ends_when_cancelled(partial(self._pull, client, context, entry.name, urgent=urgent))
             )
-            for entry in TRANSPORTS
+            for entry in FAN_OUTS
             for urgent in (True, False)
         ]
 

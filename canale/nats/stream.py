@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import Error
@@ -28,7 +29,7 @@ from nats.js.api import (
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
 from canale.delivery.priority import Priority
-from canale.delivery.transports.registry import TRANSPORTS, Entry
+from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
 from canale.nats.connection import NatsConnection, Opened
 
 # A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
@@ -77,12 +78,12 @@ class BatchStream:
             await context.update_stream(config)
         except NotFoundError:
             await context.add_stream(config)
-        for entry in TRANSPORTS:
+        for entry in FAN_OUTS:
             for urgent in (True, False):
                 await context.add_consumer(self.name, self._consumer(entry, urgent=urgent))
         return context
 
-    def _consumer(self, entry: Entry, *, urgent: bool) -> ConsumerConfig:
+    def _consumer(self, entry: FanOutSpec[Any], *, urgent: bool) -> ConsumerConfig:
         return ConsumerConfig(
             durable_name=consumer(entry.name, urgent=urgent),
             ack_policy=AckPolicy.EXPLICIT,

@@ -23,8 +23,8 @@ from canale.channel.moments import times_of
 from canale.channel.text import render_html
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import least, shown
-from canale.delivery.compose import summary
 from canale.delivery.progress import progress
+from canale.delivery.summary import summary
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import LIMITS, PostForm, images_of, initial_of, unfinished_content

@@ -18,7 +18,7 @@ from canale.channel.images import RETRY_SECONDS, DecodersBusyError
 from canale.channel.models import Channel, Kind, Post, Revision, State
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import audience, is_exact, reach, shown
-from canale.delivery.compose import summary
+from canale.delivery.summary import summary
 from canale.newsroom.access import may_do, redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import PostForm, images_of, initial_of
 from canale.newsroom.post_views import (

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from canale.accounts.audit import record
 from canale.channel.characters import is_damaged, one_line
 from canale.channel.models import Post, Revision
-from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
+from canale.delivery.transports.base import Purpose
 from canale.live.models import LiveEvent
 from canale.live.record import record_content
 from canale.publishing.content import Content, PostRefused, check, not_unicode
@@ -45,7 +45,7 @@ def correct(
             raise NotVisible
         revision = write_revision(visible, checked, note=note)
         show(visible, revision, by=by, now=now)
-        plan_broadcasts(revision, Broadcast.Purpose.CORRECTION, now)
+        plan_broadcasts(revision, Purpose.CORRECTION, now)
         record(by, "post.corrected", visible.channel.handle, post=post.pk, note=note)
         record_content(visible, LiveEvent.Kind.CORRECTION)
     return revision

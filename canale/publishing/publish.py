@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from canale.accounts.audit import record
 from canale.channel.models import Post, Revision
-from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
+from canale.delivery.transports.base import Purpose
 from canale.live.models import LiveEvent
 from canale.live.record import record_content
 from canale.publishing.drafts import ChangedMeanwhile
@@ -43,7 +43,7 @@ def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | Non
     if seen is not None and seen != revision.digest:
         raise ChangedMeanwhile
     show(post, revision, by=by, now=now)
-    plan_broadcasts(revision, Broadcast.Purpose.POST, now)
+    plan_broadcasts(revision, Purpose.POST, now)
     record(by, "post.published", post.channel.handle, post=post.pk, headline=revision.headline)
     record_content(post, LiveEvent.Kind.POST)
     return post

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from canale.accounts.audit import record
 from canale.channel.models import Post
-from canale.delivery.models import Broadcast
 from canale.delivery.plan import plan_broadcasts
+from canale.delivery.transports.base import Purpose
 from canale.live.models import LiveEvent
 from canale.live.record import record_event
 from canale.publishing.correct import NotVisible, check_note, lock_visible
@@ -30,7 +30,7 @@ def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -
         fields = {"withdrawn_at": now, "withdrawn_by": by, "withdrawal_reason": reason}
         if not move(withdrawn, Act.WITHDRAW, reaction_counts=close(withdrawn.pk), **fields):
             raise NotVisible
-        plan_broadcasts(withdrawn.content, Broadcast.Purpose.WITHDRAWAL, now)
+        plan_broadcasts(withdrawn.content, Purpose.WITHDRAWAL, now)
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
         # What was withdrawn is not replayed to who comes later; its words may be the reason.
         withdrawn.live_events.all().delete()

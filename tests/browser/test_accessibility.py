@@ -84,9 +84,7 @@ def paths(posts: dict[str, int]) -> list[str]:
     return ["/c/cremona/", older, *own, *standing]
 
 
-def test_axe_finds_nothing_on_any_page(
-    city: City, posts: dict[str, int], look: BrowserContext
-) -> None:
+def test_every_page_passes_axe(city: City, posts: dict[str, int], look: BrowserContext) -> None:
     page = look.new_page()
     found = {}
     for path in paths(posts):
@@ -96,7 +94,7 @@ def test_axe_finds_nothing_on_any_page(
     assert found == {}
 
 
-def test_axe_finds_nothing_in_any_state_of_following(
+def test_every_state_of_following_passes_axe(
     city: City, posts: dict[str, int], look: BrowserContext
 ) -> None:
     page = open_page(look, city.site.channel)
@@ -150,7 +148,7 @@ OPENED: dict[str, Callable[[Page, City], None]] = {
 
 
 @pytest.mark.parametrize("name", OPENED)
-def test_axe_finds_nothing_in_what_opens_and_changes(
+def test_dialogs_and_changed_parts_pass_axe(
     city: City, posts: dict[str, int], look: BrowserContext, name: str
 ) -> None:
     page = open_page(look, city.site.channel)
@@ -158,7 +156,7 @@ def test_axe_finds_nothing_in_what_opens_and_changes(
     assert violations(page) == []
 
 
-def test_axe_would_find_something(city: City, device: BrowserContext) -> None:
+def test_axe_reports_a_known_violation(city: City, device: BrowserContext) -> None:
     page = open_page(device, city.site.channel)
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<img src=x>')")
     assert violations(page) != []
@@ -194,7 +192,7 @@ def _is_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > 320"))
 
 
-def test_everything_can_be_reached_by_keyboard(
+def test_every_control_is_reachable_by_keyboard(
     city: City, posts: dict[str, int], device: BrowserContext
 ) -> None:
     page = open_page(device, city.site.channel)

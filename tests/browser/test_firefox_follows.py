@@ -49,7 +49,7 @@ def shows(firefox: Firefox, headline: str) -> None:
     firefox.wait_for(text)
 
 
-def test_a_citizen_follows_and_is_told_by_newsroom_api_and_command_line(
+def test_follower_is_notified_by_newsroom_api_and_command_line(
     city: Site, push: FirefoxPush, firefox: Firefox
 ) -> None:
     firefox.open(city.channel)
@@ -97,7 +97,7 @@ def test_a_citizen_follows_and_is_told_by_newsroom_api_and_command_line(
     assert (row["planned"], len(push.acks)) == (0, acks)
 
 
-def test_tabs_of_firefox_share_one_stream_and_hand_it_over(city: Site, firefox: Firefox) -> None:
+def test_firefox_tabs_share_one_stream_and_hand_it_over(city: Site, firefox: Firefox) -> None:
     token = city.token()
     first = firefox.tab
     firefox.open(city.channel)

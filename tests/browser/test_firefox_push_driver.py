@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from canale.delivery.transports.base import Message, Outcome, Result
+from canale.delivery.transports.base import Outcome, Recipient, Result
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.transport import WebPushTransport
 from canale.delivery.transports.webpush.vapid import VapidKey
 from tests.browser.firefox import PROGRAM, Firefox
@@ -92,7 +93,7 @@ class Stage:
         async def once() -> Result:
             transport = WebPushTransport(KEY, "mailto:urp@comune.example", [self.push.origin])
             try:
-                return await transport.send(message, subscription)
+                return await transport.send(message, Recipient(1, "it", subscription))
             finally:
                 await transport.close()
 
@@ -140,7 +141,7 @@ def test_a_correction_replaces_the_notification(stage: Stage) -> None:
     assert len(stage.browser.notifications()) == 1
 
 
-def test_pressing_the_notification_opens_the_post(stage: Stage) -> None:
+def test_clicking_the_notification_opens_the_post(stage: Stage) -> None:
     subscription = stage.subscribe()
     page, first_tab = f"{stage.url}c/cremona/p/8", stage.browser.tab
     stage.send(replace(MESSAGE, title="Aperto", tag="post-8", url=page), subscription)
@@ -151,7 +152,7 @@ def test_pressing_the_notification_opens_the_post(stage: Stage) -> None:
     stage.browser.tab = first_tab
 
 
-def test_the_driver_takes_the_network_away_and_gives_it_back(stage: Stage) -> None:
+def test_driver_disconnects_and_reconnects_the_network(stage: Stage) -> None:
     stage.browser.open(stage.url)
     stage.browser.set_offline(True)
     assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "offline"
@@ -159,21 +160,21 @@ def test_the_driver_takes_the_network_away_and_gives_it_back(stage: Stage) -> No
     assert stage.browser.evaluate("fetch('/x').then(() => 'reached', () => 'offline')") == "reached"
 
 
-def test_a_key_of_another_installation_is_refused(stage: Stage) -> None:
+def test_push_with_the_key_of_another_installation_is_refused(stage: Stage) -> None:
     subscription = stage.subscribe()
 
     async def once() -> Result:
         other = VapidKey.from_secret(b"g" * 32)
         transport = WebPushTransport(other, "mailto:a@b.example", [stage.push.origin])
         try:
-            return await transport.send(MESSAGE, subscription)
+            return await transport.send(MESSAGE, Recipient(1, "it", subscription))
         finally:
             await transport.close()
 
     assert asyncio.run(once()).code == 403
 
 
-def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
+def test_address_is_gone_after_unsubscribing(stage: Stage) -> None:
     subscription = stage.subscribe()
     stage.browser.evaluate(
         "navigator.serviceWorker.ready.then(r => r.pushManager.getSubscription())"
@@ -183,7 +184,7 @@ def test_after_unsubscribing_the_address_is_gone(stage: Stage) -> None:
     assert (result.outcome, result.code) == (Outcome.GONE, 410)
 
 
-def test_the_driver_types_resizes_and_photographs(stage: Stage, tmp_path: Path) -> None:
+def test_driver_types_resizes_and_takes_screenshots(stage: Stage, tmp_path: Path) -> None:
     stage.browser.open(stage.url)
     stage.browser.write("#name", "Città ✓")
     assert stage.browser.evaluate("document.querySelector('#name').value") == "Città ✓"

@@ -38,7 +38,7 @@ def follower(city: City, device: BrowserContext) -> Page:
     return page
 
 
-def test_one_press_makes_a_follower_and_a_welcome_comes(city: City, device: BrowserContext) -> None:
+def test_one_press_follows_and_sends_a_welcome(city: City, device: BrowserContext) -> None:
     before, received = city.followers(), len(city.push.received)
     subscription = city.subscription()
     let_subscribe(device, subscription)
@@ -52,15 +52,13 @@ def test_one_press_makes_a_follower_and_a_welcome_comes(city: City, device: Brow
     assert asked_with == page.locator("body").get_attribute("data-push-key")
 
 
-def test_the_page_remembers_who_follows(follower: Page) -> None:
+def test_page_remembers_that_this_device_follows(follower: Page) -> None:
     follower.reload()
     state(follower, "following")
     expect(follower.locator("#follow-state [data-without-push]").first).to_be_hidden()
 
 
-def test_newcomers_ask_the_server_nothing_about_themselves(
-    city: City, device: BrowserContext
-) -> None:
+def test_new_visitor_sends_no_request_about_following(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -71,7 +69,7 @@ def test_newcomers_ask_the_server_nothing_about_themselves(
     assert [url for url in asked if "/api/" in url] == []
 
 
-def test_mute_and_its_end_hold(follower: Page) -> None:
+def test_muting_and_unmuting_survive_a_reload(follower: Page) -> None:
     open_settings(follower)
     press(follower, "mute")
     state(follower, "muted")
@@ -82,7 +80,7 @@ def test_mute_and_its_end_hold(follower: Page) -> None:
     state(follower, "following")
 
 
-def test_chosen_topics_are_kept(follower: Page) -> None:
+def test_chosen_topics_survive_a_reload(follower: Page) -> None:
     open_settings(follower)
     follower.get_by_label("Scuola").check()
     press(follower, "topics-save")
@@ -93,7 +91,7 @@ def test_chosen_topics_are_kept(follower: Page) -> None:
     expect(follower.get_by_label("Viabilità")).not_to_be_checked()
 
 
-def test_topics_are_saved_also_where_enter_sends_the_form(follower: Page) -> None:
+def test_pressing_enter_saves_the_topics(follower: Page) -> None:
     open_settings(follower)
     follower.get_by_label("Viabilità").check()
     follower.locator("form[data-topics]").evaluate("form => form.requestSubmit()")
@@ -101,7 +99,7 @@ def test_topics_are_saved_also_where_enter_sends_the_form(follower: Page) -> Non
     assert "?" not in follower.url
 
 
-def test_who_stops_is_no_follower_any_more(city: City, follower: Page) -> None:
+def test_unfollowing_removes_the_follower(city: City, follower: Page) -> None:
     before = city.followers()
     open_settings(follower)
     press(follower, "unfollow")
@@ -112,7 +110,7 @@ def test_who_stops_is_no_follower_any_more(city: City, follower: Page) -> None:
     state(follower, "follow")
 
 
-def test_forget_me_leaves_nothing_on_server_and_device(city: City, follower: Page) -> None:
+def test_forget_me_clears_server_and_device(city: City, follower: Page) -> None:
     post = city.publish("Da dimenticare")
     before = city.site.inside("rows")["reactions_reaction"]
     reaction = follower.locator(f"#post-{post} .reaction").first
@@ -136,7 +134,7 @@ def _rows_after_reaction(city: City, before: int) -> dict[str, int] | None:
     return rows if rows["reactions_reaction"] == before + 1 else None
 
 
-def test_a_failure_to_stop_says_so_and_changes_nothing(follower: Page) -> None:
+def test_failed_unfollow_is_reported_and_changes_nothing(follower: Page) -> None:
     open_settings(follower)
     with answered(follower, "/api/v1/me", 503, "busy"):
         press(follower, "unfollow")
@@ -148,7 +146,9 @@ def _answers(page: Page, permission: str) -> None:
     page.add_init_script(f"Notification.requestPermission = async () => '{permission}'")
 
 
-def test_denied_shows_how_to_undo_it_in_this_browser(city: City, device: BrowserContext) -> None:
+def test_denied_permission_shows_how_to_grant_it_in_this_browser(
+    city: City, device: BrowserContext
+) -> None:
     page = device.new_page()
     # However little room this machine has: it would look like a private window.
     page.add_init_script("StorageManager.prototype.estimate = async () => ({ quota: 1e12 })")
@@ -162,7 +162,7 @@ def test_denied_shows_how_to_undo_it_in_this_browser(city: City, device: Browser
     state(page, "follow")
 
 
-def test_a_dismissed_question_is_not_a_refusal(city: City, device: BrowserContext) -> None:
+def test_dismissed_permission_prompt_is_not_a_denial(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     _answers(page, "default")
     page.goto(city.site.channel)
@@ -171,7 +171,9 @@ def test_a_dismissed_question_is_not_a_refusal(city: City, device: BrowserContex
     expect(page.locator("#follow-state [data-slot=notice]")).to_be_visible()
 
 
-def test_a_question_that_nobody_sees_can_be_left(city: City, device: BrowserContext) -> None:
+def test_permission_prompt_that_is_not_shown_can_be_cancelled(
+    city: City, device: BrowserContext
+) -> None:
     page = device.new_page()
     page.add_init_script("Notification.requestPermission = () => new Promise(() => {})")
     page.goto(city.site.channel)
@@ -181,7 +183,7 @@ def test_a_question_that_nobody_sees_can_be_left(city: City, device: BrowserCont
     state(page, "follow")
 
 
-def test_no_web_push_offers_the_feed(city: City, device: BrowserContext) -> None:
+def test_browser_without_web_push_is_offered_the_feed(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     page.add_init_script("delete window.PushManager")
     page.goto(city.site.channel)
@@ -190,7 +192,7 @@ def test_no_web_push_offers_the_feed(city: City, device: BrowserContext) -> None
     expect(page.locator("#follow-state a[href$='feed.atom']")).to_be_visible()
 
 
-def test_private_window_of_chrome(city: City, device: BrowserContext) -> None:
+def test_private_window_of_chrome_is_explained(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     page.add_init_script(
         "StorageManager.prototype.estimate = async () => ({ quota: 300e6 });"
@@ -202,7 +204,7 @@ def test_private_window_of_chrome(city: City, device: BrowserContext) -> None:
     state(page, "private-window")
 
 
-def test_private_window_of_firefox(city: City, device: BrowserContext) -> None:
+def test_private_window_of_firefox_is_explained(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     page.add_init_script(
         f"Object.defineProperty(navigator, 'userAgent', {{ value: '{FIREFOX}' }});"
@@ -213,7 +215,9 @@ def test_private_window_of_firefox(city: City, device: BrowserContext) -> None:
     state(page, "private-window")
 
 
-def test_iphone_learns_the_way_over_the_home_screen(city: City, device: BrowserContext) -> None:
+def test_iphone_is_told_to_add_the_page_to_the_home_screen(
+    city: City, device: BrowserContext
+) -> None:
     page = device.new_page()
     page.add_init_script(
         f"Object.defineProperty(navigator, 'userAgent', {{ value: '{IPHONE}' }});"
@@ -225,7 +229,7 @@ def test_iphone_learns_the_way_over_the_home_screen(city: City, device: BrowserC
     expect(page.locator("#follow-state li")).to_have_count(3)
 
 
-def test_offline_says_so_and_offers_itself_again_when_back(
+def test_following_is_offered_again_when_the_network_returns(
     city: City, device: BrowserContext
 ) -> None:
     let_subscribe(device, city.subscription())
@@ -239,7 +243,7 @@ def test_offline_says_so_and_offers_itself_again_when_back(
     state(page, "following")
 
 
-def test_an_error_of_ours_can_be_tried_again(city: City, device: BrowserContext) -> None:
+def test_following_can_be_retried_after_a_server_error(city: City, device: BrowserContext) -> None:
     let_subscribe(device, city.subscription())
     page = open_page(device, city.site.channel)
     with answered(page, "/followers", 502, "<h1>Bad</h1>"):
@@ -249,7 +253,7 @@ def test_an_error_of_ours_can_be_tried_again(city: City, device: BrowserContext)
     state(page, "following")
 
 
-def test_who_took_the_permission_back_is_told(city: City, follower: Page) -> None:
+def test_revoked_permission_is_explained(city: City, follower: Page) -> None:
     follower.add_init_script(
         "Object.defineProperty(Notification, 'permission', { get: () => 'denied' })"
     )
@@ -258,11 +262,11 @@ def test_who_took_the_permission_back_is_told(city: City, follower: Page) -> Non
     expect(follower.locator("#follow-state [data-action=enable-notifications]")).to_be_visible()
 
 
-def test_whoever_was_on_the_button_is_led_on(follower: Page) -> None:
+def test_focus_moves_on_when_the_button_goes(follower: Page) -> None:
     assert follower.evaluate("document.activeElement.id") == "follow-state"
 
 
-def test_a_follower_invites_with_link_and_code(city: City, follower: Page) -> None:
+def test_follower_can_invite_by_link_and_qr_code(city: City, follower: Page) -> None:
     press(follower, "invite")
     dialog = follower.locator("#invite-dialog")
     expect(dialog).to_be_visible()

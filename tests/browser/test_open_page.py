@@ -55,7 +55,7 @@ def never_loaded_again(page: Page) -> bool:
 # Live
 
 
-def test_a_post_appears_under_today_and_is_announced(city: City, page: Page) -> None:
+def test_new_post_appears_under_today_and_is_announced(city: City, page: Page) -> None:
     mark_as_loaded_once(page)
     post = city.publish("Chiusa via Dante")
     expect(article(page, post)).to_be_visible()
@@ -68,9 +68,7 @@ def test_a_post_appears_under_today_and_is_announced(city: City, page: Page) -> 
     assert never_loaded_again(page)
 
 
-def test_a_correction_changes_the_post_and_leaves_the_reader_where_she_is(
-    city: City, page: Page
-) -> None:
+def test_correction_updates_the_post_and_keeps_the_focus(city: City, page: Page) -> None:
     post = city.publish("Mercato di sabato", text="Alle 8")
     mark_as_loaded_once(page)
     article(page, post).locator("[data-share]").focus()
@@ -82,9 +80,7 @@ def test_a_correction_changes_the_post_and_leaves_the_reader_where_she_is(
     assert never_loaded_again(page)
 
 
-def test_a_page_that_is_refused_the_stream_looks_for_itself(
-    city: City, device: BrowserContext
-) -> None:
+def test_page_polls_while_the_stream_is_refused(city: City, device: BrowserContext) -> None:
     withdrawn = city.publish("Sbagliato")
     refused: list[str] = []
 
@@ -120,7 +116,7 @@ def test_a_page_that_is_refused_the_stream_looks_for_itself(
     assert asked[1] >= asked[0] + 2
 
 
-def test_a_withdrawn_post_goes_and_says_so(city: City, page: Page) -> None:
+def test_withdrawn_post_is_replaced_by_a_note(city: City, page: Page) -> None:
     post = city.publish("Sbagliato", text="Tutto sbagliato")
     expect(article(page, post)).to_be_visible()
     mark_as_loaded_once(page)
@@ -131,7 +127,7 @@ def test_a_withdrawn_post_goes_and_says_so(city: City, page: Page) -> None:
     assert never_loaded_again(page)
 
 
-def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -> None:
+def test_alert_is_pinned_until_its_all_clear(city: City, page: Page) -> None:
     expect(page.locator("#pinned")).to_be_hidden()
     alert = city.publish("Il Po sale", kind="alert")
     expect(page.locator(f"#pinned #pinned-{alert}")).to_be_visible()
@@ -153,7 +149,7 @@ def test_an_alert_stands_above_all_until_its_all_clear(city: City, page: Page) -
     expect(page.locator("#pinned")).to_be_hidden()
 
 
-def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserContext) -> None:
+def test_alert_is_unpinned_when_it_ends(city: City, device: BrowserContext) -> None:
     end = datetime.now(UTC) + timedelta(hours=2)
     alert = city.publish("Fino a sera", text="Chiusi", kind="alert", ends_at=end.isoformat())
     page = device.new_page()
@@ -165,9 +161,7 @@ def test_an_alert_that_ends_stands_above_no_more(city: City, device: BrowserCont
     expect(article(page, alert).locator(".text")).to_be_visible()
 
 
-def test_after_a_loss_of_network_nothing_is_missing_and_nothing_twice(
-    city: City, page: Page
-) -> None:
+def test_page_catches_up_after_a_network_loss_without_duplicates(city: City, page: Page) -> None:
     kept = city.publish("Prima")
     wrong = city.publish("Sarà ritirato")
     expect(article(page, wrong)).to_be_visible()
@@ -190,14 +184,14 @@ def test_after_a_loss_of_network_nothing_is_missing_and_nothing_twice(
     assert never_loaded_again(page)
 
 
-def test_a_lost_connection_is_shown_until_it_is_back(city: City, page: Page) -> None:
+def test_lost_connection_is_shown_until_it_returns(city: City, page: Page) -> None:
     page.context.set_offline(True)
     expect(page.locator("#connection")).to_be_visible()
     page.context.set_offline(False)
     expect(page.locator("#connection")).to_be_hidden()
 
 
-def test_a_page_that_was_refused_asks_again(city: City, device: BrowserContext) -> None:
+def test_refused_stream_is_requested_again(city: City, device: BrowserContext) -> None:
     page = device.new_page()
     page.clock.install()
     page.route("**/live/**", lambda route: route.fulfill(status=503), times=1)
@@ -212,13 +206,13 @@ def test_a_page_that_was_refused_asks_again(city: City, device: BrowserContext) 
     assert taken.value.status == 200
 
 
-def test_a_card_that_fails_is_asked_for_again(city: City, answered_page: Page) -> None:
+def test_failed_card_is_requested_again(city: City, answered_page: Page) -> None:
     answered_page.route("**/card", lambda route: route.fulfill(status=500), times=2)
     post = city.publish("Al terzo colpo")
     expect(article(answered_page, post)).to_be_visible()
 
 
-def test_a_post_s_own_page_shows_its_correction_but_no_other_post(
+def test_page_of_one_post_shows_its_correction_but_no_other_post(
     city: City, device: BrowserContext
 ) -> None:
     post = city.publish("Da solo", text="Prima")
@@ -229,7 +223,7 @@ def test_a_post_s_own_page_shows_its_correction_but_no_other_post(
     expect(article(page, other)).to_have_count(0)
 
 
-def test_midnight_renames_the_days_and_thirty_days_empty_the_page(
+def test_days_are_renamed_at_midnight_and_posts_go_after_thirty_days(
     city: City, device: BrowserContext
 ) -> None:
     post = city.publish("Di ieri")
@@ -248,9 +242,7 @@ def test_midnight_renames_the_days_and_thirty_days_empty_the_page(
 # Sharing
 
 
-def test_a_post_is_shared_by_links_where_there_is_no_share_sheet(
-    city: City, browser: Browser
-) -> None:
+def test_post_is_shared_by_links_without_a_share_sheet(city: City, browser: Browser) -> None:
     post = city.publish("Da inoltrare & dire")
     context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-write"])
     page = open_page(context, city.site.channel)
@@ -269,7 +261,7 @@ def test_a_post_is_shared_by_links_where_there_is_no_share_sheet(
     context.close()
 
 
-def test_a_phone_shares_with_its_own_sheet(city: City, device: BrowserContext) -> None:
+def test_phone_uses_its_own_share_sheet(city: City, device: BrowserContext) -> None:
     post = city.publish("Con il telefono")
     page = device.new_page()
     page.add_init_script(
@@ -289,7 +281,7 @@ def test_a_phone_shares_with_its_own_sheet(city: City, device: BrowserContext) -
 # Images
 
 
-def test_images_are_enlarged_and_walked_by_keyboard(city: City, page: Page) -> None:
+def test_images_can_be_enlarged_and_browsed_by_keyboard(city: City, page: Page) -> None:
     images = [
         {"data": picture("#0066cc"), "alt": "Piazza"},
         {"data": picture("#008758"), "alt": "Ponte"},
@@ -313,7 +305,7 @@ def test_images_are_enlarged_and_walked_by_keyboard(city: City, page: Page) -> N
     expect(first).to_be_focused()
 
 
-def test_what_an_event_was_does_not_lie_under_its_date(city: City, browser: Browser) -> None:
+def test_badge_of_a_past_event_does_not_overlap_its_date(city: City, browser: Browser) -> None:
     before, after = (
         (datetime.now(UTC) - timedelta(days=3, hours=hours)).isoformat() for hours in (2, 0)
     )
@@ -331,7 +323,7 @@ def test_what_an_event_was_does_not_lie_under_its_date(city: City, browser: Brow
 # Without
 
 
-def test_without_javascript_everything_can_be_read(city: City, browser: Browser) -> None:
+def test_page_is_readable_without_javascript(city: City, browser: Browser) -> None:
     post = city.publish("Per tutti", text="Anche *così*", images=[{"data": picture(), "alt": "x"}])
     context = browser.new_context(java_script_enabled=False)
     page = open_page(context, city.site.channel)
@@ -343,7 +335,7 @@ def test_without_javascript_everything_can_be_read(city: City, browser: Browser)
     context.close()
 
 
-def test_nobody_else_is_asked_for_anything(city: City, device: BrowserContext) -> None:
+def test_page_requests_nothing_from_other_sites(city: City, device: BrowserContext) -> None:
     image = {"data": picture(), "alt": "Piazza"}
     post = city.publish("Con immagine", images=[image], text="https://example.org")
     asked: list[str] = []

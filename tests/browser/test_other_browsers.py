@@ -72,7 +72,7 @@ def _at(endpoint: str, like: Subscription) -> Subscription:
 
 
 @pytest.mark.parametrize("dead", [EDGE, UNKNOWN, "http://localhost:1/x"])
-def test_dead_address_is_given_back_and_the_next_one_taken(
+def test_dead_address_is_unsubscribed_and_replaced(
     city: City, device: BrowserContext, dead: str
 ) -> None:
     good = city.subscription()
@@ -88,7 +88,7 @@ def test_dead_address_is_given_back_and_the_next_one_taken(
 
 
 @pytest.mark.parametrize("dead", [EDGE, UNKNOWN])
-def test_browser_with_none_but_dead_addresses_is_not_asked_to_try_again(
+def test_browser_with_only_dead_addresses_is_not_offered_a_retry(
     city: City, device: BrowserContext, dead: str
 ) -> None:
     before = city.followers()
@@ -103,7 +103,7 @@ def test_browser_with_none_but_dead_addresses_is_not_asked_to_try_again(
     assert city.followers() == before
 
 
-def test_push_service_that_never_answers_is_named_at_the_second_try(
+def test_unresponsive_push_service_is_named_at_the_second_try(
     city: City, device: BrowserContext
 ) -> None:
     let_subscribe(device, city.subscription())
@@ -118,7 +118,7 @@ def test_push_service_that_never_answers_is_named_at_the_second_try(
     state(page, "unreachable")
 
 
-def test_address_that_is_gone_is_given_back_when_the_page_is_opened(
+def test_gone_address_is_unsubscribed_when_the_page_is_opened(
     city: City, device: BrowserContext
 ) -> None:
     gone, good = city.subscription(), city.subscription()
@@ -138,7 +138,7 @@ def test_address_that_is_gone_is_given_back_when_the_page_is_opened(
     _received(city, good, "Al nuovo indirizzo")
 
 
-def test_address_that_vanished_is_replaced_when_the_page_is_opened(
+def test_missing_address_is_replaced_when_the_page_is_opened(
     city: City, device: BrowserContext
 ) -> None:
     first, second = city.subscription(), city.subscription()
@@ -190,7 +190,9 @@ def test_wrong_clock_hides_no_post_and_renames_no_day(
 
 
 @pytest.mark.parametrize("answered", ["reaction", "card", "page", "head"])
-def test_page_takes_the_time_from_every_answer(city: City, browser: Browser, answered: str) -> None:
+def test_page_takes_the_time_from_every_response(
+    city: City, browser: Browser, answered: str
+) -> None:
     post = city.publish("Per un mese")
     context = browser.new_context(locale="it-IT", service_workers="block")
     page = context.new_page()
@@ -230,7 +232,9 @@ def _is_later(response: Response) -> bool:
     return date is not None and date > datetime.now(UTC) + timedelta(days=30)
 
 
-def test_kept_page_is_read_offline_with_a_wrong_clock(city: City, device: BrowserContext) -> None:
+def test_cached_page_is_readable_offline_with_a_wrong_clock(
+    city: City, device: BrowserContext
+) -> None:
     post = city.publish("Da leggere in cantina")
     page = device.new_page()
     page.clock.install(time=datetime.now(UTC) + timedelta(days=40))
@@ -246,7 +250,7 @@ def test_kept_page_is_read_offline_with_a_wrong_clock(city: City, device: Browse
 # Cookies
 
 
-def test_who_blocks_cookies_reads_and_is_told_the_truth(
+def test_reader_who_blocks_cookies_gets_an_accurate_message(
     city: City, browser: Browser, tmp_path: Path
 ) -> None:
     post = city.publish("Senza biscotti")
@@ -286,7 +290,9 @@ def _press_and_read(page: Page, post: int) -> None:
     expect(reaction.locator("[data-count]")).to_have_text("")
 
 
-def test_blocked_storage_is_no_private_window(city: City, device: BrowserContext) -> None:
+def test_blocked_storage_is_not_taken_for_a_private_window(
+    city: City, device: BrowserContext
+) -> None:
     let_subscribe(device, city.subscription())
     page = device.new_page()
     page.add_init_script(
@@ -305,7 +311,7 @@ def test_blocked_storage_is_no_private_window(city: City, device: BrowserContext
 # Tabs
 
 
-def test_eight_tabs_share_one_stream_and_miss_nothing(city: City, browser: Browser) -> None:
+def test_eight_tabs_share_one_stream_without_missing_events(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
     streams: list[str] = []
     context.on("request", lambda one: streams.append(one.url) if "/live/" in one.url else None)
@@ -327,7 +333,7 @@ def test_eight_tabs_share_one_stream_and_miss_nothing(city: City, browser: Brows
     context.close()
 
 
-def test_tab_whose_reader_sleeps_takes_its_place(city: City, browser: Browser) -> None:
+def test_tab_takes_over_from_a_suspended_one(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
     # A tab that a phone has put to sleep keeps its lock and answers nobody.
     sleeper = open_page(context, f"{city.site.url}/privacy")
@@ -340,9 +346,7 @@ def test_tab_whose_reader_sleeps_takes_its_place(city: City, browser: Browser) -
     context.close()
 
 
-def test_page_with_an_old_number_is_brought_up_to_date_by_another_tab(
-    city: City, browser: Browser
-) -> None:
+def test_stale_page_is_updated_by_another_tab(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
     page = context.new_page()
     page.goto(city.site.channel)
@@ -359,7 +363,7 @@ def test_page_with_an_old_number_is_brought_up_to_date_by_another_tab(
     context.close()
 
 
-def test_page_that_comes_back_from_aside_goes_on(city: City, browser: Browser) -> None:
+def test_page_restored_from_the_back_forward_cache_goes_on(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport=PHONE, locale="it-IT", service_workers="block")
     page = open_live_page(context, city.site.channel)
     for event in ("pagehide", "pageshow"):

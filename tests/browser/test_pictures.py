@@ -36,7 +36,7 @@ SHOW = """(files) => Promise.all(files.map(async (url) => {
 }))"""
 
 
-def test_canale_keeps_what_chromium_shows(browser: Browser) -> None:
+def test_stored_picture_looks_as_chromium_shows_the_original(browser: Browser) -> None:
     made = dict(files())
     page = browser.new_page()
     shown = page.evaluate(SHOW, [_url(name, data) for name, data in made.items()])
@@ -64,7 +64,7 @@ def _difference(theirs: Image.Image, ours: Image.Image) -> str | None:
 
 
 @pytest.mark.parametrize("name", ["png grey 16 without 1", "jpeg profile p3", "jpeg turned 6"])
-def test_the_comparison_notices_what_pillow_alone_makes_of_it(name: str) -> None:
+def test_comparison_notices_pillows_own_conversion(name: str) -> None:
     data = dict(files())[name]
     ours = decode(data, lambda _width, _height: 1.0).convert("RGBA")
     plain = Image.open(io.BytesIO(data)).convert("RGBA")
@@ -82,7 +82,7 @@ def test_the_comparison_notices_what_pillow_alone_makes_of_it(name: str) -> None
     ],
     ids=["alone", "album", "lightbox", "newsroom", "composer"],
 )
-def test_black_words_on_nothing_can_be_read_in_the_dark(
+def test_black_text_on_transparency_is_readable_in_dark_mode(
     browser: Browser, sheet: str, markup: str
 ) -> None:
     words = Image.new("RGBA", (120, 90), (0, 0, 0, 0))

@@ -58,7 +58,7 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
     other.context.close()
 
 
-def test_a_reaction_that_fails_is_taken_back_and_said(city: City, page: Page) -> None:
+def test_failed_reaction_is_undone_and_reported(city: City, page: Page) -> None:
     post = city.publish("Non arriva")
     thumb = article(page, post).locator(".reaction[data-emoji='👍']")
     expect(thumb).to_be_visible()
@@ -69,7 +69,7 @@ def test_a_reaction_that_fails_is_taken_back_and_said(city: City, page: Page) ->
     assert count(page, post) == ""
 
 
-def test_of_quick_presses_the_last_one_counts(city: City, page: Page) -> None:
+def test_last_of_several_quick_presses_counts(city: City, page: Page) -> None:
     post = city.publish("Indecisi")
     buttons = article(page, post).locator(".reaction")
     for place in (0, 1, 2, 3, 2):

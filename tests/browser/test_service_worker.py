@@ -152,7 +152,7 @@ def test_a_published_post_becomes_a_notification_that_opens_it(
     assert phone.notifications() == []
 
 
-def test_a_correction_takes_the_place_of_its_post(
+def test_correction_replaces_the_notification_of_its_post(
     city: City, phone: Phone, subscription: Subscription
 ) -> None:
     city.publish("Allerta vento", kind="alert")
@@ -164,7 +164,7 @@ def test_a_correction_takes_the_place_of_its_post(
     assert [(one["body"], one["renotify"]) for one in shown] == [("Dalle 18", True)]
 
 
-def test_an_unreadable_push_is_shown_too(city: City, phone: Phone) -> None:
+def test_unreadable_push_shows_a_notification_too(city: City, phone: Phone) -> None:
     phone.open(city.site.channel)
     for data in ("", "no JSON", "[]", "{}", '{"web_push": 8030}', "null"):
         phone.push(data)
@@ -172,7 +172,7 @@ def test_an_unreadable_push_is_shown_too(city: City, phone: Phone) -> None:
         assert shown == [{"navigate": "/"}] * len(shown) != [], data
 
 
-def test_options_that_the_browser_refuses_do_not_cost_the_notification(
+def test_notification_is_shown_without_options_that_the_browser_refuses(
     city: City, phone: Phone
 ) -> None:
     phone.open(city.site.channel)
@@ -183,7 +183,7 @@ def test_options_that_the_browser_refuses_do_not_cost_the_notification(
     assert (shown["title"], shown["body"]) == ("Prova", "Testo")
 
 
-def test_a_notification_never_leads_to_another_site_nor_takes_the_newsroom_away(
+def test_notification_never_opens_another_site_or_replaces_the_newsroom(
     city: City, phone: Phone
 ) -> None:
     page = phone.open(city.site.channel)
@@ -203,7 +203,7 @@ def test_a_notification_never_leads_to_another_site_nor_takes_the_newsroom_away(
     assert page.url == there
 
 
-def test_a_subscription_that_the_browser_renewed_reaches_the_server(
+def test_renewed_subscription_reaches_the_server(
     city: City, phone: Phone, subscription: Subscription
 ) -> None:
     fresh = city.subscription()
@@ -226,7 +226,7 @@ def test_a_subscription_that_the_browser_renewed_reaches_the_server(
     assert subscription["endpoint"] != fresh["endpoint"]
 
 
-def test_dead_address_that_the_browser_changed_to_is_given_back(
+def test_renewed_subscription_with_a_dead_address_is_unsubscribed(
     city: City, phone: Phone, subscription: Subscription
 ) -> None:
     fresh = city.subscription()
@@ -255,7 +255,7 @@ def test_dead_address_that_the_browser_changed_to_is_given_back(
 # Offline
 
 
-def test_the_last_posts_can_be_read_offline_after_one_visit(city: City, phone: Phone) -> None:
+def test_latest_posts_are_readable_offline_after_one_visit(city: City, phone: Phone) -> None:
     post = city.publish("Da leggere in cantina")
     page = phone.open(city.site.channel)
     phone.context.set_offline(True)
@@ -267,7 +267,7 @@ def test_the_last_posts_can_be_read_offline_after_one_visit(city: City, phone: P
     expect(page.locator(f"#post-{post}")).to_be_visible()
 
 
-def test_back_online_an_offline_page_catches_up(city: City, phone: Phone) -> None:
+def test_offline_page_catches_up_when_back_online(city: City, phone: Phone) -> None:
     page = phone.open(city.site.channel)
     phone.context.set_offline(True)
     page.reload()
@@ -276,16 +276,14 @@ def test_back_online_an_offline_page_catches_up(city: City, phone: Phone) -> Non
     expect(page.locator(f"#post-{post}")).to_have_count(1)
 
 
-def test_a_page_that_was_never_opened_says_that_there_is_no_network(
-    city: City, phone: Phone
-) -> None:
+def test_unvisited_page_says_that_there_is_no_network(city: City, phone: Phone) -> None:
     page = phone.open(city.site.channel)
     phone.context.set_offline(True)
     page.goto(f"{city.site.url}/privacy")
     expect(page.locator("h1")).to_have_text("Sei senza rete")
 
 
-def test_a_withdrawn_post_is_gone_offline_too(city: City, phone: Phone) -> None:
+def test_withdrawn_post_is_removed_from_the_offline_page(city: City, phone: Phone) -> None:
     post = city.publish("Per poco")
     page = phone.open(city.site.channel)
     page.goto(f"{city.site.channel}p/{post}")
@@ -300,9 +298,7 @@ def test_a_withdrawn_post_is_gone_offline_too(city: City, phone: Phone) -> None:
     expect(page.locator("h1")).to_have_text("Sei senza rete")
 
 
-def test_a_withdrawn_image_is_not_shown_again_and_a_good_one_is_there_offline(
-    city: City, phone: Phone
-) -> None:
+def test_image_is_available_offline_until_it_is_withdrawn(city: City, phone: Phone) -> None:
     out = io.BytesIO()
     Image.new("RGB", (400, 300), "#0066cc").save(out, "PNG")
     picture = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Un quadrato blu"}
@@ -321,7 +317,7 @@ def test_a_withdrawn_image_is_not_shown_again_and_a_good_one_is_there_offline(
     page.wait_for_function("(url) => caches.match(url).then((kept) => !kept)", arg=address)
 
 
-def test_newsroom_and_api_are_never_kept(city: City, phone: Phone) -> None:
+def test_newsroom_and_api_are_never_cached(city: City, phone: Phone) -> None:
     page = phone.open(city.site.channel)
     page.goto(f"{city.site.url}/newsroom/")
     page.evaluate("fetch('/api/v1/me').then((answer) => answer.text())")
@@ -339,7 +335,7 @@ def test_newsroom_and_api_are_never_kept(city: City, phone: Phone) -> None:
     assert [url for url in kept if private.search(url)] == []
 
 
-def test_a_new_build_leaves_only_the_parts_that_kept_pages_need(city: City, phone: Phone) -> None:
+def test_new_build_keeps_only_assets_that_cached_pages_need(city: City, phone: Phone) -> None:
     page = phone.open(city.site.channel)
     page.evaluate(
         "Promise.all(['canale-parts-a', 'canale-parts-b'].map((name) => caches.open(name)))"

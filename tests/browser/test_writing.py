@@ -36,9 +36,7 @@ def desk(device: BrowserContext, city: City) -> Page:
     return sign_in(device, city)
 
 
-def test_a_post_is_written_with_images_and_nothing_is_lost_on_an_error(
-    city: City, desk: Page
-) -> None:
+def test_post_with_images_survives_a_form_error(city: City, desk: Page) -> None:
     desk.get_by_role("link", name="Scrivi un post").first.click()
     desk.check("[name=kind][value=event]")
     desk.fill("#id_headline", "Mercato contadino")
@@ -82,7 +80,7 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_paste_that_is_too_long_stays_and_is_counted_as_the_server_counts(
+def test_overlong_paste_is_kept_and_counted_as_on_the_server(
     city: City, desk: Page, text: str
 ) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
@@ -107,7 +105,7 @@ def test_a_paste_that_is_too_long_stays_and_is_counted_as_the_server_counts(
     expect(desk.get_by_role("heading", name="🚧" * 80)).to_be_visible()
 
 
-def test_the_page_where_one_writes_does_not_jump_on_a_phone(city: City, browser: Browser) -> None:
+def test_composer_does_not_jump_on_a_phone(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport=PHONE, locale="it-IT")
     page = sign_in(context, city)
     page.add_init_script(
@@ -124,7 +122,7 @@ def test_the_page_where_one_writes_does_not_jump_on_a_phone(city: City, browser:
     context.close()
 
 
-def test_whoever_publishes_sees_when_and_where(city: City, desk: Page) -> None:
+def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.check("[name=kind][value=event]")
     desk.fill("#id_headline", "Fiera")
@@ -138,7 +136,7 @@ def test_whoever_publishes_sees_when_and_where(city: City, desk: Page) -> None:
     expect(desk.locator(".message-warning")).to_contain_text("il post non sarà più sulla pagina")
 
 
-def test_words_outlive_the_session(city: City, desk: Page) -> None:
+def test_unsaved_text_survives_the_end_of_the_session(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.fill("#id_headline", "Scritto con pazienza")
     # As after twelve hours.
@@ -176,7 +174,7 @@ def test_two_editors_of_one_draft_do_not_overwrite_each_other(city: City, desk: 
     expect(desk.locator(".prose")).to_have_text("Quello di Marco")
 
 
-def test_words_outlive_the_draft_they_were_written_for(city: City, desk: Page) -> None:
+def test_unsaved_text_survives_publication_or_deletion_of_its_draft(city: City, desk: Page) -> None:
     said: list[str] = []
     desk.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
     published, deleted = _draft(city, desk, "Uscita"), _draft(city, desk, "Eliminata")
@@ -213,7 +211,7 @@ def _draft(city: City, page: Page, headline: str) -> str:
     return page.url
 
 
-def test_counts_of_full_fields_cover_nothing_and_narrow_nothing(city: City, desk: Page) -> None:
+def test_counters_of_full_fields_cover_and_narrow_nothing(city: City, desk: Page) -> None:
     desk.set_viewport_size({"width": 360, "height": 640})
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.check("[name=kind][value=event]")
@@ -231,7 +229,7 @@ def test_counts_of_full_fields_cover_nothing_and_narrow_nothing(city: City, desk
         assert count["y"] + count["height"] <= error["y"], field
 
 
-def test_words_outlive_a_database_that_is_away(city: City, desk: Page) -> None:
+def test_unsaved_text_survives_a_database_outage(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.fill("#id_headline", "Scritto nel mezzo")
     said: list[str] = []
@@ -246,7 +244,7 @@ def test_words_outlive_a_database_that_is_away(city: City, desk: Page) -> None:
     expect(desk.get_by_role("heading", name="Scritto nel mezzo")).to_be_visible()
 
 
-def test_what_arrived_is_asked_again_after_a_failure(city: City, desk: Page) -> None:
+def test_delivery_progress_is_requested_again_after_a_failure(city: City, desk: Page) -> None:
     phone = city.push.subscribe(1)
     city.site.inside("follow", phone)
     busy = Behaviour(status=503, retry_after="120")
@@ -267,7 +265,7 @@ def test_what_arrived_is_asked_again_after_a_failure(city: City, desk: Page) -> 
     assert not failures
 
 
-def test_what_cannot_be_an_image_is_said(city: City, desk: Page) -> None:
+def test_file_that_is_not_an_image_is_reported(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     pdf = {"name": "bando.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"}
     desk.set_input_files("[data-picker]", [pdf])
@@ -275,7 +273,7 @@ def test_what_cannot_be_an_image_is_said(city: City, desk: Page) -> None:
     expect(desk.locator("[data-slot]")).to_have_count(0)
 
 
-def test_a_correction_says_that_it_was_published(city: City, desk: Page) -> None:
+def test_published_correction_is_confirmed(city: City, desk: Page) -> None:
     post = city.publish("Da correggere")
     desk.goto(f"{city.site.url}{HOME}posts/{post}/correct/")
     desk.fill("#id_headline", "Corretto bene")
@@ -284,7 +282,7 @@ def test_a_correction_says_that_it_was_published(city: City, desk: Page) -> None
     expect(desk.get_by_text("i lettori vedono che cosa è cambiato")).to_be_visible()
 
 
-def test_a_passkey_is_added_and_opens_the_door(city: City, device: BrowserContext) -> None:
+def test_added_passkey_signs_in(city: City, device: BrowserContext) -> None:
     # Of somebody else: with a passkey, the password alone no longer opens the door.
     city.site.inside("staff", ["sindaca@cremona.test", PASSWORD, HANDLE, "admin"])
     desk = sign_in(device, city, "sindaca@cremona.test")
@@ -325,7 +323,7 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserCo
     context.close()
 
 
-def test_axe_finds_nothing_in_the_newsroom(city: City, look: BrowserContext) -> None:
+def test_newsroom_passes_axe(city: City, look: BrowserContext) -> None:
     post = city.publish("Per la redazione", text="*a*\n- b")
     page = look.new_page()
     found = {}
@@ -350,7 +348,7 @@ def test_axe_finds_nothing_in_the_newsroom(city: City, look: BrowserContext) -> 
     assert found == {}
 
 
-def test_the_newsroom_fits_a_small_phone(city: City, browser: Browser) -> None:
+def test_newsroom_fits_a_small_phone(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport={**PHONE, "width": 320}, locale="it-IT")
     page = sign_in(context, city)
     long = "https://www.comune.example.it/servizi/" + "acquedotto-e-fognature-" * 8

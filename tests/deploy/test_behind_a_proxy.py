@@ -93,7 +93,7 @@ def front(
             second.stop()
 
 
-def test_pages_come_whole_with_their_headers(front: Front) -> None:
+def test_pages_arrive_complete_with_their_headers(front: Front) -> None:
     with front.client(http2=True) as browser:
         page = browser.get(f"/c/{HANDLE}/")
         assert (page.status_code, page.http_version) == (200, "HTTP/2")
@@ -110,13 +110,13 @@ def test_pages_come_whole_with_their_headers(front: Front) -> None:
         assert packed.text == direct.text
 
 
-def test_plain_http_leads_to_https(front: Front) -> None:
+def test_plain_http_redirects_to_https(front: Front) -> None:
     answer = httpx.get(f"http://127.0.0.1:{front.plain}/c/{HANDLE}/", headers={"Host": NAME})
     assert answer.status_code == 308
     assert answer.headers["location"].startswith(f"https://{NAME}")
 
 
-def test_plain_http_takes_no_token(front: Front) -> None:
+def test_token_over_plain_http_is_refused(front: Front) -> None:
     """A redirect would hide from a program that its token went over the network in clear text."""
     for path in ("/api/v1/me", f"/api/v1/channels/{HANDLE}/posts"):
         headers = {"Host": NAME, "Authorization": "Bearer canale_x"}
@@ -127,7 +127,7 @@ def test_plain_http_takes_no_token(front: Front) -> None:
         assert "location" not in answer.headers
 
 
-def test_another_name_is_answered_by_no_page(front: Front) -> None:
+def test_unknown_host_gets_no_page(front: Front) -> None:
     with front.client() as browser:
         inner = browser._transport
         assert isinstance(inner, Named)
@@ -146,7 +146,7 @@ def test_another_name_is_answered_by_no_page(front: Front) -> None:
         trust.wrap_socket(line, server_hostname="evil.example")
 
 
-def test_an_event_comes_at_once_and_missed_ones_come_after(front: Front) -> None:
+def test_event_arrives_immediately_and_missed_ones_are_replayed(front: Front) -> None:
     heard: list[tuple[float, str]] = []
     opened = threading.Event()
     done = threading.Event()
@@ -229,14 +229,14 @@ def test_following_works_from_the_page(front: Front) -> None:
         assert browser.get("/newsroom/accounts/login/").status_code == 200
 
 
-def test_health_is_for_the_machine_alone(front: Front) -> None:
+def test_health_is_readable_from_the_machine_only(front: Front) -> None:
     with front.client() as here, front.client(source="127.0.0.9") as elsewhere:
         assert here.get("/readyz").status_code == 200
         for path in ("/readyz", "/healthz", "/metrics"):
             assert elsewhere.get(path).status_code == 403, path
 
 
-def test_a_restart_shows_nowhere(front: Front) -> None:
+def test_restart_is_invisible_to_readers(front: Front) -> None:
     """The second port answers while the first is restarted: nothing is refused."""
     front.second.start()
     statuses: list[int] = []
@@ -269,7 +269,7 @@ def test_a_restart_shows_nowhere(front: Front) -> None:
 
 # Caddy keeps no copies.
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
-def test_styles_are_kept_by_nginx(front: Front) -> None:
+def test_nginx_caches_style_sheets(front: Front) -> None:
     with front.client() as browser:
         page = browser.get(f"/c/{HANDLE}/").text
         style = next(part.split('"')[0] for part in page.split('href="') if "/public." in part[:60])
@@ -284,7 +284,7 @@ def test_styles_are_kept_by_nginx(front: Front) -> None:
             front.first.start()
 
 
-def test_nothing_about_readers_is_written_down(front: Front) -> None:
+def test_proxy_logs_name_no_reader_and_no_page(front: Front) -> None:
     with front.client(source="127.0.0.11") as browser:
         browser.get(f"/c/{HANDLE}/p/999999-secret-path")
     with socket.create_connection(
@@ -333,7 +333,7 @@ def half_request(front: Front, method: str, path: str) -> ssl.SSLSocket:
 @pytest.mark.parametrize(
     "front", ["nginx", pytest.param("caddy", marks=pytest.mark.long)], indirect=True
 )
-def test_half_bodies_are_ended_behind_the_proxy(front: Front) -> None:
+def test_incomplete_bodies_time_out_behind_the_proxy(front: Front) -> None:
     """nginx keeps them to itself; what Caddy passes on is ended after twenty seconds."""
     ports = (front.first.port, front.second.port)
     before = sum(map(connections_to, ports))

@@ -68,7 +68,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_it_does_not_show_what_was_withdrawn_elsewhere(tmp_path: Path, folder: Path) -> None:
+def test_cut_off_node_does_not_show_posts_withdrawn_elsewhere(tmp_path: Path, folder: Path) -> None:
     with postgresql_server() as database, NatsServer(folder) as nats:
         shared = {"CANALE_NATS_URL": nats.url, "CANALE_SECRET_KEY": "k" * 40}
         for name in ("one", "two"):

@@ -54,7 +54,7 @@ def units(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_systemd_finds_nothing_wrong(units: Path) -> None:
+def test_units_pass_systemd_analyze_verify(units: Path) -> None:
     needs("systemd-analyze")
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, sorted(units.iterdir()))],
@@ -67,7 +67,7 @@ def test_systemd_finds_nothing_wrong(units: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKED_IN)
-def test_what_runs_is_locked_in(units: Path, name: str) -> None:
+def test_units_are_sandboxed(units: Path, name: str) -> None:
     needs("systemd-analyze")
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", str(units / name.replace("@", "@1"))],
@@ -80,7 +80,7 @@ def test_what_runs_is_locked_in(units: Path, name: str) -> None:
     assert float(found[1]) <= EXPOSURE
 
 
-def test_images_are_named_exactly() -> None:
+def test_images_are_pinned_to_a_full_version() -> None:
     """An image without its full version is another one tomorrow."""
     named = re.findall(r"^FROM (\S+)", text(Path("Dockerfile")), re.MULTILINE)
     services = [service for name in COMPOSED for service in compose(name)["services"].values()]
@@ -92,20 +92,20 @@ def test_images_are_named_exactly() -> None:
         )
 
 
-def test_image_runs_as_a_user_of_a_known_number() -> None:
+def test_image_runs_as_a_fixed_user_id() -> None:
     """Kubernetes cannot check by a name that it is not root (runAsNonRoot)."""
     assert re.findall(r"^USER (\S+)", text(Path("Dockerfile")), re.MULTILINE) == ["10001:10001"]
 
 
 @pytest.mark.parametrize("name", SERVING)
-def test_what_serves_is_started_again_without_end(name: str) -> None:
+def test_services_restart_without_a_limit(name: str) -> None:
     """By itself systemd gives up after five starts in ten seconds."""
     said = text(Path("deploy/systemd") / name)
     assert "\nStartLimitIntervalSec=0\n" in said.split("[Service]")[0]
     assert "\nRestart=always\n" in said
 
 
-def test_no_unit_opens_the_data_folder_to_others() -> None:
+def test_units_keep_the_data_folder_private() -> None:
     """systemd gives the folder its mode at each start, 0755 where none is said."""
     having = [unit for unit in UNITS if "\nStateDirectory=" in unit.read_text()]
     assert len(having) == 3
@@ -142,7 +142,7 @@ def what_nats_says(folder: Path, settings: str) -> str:
 
 
 @needs_nats
-def test_nats_takes_its_settings(tmp_path: Path, nats_settings: str) -> None:
+def test_nats_accepts_its_settings(tmp_path: Path, nats_settings: str) -> None:
     assert what_nats_says(tmp_path, nats_settings) == ""
     version = subprocess.run([PROGRAM, "-v"], capture_output=True, text=True, check=True).stdout
     newer = [int(part) for part in re.findall(r"\d+", version)] >= [2, 10]
@@ -152,15 +152,13 @@ def test_nats_takes_its_settings(tmp_path: Path, nats_settings: str) -> None:
 
 
 @needs_nats
-def test_nats_does_not_start_without_a_token_of_its_own(tmp_path: Path, nats_settings: str) -> None:
+def test_nats_does_not_start_with_the_example_token(tmp_path: Path, nats_settings: str) -> None:
     (tmp_path / "nats-server.token").unlink()
     assert "nats-server.token" in what_nats_says(tmp_path, nats_settings)
 
 
 @needs_nats
-def test_nats_serves_other_machines_and_only_who_has_the_token(
-    tmp_path: Path, nats_settings: str
-) -> None:
+def test_nats_serves_other_machines_that_have_the_token(tmp_path: Path, nats_settings: str) -> None:
     # A test listens on this machine alone.
     assert re.search(r'^listen: "0.0.0.0:4222"$', nats_settings, re.MULTILINE)
 
@@ -182,7 +180,7 @@ def test_nats_serves_other_machines_and_only_who_has_the_token(
 
 
 @pytest.mark.parametrize("name", ["postgresql.conf", "nats-server.conf"])
-def test_each_setting_has_its_reason(name: str) -> None:
+def test_every_group_of_settings_has_a_comment(name: str) -> None:
     """A comment above each group of lines that set something."""
     lines = [line.strip() for line in text(Path("deploy") / name).splitlines()]
     bare = [
@@ -199,7 +197,7 @@ def compose(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", COMPOSED)
-def test_compose_names_what_is_there(name: str) -> None:
+def test_compose_files_refer_to_things_that_exist(name: str) -> None:
     said = compose(name)
     for service in said["services"].values():
         assert set(service.get("secrets", [])) <= set(said["secrets"])
@@ -214,7 +212,7 @@ def test_compose_names_what_is_there(name: str) -> None:
         assert service["restart"] == "unless-stopped"
 
 
-def test_what_holds_data_is_reached_by_nobody_from_outside() -> None:
+def test_database_and_canale_publish_no_ports() -> None:
     said = compose("compose.yaml")
     services = said["services"]
     assert set(services) == {"canale", "database", "proxy"}
@@ -234,7 +232,7 @@ def test_containers_start_in_order() -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSED)
-def test_secrets_go_neither_into_git_nor_into_an_image(name: str) -> None:
+def test_secrets_are_ignored_by_git_and_docker(name: str) -> None:
     files = [f"deploy/{secret['file']}" for secret in compose(name)["secrets"].values()]
     # Who made them before there was secrets/ has them still.
     files += ["deploy/secret-key", "deploy/database-url", "deploy/database-password"]
@@ -247,7 +245,7 @@ def test_secrets_go_neither_into_git_nor_into_an_image(name: str) -> None:
         assert any(fnmatch(path, p) for p in patterns for path in above if "#" not in p), file
 
 
-def test_the_guides_lines_make_the_secrets(tmp_path: Path) -> None:
+def test_commands_of_the_guide_create_the_secrets(tmp_path: Path) -> None:
     """As they stand there; only who may give a file away is root."""
     said = text(Path("docs/operate.md")).split("## With containers")[1]
     lines = re.findall(r"```\n(.*?)```", said, re.DOTALL)[0]
@@ -270,7 +268,7 @@ def test_the_guides_lines_make_the_secrets(tmp_path: Path) -> None:
     assert (tmp_path / ".env").read_text().startswith("SITE=")
 
 
-def test_nginx_writes_where_debians_package_does() -> None:
+def test_nginx_writes_to_folders_of_the_debian_package() -> None:
     needs("dpkg")
     listed = subprocess.run(
         ["dpkg", "-L", "nginx-common"], capture_output=True, text=True, check=False
@@ -284,7 +282,7 @@ def test_nginx_writes_where_debians_package_does() -> None:
 
 
 @pytest.mark.parametrize("name", COMPOSED)
-def test_no_secret_is_a_variable(name: str) -> None:
+def test_no_secret_is_passed_as_an_environment_variable(name: str) -> None:
     """`docker inspect` shows variables to whoever may ask it."""
     from canale.core.settings import options
 

@@ -38,7 +38,7 @@ def new_machine(folder: Path, city: Site) -> Path:
     return folder
 
 
-def test_a_backup_and_the_key_are_the_channel_again(tmp_path: Path) -> None:
+def test_backup_and_key_restore_the_channel_on_a_new_machine(tmp_path: Path) -> None:
     (tmp_path / "city").mkdir()
     with new_site(tmp_path / "city", start=False) as city:
         city.inside("follow", [SUBSCRIPTION])

@@ -41,7 +41,7 @@ def push() -> Iterator[PushService]:
 
 
 @pytest.mark.long
-def test_it_serves_again_without_help(
+def test_site_recovers_on_its_own_after_a_postgresql_restart(
     database: PostgresqlServer, push: PushService, tmp_path: Path
 ) -> None:
     given = {"CANALE_DATABASE_URL": database.url, "CANALE_PUSH_ORIGINS": push.origin}

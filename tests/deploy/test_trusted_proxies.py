@@ -27,7 +27,7 @@ def city(
         yield site, trusted
 
 
-def test_a_scheme_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
+def test_scheme_is_taken_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
     site, trusted = city
     said = {"X-Forwarded-Proto": "https", "Origin": f"https://localhost:{site.port}"}
     body = {"topics": [], "language": "it"}
@@ -38,7 +38,7 @@ def test_a_scheme_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> No
     assert (answer.status_code == 403) is not trusted
 
 
-def test_a_readers_address_comes_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
+def test_client_address_is_taken_from_trusted_proxies_only(city: tuple[Site, bool]) -> None:
     site, trusted = city
 
     def told(number: int) -> int:

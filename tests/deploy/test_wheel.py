@@ -79,7 +79,7 @@ def test_installed_wheel_publishes_a_post(wheel: Path, tmp_path: Path) -> None:
         assert b"TitilliumWeb" in answers[2].content
 
 
-def test_wheel_has_each_file_of_the_package(wheel: Path) -> None:
+def test_wheel_contains_every_file_of_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     ours = [path for path in files() if path.parts[0] == "canale"]
@@ -88,5 +88,5 @@ def test_wheel_has_each_file_of_the_package(wheel: Path) -> None:
     assert wanted - names == set()
 
 
-def test_two_builds_of_one_commit_are_equal(wheel: Path, tmp_path: Path) -> None:
+def test_two_builds_of_one_commit_are_identical(wheel: Path, tmp_path: Path) -> None:
     assert packed(tmp_path, umask=0o077).read_bytes() == wheel.read_bytes()

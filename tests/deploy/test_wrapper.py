@@ -79,7 +79,7 @@ def call(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the service's user")
-def test_root_becomes_the_service_with_its_settings(installed: Path) -> None:
+def test_root_runs_commands_as_the_service_user_with_its_settings(installed: Path) -> None:
     script = link_wrapper(installed, "nobody")
     done = call(script, "token", "--name", "a b", CANALE_PORT="9", CANALE_DATA="/elsewhere")
     assert done.stderr == ""
@@ -104,7 +104,7 @@ def test_root_becomes_the_service_with_its_settings(installed: Path) -> None:
         (None, "env cannot be read"),
     ],
 )
-def test_what_it_cannot_read_is_said_and_not_shown(
+def test_unreadable_settings_are_reported_without_their_content(
     installed: Path, settings: str | None, said: str
 ) -> None:
     if settings is None:
@@ -118,13 +118,13 @@ def test_what_it_cannot_read_is_said_and_not_shown(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_user_who_is_not_there_is_named(installed: Path) -> None:
+def test_missing_user_is_named(installed: Path) -> None:
     done = call(link_wrapper(installed, "nobody_at_all"), "check", "--offline")
     assert done.returncode == 1
     assert "there is no user nobody_at_all" in done.stderr
 
 
-def test_the_first_hour(installed: Path) -> None:
+def test_first_commands_of_a_new_installation(installed: Path) -> None:
     """The real commands, by the service's own user: a channel, a token, a second password."""
     (installed / "env").write_text("CANALE_BASE_URL=https://canale.example.it\n")
     program = installed / "release/.venv/bin/canale"
@@ -141,7 +141,7 @@ def test_the_first_hour(installed: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the service's user")
-def test_the_services_user_gets_no_terminal_of_roots(installed: Path) -> None:
+def test_service_user_does_not_get_roots_terminal(installed: Path) -> None:
     """Who holds it may type into it (TIOCSTI), and root's shell reads that."""
     (installed / "release/.venv/bin/canale").write_text(
         "#!/bin/sh\nid -un\necho $HOME\ntty\nexit 3\n"

@@ -65,7 +65,7 @@ def city(tmp_path: Path, engine: str, clock: Clock) -> Iterator[City]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("step", ["-3600", "+3600"])
-def test_the_clock_is_put(city: City, clock: Clock, step: str) -> None:
+def test_broadcast_survives_a_clock_step(city: City, clock: Clock, step: str) -> None:
     # Some are put off before the step, and are due after it.
     city.push.behave(Behaviour(status=503, times=5))
     broadcast = city.publish()
@@ -102,7 +102,7 @@ def wide_city(tmp_path: Path, engine: str) -> Iterator[City]:
 
 @pytest.mark.long
 @on_each_engine(short_form="jetstream")
-def test_a_machine_that_is_an_hour_ahead_takes_nothing_from_another_and_leaves_nothing_waiting(
+def test_worker_with_a_clock_an_hour_ahead_steals_and_delays_nothing(
     wide_city: City, clock: Clock, tmp_path: Path
 ) -> None:
     city, right = wide_city, Clock(tmp_path / "right")

@@ -45,7 +45,7 @@ def server() -> Iterator[PostgresqlServer]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ["local"], indirect=True)
-def test_sqlite_is_locked_for_long(city: City) -> None:
+def test_broadcast_survives_a_long_sqlite_lock(city: City) -> None:
     import sqlite3
 
     broadcast = city.publish()
@@ -67,7 +67,7 @@ def test_sqlite_is_locked_for_long(city: City) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ["local"], indirect=True)
-def test_a_backup_is_made(city: City, tmp_path: Path) -> None:
+def test_backup_can_be_made_during_a_broadcast(city: City, tmp_path: Path) -> None:
     import sqlite3
 
     # So that a backup begins and ends while it is sent.
@@ -108,7 +108,7 @@ def frozen(server: PostgresqlServer) -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: PostgresqlServer) -> None:
+def test_worker_stops_while_the_database_hangs(tmp_path: Path, server: PostgresqlServer) -> None:
     given = {"CANALE_DATABASE_URL": server.url, "CANALE_WORKERS": "0"}
     with (
         new_site(tmp_path, **given) as site,
@@ -124,7 +124,9 @@ def test_a_worker_ends_though_the_database_hangs(tmp_path: Path, server: Postgre
 
 
 @on_each_engine(short_form="jetstream")
-def test_postgresql_falls_over(tmp_path: Path, engine: str, server: PostgresqlServer) -> None:
+def test_broadcast_survives_a_postgresql_crash(
+    tmp_path: Path, engine: str, server: PostgresqlServer
+) -> None:
     with new_city(tmp_path, engine, CANALE_DATABASE_URL=server.url) as city:
         broadcast = city.publish_in_batches()
         broadcast.midway()
@@ -186,7 +188,7 @@ def written(city: City) -> dict[str, int]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_the_disk_is_full(tmp_path: Path) -> None:
+def test_broadcast_survives_a_full_disk(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with small_disk(data, "24m"), new_city(tmp_path, "local") as city:
         before: dict[str, int] = {}

@@ -97,7 +97,7 @@ def stopped_midway(broadcast: Broadcast, *workers: HiddenWorker) -> list[list[ob
 
 
 @pytest.mark.long
-def test_workers_hidden_from_each_other(city: City) -> None:
+def test_workers_in_separate_pid_namespaces_are_not_taken_for_dead(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
     with hidden_worker(city) as one, hidden_worker(city) as other:
         spaces = [Path(f"/proc/{pid}/ns/pid").readlink() for pid in ("self", one.pid, other.pid)]
@@ -116,7 +116,7 @@ def test_workers_hidden_from_each_other(city: City) -> None:
 
 
 @pytest.mark.parametrize("city", ["sqlite"], indirect=True)
-def test_where_no_site_runs_the_next_worker_looks_for_the_dead(city: City) -> None:
+def test_next_worker_releases_batches_of_dead_ones_without_a_server(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
     lock_files = Path(city.site.environment["CANALE_DATA"]) / FOLDER
     broadcast = city.publish_in_batches()

@@ -100,7 +100,7 @@ def city(tmp_path_factory: pytest.TempPathFactory, manners: Manners) -> Iterator
         yield made
 
 
-def test_all_are_told_over_one_line_and_its_streams_are_used_up(city: City) -> None:
+def test_one_connection_carries_all_messages_and_uses_all_its_streams(city: City) -> None:
     told = city.tells_all("Una linea")
     assert set(told.values()) == {1}
     lines = city.new_lines()
@@ -109,9 +109,7 @@ def test_all_are_told_over_one_line_and_its_streams_are_used_up(city: City) -> N
     assert sum(line.taken for line in lines) == FOLLOWERS
 
 
-def test_nobody_is_left_out_or_told_twice_when_the_service_goes_away_midway(
-    city: City, manners: Manners
-) -> None:
+def test_goaway_midway_loses_and_repeats_no_message(city: City, manners: Manners) -> None:
     manners.go_away_after = FOLLOWERS // 5
     told = city.tells_all("Se ne va")
     manners.go_away_after = None
@@ -120,7 +118,7 @@ def test_nobody_is_left_out_or_told_twice_when_the_service_goes_away_midway(
     assert 4 <= len(city.new_lines()) <= 5 + STALLS
 
 
-def test_what_is_refused_unread_is_told_once(city: City, manners: Manners) -> None:
+def test_refused_streams_are_sent_once_again(city: City, manners: Manners) -> None:
     manners.refuse = FOLLOWERS // 4
     told = city.tells_all("Rifiuta")
     assert manners.refuse == 0
@@ -128,7 +126,7 @@ def test_what_is_refused_unread_is_told_once(city: City, manners: Manners) -> No
     assert len(city.new_lines()) <= STALLS
 
 
-def test_a_lost_line_loses_nobody(city: City, manners: Manners) -> None:
+def test_lost_connection_loses_no_message(city: City, manners: Manners) -> None:
     manners.break_after = city.line.requests + FOLLOWERS // 2
     told = city.tells_all("Cade", seconds=120)
     manners.break_after = None
@@ -137,7 +135,7 @@ def test_a_lost_line_loses_nobody(city: City, manners: Manners) -> None:
     assert 1 <= len(city.new_lines()) <= 1 + STALLS
 
 
-def test_who_is_told_after_a_hang_does_not_wait_until_what_hung_is_given_up(city: City) -> None:
+def test_messages_after_a_hang_do_not_wait_for_the_timeout(city: City) -> None:
     begun = time.monotonic()
     city.hangs_for(STREAMS, "Si incanta")
     assert time.monotonic() - begun < TOTAL_TIMEOUT.total_seconds()

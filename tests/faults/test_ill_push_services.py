@@ -137,7 +137,7 @@ def course(town: Town) -> Course:
 
 
 @pytest.mark.parametrize("illness", [*ILL, *ODD])
-def test_a_service(course: Course, illness: str) -> None:
+def test_each_unhealthy_service_receives_its_messages(course: Course, illness: str) -> None:
     service = course.town.others[illness]
     everybody = set(course.told(service))
     assert len(everybody) == EACH
@@ -155,12 +155,12 @@ def test_a_service(course: Course, illness: str) -> None:
     saw(reached=EACH, twice=twice)
 
 
-def test_the_followers_of_the_well_service_are_told_meanwhile_and_once(course: Course) -> None:
+def test_healthy_service_is_not_delayed_by_the_others(course: Course) -> None:
     assert sorted(course.told(course.town.well)) == sorted(set(course.told(course.town.well)))
     assert not course.town.well.refused
 
 
-def test_the_newsroom_shows_what_the_services_saw(course: Course) -> None:
+def test_newsroom_counts_match_the_push_services(course: Course) -> None:
     services = [course.town.well, *course.town.others.values()]
     reached = sum(len(set(course.told(service))) for service in services)
     assert course.counts["accepted"] == reached == len(services) * EACH
@@ -169,7 +169,7 @@ def test_the_newsroom_shows_what_the_services_saw(course: Course) -> None:
     saw(reached=reached)
 
 
-def test_what_is_too_long_is_sent_shorter(course: Course) -> None:
+def test_message_that_is_too_long_is_sent_shortened(course: Course) -> None:
     short = course.town.others["takes short messages only (413)"]
     usual = {m.payload["notification"]["body"] for m in course.town.well.received}
     shortened = {m.payload["notification"]["body"] for m in short.received}
@@ -181,7 +181,7 @@ def test_what_is_too_long_is_sent_shorter(course: Course) -> None:
     assert short.requests == 2 * EACH
 
 
-def test_who_is_gone_is_forgotten_and_nobody_else(town: Town) -> None:
+def test_only_gone_followers_are_removed(town: Town) -> None:
     town.get_well(all_of_them=True)
     before = town.site.inside("follower_rows")
     (leaving, staying) = town.well.subscribe(20), town.well.subscribe(20)
@@ -201,7 +201,7 @@ def test_who_is_gone_is_forgotten_and_nobody_else(town: Town) -> None:
     saw(reached=everybody_else)
 
 
-def test_a_withdrawn_post_is_not_sent_when_the_services_are_well_again(town: Town) -> None:
+def test_withdrawn_post_is_not_sent_when_services_recover(town: Town) -> None:
     town.fall_ill()
     headline = f"Ritirato {secrets.token_hex(2)}"
     post = town.publish(headline)

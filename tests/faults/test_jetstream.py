@@ -112,11 +112,11 @@ def goes_through_the_stream(city: City, headline: str) -> None:
 
 
 @pytest.mark.long
-def test_each_batch_goes_through_the_stream_once(city: City) -> None:
+def test_every_batch_passes_through_the_stream_once(city: City) -> None:
     goes_through_the_stream(city, "Piena del Po")
 
 
-def test_the_broker_is_away_for_a_while(city: City) -> None:
+def test_broadcast_survives_a_broker_outage(city: City) -> None:
     assert city.broker is not None
     began = time.monotonic()
     first = city.publish_in_batches("Prima", fault=Fault(city.broker.quit))
@@ -129,7 +129,7 @@ def test_the_broker_is_away_for_a_while(city: City) -> None:
 
 
 @pytest.mark.long
-def test_the_broker_is_frozen(city: City) -> None:
+def test_broadcast_survives_a_frozen_broker(city: City) -> None:
     """As behind a network that swallows packets."""
     assert city.broker is not None
     broadcast = city.publish_in_batches("Gelo", fault=Fault(city.broker.freeze))
@@ -139,7 +139,7 @@ def test_the_broker_is_frozen(city: City) -> None:
 
 
 @pytest.mark.long
-def test_the_broker_is_killed_and_back(city: City) -> None:
+def test_broadcast_survives_a_killed_broker(city: City) -> None:
     assert city.broker is not None
     broadcast = city.publish_in_batches("Caduta", fault=Fault(city.broker.stop))
     city.broker.start()
@@ -148,7 +148,7 @@ def test_the_broker_is_killed_and_back(city: City) -> None:
 
 
 @pytest.mark.long
-def test_the_broker_is_back_with_nothing(city: City) -> None:
+def test_broadcast_survives_a_broker_that_lost_its_streams(city: City) -> None:
     """Stream and consumers are made anew, and the rest of the broadcast goes through them."""
     assert city.broker is not None
     broker = city.broker
@@ -167,7 +167,7 @@ def test_the_broker_is_back_with_nothing(city: City) -> None:
 
 
 @pytest.mark.long
-def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back(
+def test_batches_planned_during_an_outage_are_published_afterwards(
     city: City,
 ) -> None:
     assert city.broker is not None
@@ -180,7 +180,7 @@ def test_batches_planned_while_the_broker_is_away_are_handed_out_when_it_is_back
 
 
 @pytest.mark.long
-def test_what_the_broker_lost_comes_back_while_followers_keep_coming(city: City) -> None:
+def test_lost_batches_are_published_again_while_followers_arrive(city: City) -> None:
     assert city.broker is not None
     url = city.broker.url
 

@@ -40,21 +40,21 @@ def kill_them(city: City, kill: Callable[[], int]) -> None:
 
 
 @on_each_engine(short_form="jetstream")
-def test_the_server_is_killed(city: City) -> None:
+def test_broadcast_survives_killed_servers(city: City) -> None:
     kill_them(city, city.kill_server)
 
 
 @pytest.mark.long
-def test_a_worker_is_killed(city: City) -> None:
+def test_broadcast_survives_killed_workers(city: City) -> None:
     kill_them(city, city.kill_worker)
 
 
 @on_each_engine(short_form="local")
-def test_all_processes_are_killed(city: City) -> None:
+def test_broadcast_survives_the_kill_of_all_processes(city: City) -> None:
     kill_them(city, city.kill_everything)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("engine", ["jetstream"], indirect=True)
-def test_the_broker_is_killed(city: City) -> None:
+def test_broadcast_survives_killed_brokers(city: City) -> None:
     kill_them(city, city.kill_broker)

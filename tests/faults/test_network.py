@@ -23,7 +23,7 @@ pytestmark = [
 # An alert's batch waits ten seconds for a lost worker, another's thirty.
 @pytest.mark.parametrize("kind", ["alert", pytest.param("news", marks=pytest.mark.long)])
 @on_each_engine(short_form="jetstream")
-def test_a_worker_is_cut_off_and_back(tmp_path: Path, engine: str, kind: str) -> None:
+def test_broadcast_survives_a_disconnected_worker(tmp_path: Path, engine: str, kind: str) -> None:
     with city_with_far_workers(tmp_path, engine, workers=2) as (city, (lost, other)):
         broadcast = city.publish_in_batches(kind=kind, fault=Fault(lost.machine.cut_off))
         # The other takes over when the lease ends. PostgreSQL may have to notice first that who

@@ -28,7 +28,7 @@ COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "
 
 
 @pytest.mark.long
-def test_server_and_workers_are_restarted(small_city: City) -> None:
+def test_broadcast_survives_restarts_of_server_and_workers(small_city: City) -> None:
     web = WebNode(small_city.site)
     first = small_city.publish_in_batches("Riavvio", fault=Fault(web.request_stop))
     web.restart()
@@ -116,7 +116,7 @@ def several_nodes(folder: Path) -> Iterator[tuple[City, list[WebNode], list[Work
 @pytest.mark.long
 @needs_nats
 @pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed")
-def test_every_node_is_restarted_one_after_the_other(tmp_path: Path) -> None:
+def test_broadcast_survives_a_rolling_restart_of_all_nodes(tmp_path: Path) -> None:
     with several_nodes(tmp_path) as (city, webs, workers):
         streams = [f"{web.site.url}/live/{HANDLE}" for web in webs]
         nodes: list[Node] = [*workers, *webs]

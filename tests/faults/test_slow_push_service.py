@@ -67,7 +67,7 @@ def all_is_recorded(site: Site, number: int) -> bool:
     return bool(site.inside("counts", number)[0]["finished"])
 
 
-def test_who_is_elsewhere_does_not_wait_for_it(
+def test_slow_service_does_not_delay_followers_elsewhere(
     site: Site, well: PushService, slow: PushService
 ) -> None:
     # One at the slow service after each four at the other.
@@ -91,7 +91,7 @@ def test_who_is_elsewhere_does_not_wait_for_it(
     assert set(told(well, headline).values()) == {1}
 
 
-def test_an_alert_overtakes_what_waits_there(
+def test_alert_overtakes_messages_queued_at_a_slow_service(
     site: Site, well: PushService, slow: PushService
 ) -> None:
     site.inside("follow", [*slow.subscribe(MANY), *well.subscribe(FEW)])

@@ -55,7 +55,7 @@ def told_after(city: City, headline: str) -> int:
     return len(withdrawn[0].told()) - before
 
 
-def test_what_is_read_and_not_begun_is_not_sent(city: City) -> None:
+def test_withdrawal_stops_messages_that_are_read_but_not_started(city: City) -> None:
     assert city.token
     after: list[int] = []
     while not after or (after[-1] > UNDER_WAY and len(after) < TIMES):

@@ -71,7 +71,7 @@ def test_a_repeated_call_publishes_once(program: httpx.Client) -> None:
 
 
 @pytest.mark.postgres
-def test_a_repeated_call_is_answered_though_the_world_has_changed(program: httpx.Client) -> None:
+def test_repeated_call_gets_the_first_answer_even_after_changes(program: httpx.Client) -> None:
     alert = program.post(POSTS, json={**POST, "kind": "alert"}).json()["id"]
     clear = {**POST, "kind": "alert", "headline": "Finita", "all_clear_of": alert}
     key = {"Idempotency-Key": "abc-2"}
@@ -86,7 +86,7 @@ def test_a_repeated_call_is_answered_though_the_world_has_changed(program: httpx
     is_problem(program.patch(f"posts/{number}", json={"note": "x", "headline": ""}), 422)
 
 
-def test_an_image_is_made_anew(module_site: Site, program: httpx.Client) -> None:
+def test_images_are_encoded_again(module_site: Site, program: httpx.Client) -> None:
     exif = Image.Exif()
     exif[0x010F] = "A phone of somebody"
     out = io.BytesIO()
@@ -101,7 +101,7 @@ def test_an_image_is_made_anew(module_site: Site, program: httpx.Client) -> None
     assert b"somebody" not in shown.content
 
 
-def test_a_photo_of_a_phone_is_not_too_large(program: httpx.Client) -> None:
+def test_phone_photo_is_accepted(program: httpx.Client) -> None:
     photo = Image.effect_noise((2600, 1900), 90)
     out = io.BytesIO()
     photo.save(out, "JPEG", quality=95)
@@ -124,7 +124,7 @@ def test_a_photo_of_a_phone_is_not_too_large(program: httpx.Client) -> None:
         ({**POST, "images": [{"data": base64.b64encode(b"x").decode(), "alt": "x"}]}, "images"),
     ],
 )
-def test_bad_posts_are_refused_whole(
+def test_invalid_post_is_refused_entirely(
     module_site: Site, program: httpx.Client, body: dict[str, object], field: str
 ) -> None:
     before = module_site.inside("rows")["channel_post"]
@@ -152,7 +152,7 @@ def test_only_the_channels_own_token_publishes(module_site: Site, program: httpx
     is_problem(program.post("channels/mai/posts", json=POST), 404)
 
 
-def test_what_is_not_there_is_a_problem_too(page: httpx.Client) -> None:
+def test_unknown_paths_and_methods_answer_problem_documents(page: httpx.Client) -> None:
     is_problem(page.get("nothing"), 404)
     is_problem(page.get("channels/mai"), 404)
     is_problem(page.put("me", json={}), 405)
@@ -188,7 +188,7 @@ def test_other_sites_cannot_act_for_a_reader(module_site: Site, page: httpx.Clie
         "nonsense",
     ],
 )
-def test_an_endpoint_of_nobody_we_know_is_refused(page: httpx.Client, endpoint: str) -> None:
+def test_endpoint_of_an_unknown_push_service_is_refused(page: httpx.Client, endpoint: str) -> None:
     body = {"push": {"endpoint": endpoint, "keys": KEYS}, "topics": [], "language": "it"}
     # The keys are good: nothing but the endpoint can be what is refused.
     errors = is_problem(page.post(f"channels/{HANDLE}/followers", json=body), 422)["errors"]
@@ -206,7 +206,7 @@ def test_a_reaction_must_be_one_of_the_set(page: httpx.Client, program: httpx.Cl
 
 
 @pytest.mark.postgres
-def test_invites_are_counted_and_nameless(module_site: Site, page: httpx.Client) -> None:
+def test_invites_are_counted_and_anonymous(module_site: Site, page: httpx.Client) -> None:
     made = page.post(f"channels/{HANDLE}/invites", json={}).json()
     code = made["url"].rsplit("/", 1)[1]
     assert "set-cookie" not in httpx.get(made["url"]).headers
@@ -235,7 +235,7 @@ def test_invite_needs_no_body_but_refuses_a_form(page: httpx.Client) -> None:
 
 
 @pytest.mark.postgres
-def test_posts_are_read_page_by_page(module_site: Site, program: httpx.Client) -> None:
+def test_posts_are_paginated(module_site: Site, program: httpx.Client) -> None:
     made = {
         program.post(POSTS, json={**POST, "headline": f"N {n}"}).json()["id"] for n in range(25)
     }
@@ -279,7 +279,7 @@ def _whole(network: httpx.HTTPTransport, request: httpx.Request) -> int:
     return answer.status_code
 
 
-def test_a_number_without_phones_grows_slowly(limited: tuple[Site, PushService]) -> None:
+def test_follows_without_a_subscription_are_rate_limited(limited: tuple[Site, PushService]) -> None:
     url = f"{limited[0].api}/channels/{HANDLE}/followers"
     answers = answers_until_refused(
         lambda _: httpx.post(url, json={}, timeout=30).status_code, 60, 60
@@ -287,7 +287,7 @@ def test_a_number_without_phones_grows_slowly(limited: tuple[Site, PushService])
     assert set(answers[:-1]) == {201}
 
 
-def test_too_much_is_slowed_down(limited: tuple[Site, PushService]) -> None:
+def test_too_many_invites_get_429_with_retry_after(limited: tuple[Site, PushService]) -> None:
     site, _ = limited
     url = f"{site.api}/channels/{HANDLE}/invites"
     answers: list[httpx.Response] = []
@@ -303,7 +303,7 @@ def test_too_much_is_slowed_down(limited: tuple[Site, PushService]) -> None:
     assert "secondi" in str(problem["detail"])
 
 
-def test_lists_of_posts_are_read_at_a_pace(limited: tuple[Site, PushService]) -> None:
+def test_lists_of_posts_are_rate_limited(limited: tuple[Site, PushService]) -> None:
     url = f"{limited[0].api}/{POSTS}"
     with httpx.Client(timeout=30) as program:
         answers = answers_until_refused(lambda _: program.get(url).status_code, 120, 60)
@@ -317,7 +317,7 @@ def test_json_in_another_encoding_is_refused(program: httpx.Client, charset: str
     assert charset in str(is_problem(answer, 415)["detail"])
 
 
-def test_json_in_utf_8_is_taken_with_a_mark_and_without(program: httpx.Client) -> None:
+def test_utf_8_is_accepted_with_and_without_a_byte_order_mark(program: httpx.Client) -> None:
     body = '{"headline": "Libertà", "draft": true}'.encode()
     for kind, content in (
         ("application/json; charset=UTF-8", body),
@@ -331,7 +331,7 @@ def test_json_in_utf_8_is_taken_with_a_mark_and_without(program: httpx.Client) -
 
 
 @pytest.mark.parametrize("field", ["headline", "text", "place", "note"])
-def test_half_a_character_is_refused_not_dropped(program: httpx.Client, field: str) -> None:
+def test_lone_surrogate_is_refused_not_dropped(program: httpx.Client, field: str) -> None:
     number = program.post(POSTS, json=POST).json()["id"]
     body = json.dumps({"note": "Corretto", field: "Citt\ud800"})
     kind = {"Content-Type": "application/json"}
@@ -339,7 +339,7 @@ def test_half_a_character_is_refused_not_dropped(program: httpx.Client, field: s
     assert field in is_problem(answer, 422)["errors"]  # type: ignore[operator]
 
 
-def test_limits_are_counted_after_tidying(program: httpx.Client) -> None:
+def test_lengths_are_checked_after_normalization(program: httpx.Client) -> None:
     fits = {"headline": "  " + "🚧" * 80 + "  ", "text": "x" * 1000 + "\r\n" * 300, "draft": True}
     assert program.post(POSTS, json=fits).status_code == 201
     long = {**fits, "headline": "x" * 81, "text": "x" * 1001}
@@ -348,7 +348,7 @@ def test_limits_are_counted_after_tidying(program: httpx.Client) -> None:
     assert errors.keys() == {"headline", "text"}
 
 
-def test_a_day_alone_is_a_whole_day(module_site: Site, program: httpx.Client) -> None:
+def test_date_without_a_time_is_a_whole_day(module_site: Site, program: httpx.Client) -> None:
     day = {"headline": "Fiera", "kind": "event", "starts_at": "2099-05-01"}
     number = program.post(POSTS, json=day).json()["id"]
 
@@ -365,7 +365,7 @@ def test_a_day_alone_is_a_whole_day(module_site: Site, program: httpx.Client) ->
     assert (read()["starts_on"], read()["starts_at"]) == (None, "2099-05-01T16:00:00Z")
 
 
-def test_a_post_in_an_hour_that_comes_twice_can_be_corrected(program: httpx.Client) -> None:
+def test_post_in_an_ambiguous_hour_can_be_corrected(program: httpx.Client) -> None:
     event = {"headline": "Notte", "kind": "event", "starts_at": "2027-10-31T02:30"}
     errors = is_problem(program.post(POSTS, json=event), 422)["errors"]
     assert isinstance(errors, dict)

@@ -35,7 +35,7 @@ def page(module_site: Site) -> Iterator[httpx.Client]:
         ("\u0625\u0646", "\u0625\u0646"),
     ],
 )  # fmt: skip
-def test_odd_characters_are_left_out_of_a_post_or_kept(
+def test_unusual_characters_in_posts_are_removed_or_kept(
     program: httpx.Client, odd: str, kept: str
 ) -> None:
     kind = {"Content-Type": "application/json"}
@@ -56,7 +56,7 @@ def test_odd_characters_are_left_out_of_a_post_or_kept(
 
 
 @pytest.mark.parametrize("odd", [r"\u0000", r"\ud800", r"\u202e", r"\u0007", "😀" * 20])
-def test_odd_characters_in_names_are_refused_and_change_nothing(
+def test_unusual_characters_in_names_are_refused(
     module_site: Site, program: httpx.Client, page: httpx.Client, odd: str
 ) -> None:
     kind = {"Content-Type": "application/json"}

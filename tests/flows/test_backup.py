@@ -59,7 +59,9 @@ def give_key(city: Site, other: Site) -> None:
 
 @pytest.mark.quick
 @pytest.mark.postgres
-def test_a_backup_is_the_channel_again(city: Site, push: PushService, tmp_path: Path) -> None:
+def test_restored_backup_is_the_whole_channel(
+    city: Site, push: PushService, tmp_path: Path
+) -> None:
     before = len(push.received)
     post = city.post(city.token(), headline="Prima della copia")
     push.wait_for(before + 30)
@@ -121,7 +123,9 @@ def leftovers(site: Site) -> list[str]:
     return [path.name for path in (site.folder / "data").glob(".restore*")]
 
 
-def test_with_the_key_one_file_is_enough(city: Site, push: PushService, tmp_path: Path) -> None:
+def test_backup_with_key_is_restored_from_one_file(
+    city: Site, push: PushService, tmp_path: Path
+) -> None:
     assert "keep it as you keep the key" in city.run("backup", "--with-key", str(tmp_path / "k"))
     with machine(tmp_path / "other", push) as other:
         other.run("restore", str(tmp_path / "k"))
@@ -134,7 +138,9 @@ def test_with_the_key_one_file_is_enough(city: Site, push: PushService, tmp_path
 
 
 @pytest.mark.postgres
-def test_nothing_is_overwritten_unasked(city: Site, tmp_path: Path) -> None:
+def test_backup_and_restore_do_not_overwrite_without_being_asked(
+    city: Site, tmp_path: Path
+) -> None:
     file = tmp_path / "b.tar"
     city.run("backup", str(file))
     again = run(city, "backup", str(file))
@@ -211,7 +217,9 @@ HARMS = {
 }
 
 
-def test_what_is_not_whole_touches_nothing(city: Site, push: PushService, tmp_path: Path) -> None:
+def test_damaged_backup_is_refused_and_changes_nothing(
+    city: Site, push: PushService, tmp_path: Path
+) -> None:
     good = tmp_path / "good.tar"
     city.run("backup", str(good))
     with machine(tmp_path / "other", push) as other:
@@ -229,7 +237,7 @@ def test_what_is_not_whole_touches_nothing(city: Site, push: PushService, tmp_pa
 
 
 @pytest.mark.postgres
-def test_a_full_disk_is_said_and_leaves_nothing(city: Site, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_leaves_no_file(city: Site, tmp_path: Path) -> None:
     """No file may grow beyond 40 KiB: to a program that writes, that is a full disk."""
     done = subprocess.run(
         ["bash", "-c", f"ulimit -f 40; exec {sys.executable} -m canale backup full.tar"],
@@ -246,7 +254,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(city: Site, tmp_path: Path) -> N
 
 
 @pytest.mark.postgres(only="PostgreSQL's own programs write the copy")
-def test_without_the_programs_it_says_what_to_install(city: Site, tmp_path: Path) -> None:
+def test_backup_without_pg_dump_names_the_package_to_install(city: Site, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "canale", "backup", str(tmp_path / "b.tar")],
         env=city.environment | {"PATH": "/nowhere"},

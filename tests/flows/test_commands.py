@@ -32,14 +32,14 @@ IMPOSSIBLE = (
 )
 
 
-def test_what_cannot_be_done_is_said_in_one_line(module_site: Site) -> None:
+def test_commands_report_errors_in_one_line(module_site: Site) -> None:
     ends = run_each(module_site, [arguments for arguments, _ in IMPOSSIBLE])
     for (_, said), end in zip(IMPOSSIBLE, ends, strict=True):
         assert said in refused_in_one_line(end)
 
 
 @pytest.mark.parametrize("command", [("backup", "copy.tar"), ("audit", "verify"), ("resume",)])
-def test_in_a_folder_where_nothing_is_nothing_is_made(
+def test_commands_create_nothing_in_an_empty_folder(
     tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     environment = {
@@ -60,7 +60,7 @@ def test_in_a_folder_where_nothing_is_nothing_is_made(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_backup_without_a_channel_is_refused(tmp_path: Path) -> None:
     with new_site(tmp_path, init=False, start=False) as site:
         name = f"sqlite:///{tmp_path}/empty.sqlite3"
         site.environment["CANALE_DATABASE_URL"] = name
@@ -71,7 +71,7 @@ def test_a_backup_of_nothing_is_refused(tmp_path: Path) -> None:
         assert "there is no channel in the database" in run(site, "audit", "verify").stderr
 
 
-def test_who_reads_enough_of_it_ends_a_command_without_a_traceback(module_site: Site) -> None:
+def test_command_ends_quietly_when_its_pipe_is_closed(module_site: Site) -> None:
     command = f"{sys.executable} -m canale check --offline | true"
     done = subprocess.run(
         ["bash", "-c", command], env=module_site.environment, capture_output=True, check=False
@@ -108,7 +108,7 @@ def test_tokens_are_listed_and_revoked(module_site: Site) -> None:
     assert httpx.post(address, json=body, headers=headers).status_code == 401
 
 
-def test_a_changed_log_is_found(module_site: Site) -> None:
+def test_audit_verify_finds_a_changed_entry(module_site: Site) -> None:
     assert run(module_site, "audit", "verify").returncode == 0
     module_site.inside("tamper")
     done = run(module_site, "audit", "verify")
@@ -116,7 +116,7 @@ def test_a_changed_log_is_found(module_site: Site) -> None:
     assert "was changed" in done.stderr
 
 
-def test_a_password_is_set_anew(module_site: Site, tmp_path: Path) -> None:
+def test_password_can_be_reset(module_site: Site, tmp_path: Path) -> None:
     new = tmp_path / "new"
     new.write_text("una parola nuova e lunga")
     module_site.run("password", ADMIN, "--password-file", str(new))
@@ -126,7 +126,7 @@ def test_a_password_is_set_anew(module_site: Site, tmp_path: Path) -> None:
     module_site.run("password", ADMIN, "--password-file", str(new))
 
 
-def test_check_tells_what_is_wrong_and_how_to_mend_it(module_site: Site) -> None:
+def test_check_reports_problems_and_how_to_fix_them(module_site: Site) -> None:
     good = run(module_site, "check", "--offline")
     assert good.returncode == 0, good.stdout
     assert "warning  rate limits are off" in good.stdout
@@ -138,7 +138,7 @@ def test_check_tells_what_is_wrong_and_how_to_mend_it(module_site: Site) -> None
     assert f"chmod 600 {key}" in bad.stdout
 
 
-def test_check_knows_a_key_that_opens_nothing(tmp_path: Path) -> None:
+def test_check_reports_a_key_that_does_not_match_the_database(tmp_path: Path) -> None:
     with new_site(tmp_path, start=False) as site:
         keys = {"p256dh": "x", "auth": "y"}
         site.inside("follow", [{"endpoint": "https://push.example/1", "keys": keys}])
@@ -175,13 +175,13 @@ def test_the_demonstration_is_made_once(tmp_path: Path) -> None:
         assert "Biblioteca" in editor.browser.get("/newsroom/c/demo/").text
 
 
-def test_a_demonstration_never_stands_beside_a_real_channel(module_site: Site) -> None:
+def test_demonstration_is_refused_beside_a_real_channel(module_site: Site) -> None:
     done = run(module_site, "demo")
     assert done.returncode == 1
     assert "real channel" in done.stderr
 
 
-def test_a_taken_port_is_named(module_site: Site) -> None:
+def test_port_in_use_is_named(module_site: Site) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "canale", "serve"],
         env={**os.environ, **module_site.environment},
@@ -195,7 +195,7 @@ def test_a_taken_port_is_named(module_site: Site) -> None:
 
 
 @pytest.mark.postgres(only="one node alone has its data in SQLite")
-def test_nodes_that_start_together_bring_the_database_up_together(tmp_path: Path) -> None:
+def test_nodes_that_start_at_once_migrate_the_database_once(tmp_path: Path) -> None:
     with new_site(tmp_path, init=False, start=False) as site, ThreadPoolExecutor(3) as nodes:
         done = list(nodes.map(lambda _: run(site, "migrate"), range(3)))
     assert [(each.returncode, each.stderr) for each in done] == [(0, "")] * 3

@@ -216,7 +216,7 @@ def test_reading_syncs_nothing(traced: TracedSite) -> None:
     assert paths == []
 
 
-def test_reactions_that_come_together_share_syncs(traced: TracedSite) -> None:
+def test_simultaneous_reactions_share_syncs(traced: TracedSite) -> None:
     path = f"/api/v1/posts/{traced.publish()}/reaction"
     with traced.syncs.counted() as paths:
         statuses = asyncio.run(_react_at_once(traced.site.port, path))

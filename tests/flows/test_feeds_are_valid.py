@@ -55,7 +55,7 @@ def test_independent_parser_reads_every_post(site: Site, form: str) -> None:
     assert all(entry.published_parsed for entry in parsed.entries)
 
 
-def test_atom_has_what_rfc_4287_demands(site: Site) -> None:
+def test_atom_feed_follows_rfc_4287(site: Site) -> None:
     root = ET.fromstring(feed(site, "atom").content)
     for element in (root, *root.findall(f"{ATOM}entry")):
         for name in ("id", "title", "updated"):
@@ -70,7 +70,7 @@ def test_atom_has_what_rfc_4287_demands(site: Site) -> None:
             assert all(element.text for element in entry.findall(f"{ATOM}{name}"))
 
 
-def test_rss_has_what_rss_2_demands(site: Site) -> None:
+def test_rss_feed_follows_rss_2(site: Site) -> None:
     channel = ET.fromstring(feed(site, "rss").content).find("channel")
     assert channel is not None
     assert all(channel.findtext(name) for name in ("title", "link", "description"))
@@ -80,7 +80,7 @@ def test_rss_has_what_rss_2_demands(site: Site) -> None:
         assert str(item.findtext("guid")).startswith("http")
 
 
-def test_json_feed_has_what_version_1_1_demands(site: Site) -> None:
+def test_json_feed_follows_version_1_1(site: Site) -> None:
     document = httpx.get(f"{site.channel}feed.json").json()
     assert document["version"] == "https://jsonfeed.org/version/1.1"
     assert isinstance(document["title"], str)

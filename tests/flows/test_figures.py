@@ -105,7 +105,7 @@ def test_pages_from_memory_are_counted(city: Site) -> None:
     wait_until(lambda: pages() >= before + 5)
 
 
-def test_only_this_machine_reads_and_not_through_a_proxy(city: Site) -> None:
+def test_metrics_are_readable_from_this_machine_without_a_proxy_only(city: Site) -> None:
     for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
         for client in ("127.0.0.1", "203.0.113.9"):
             answer = httpx.get(f"{city.url}/metrics", headers={header: client})
@@ -113,7 +113,7 @@ def test_only_this_machine_reads_and_not_through_a_proxy(city: Site) -> None:
             assert not answer.content
 
 
-def test_no_address_is_in_figures_or_log(city: Site, push: PushService) -> None:
+def test_metrics_and_log_contain_no_push_address(city: Site, push: PushService) -> None:
     said = httpx.get(f"{city.url}/metrics").text + city.log()
     assert f":{push.port}" not in httpx.get(f"{city.url}/metrics").text
     assert "/push/" not in said
@@ -123,7 +123,7 @@ def test_no_address_is_in_figures_or_log(city: Site, push: PushService) -> None:
         assert {"time", "level", "name", "message"} <= json.loads(line).keys()
 
 
-def test_refused_messages_are_an_alarm_in_figures_and_newsroom(
+def test_rejected_messages_appear_in_metrics_and_newsroom(
     city: Site, push: PushService, followers: int
 ) -> None:
     name = "canale_rejected_total code=401, transport=webpush"
@@ -142,7 +142,7 @@ def test_refused_messages_are_an_alarm_in_figures_and_newsroom(
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_prometheus_reads_it_without_complaint(city: Site) -> None:
+def test_promtool_accepts_the_metrics(city: Site) -> None:
     said = httpx.get(f"{city.url}/metrics").text
     run = subprocess.run(
         ["promtool", "check", "metrics"], input=said, capture_output=True, text=True, check=False
@@ -166,7 +166,7 @@ def worker(city: Site, data: Path, port: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(ON_POSTGRESQL, reason="the workers of this test read the site's file")
-def test_workers_of_another_machine_answer_on_a_port_of_their_own(
+def test_workers_of_another_machine_export_metrics_on_their_own_port(
     city: Site, tmp_path: Path
 ) -> None:
     port = free_port()

@@ -27,7 +27,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_page_runs_what_is_not_ours(module_site: Site, path: str) -> None:
+def test_pages_have_strict_security_headers(module_site: Site, path: str) -> None:
     answer = httpx.get(module_site.url + path)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -40,22 +40,22 @@ def test_no_page_runs_what_is_not_ours(module_site: Site, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if not path.startswith("/newsroom")])
-def test_reading_leaves_no_cookie(module_site: Site, path: str) -> None:
+def test_reading_sets_no_cookie(module_site: Site, path: str) -> None:
     assert "set-cookie" not in httpx.get(module_site.url + path).headers
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/live/not-there", "/static/not-there"])
-def test_nothing_is_taken_for_what_it_is_not(module_site: Site, path: str) -> None:
+def test_responses_forbid_content_sniffing(module_site: Site, path: str) -> None:
     assert httpx.get(module_site.url + path).headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_post_has_one_address(module_site: Site) -> None:
+def test_post_has_one_canonical_url(module_site: Site) -> None:
     post = module_site.post(module_site.token())
     assert httpx.get(f"{module_site.channel}p/{post['id']}").status_code == 200
     assert httpx.get(f"{module_site.channel}p/0{post['id']}").status_code == 404
 
 
-def test_no_other_site_of_the_city_gives_a_citizen_a_number(tmp_path: Path) -> None:
+def test_cookie_planted_by_another_subdomain_is_ignored(tmp_path: Path) -> None:
     base = "https://canale.comune.example"
     with new_site(tmp_path, CANALE_BASE_URL=base) as site:
         known = "A" * 22
@@ -75,7 +75,7 @@ def test_no_other_site_of_the_city_gives_a_citizen_a_number(tmp_path: Path) -> N
         assert "Secure" in forgotten
 
 
-def test_a_page_is_stored_by_nobody_without_asking(module_site: Site) -> None:
+def test_pages_are_revalidated_before_they_are_reused(module_site: Site) -> None:
     page = httpx.get(module_site.channel)
     assert page.headers["cache-control"] == "no-cache"
     etag = {"If-None-Match": page.headers["etag"]}
@@ -87,14 +87,14 @@ def test_a_page_is_stored_by_nobody_without_asking(module_site: Site) -> None:
     assert (head.status_code, head.text) == (200, "")
 
 
-def test_the_service_worker_is_answered_from_memory(module_site: Site) -> None:
+def test_service_worker_is_served_from_memory(module_site: Site) -> None:
     script = httpx.get(f"{module_site.url}/sw.js")
     assert (script.status_code, script.headers["cache-control"]) == (200, "no-cache")
     etag = {"If-None-Match": script.headers["etag"]}
     assert httpx.get(f"{module_site.url}/sw.js", headers=etag).status_code == 304
 
 
-def test_a_forged_host_leads_nowhere(module_site: Site) -> None:
+def test_forged_host_does_not_appear_in_responses(module_site: Site) -> None:
     forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     for path in ("/", f"/c/{HANDLE}/feed.atom", "/newsroom/", "/manifest.webmanifest"):
         answer = httpx.get(module_site.url + path, headers=forged)

@@ -64,12 +64,12 @@ def post(path: str, length: int, more: str = "") -> bytes:
 
 
 @pytest.mark.parametrize("path", [f"/api/v1/channels/{HANDLE}/followers", LOGIN])
-def test_bodies_that_trickle_in_keep_nobody_waiting(site: Site, path: str) -> None:
+def test_trickling_bodies_do_not_block_other_clients(site: Site, path: str) -> None:
     with lines(site, post(path, 1000)):
         assert answers(site)
 
 
-def test_readers_who_do_not_read_keep_nobody_waiting_then_or_later(site: Site) -> None:
+def test_clients_that_do_not_read_never_block_others(site: Site) -> None:
     page = httpx.get(site.url + LOGIN).text
     style = page.split('rel="stylesheet" href="')[1].split('"')[0]
     request = f"GET {style} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -90,7 +90,7 @@ def test_readers_who_do_not_read_keep_nobody_waiting_then_or_later(site: Site) -
     ],
     ids=["lines", "line", "address", "trailer"],
 )
-def test_a_head_without_end_is_not_kept(site: Site, endless: bytes) -> None:
+def test_endless_request_head_is_refused(site: Site, endless: bytes) -> None:
     with socket.create_connection(("127.0.0.1", site.port), 10) as line:
         answer = b""
         with contextlib.suppress(ConnectionError):
@@ -100,7 +100,7 @@ def test_a_head_without_end_is_not_kept(site: Site, endless: bytes) -> None:
         assert answer == b"" or b" 400 " in answer.split(b"\r\n")[0]
 
 
-def test_what_a_stranger_sends_has_an_end(site: Site) -> None:
+def test_large_body_of_an_anonymous_client_is_refused(site: Site) -> None:
     chunk = b"%x\r\n%b\r\n" % (2**16, b"x" * 2**16)
     request = b"POST %b HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", site.port), 10) as line:
@@ -108,7 +108,7 @@ def test_what_a_stranger_sends_has_an_end(site: Site) -> None:
         assert b" 413 " in line.recv(4096).split(b"\r\n")[0]
 
 
-def test_a_call_may_come_in_chunks(site: Site) -> None:
+def test_chunked_request_is_accepted(site: Site) -> None:
     def body() -> Iterator[bytes]:
         yield b'{"language"'
         yield b':"en"}'
@@ -119,7 +119,7 @@ def test_a_call_may_come_in_chunks(site: Site) -> None:
     assert (answer.status_code, answer.json()["language"]) == (201, "en")
 
 
-def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
+def test_forged_host_does_not_poison_the_page_store(site: Site) -> None:
     """Who asks first has the page rendered for all who ask at the same moment."""
     for path in ("/privacy", f"/c/{HANDLE}/", "/legal?" + "v=1&" * 1_001):
         assert httpx.get(site.url + path, headers={"Host": "a b"}).status_code == 400
@@ -140,7 +140,9 @@ def test_a_forged_host_spoils_no_page_for_the_others(site: Site) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/me", LOGIN, "/api/v1/nothing"])
-def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: str) -> None:
+def test_requests_that_django_cannot_read_are_refused_first(
+    site: Site, path: str, kind: str
+) -> None:
     for method in ("GET", "POST"):
         answer = httpx.request(method, site.url + path, headers={"Content-Type": kind})
         assert answer.status_code == 415
@@ -154,7 +156,7 @@ def test_what_django_cannot_read_is_refused_before(site: Site, path: str, kind: 
 
 
 @pytest.mark.parametrize("path", ["/api/v1/me", LOGIN])
-def test_a_content_type_that_no_parser_reads_is_a_400(site: Site, path: str) -> None:
+def test_malformed_content_type_is_a_400(site: Site, path: str) -> None:
     for kind in ("text/x; x*=nothing''y", "text/x; charset*=nothing''utf-8"):
         for method in ("GET", "POST"):
             answer = httpx.request(method, site.url + path, headers={"Content-Type": kind})
@@ -165,7 +167,7 @@ def test_a_content_type_that_no_parser_reads_is_a_400(site: Site, path: str) -> 
     assert " ERROR " not in site.log()
 
 
-def test_every_refusal_is_a_problem_document_with_the_headers_of_the_house(site: Site) -> None:
+def test_refusals_are_problem_documents_with_security_headers(site: Site) -> None:
     asked = [
         ("POST", "/healthz", 200),
         ("GET", "/readyz", 200),
@@ -199,12 +201,12 @@ def test_every_refusal_is_a_problem_document_with_the_headers_of_the_house(site:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_a_page_is_only_read(site: Site, method: str) -> None:
+def test_pages_accept_get_and_head_only(site: Site, method: str) -> None:
     answer = httpx.request(method, site.channel)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_a_line_that_says_nothing_is_closed(site: Site) -> None:
+def test_idle_connection_is_closed(site: Site) -> None:
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", site.port)) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost:")

@@ -38,7 +38,7 @@ def get(site: Site, path: str, host: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_another_host_is_refused_on_every_way_in(secure_site: Site, path: str) -> None:
+def test_unknown_host_is_refused_by_every_entry_point(secure_site: Site, path: str) -> None:
     # Twice: what is in memory is answered before anything else looks at the request.
     for _ in range(2):
         assert get(secure_site, path, SENT).status_code in {200, 302, 404, 405}
@@ -49,7 +49,7 @@ def test_another_host_is_refused_on_every_way_in(secure_site: Site, path: str) -
             assert answer.headers["cache-control"] == "no-store"
 
 
-def test_public_pages_answer_where_the_name_has_letters_beyond_ascii(secure_site: Site) -> None:
+def test_public_pages_are_served_under_an_internationalized_host(secure_site: Site) -> None:
     page = get(secure_site, f"/c/{HANDLE}/", SENT)
     assert page.status_code == 200
     assert f"https://{SENT}/c/{HANDLE}/" in page.text
@@ -68,7 +68,7 @@ def raw(site: Site, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", [f"/c/{HANDLE}/", f"/live/{HANDLE}", "/healthz", "/newsroom/"])
-def test_request_without_a_host_is_a_bad_one(
+def test_request_without_a_host_is_a_bad_request(
     secure_site: Site, module_site: Site, path: str
 ) -> None:
     for site in (secure_site, module_site):
@@ -76,27 +76,27 @@ def test_request_without_a_host_is_a_bad_one(
         assert said.startswith(b"HTTP/1.1 400 "), said
 
 
-def test_upgrade_to_another_protocol_is_no_way_around(secure_site: Site) -> None:
+def test_protocol_upgrade_does_not_bypass_the_host_check(secure_site: Site) -> None:
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     for path in (f"/live/{HANDLE}", f"/c/{HANDLE}/"):
         head = f"GET {path} HTTP/1.1\r\nHost: evil.example\r\n{upgrade}\r\n"
         assert raw(secure_site, head.encode()).startswith(b"HTTP/1.1 421 ")
 
 
-def test_whole_address_in_the_request_line_counts(secure_site: Site) -> None:
+def test_host_of_an_absolute_request_target_counts(secure_site: Site) -> None:
     own = f"Host: {SENT}\r\nConnection: close\r\n\r\n"
     said = raw(secure_site, f"GET http://evil.example/c/{HANDLE}/ HTTP/1.1\r\n{own}".encode())
     assert said.startswith(b"HTTP/1.1 421 ")
 
 
-def test_passkey_is_asked_for_the_sites_own_name(secure_site: Site) -> None:
+def test_passkey_challenge_is_for_the_sites_own_host(secure_site: Site) -> None:
     headers = {"Host": SENT, "X-Requested-With": "XMLHttpRequest", "X-Forwarded-Proto": "https"}
     path = "/newsroom/accounts/2fa/webauthn/login/"
     answer = httpx.get(secure_site.url + path, headers=headers)
     assert answer.json()["request_options"]["publicKey"]["rpId"] == SENT
 
 
-def test_without_tls_every_name_of_the_machine_is_answered(module_site: Site) -> None:
+def test_any_host_is_accepted_without_tls(module_site: Site) -> None:
     port = module_site.port
     for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "canale-pc.local"):
         for path in (f"/c/{HANDLE}/", "/newsroom/accounts/login/"):

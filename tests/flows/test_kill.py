@@ -34,7 +34,7 @@ def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
         yield site
 
 
-def test_all_are_told_after_a_worker_was_killed(city: Site, push: PushService) -> None:
+def test_every_follower_is_notified_after_a_worker_is_killed(city: Site, push: PushService) -> None:
     """tests/faults kills all the rest."""
     city.inside("follow", push.subscribe(FOLLOWERS))
     number = int(str(city.post(city.token(), headline="Piena")["id"]))

@@ -64,7 +64,9 @@ def city(tmp_path: Path, made: Path, push: PushService) -> Iterator[Site]:
 
 
 @only_postgresql
-def test_everything_is_there_and_goes_on(city: Site, target: str, push: PushService) -> None:
+def test_migrated_channel_is_complete_and_goes_on(
+    city: Site, target: str, push: PushService
+) -> None:
     # The last event ever told is deleted: its number must not be given again.
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
         last = database.execute("SELECT max(id) FROM live_liveevent").fetchone()[0]
@@ -103,7 +105,7 @@ def test_everything_is_there_and_goes_on(city: Site, target: str, push: PushServ
 
 
 @only_postgresql
-def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> None:
+def test_row_that_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> None:
     with closing(sqlite3.connect(city.folder / "data/canale.sqlite3")) as database, database:
         # SQLite keeps what PostgreSQL refuses.
         database.execute("UPDATE channel_wording SET place = ? WHERE id = 3", ["x" * 500])
@@ -121,7 +123,7 @@ def test_what_does_not_fit_leaves_the_target_empty(city: Site, target: str) -> N
 
 
 @only_postgresql
-def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
+def test_row_changed_during_migration_is_found(city: Site, target: str) -> None:
     """A trigger on the target does what a bad disk or a bad converter would."""
     with psycopg.connect(target, autocommit=True) as there:
         city.environment["CANALE_DATABASE_URL"] = target
@@ -142,7 +144,7 @@ def test_a_row_that_came_over_changed_is_found(city: Site, target: str) -> None:
         assert there.execute("SELECT count(*) FROM channel_wording").fetchone() == (0,)
 
 
-def test_only_postgresql_is_a_target(tmp_path: Path) -> None:
+def test_only_postgresql_is_accepted_as_a_target(tmp_path: Path) -> None:
     with new_site(tmp_path, CANALE_DATABASE_URL="", start=False) as site:
         targets = ("sqlite:////x", "mysql://u@h/d", "postgresql://")
         for end in run_each(site, [("migrate-database", target_url) for target_url in targets]):

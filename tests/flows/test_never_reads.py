@@ -72,7 +72,7 @@ async def read_all(stuck: socket.socket) -> None:
         pass
 
 
-def test_a_page_that_never_reads_costs_a_bounded_number_of_bytes(run: Run) -> None:
+def test_client_that_never_reads_costs_bounded_memory(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             listening = await site.reader()
@@ -92,7 +92,7 @@ def test_a_page_that_never_reads_costs_a_bounded_number_of_bytes(run: Run) -> No
     run(flow)
 
 
-def test_a_page_that_reads_its_replay_and_then_never_again_is_dropped_as_soon(run: Run) -> None:
+def test_client_that_stops_reading_after_its_replay_is_dropped(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             for number in range(1, 101):
@@ -109,7 +109,7 @@ def test_a_page_that_reads_its_replay_and_then_never_again_is_dropped_as_soon(ru
     run(flow)
 
 
-def test_a_slow_page_gets_the_longest_replay_and_all_that_comes_meanwhile(run: Run) -> None:
+def test_slow_client_gets_the_longest_replay_and_newer_events(run: Run) -> None:
     async def flow() -> None:
         missed, meanwhile = 2_000, 200
         database = Database()
@@ -131,7 +131,7 @@ def test_a_slow_page_gets_the_longest_replay_and_all_that_comes_meanwhile(run: R
     run(flow)
 
 
-def test_who_does_not_take_the_goodbye_is_cut_off(
+def test_client_that_does_not_read_the_goodbye_is_aborted(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hubs, "GRACE", 0.1)

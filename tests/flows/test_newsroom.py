@@ -34,7 +34,7 @@ def public(site: Site, number: int) -> httpx.Response:
 
 @pytest.mark.quick
 @pytest.mark.postgres
-def test_a_post_with_an_image_is_written_published_corrected_withdrawn(
+def test_post_with_image_is_written_published_corrected_and_withdrawn(
     module_site: Site, newsroom: Newsroom
 ) -> None:
     number = newsroom.write(
@@ -85,7 +85,7 @@ def test_a_post_with_an_image_is_written_published_corrected_withdrawn(
         ({"kind": "nonsense"}, "kind"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field_and_nothing_is_kept(
+def test_invalid_form_shows_errors_at_its_fields_and_saves_nothing(
     newsroom: Newsroom, fields: dict[str, str], said: str
 ) -> None:
     before = newsroom.browser.get(newsroom.home).text.count("/edit/")
@@ -96,7 +96,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_kept(
     assert newsroom.browser.get(newsroom.home).text.count("/edit/") == before
 
 
-def test_an_image_needs_its_words_and_must_be_one(newsroom: Newsroom) -> None:
+def test_image_must_be_valid_and_have_a_description(newsroom: Newsroom) -> None:
     new = f"{newsroom.home}posts/new/"
     files = {"image-1-file": ("a.jpg", picture())}
     answer = newsroom.send(new, files, kind="news", headline="Muta", save="1")
@@ -125,7 +125,7 @@ def test_a_second_press_publishes_once(module_site: Site, newsroom: Newsroom) ->
 
 
 @pytest.mark.parametrize("changed", ["headline", "text", "kind", "place"])
-def test_what_is_published_is_what_was_confirmed(
+def test_draft_changed_during_confirmation_is_not_published(
     module_site: Site, newsroom: Newsroom, changed: str
 ) -> None:
     """An editor, who may not publish, rewrites the draft while it is being confirmed."""
@@ -151,7 +151,7 @@ def test_what_is_published_is_what_was_confirmed(
     assert public(module_site, number).status_code == 200
 
 
-def test_the_preview_is_what_citizens_get(newsroom: Newsroom) -> None:
+def test_preview_renders_markup_and_escapes_html(newsroom: Newsroom) -> None:
     page = newsroom.browser.get(f"{newsroom.home}posts/new/").text
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     assert token
@@ -166,7 +166,7 @@ def test_forms_of_other_sites_are_refused(newsroom: Newsroom) -> None:
     assert answer.status_code == 403
 
 
-def test_who_is_not_signed_in_is_led_to_the_door(module_site: Site) -> None:
+def test_anonymous_visitor_is_redirected_to_the_sign_in(module_site: Site) -> None:
     for path in ("", "posts/new/", "posts/1/", "channel/", "tokens/", "log/"):
         answer = httpx.get(f"{module_site.url}/newsroom/c/{HANDLE}/{path}")
         assert answer.status_code == 302
@@ -174,7 +174,7 @@ def test_who_is_not_signed_in_is_led_to_the_door(module_site: Site) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-def test_roles_and_channels_bound_what_one_may_do(module_site: Site) -> None:
+def test_roles_and_channels_limit_permissions(module_site: Site) -> None:
     module_site.inside("staff", ["editor@cremona.test", PASSWORD, HANDLE, "editor"])
     module_site.inside("staff", ["other@cremona.test", PASSWORD, "altrove", "admin"])
     admin = Newsroom(module_site)
@@ -192,7 +192,7 @@ def test_roles_and_channels_bound_what_one_may_do(module_site: Site) -> None:
     assert other.browser.get(f"/newsroom/c/{HANDLE}/").status_code == 404
 
 
-def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: Newsroom) -> None:
+def test_channel_changes_are_logged(module_site: Site, newsroom: Newsroom) -> None:
     settings = {"name": "Cremona", "description": "Nuova", "retention_days": "30"}
     changed = newsroom.send(f"{newsroom.home}channel/", reactions="👍 ❤️", **settings)
     assert "Salvato." in changed.text
@@ -218,7 +218,7 @@ def test_the_channel_is_changed_and_the_log_knows(module_site: Site, newsroom: N
     assert module_site.run("audit", "verify").startswith("The audit log is whole")
 
 
-def test_the_first_start_leads_to_a_channel(tmp_path: Path) -> None:
+def test_set_up_link_creates_the_first_channel(tmp_path: Path) -> None:
     with new_site(tmp_path, start=False, init=False) as site:
         site.start()
         printed = wait_until(lambda: re.search(r"/newsroom/setup/\S+/", site.log()))

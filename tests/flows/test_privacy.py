@@ -37,7 +37,7 @@ def city(tmp_path: Path, push: PushService) -> Iterator[Site]:
 
 @pytest.mark.quick
 @pytest.mark.postgres
-def test_nothing_kept_or_shown_leads_to_a_person(city: Site, push: PushService) -> None:
+def test_stored_and_shown_data_identify_nobody(city: Site, push: PushService) -> None:
     subscription, broken = push.subscribe(2)
     transport = httpx.HTTPTransport(local_address=CITIZEN)
     # localhost may be ::1 first; the citizen's address is of IPv4.
@@ -105,7 +105,7 @@ def test_nothing_kept_or_shown_leads_to_a_person(city: Site, push: PushService) 
 
 
 @pytest.mark.postgres
-def test_a_stolen_database_signs_nobody_in(city: Site) -> None:
+def test_stolen_database_cannot_be_used_to_sign_in(city: Site) -> None:
     newsroom = Newsroom(city)
     session = newsroom.browser.cookies["canale_staff"]
     assert session not in city.inside("dump")
@@ -120,7 +120,7 @@ def test_a_stolen_database_signs_nobody_in(city: Site) -> None:
     assert thief.get(newsroom.home).status_code == 302
 
 
-def test_nobody_else_on_the_machine_reads_the_folder(city: Site) -> None:
+def test_data_folder_is_unreadable_to_other_users(city: Site) -> None:
     folder = Path(city.environment["CANALE_DATA"])
     Newsroom(city)
     modes = {path.name: path.stat().st_mode & 0o077 for path in (folder, *folder.rglob("*"))}

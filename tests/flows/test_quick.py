@@ -52,7 +52,7 @@ def is_quick(answer: httpx.Response) -> bool:
 
 
 @pytest.mark.postgres
-def test_a_reaction_is_answered_as_by_django(module_site: Site) -> None:
+def test_reaction_gets_the_same_answer_as_from_django(module_site: Site) -> None:
     number = module_site.post(module_site.token())["id"]
     device = token()
     for emoji in (THUMB, HEART):
@@ -71,7 +71,7 @@ def test_a_reaction_is_answered_as_by_django(module_site: Site) -> None:
         assert device in quick.headers["set-cookie"]
 
 
-def test_who_has_no_cookie_gets_one(module_site: Site) -> None:
+def test_reader_without_a_cookie_gets_one(module_site: Site) -> None:
     number = module_site.post(module_site.token())["id"]
     url = f"{module_site.api}/posts/{number}/reaction"
     with httpx.Client() as device:
@@ -81,7 +81,7 @@ def test_who_has_no_cookie_gets_one(module_site: Site) -> None:
 
 
 @pytest.mark.postgres
-def test_following_is_answered_as_by_django(module_site: Site) -> None:
+def test_follow_gets_the_same_answer_as_from_django(module_site: Site) -> None:
     module_site.inside("topics", ["Strade", "Cultura"])
     for wish in ({"topics": ["strade", "cultura"], "language": "en"}, {}):
         compare_following(module_site, wish)
@@ -116,7 +116,7 @@ def compare_following(module_site: Site, wish: dict[str, object]) -> None:
         ({"json": {"emoji": THUMB}, "headers": {"Origin": "https://evil.example"}}, 403),
     ],
 )
-def test_what_is_wrong_goes_on_to_django(
+def test_invalid_requests_are_passed_to_django(
     module_site: Site, sent: dict[str, Any], status: int
 ) -> None:
     number = module_site.post(module_site.token())["id"]
@@ -128,7 +128,7 @@ def test_what_is_wrong_goes_on_to_django(
 
 
 @pytest.mark.postgres
-def test_a_post_that_is_gone_is_gone(module_site: Site) -> None:
+def test_reaction_to_a_withdrawn_post_is_gone(module_site: Site) -> None:
     key = module_site.token()
     number = module_site.post(key)["id"]
     bearer = {"Authorization": f"Bearer {key}"}
@@ -147,7 +147,7 @@ def push() -> Iterator[PushService]:
 
 
 @pytest.mark.postgres
-def test_counts_are_right_however_many_act_at_once(tmp_path: Path, push: PushService) -> None:
+def test_concurrent_reactions_are_counted_exactly(tmp_path: Path, push: PushService) -> None:
     """Three processes; every reader changes its mind on three posts, some are forgotten."""
     environment = {"CANALE_WEB_PROCESSES": "3", "CANALE_PUSH_ORIGINS": push.origin}
     with new_site(tmp_path, **environment) as site:

@@ -25,7 +25,7 @@ async def body_of(reader: Reader) -> bytes:
     return await reader.stream.readexactly(int(head.split("content-length: ")[1].split("\r")[0]))
 
 
-def test_answers_come_in_the_order_of_their_requests(run: Run) -> None:
+def test_pipelined_requests_are_answered_in_order(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with(), ready) as site:
             reader = await site.reader(READY + READY + PAGE + READY + PAGE + READY)
@@ -37,7 +37,7 @@ def test_answers_come_in_the_order_of_their_requests(run: Run) -> None:
     run(flow)
 
 
-def test_the_connection_is_kept_and_ends_when_it_rests(run: Run) -> None:
+def test_connection_is_kept_alive_and_closed_when_idle(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with(), ready, timeout_keep_alive=1) as site:
             reader = await site.reader(READY)
@@ -51,7 +51,7 @@ def test_the_connection_is_kept_and_ends_when_it_rests(run: Run) -> None:
     run(flow)
 
 
-def test_a_connection_becomes_a_stream_after_it(run: Run) -> None:
+def test_connection_can_become_a_stream_after_a_cached_response(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with(), ready, timeout_keep_alive=1) as site:
             reader = await site.reader(READY + LIVE)
@@ -75,7 +75,7 @@ def test_a_connection_becomes_a_stream_after_it(run: Run) -> None:
         b"GET /ready HTTP/1.0\r\nHost: x\r\n\r\n",
     ],
 )
-def test_what_is_more_than_a_plain_get_goes_the_ordinary_way(request_: bytes, run: Run) -> None:
+def test_other_requests_than_a_plain_get_go_to_the_application(request_: bytes, run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with(), ready) as site:
             reader = await site.reader(request_)
@@ -87,7 +87,7 @@ def test_what_is_more_than_a_plain_get_goes_the_ordinary_way(request_: bytes, ru
     run(flow)
 
 
-def test_who_asks_much_and_reads_nothing_does_not_fill_the_memory(run: Run) -> None:
+def test_pipelining_client_that_never_reads_does_not_fill_memory(run: Run) -> None:
     async def flow() -> None:
         asked = 0
 

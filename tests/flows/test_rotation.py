@@ -50,7 +50,7 @@ def follow(site: Site, browser: httpx.Client, subscription: dict[str, Any]) -> h
 
 @pytest.mark.quick
 @pytest.mark.postgres
-def test_the_key_is_changed_and_nobody_notices(city: Site, push: PushService) -> None:
+def test_key_rotation_is_invisible_to_users(city: Site, push: PushService) -> None:
     data = Path(city.environment["CANALE_DATA"])
     identity = channel(city)["vapid_public_key"]
     mine, *others = push.subscribe(20)
@@ -99,7 +99,7 @@ def test_the_key_is_changed_and_nobody_notices(city: Site, push: PushService) ->
 
 
 @pytest.mark.postgres
-def test_a_rotation_that_is_killed_goes_on(tmp_path: Path, push: PushService) -> None:
+def test_killed_rotation_is_resumed(tmp_path: Path, push: PushService) -> None:
     with new_site(tmp_path, start=False) as city:
         data = Path(city.environment["CANALE_DATA"])
         city.inside("follow", push.subscribe(MANY))
@@ -119,9 +119,7 @@ def test_a_rotation_that_is_killed_goes_on(tmp_path: Path, push: PushService) ->
         assert city.inside("sealed_with", str(data / "secret-key")) == {"yes": MANY, "no": 0}
 
 
-def test_a_wrong_key_is_noticed_before_anything_is_written(
-    tmp_path: Path, push: PushService
-) -> None:
+def test_wrong_key_is_detected_before_any_write(tmp_path: Path, push: PushService) -> None:
     with new_site(tmp_path, start=False) as city:
         city.inside("follow", push.subscribe(3))
         data = Path(city.environment["CANALE_DATA"])
@@ -147,7 +145,7 @@ def test_a_wrong_key_is_noticed_before_anything_is_written(
         assert city.inside("rows")["followers_address"] == 2
 
 
-def test_a_new_push_identity_lets_every_subscription_go(city: Site, push: PushService) -> None:
+def test_new_push_identity_removes_every_subscription(city: Site, push: PushService) -> None:
     identity = channel(city)["vapid_public_key"]
     browser = httpx.Client(headers={"Origin": city.url}, timeout=30)
     assert follow(city, browser, push.subscribe()[0]).status_code == 201
@@ -167,7 +165,7 @@ def test_a_new_push_identity_lets_every_subscription_go(city: Site, push: PushSe
 
 
 @needs_nats
-def test_the_broker_keeps_nothing_under_the_key_before(tmp_path: Path) -> None:
+def test_rotation_removes_the_previous_keys_streams(tmp_path: Path) -> None:
     store = tmp_path / "jetstream"
     nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}" }}')
 

@@ -15,7 +15,7 @@ from tests.site import HANDLE, Site
 EXAMPLES = 4
 
 
-def test_schemathesis_finds_nothing(module_site: Site, tmp_path: Path) -> None:
+def test_api_passes_schemathesis(module_site: Site, tmp_path: Path) -> None:
     post = module_site.post(module_site.token())["id"]
     # What is really there, so that the calls get past "not found".
     known = f'[parameters]\nhandle = "{HANDLE}"\n"path.post_id" = {post}\n'

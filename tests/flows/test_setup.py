@@ -27,7 +27,7 @@ def _filled(link: str, number: int) -> tuple[httpx.Client, dict[str, str]]:
 
 
 @pytest.mark.quick
-def test_of_people_who_send_the_form_at_once_one_makes_the_channel(tmp_path: Path) -> None:
+def test_simultaneous_set_up_forms_create_one_channel(tmp_path: Path) -> None:
     with new_site(tmp_path, start=False, init=False) as site:
         site.start()
         printed = wait_until(lambda: re.search(r"/newsroom/setup/\S+/", site.log()))
@@ -41,7 +41,7 @@ def test_of_people_who_send_the_form_at_once_one_makes_the_channel(tmp_path: Pat
         assert rows["channel_channel"] == rows["accounts_staff"] == 1
 
 
-def test_the_log_stays_one_chain_when_many_act_at_once(module_site: Site) -> None:
+def test_audit_log_stays_one_chain_under_concurrency(module_site: Site) -> None:
     everyone = [Newsroom(module_site) for _ in range(PEOPLE)]
 
     def act(one: Newsroom) -> None:

@@ -16,7 +16,7 @@ ACCOUNTS = "/newsroom/accounts/"
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "confirm-email/", "password/reset/"])
-def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
+def test_disabled_account_pages_say_so(module_site: Site, path: str) -> None:
     answer = httpx.get(f"{module_site.url}{ACCOUNTS}{path}")
     assert answer.status_code == 404
     assert "canale password" in answer.text or "amministra" in answer.text
@@ -32,7 +32,7 @@ def test_what_is_closed_says_so(module_site: Site, path: str) -> None:
         ("logout/", "Esci", 'action="/newsroom/accounts/logout/"'),
     ],
 )
-def test_each_page_of_the_account_offers_what_it_is_for(
+def test_every_account_page_has_its_heading_and_action(
     module_site: Site, path: str, heading: str, offers: str
 ) -> None:
     newsroom = Newsroom(module_site)
@@ -45,7 +45,7 @@ def test_each_page_of_the_account_offers_what_it_is_for(
     assert offers in answer.text
 
 
-def test_a_malformed_address_is_said_at_its_field(module_site: Site) -> None:
+def test_malformed_address_is_reported_at_its_field(module_site: Site) -> None:
     newsroom = Newsroom(module_site)
     newsroom.browser.cookies.clear()
     answer = newsroom.send(f"{ACCOUNTS}login/", login="cremona", password="x")
@@ -65,7 +65,7 @@ def test_a_changed_password_ends_the_other_sessions(module_site: Site) -> None:
 
 
 @pytest.mark.parametrize("number", ["²", "9" * 30, "-1", "x"])
-def test_an_odd_token_to_revoke_breaks_nothing(module_site: Site, number: str) -> None:
+def test_revoking_an_invalid_token_number_is_harmless(module_site: Site, number: str) -> None:
     newsroom = Newsroom(module_site, ADMIN)
     assert newsroom.send(f"{newsroom.home}tokens/", revoke=number).status_code == 200
 
@@ -74,7 +74,7 @@ def test_an_odd_token_to_revoke_breaks_nothing(module_site: Site, number: str) -
     ("reactions", "status"),
     [("👍 ❤️ 👩‍🚒 1️⃣ 🇮🇹", 200), ("<b>", 422), ("---", 422), ("👍\u202e", 422)],
 )
-def test_reactions_are_emoji(module_site: Site, reactions: str, status: int) -> None:
+def test_reactions_must_be_emoji(module_site: Site, reactions: str, status: int) -> None:
     newsroom = Newsroom(module_site)
     words = {"name": "Cremona", "retention_days": "30", "reactions": reactions}
     answer = newsroom.send(f"{newsroom.home}channel/", None, **words)

@@ -33,7 +33,7 @@ def send(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
 
 
 @pytest.mark.postgres
-def test_processes_count_together(tmp_path: Path) -> None:
+def test_processes_share_sign_in_limits(tmp_path: Path) -> None:
     options = {"CANALE_WEB_PROCESSES": "2", "CANALE_RATE_LIMITS": "on", "CANALE_WORKERS": "0"}
     with new_site(tmp_path, **options) as site:
         wait_until(lambda: site.listeners() == 2)

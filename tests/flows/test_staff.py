@@ -25,7 +25,7 @@ def staff(module_site: Site) -> Staff:
 
 
 @pytest.mark.quick
-def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff) -> None:
+def test_staff_member_is_added_changed_and_removed(module_site: Site, staff: Staff) -> None:
     new = ("--add", MARIA, "--role", "editor", "--password-file", "-")
     staff(*new, stdin=f"{PASSWORD}\n")
     maria = Newsroom(module_site, MARIA)
@@ -49,7 +49,7 @@ def test_a_second_person_comes_changes_and_goes(module_site: Site, staff: Staff)
     assert "whole" in module_site.run("audit", "verify")
 
 
-def test_who_works_elsewhere_is_added_and_not_given_another_role(
+def test_adding_a_member_of_another_channel_is_not_a_role_change(
     module_site: Site, staff: Staff
 ) -> None:
     person = "verdi@comune.test"
@@ -76,7 +76,7 @@ IMPOSSIBLE = (
 )
 
 
-def test_what_would_leave_nobody_is_refused(module_site: Site) -> None:
+def test_impossible_staff_changes_are_refused(module_site: Site) -> None:
     calls = [("staff", "--channel", HANDLE, *arguments) for arguments, _ in IMPOSSIBLE]
     for (_, said), end in zip(IMPOSSIBLE, run_each(module_site, calls), strict=True):
         assert said in refused_in_one_line(end)

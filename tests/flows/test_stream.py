@@ -11,7 +11,7 @@ import pytest
 from tests.standins.live_site import LIVE, PAGE, Run, event, hub_with, serving
 
 
-def test_a_reader_gets_the_headers_and_what_is_published(run: Run) -> None:
+def test_stream_sends_headers_and_published_events(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader()
@@ -69,7 +69,7 @@ def test_pipelined_requests_are_answered_first(run: Run) -> None:
     run(flow)
 
 
-def test_a_request_in_single_bytes_is_understood(run: Run) -> None:
+def test_request_sent_byte_by_byte_is_parsed(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader(b"")
@@ -106,7 +106,9 @@ def test_a_get_with_a_body_is_read_to_its_end(run: Run) -> None:
         ("GET /live/cremona?last_event_id=%D9%A3", "", 400, "application/problem+json"),
     ],
 )
-def test_what_is_no_stream_is_a_problem(line: str, extra: str, status: int, header: str) -> None:
+def test_requests_without_a_stream_get_problem_documents(
+    line: str, extra: str, status: int, header: str
+) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             request = f"{line} HTTP/1.1\r\nHost: x\r\n{extra}\r\n{'{}' if extra[:1] == 'C' else ''}"
@@ -124,7 +126,7 @@ def test_what_is_no_stream_is_a_problem(line: str, extra: str, status: int, head
     asyncio.run(flow())
 
 
-def test_head_has_the_headers_alone(run: Run) -> None:
+def test_head_request_gets_headers_only(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             reader = await site.reader(b"HEAD /live/cremona HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -140,7 +142,7 @@ def forwarded(address: str) -> bytes:
     return f"GET /live/cremona HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {address}\r\n\r\n".encode()
 
 
-def test_one_client_cannot_take_all_places(run: Run) -> None:
+def test_connections_per_client_are_limited(run: Run) -> None:
     async def flow() -> None:
         hub = hub_with(client_limit=2)
         async with serving(hub) as site:
@@ -162,7 +164,7 @@ def test_one_client_cannot_take_all_places(run: Run) -> None:
     run(flow)
 
 
-def test_an_untrusted_peer_forwards_nothing(run: Run) -> None:
+def test_forwarded_address_of_an_untrusted_peer_is_ignored(run: Run) -> None:
     async def flow() -> None:
         hub = hub_with(client_limit=1)
         async with serving(hub, forwarded_allow_ips="192.0.2.1") as site:
@@ -172,7 +174,7 @@ def test_an_untrusted_peer_forwards_nothing(run: Run) -> None:
     run(flow)
 
 
-def test_the_house_has_a_last_place(run: Run) -> None:
+def test_total_connections_are_limited(run: Run) -> None:
     async def flow() -> None:
         hub = hub_with(connection_limit=1)
         async with serving(hub) as site:
@@ -182,7 +184,7 @@ def test_the_house_has_a_last_place(run: Run) -> None:
     run(flow)
 
 
-def test_a_place_is_given_back_when_the_request_is_never_finished(
+def test_unfinished_request_releases_its_slot(
     run: Run,
 ) -> None:
     async def flow() -> None:

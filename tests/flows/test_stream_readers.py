@@ -42,7 +42,7 @@ from tests.standins.live_site import (
         ),
     ],
 )
-def test_a_reader_gets_what_it_missed_from_memory(
+def test_missed_events_are_replayed_from_memory(
     request_line: bytes, expected: list[int], run: Run
 ) -> None:
     async def flow() -> None:
@@ -96,7 +96,7 @@ class Traffic:
 
 
 @pytest.mark.parametrize("seed", [7, 8])
-def test_nothing_is_missing_and_nothing_twice(seed: int, run: Run) -> None:
+def test_replay_and_live_events_have_no_gap_and_no_duplicate(seed: int, run: Run) -> None:
     async def flow() -> None:
         traffic = Traffic(seed, first=300, last=1500)
         hub = Hub(traffic.slow_backlog)
@@ -113,7 +113,7 @@ def test_nothing_is_missing_and_nothing_twice(seed: int, run: Run) -> None:
     run(flow)
 
 
-def test_what_is_published_during_the_read_is_not_lost(run: Run) -> None:
+def test_events_published_during_a_database_read_are_not_lost(run: Run) -> None:
     async def flow() -> None:
         database = HeldDatabase()
         async with serving(hub_with(last_id=3, database=database)) as site:
@@ -132,7 +132,7 @@ def test_what_is_published_during_the_read_is_not_lost(run: Run) -> None:
     run(flow)
 
 
-def test_a_channel_closed_during_the_read_sends_its_readers_away(run: Run) -> None:
+def test_channel_closed_during_a_read_disconnects_its_readers(run: Run) -> None:
     async def flow() -> None:
         database = HeldDatabase()
         async with serving(hub_with(last_id=3, database=database)) as site:
@@ -146,7 +146,7 @@ def test_a_channel_closed_during_the_read_sends_its_readers_away(run: Run) -> No
     run(flow)
 
 
-def test_a_long_replay_is_not_the_readers_slowness(run: Run) -> None:
+def test_reader_of_a_long_replay_is_not_dropped_as_slow(run: Run) -> None:
     async def flow() -> None:
         async with serving(hub_with()) as site:
             for number in range(1, 6):
@@ -163,7 +163,7 @@ def test_a_long_replay_is_not_the_readers_slowness(run: Run) -> None:
 STORM = 600
 
 
-def test_a_storm_of_reconnects_reads_the_database_once_or_twice() -> None:
+def test_reconnect_storm_reads_the_database_at_most_twice() -> None:
     async def flow() -> None:
         database = Database()
         database.events = [event(number) for number in range(1, 51)]
@@ -193,7 +193,7 @@ async def storm(site: Running, waves: int, after: int, last: int) -> None:
             assert await reader.ids(last) == list(range(after + 1, last + 1))
 
 
-def test_after_a_withdrawal_the_database_is_read_for_the_first_wave_only(run: Run) -> None:
+def test_database_is_read_once_after_a_withdrawal(run: Run) -> None:
     async def flow() -> None:
         database = Database()
         hub = hub_with(database=database, client_limit=None)
@@ -216,7 +216,7 @@ def test_after_a_withdrawal_the_database_is_read_for_the_first_wave_only(run: Ru
     run(flow)
 
 
-def test_what_was_read_before_a_withdrawal_is_not_remembered(run: Run) -> None:
+def test_events_read_before_a_withdrawal_are_not_cached(run: Run) -> None:
     async def flow() -> None:
         database = HeldDatabase()
         database.events = [event(number) for number in range(1, 4)]
@@ -236,7 +236,7 @@ def test_what_was_read_before_a_withdrawal_is_not_remembered(run: Run) -> None:
     run(flow)
 
 
-def test_memory_is_bounded_by_what_is_read_too(run: Run) -> None:
+def test_backlog_read_from_the_database_is_bounded(run: Run) -> None:
     async def flow() -> None:
         database = Database()
         database.events = [event(number) for number in range(1, 401)]
@@ -249,7 +249,7 @@ def test_memory_is_bounded_by_what_is_read_too(run: Run) -> None:
     run(flow)
 
 
-def test_a_broken_database_sends_readers_away_to_come_back(run: Run) -> None:
+def test_readers_are_asked_to_reconnect_when_the_database_fails(run: Run) -> None:
     async def flow() -> None:
         def broken(handle: str, after: int) -> Sequence[EncodedEvent]:
             raise OSError("disk on fire")
@@ -265,7 +265,7 @@ def test_a_broken_database_sends_readers_away_to_come_back(run: Run) -> None:
     run(flow)
 
 
-def test_a_reader_that_does_not_read_is_dropped_and_the_others_get_all(
+def test_slow_reader_is_dropped_without_affecting_others(
     run: Run,
 ) -> None:
     async def flow() -> None:
@@ -293,7 +293,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_the_others_get_all(
     run(flow)
 
 
-def test_everyone_gets_a_heartbeat_in_every_interval(run: Run) -> None:
+def test_every_reader_gets_a_heartbeat_in_every_interval(run: Run) -> None:
     async def flow() -> None:
         steps = 0
 
@@ -320,7 +320,7 @@ def test_everyone_gets_a_heartbeat_in_every_interval(run: Run) -> None:
     run(flow)
 
 
-def test_stopping_says_when_to_come_back(run: Run) -> None:
+def test_shutdown_tells_readers_when_to_reconnect(run: Run) -> None:
     async def flow() -> None:
         hub = hub_with()
         async with serving(hub) as site:
@@ -335,7 +335,7 @@ def test_stopping_says_when_to_come_back(run: Run) -> None:
     run(flow)
 
 
-def test_stopping_does_not_wait_for_a_reader_that_does_not_read(
+def test_shutdown_does_not_wait_for_slow_readers(
     run: Run,
 ) -> None:
     async def flow() -> None:
@@ -350,7 +350,7 @@ def test_stopping_does_not_wait_for_a_reader_that_does_not_read(
     run(flow)
 
 
-def test_a_closed_channel_sends_its_readers_away(run: Run) -> None:
+def test_closed_channel_disconnects_its_readers(run: Run) -> None:
     async def flow() -> None:
         hub = hub_with()
         async with serving(hub) as site:

@@ -36,7 +36,7 @@ def feed(site: Site, form: str) -> httpx.Response:
     return answer
 
 
-def test_the_feeds_say_the_same_post(module_site: Site, event: str) -> None:
+def test_all_feeds_contain_the_same_post(module_site: Site, event: str) -> None:
     atom = ET.fromstring(feed(module_site, "atom").content)
     entry = atom.find(f"{ATOM}entry")
     assert entry is not None
@@ -51,7 +51,7 @@ def test_the_feeds_say_the_same_post(module_site: Site, event: str) -> None:
     assert said["items"][0]["url"] == event
 
 
-def test_an_event_goes_into_the_calendar_and_out_of_it(module_site: Site, event: str) -> None:
+def test_withdrawn_event_is_cancelled_in_the_calendar(module_site: Site, event: str) -> None:
     entry = Calendar.from_ical(httpx.get(f"{event}.ics").content).walk("VEVENT")[0]
     assert str(entry["summary"]) == "Fiera & mercato <2>"
     assert entry["dtstart"].dt.astimezone(UTC) == datetime(2026, 12, 5, 8, tzinfo=UTC)
@@ -77,7 +77,7 @@ def test_an_event_goes_into_the_calendar_and_out_of_it(module_site: Site, event:
     assert httpx.get(f"{event}.ics").status_code == 410
 
 
-def test_what_has_no_date_has_no_calendar(module_site: Site) -> None:
+def test_post_without_a_date_has_no_calendar(module_site: Site) -> None:
     post = module_site.post(module_site.token(), headline="Solo una notizia")
     assert httpx.get(f"{post['url']}.ics").status_code == 404
     assert httpx.get(f"{module_site.url}/c/{HANDLE}/p/999999.ics").status_code == 404

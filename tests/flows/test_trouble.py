@@ -60,7 +60,7 @@ def new_machine(folder: Path, **environment: str) -> Site:
     return Site(folder, environment)
 
 
-def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> None:
+def test_every_command_reports_an_unreachable_database(tmp_path: Path) -> None:
     assert set(CALLS) == set(COMMANDS)
     site = new_machine(
         tmp_path, CANALE_DATABASE_URL=f"postgresql://canale:{SECRET}@127.0.0.1:1/canale"
@@ -75,7 +75,7 @@ def test_a_database_that_is_away_is_said_by_every_command(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(ON_POSTGRESQL, reason="damages the file of SQLite")
-def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) -> None:
+def test_every_command_reports_missing_tables(tmp_path: Path) -> None:
     site = new_machine(tmp_path)
     asking = ("worker", "publish", "token", "check", "audit", "password", "staff", "rotate-key")
     file = tmp_path / "data/canale.sqlite3"
@@ -109,7 +109,7 @@ def test_a_database_without_its_tables_is_said_by_every_command(tmp_path: Path) 
         ("CANALE_DATABASE_URL", "sqlite:////dev/null/x", "own this file and its folder"),
     ],
 )
-def test_a_bad_setting_is_said_with_its_value(
+def test_invalid_setting_is_reported_with_its_value(
     tmp_path: Path, name: str, value: str, said: str
 ) -> None:
     assert said in one_line(new_machine(tmp_path, **{name: value}), "migrate")["migrate"]
@@ -126,7 +126,9 @@ def server() -> Iterator[PostgresqlServer]:
         yield made
 
 
-def test_a_wrong_password_is_said_and_not_shown(server: PostgresqlServer, tmp_path: Path) -> None:
+def test_wrong_database_password_is_reported_and_not_shown(
+    server: PostgresqlServer, tmp_path: Path
+) -> None:
     url = server.url.replace("canale@", f"canale:{SECRET}@")
     said = one_line(new_machine(tmp_path, CANALE_DATABASE_URL=url), "token")["token"]
     assert "password authentication failed" in said

@@ -81,7 +81,7 @@ def usual_times(told_after: Callable[[], float]) -> list[float]:
     raise AssertionError(f"most came by a look into the database: {times}")
 
 
-def test_a_post_reaches_the_other_nodes_page_at_once(nodes: tuple[Site, Site]) -> None:
+def test_post_reaches_pages_of_the_other_node_immediately(nodes: tuple[Site, Site]) -> None:
     one, two = nodes
     token = one.token()
     headlines = (f"Subito {number}" for number in count())
@@ -90,7 +90,7 @@ def test_a_post_reaches_the_other_nodes_page_at_once(nodes: tuple[Site, Site]) -
     assert max(times) < POLLED_SECONDS, times
 
 
-def test_a_command_has_sent_its_hint_before_it_ends(
+def test_command_sends_its_notification_before_it_exits(
     nodes: tuple[Site, Site], nats: NatsServer
 ) -> None:
     _, two = nodes
@@ -111,7 +111,7 @@ def test_a_command_has_sent_its_hint_before_it_ends(
         asyncio.run(flow())
 
 
-def test_a_node_serves_on_without_nats(nodes: tuple[Site, Site], nats: NatsServer) -> None:
+def test_node_keeps_serving_without_nats(nodes: tuple[Site, Site], nats: NatsServer) -> None:
     one, two = nodes
     token = one.token()
     with Reader(f"{two.url}/live/{HANDLE}") as reader:
@@ -164,7 +164,7 @@ def check(node: Site) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
+def test_node_starts_without_nats(tmp_path: Path) -> None:
     nats = NatsServer(tmp_path, f'jetstream {{ store_dir: "{tmp_path}/jetstream" }}')
     with new_site(tmp_path, CANALE_NATS_URL=nats.url, CANALE_WORKERS="2") as site:
         said = ready(site)
@@ -179,7 +179,7 @@ def test_a_node_starts_while_nats_is_away(tmp_path: Path) -> None:
             wait_until(lambda: ready(site)["bus"] == "ok")
 
 
-def test_a_broker_that_keeps_no_batches_is_told(tmp_path: Path) -> None:
+def test_nats_without_jetstream_is_reported(tmp_path: Path) -> None:
     with NatsServer(tmp_path) as nats, new_site(tmp_path, CANALE_NATS_URL=nats.url) as site:
         checked = check(site)
         wrong = [line for line in checked.stdout.splitlines() if line.startswith("WRONG")]

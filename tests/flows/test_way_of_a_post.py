@@ -71,9 +71,7 @@ def phone(city: Site, push: PushService) -> Iterator[Phone]:
 
 
 @pytest.mark.quick
-def test_a_post_of_the_api_reaches_page_stream_and_phone(
-    city: Site, token: str, phone: Phone
-) -> None:
+def test_api_post_reaches_page_stream_and_phone(city: Site, token: str, phone: Phone) -> None:
     page = httpx.get(city.channel)
     assert "Ponte chiuso" not in page.text
     with Reader(f"{city.url}/live/{HANDLE}") as reader:
@@ -90,7 +88,7 @@ def test_a_post_of_the_api_reaches_page_stream_and_phone(
     assert httpx.get(str(post["url"])).status_code == 200
 
 
-def test_a_post_of_the_command_line_reaches_stream_and_phone(city: Site, phone: Phone) -> None:
+def test_command_line_post_reaches_stream_and_phone(city: Site, phone: Phone) -> None:
     with Reader(f"{city.url}/live/{HANDLE}") as reader:
         url = city.run(
             "publish", "--channel", HANDLE, "--kind", "alert",
@@ -148,7 +146,7 @@ def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
     assert city.inside("kept_counts", number) == {"👍": 1}
 
 
-def test_a_page_that_was_away_catches_up(city: Site, token: str) -> None:
+def test_page_catches_up_after_reconnecting(city: Site, token: str) -> None:
     first = int(str(city.post(token, headline="Uno")["id"]))
     with Reader(f"{city.url}/live/{HANDLE}", last_event_id=0) as reader:
         last = reader.wait_for("post", first).id
@@ -162,7 +160,7 @@ def test_a_page_that_was_away_catches_up(city: Site, token: str) -> None:
         assert [told.data["post"] for told in reader.told] == [*missed, after]
 
 
-def test_counts_are_what_the_push_service_saw(
+def test_counts_match_the_push_service(
     city: Site, token: str, push: PushService, phone: Phone
 ) -> None:
     gone, later = Phone(city, push), Phone(city, push)
@@ -187,7 +185,7 @@ def test_counts_are_what_the_push_service_saw(
     later.browser.delete("me")
 
 
-def test_muted_phones_hear_alerts_only(city: Site, token: str, push: PushService) -> None:
+def test_muted_phones_get_alerts_only(city: Site, token: str, push: PushService) -> None:
     muted, loud = Phone(city, push), Phone(city, push)
     for phone in (muted, loud):
         phone.follow()
@@ -203,7 +201,7 @@ def test_muted_phones_hear_alerts_only(city: Site, token: str, push: PushService
 
 
 @pytest.mark.quick
-def test_reactions_are_counted_live_and_one_for_each_reader(city: Site, token: str) -> None:
+def test_reactions_are_counted_live_once_per_reader(city: Site, token: str) -> None:
     post = city.post(token, headline="Festa")
     number = int(str(post["id"]))
     readers = [httpx.Client(headers={"Origin": city.url}) for _ in range(3)]
@@ -223,7 +221,7 @@ def test_reactions_are_counted_live_and_one_for_each_reader(city: Site, token: s
     assert readers[2].get(f"{city.api}/me").json()["reactions"] == {str(number): "👍"}
 
 
-def test_a_page_from_memory_is_told_the_counts_since_by_the_stream(city: Site, token: str) -> None:
+def test_stream_updates_the_counts_of_a_stored_page(city: Site, token: str) -> None:
     number = int(str(city.post(token, headline="Con reazioni")["id"]))
     with Reader(f"{city.url}/live/{HANDLE}") as stream:
         wait_until(lambda: "Con reazioni" in httpx.get(city.channel).text)
@@ -239,7 +237,7 @@ def test_a_page_from_memory_is_told_the_counts_since_by_the_stream(city: Site, t
 
 
 @pytest.mark.quick
-def test_forget_me_leaves_nothing(city: Site, token: str, push: PushService) -> None:
+def test_forget_me_deletes_all_data(city: Site, token: str, push: PushService) -> None:
     personal = ("followers_follower", "followers_address", "followers_follower_topics")
     personal += ("reactions_reaction", "delivery_welcome", "delivery_retry")
 

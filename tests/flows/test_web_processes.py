@@ -33,7 +33,7 @@ def command(pid: int) -> bytes:
     return b""
 
 
-def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: Path) -> None:
+def test_processes_share_the_port_and_the_main_process_life(tmp_path: Path) -> None:
     with new_site(tmp_path, CANALE_WEB_PROCESSES="3", CANALE_WORKERS="1") as site:
         wait_until(lambda: site.listeners() == 3)
         with contextlib.ExitStack() as stack:
@@ -61,7 +61,7 @@ def test_processes_share_the_port_and_live_and_die_with_the_main_one(tmp_path: P
         assert site.listeners() == 0
 
 
-def test_who_is_in_when_the_server_stops_is_still_answered(site: Site) -> None:
+def test_open_connections_are_answered_during_shutdown(site: Site) -> None:
     assert site.server is not None
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     with (
@@ -111,7 +111,7 @@ def policy_of_workers() -> int:
     return own if asked.returncode else os.SCHED_BATCH
 
 
-def test_workers_may_be_elsewhere_and_hand_back_when_they_stop(tmp_path: Path) -> None:
+def test_separate_worker_releases_its_batches_when_it_stops(tmp_path: Path) -> None:
     followers = 4_000
     with (
         PushService() as push,

@@ -35,13 +35,13 @@ def refers_to(model: type[Model], other: type[Model], relation: str) -> bool:
     )
 
 
-def test_every_room_is_on_the_page() -> None:
+def test_every_package_is_on_the_page() -> None:
     rooms = {path.parts[1] for path in files(".py") if re.match(r"canale/\w+/", str(path))}
     assert len(rooms) > 10
     assert [room for room in sorted(rooms) if f"| `canale/{room}/` |" not in PAGE] == []
 
 
-def test_import_law_on_the_page_is_the_one_that_is_checked() -> None:
+def test_import_rules_on_the_page_are_those_that_are_checked() -> None:
     project = tomllib.loads(text(Path("pyproject.toml")))
     contracts = project["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")

@@ -46,11 +46,11 @@ def _text(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-def test_each_act_has_its_words() -> None:
+def test_every_audit_action_has_a_label() -> None:
     assert len(list(_recordings())) > 10
     assert _said() == set(ACTS)
 
 
-def test_each_detail_has_its_label() -> None:
+def test_every_audit_detail_has_a_label() -> None:
     named = {word.arg for call in _recordings() for word in call.keywords}
     assert named == set(DETAILS)

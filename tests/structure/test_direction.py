@@ -71,7 +71,7 @@ class Places(HTMLParser):
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=str)
-def test_a_persons_words_run_in_their_own_direction(path: Path) -> None:
+def test_user_text_has_its_own_direction(path: Path) -> None:
     """Arabic and Hebrew stand right, with their punctuation at the right end."""
     source = text(path)
     assert Places(source).wrong == []
@@ -101,11 +101,11 @@ def test_a_persons_words_run_in_their_own_direction(path: Path) -> None:
         ),
     ],
 )
-def test_the_check_finds_words_without_a_direction(template: str, wrong: int) -> None:
+def test_text_without_a_direction_is_found(template: str, wrong: int) -> None:
     assert len(Places(template).wrong) == wrong
 
 
-def test_styles_follow_the_direction() -> None:
+def test_styles_use_logical_directions() -> None:
     physical = re.compile(r"(?:margin|padding|border)-(?:left|right)|text-align: (?:left|right)")
     found = [
         f"{path}: {match[0]}" for path in files(".scss") for match in physical.finditer(text(path))

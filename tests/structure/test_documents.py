@@ -83,7 +83,7 @@ def test_every_file_named_in_documents_exists() -> None:
     assert [(path, name) for path, name in named if not (ROOT / name).exists()] == []
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_resolve() -> None:
     broken = [
         (str(path), link)
         for path in files(".md")

@@ -18,7 +18,7 @@ EMPTY_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "mis
 TRANSPORTS = {"webpush", "web_push", "telegram", "whatsapp", "mastodon", "smtp", "smtplib"}
 
 
-def test_arrows_point_only_down(tmp_path: Path) -> None:
+def test_imports_point_only_down(tmp_path: Path) -> None:
     # A process of its own: import-linter reconfigures logging.
     program = (
         "import sys; from importlinter.cli import lint_imports as l; sys.exit(l(cache_dir=%r))"
@@ -71,7 +71,7 @@ def test_no_file_is_too_long() -> None:
     assert {path: length for path, length in lengths.items() if length > LONGEST_FILE} == {}
 
 
-def test_names_say_what_is_inside() -> None:
+def test_file_and_class_names_are_not_generic() -> None:
     vague = [
         str(path)
         for path in files()
@@ -111,7 +111,7 @@ def test_only_the_bus_names_a_bus() -> None:
     assert named == []
 
 
-def test_only_durable_files_renames_what_must_be_kept() -> None:
+def test_only_durable_files_renames_files() -> None:
     """A rename, a link or a sync elsewhere would forget the folder, and a power cut the name."""
     calls = [
         f"{path}:{node.lineno}: {ast.unparse(node.func)}"
@@ -138,7 +138,7 @@ def _names_a_file(call: ast.Call) -> bool:
     return False
 
 
-def test_no_field_cuts_what_is_pasted() -> None:
+def test_no_input_truncates_pasted_text() -> None:
     """`maxlength` does, without a word, and counts in other units than the server."""
     cutting = [str(path) for path in files(".html", ".ts") if "maxlength" in text(path).lower()]
     assert [path for path in cutting if path.startswith(("canale/", "frontend/"))] == []

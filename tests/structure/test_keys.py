@@ -19,7 +19,7 @@ _USED = re.compile(
 )
 
 
-def test_every_purpose_has_a_fate() -> None:
+def test_every_key_purpose_has_a_rotation_rule() -> None:
     used = {
         name
         for path in files(".py")
@@ -32,12 +32,12 @@ def test_every_purpose_has_a_fate() -> None:
     assert {name for name, fate in PURPOSES.items() if fate.startswith("lasts")} == set(LASTING)
 
 
-def test_the_decision_names_each() -> None:
+def test_decision_record_names_every_key_purpose() -> None:
     page = text(Path("docs/decisions/0017-rotate-the-secret-key-while-serving.md"))
     assert [name for name in PURPOSES if f"`{name}`" not in page] == []
 
 
-def test_nothing_derives_from_the_secret_key_past_the_vault() -> None:
+def test_only_the_vault_derives_keys_from_the_secret_key() -> None:
     readers = [
         str(path)
         for path in files(".py")

@@ -30,7 +30,7 @@ def test_python_packages_are_pinned_by_hash_without_address(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_lock_holds_everything_asked_for(name: str) -> None:
+def test_lock_file_has_every_requested_package(name: str) -> None:
     asked = text(Path("requirements") / name.replace(".txt", ".in")).splitlines()
     names = {
         re.split(r"[\[<>=~! ]", line)[0].lower().replace("_", "-")

@@ -28,7 +28,7 @@ def _tests() -> list[Path]:
     return [path for path in files(".py") if path.parts[0] == "tests"]
 
 
-def test_only_the_mark_skips_a_test_for_want_of_postgresql() -> None:
+def test_tests_are_skipped_without_postgresql_by_the_mark_only() -> None:
     """Any other condition could skip it in the run on PostgreSQL too, or keep it out of that."""
     conditions = [
         (path, ast.unparse(call.args[0]))
@@ -45,7 +45,7 @@ def test_only_the_mark_skips_a_test_for_want_of_postgresql() -> None:
     assert [found for found in of_databases if found[1] != "ON_POSTGRESQL"] == []
 
 
-def test_marked_tests_stand_where_the_run_on_postgresql_looks() -> None:
+def test_marked_tests_are_in_folders_that_run_on_postgresql() -> None:
     marked = {path for path in _tests() if "mark.postgres" in text(path)}
     marked -= {Path("tests/structure/test_marks.py")}
     assert {path.parent for path in marked} == set(TWICE)

@@ -40,7 +40,7 @@ def _exposed() -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield family.name, family.type, tuple(family._labelnames)  # type: ignore[attr-defined]
 
 
-def test_the_page_says_what_is_exposed() -> None:
+def test_metrics_page_lists_every_exported_metric() -> None:
     said = {
         (name, kind, tuple(part.strip() for part in labels.split(",") if part.strip()))
         for name, kind, labels in ROW.findall(text(PAGE))
@@ -71,7 +71,7 @@ def _check(query: str) -> None:
     assert {label.strip() for label in by} | chosen <= allowed, query
 
 
-def test_the_dashboard_asks_for_what_is_exposed() -> None:
+def test_dashboard_queries_exported_metrics_only() -> None:
     dashboard = json.loads(text(DASHBOARD))
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
@@ -85,7 +85,7 @@ def test_the_dashboard_asks_for_what_is_exposed() -> None:
     assert {name for name, _, _ in _exposed() if name not in asked} == set()
 
 
-def test_the_alarms_ask_for_what_is_exposed() -> None:
+def test_alerting_rules_query_exported_metrics_only() -> None:
     rules = [rule for group in yaml.safe_load(text(RULES))["groups"] for rule in group["rules"]]
     assert len(rules) > 5
     for rule in rules:
@@ -94,7 +94,7 @@ def test_the_alarms_ask_for_what_is_exposed() -> None:
         assert rule["annotations"]["description"]
 
 
-def test_the_guide_says_what_to_do_at_each_alarm() -> None:
+def test_guide_explains_every_alerting_rule() -> None:
     rules = [rule for group in yaml.safe_load(text(RULES))["groups"] for rule in group["rules"]]
     told = re.findall(
         r"^\| `(Canale\w+)` \| \w.* \| .+ \|$", text(Path("docs/operate.md")), re.MULTILINE
@@ -103,7 +103,7 @@ def test_the_guide_says_what_to_do_at_each_alarm() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_prometheus_understands_the_alarms() -> None:
+def test_promtool_accepts_the_alerting_rules() -> None:
     run = subprocess.run(
         ["promtool", "check", "rules", str(ROOT / RULES)],
         capture_output=True,

@@ -55,12 +55,12 @@ def lint(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedP
 
 
 @pytest.mark.django_db
-def test_every_change_of_a_model_has_its_migration() -> None:
+def test_every_model_change_has_a_migration() -> None:
     call_command("makemigrations", *APPS, "--check", "--dry-run")
 
 
 @needs_postgresql
-def test_our_migrations_are_safe_on_a_live_system() -> None:
+def test_migrations_are_safe_on_a_live_system() -> None:
     ignored = ["--ignore-name", *EXEMPT] if EXEMPT else []
     done = lint(ROOT, "--include-apps", *APPS, *ignored)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -69,7 +69,7 @@ def test_our_migrations_are_safe_on_a_live_system() -> None:
 
 
 @needs_postgresql
-def test_harmful_ones_are_found(tmp_path: Path) -> None:
+def test_harmful_migrations_are_found(tmp_path: Path) -> None:
     for number, (name, operation) in enumerate(HARMS.items()):
         app = f"harmful{number}"
         folder = tmp_path / app / "migrations"

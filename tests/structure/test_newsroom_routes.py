@@ -18,7 +18,7 @@ def test_every_route_needs_a_role() -> None:
     assert free == OPEN
 
 
-def test_every_route_of_a_channel_names_it() -> None:
+def test_every_channel_route_has_the_handle() -> None:
     nameless = [
         str(route.pattern)
         for route in own

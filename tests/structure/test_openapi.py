@@ -49,12 +49,12 @@ def redocly(document: dict[str, Any], folder: Path) -> subprocess.CompletedProce
     )
 
 
-def test_redocly_finds_nothing(document: dict[str, Any], tmp_path: Path) -> None:
+def test_openapi_document_passes_redocly(document: dict[str, Any], tmp_path: Path) -> None:
     linted = redocly(document, tmp_path)
     assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
-def test_redocly_notices_a_call_without_security(document: dict[str, Any], tmp_path: Path) -> None:
+def test_redocly_reports_a_call_without_security(document: dict[str, Any], tmp_path: Path) -> None:
     broken = json.loads(json.dumps(document))
     del broken["paths"]["/api/v1/me"]["get"]["security"]
     linted = redocly(broken, tmp_path)
@@ -82,7 +82,7 @@ def test_integers_have_a_format_and_pictures_an_encoding(document: dict[str, Any
     assert picture["contentEncoding"] == "base64"
 
 
-def test_calls_of_programs_say_how_they_are_refused(document: dict[str, Any]) -> None:
+def test_calls_with_a_token_document_their_refusals(document: dict[str, Any]) -> None:
     posts = {path: calls for path, calls in document["paths"].items() if "/posts" in path}
     calls = [call for calls in posts.values() for call in calls.values()]
     by_token = [call for call in calls if {"TokenAuth": []} in call.get("security", [])]
@@ -91,5 +91,5 @@ def test_calls_of_programs_say_how_they_are_refused(document: dict[str, Any]) ->
         assert {"400", "401", "403", "404", "413", "415"} <= call["responses"].keys()
 
 
-def test_licence_is_that_of_the_repository(document: dict[str, Any]) -> None:
+def test_licence_matches_the_repository(document: dict[str, Any]) -> None:
     assert document["info"]["license"]["identifier"] in text(Path("publiccode.yml"))

@@ -20,7 +20,7 @@ MANDATORY = (
 )  # fmt: skip
 
 
-def test_what_every_catalogue_needs_is_there() -> None:
+def test_required_keys_of_publiccode_are_present() -> None:
     assert [key for key in MANDATORY if not SAID.get(key)] == []
     assert tuple(map(int, str(SAID["publiccodeYmlVersion"]).split("."))) >= (0, 5)
     assert SAID["softwareType"] == "standalone/web"
@@ -30,7 +30,7 @@ def test_what_every_catalogue_needs_is_there() -> None:
 
 
 @pytest.mark.parametrize("language", ["it", "en"])
-def test_each_language_says_all_within_its_lengths(language: str) -> None:
+def test_every_language_is_complete_and_within_the_length_limits(language: str) -> None:
     said = SAID["description"][language]
     assert len(said["shortDescription"]) <= 150
     assert 150 <= len(said["longDescription"]) <= 10_000
@@ -39,7 +39,7 @@ def test_each_language_says_all_within_its_lengths(language: str) -> None:
     assert language in SAID["localisation"]["availableLanguages"]
 
 
-def test_the_licence_is_the_one_that_comes_along() -> None:
+def test_licence_matches_the_licence_file() -> None:
     licence = SAID["legal"]["license"]
     assert (ROOT / f"LICENSES/{licence}.txt").exists()
     assert tomllib.loads(text(Path("pyproject.toml")))["project"]["license"] == licence

@@ -17,7 +17,7 @@ from tests.structure.repository import ROOT, text
 FIRST_SCREEN = 40
 
 
-def test_first_screen_names_the_two_commands_of_a_fresh_machine() -> None:
+def test_first_screen_names_the_two_commands_for_a_new_machine() -> None:
     start = "\n".join(text(Path("README.md")).splitlines()[:FIRST_SCREEN])
     targets = re.findall(r"^(\w+):", text(Path("Makefile")), re.MULTILINE)
     for target in ("serve", "test"):
@@ -25,7 +25,7 @@ def test_first_screen_names_the_two_commands_of_a_fresh_machine() -> None:
         assert target in targets
 
 
-def test_ci_runs_what_the_readme_names() -> None:
+def test_ci_runs_the_commands_of_the_readme() -> None:
     assert re.search(r"^CI=true exec make test$", text(Path(".ci/run")), re.MULTILINE)
     everything = text(Path("bin/test"))
     for part in ("bin/setup --dev", "bin/lint", "-m pytest"):

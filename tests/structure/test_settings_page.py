@@ -11,7 +11,7 @@ from canale.core.settings import options, table
 from tests.structure.repository import files, text
 
 
-def test_page_is_current() -> None:
+def test_settings_page_is_current() -> None:
     page = text(Path("docs/settings.md"))
     rows = page.split("|---|---|---|---|\n")[1]
     assert rows == table(), "run bin/docs-settings"
@@ -27,7 +27,7 @@ def test_every_variable_named_in_docs_exists() -> None:
     assert named - known == set()
 
 
-def test_only_settings_reads_settings() -> None:
+def test_only_the_settings_module_reads_settings() -> None:
     read = re.compile(r"(environ\[|environ\.\w+\(|getenv\()\s*f?[\"']CANALE_")
     readers = [
         str(path)

@@ -108,7 +108,7 @@ def test_italian_is_complete(app: str) -> None:
     assert faults == [], "\n" + "\n".join(faults)
 
 
-def test_a_missing_text_is_found() -> None:
+def test_missing_translation_is_found() -> None:
     catalogue = Catalog("it")
     catalogue.add("%(n)s post", "%(m)s post")
     catalogue.add("Follow", "")
@@ -120,7 +120,7 @@ def test_a_missing_text_is_found() -> None:
     ]
 
 
-def test_templates_are_read(tmp_path: Path) -> None:
+def test_texts_of_templates_are_found(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(
         "{% load i18n %}\n  <p>{% translate 'Hi' %}</p>\n<b>it's {{ _('You') }}</b>\n"
@@ -136,7 +136,7 @@ def test_templates_are_read(tmp_path: Path) -> None:
     }
 
 
-def test_the_end_of_an_alert_has_one_name() -> None:
+def test_all_clear_has_one_italian_name() -> None:
     """As Italy's civil protection says it, in the notification, on the page and in the newsroom."""
     said = {
         app: str(message.string)

@@ -102,6 +102,21 @@ def test_follow_locks_no_count_while_waiting_for_the_previous_follower(
     assert ChannelCount.objects.get().followers == 1
 
 
+def test_device_that_follows_twice_at_once_is_one_follower(
+    city: Channel, elsewhere: ThreadPoolExecutor
+) -> None:
+    token, address = new_token(), subscription(1)
+    with transaction.atomic():
+        assert follow(city, token, address=address, topics=[], language="it").created
+        acting = elsewhere.submit(
+            lambda: follow(city, token, address=address, topics=[], language="en")
+        )
+        wait_until(somebody_waits)
+    assert not acting.result(30).created
+    assert [each.language for each in Follower.objects.all()] == ["en"]
+    assert ChannelCount.objects.get().followers == 1
+
+
 def test_retry_is_not_locked_while_waiting_for_a_follower(
     city: Channel, elsewhere: ThreadPoolExecutor
 ) -> None:

@@ -25,8 +25,8 @@ from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.tally import Tally
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
-BUSY = Result(Outcome.LATER, 429, "")
-NO_ANSWER = Result(Outcome.LATER, None, "")
+BUSY = Result(Outcome.RETRY, 429, "")
+NO_ANSWER = Result(Outcome.RETRY, None, "")
 MOST = 256
 
 
@@ -121,7 +121,7 @@ def test_retry_after_is_kept_and_waiting_messages_are_deferred() -> None:
         desk = Desk()
         desk.warm()
         desk.submit(INITIAL_LIMIT + 10)
-        desk.answer(1, Result(Outcome.LATER, 503, "", 120.0))
+        desk.answer(1, Result(Outcome.RETRY, 503, "", 120.0))
         assert len(desk.deferred) == 10
         assert all(seconds >= 120 for _, seconds in desk.deferred)
         started = len(desk.started)
@@ -140,7 +140,7 @@ def test_429_for_one_device_does_not_pause_the_others_for_long() -> None:
         desk = Desk()
         desk.warm()
         desk.submit(1)
-        desk.answer(1, Result(Outcome.LATER, 429, "", 86_400.0))
+        desk.answer(1, Result(Outcome.RETRY, 429, "", 86_400.0))
         desk.submit(1)
         assert len(desk.deferred) == 1
         desk.now += MAX_TOO_MANY_SECONDS + 1
@@ -156,7 +156,7 @@ def test_a_short_pause_is_waited_for() -> None:
         desk = Desk()
         desk.warm()
         desk.submit(1)
-        desk.answer(1, Result(Outcome.LATER, 429, "", 0.5))
+        desk.answer(1, Result(Outcome.RETRY, 429, "", 0.5))
         desk.submit(3)
         assert desk.deferred == []
         desk.now += 0.6
@@ -350,7 +350,7 @@ def test_service_that_keeps_answering_429_is_probed_after_a_pause() -> None:
         desk = Desk()
         desk.warm()
         desk.submit(FAILURES + 5)
-        desk.answer(FAILURES, Result(Outcome.LATER, 503, ""))
+        desk.answer(FAILURES, Result(Outcome.RETRY, 503, ""))
         started = len(desk.started)
         assert desk.limiter.circuit_open
         desk.now += INITIAL_PAUSE_SECONDS

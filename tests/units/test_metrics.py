@@ -61,15 +61,15 @@ def test_accumulator_is_flushed_once() -> None:
     tally = Tally("webpush", "tally.test")
     tally.add("accepted", 201, 0.02)
     tally.add("accepted", 201, 0.3)
-    tally.add("later", None, 20.0)
+    tally.add("retry", None, 20.0)
     tally.add("rejected", 403, 0.02)
     for _ in range(2):
         tally.hand_over()
         at = {"transport": "webpush", "service": "tally.test"}
-        outcomes = ("accepted", "later", "rejected", "gone")
+        outcomes = ("accepted", "retry", "rejected", "gone")
         counted = [value("canale_messages_total", **at, outcome=each) for each in outcomes]
         assert counted == [2, 1, 1, 0]
-        # A time-out is no answer: it is counted as `later` only.
+        # A time-out is no answer: it is counted as `retry` only.
         assert value("canale_message_seconds_count", **at) == 3
         assert value("canale_message_seconds_sum", **at) == pytest.approx(0.34)
         assert value("canale_message_seconds_bucket", **at, le="0.025") == 2

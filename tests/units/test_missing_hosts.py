@@ -19,7 +19,7 @@ from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, Retry
 from canale.delivery.recording import record_results
 from canale.delivery.retries import Retries
-from canale.delivery.transports.base import AddressRefused, Outcome, Result
+from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipient, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
 from canale.delivery.transports.webpush.transport import WebPushTransport
@@ -41,7 +41,7 @@ KEYS = {
     "aOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
     "auth": "BTBZMqHH6r4Tts7J_aSIgg",
 }
-MISSING = Result(Outcome.LATER, None, "the host's name cannot be resolved", missing=True)
+MISSING = Result(Outcome.RETRY, None, "the host's name cannot be resolved", missing=True)
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "accepted")
 
 
@@ -78,7 +78,7 @@ def test_event_loop_does_not_resolve_names(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(services, "NAMES", checker)
     edge = {"endpoint": "https://wns2-par02p.notify.windows.com/w", "keys": KEYS}
     check_address("push", {**edge, "endpoint": KNOWN}, may_wait=False)
-    with pytest.raises(AddressRefused, match="looked up"):
+    with pytest.raises(AddressRefusedError, match="looked up"):
         check_address("push", edge, may_wait=False)
     assert asked == []
     check_address("push", edge)
@@ -96,10 +96,10 @@ def test_unresolvable_host_is_retried_and_marked_as_missing(endpoint: str, missi
         transport = WebPushTransport(KEY, "mailto:a@b.example")
         transport._http = GuardedClient(resolver=nobody)
         address: dict[str, Any] = {"endpoint": endpoint, "keys": KEYS}
-        return await transport.send(MESSAGE, address)
+        return await transport.send(MESSAGE, Recipient(1, "it", address))
 
     result = asyncio.run(send())
-    assert (result.outcome, result.missing) == (Outcome.LATER, missing)
+    assert (result.outcome, result.missing) == (Outcome.RETRY, missing)
 
 
 class Sent:
@@ -153,12 +153,12 @@ def test_response_resets_the_missing_time() -> None:
 def test_deferred_message_does_not_change_the_missing_time() -> None:
     sent = Sent()
     sent.record(MISSING, timedelta())
-    sent.record(Result(Outcome.LATER, None, "deferred", 5.0, tried=False), timedelta(hours=1))
+    sent.record(Result(Outcome.RETRY, None, "deferred", 5.0, tried=False), timedelta(hours=1))
     assert Address.objects.get().missing_since == sent.begun
 
 
 @pytest.mark.django_db
 def test_service_that_answers_is_not_missing() -> None:
     sent = Sent()
-    sent.record(Result(Outcome.LATER, 503, "busy"), timedelta())
+    sent.record(Result(Outcome.RETRY, 503, "busy"), timedelta())
     assert Address.objects.get().missing_since is None

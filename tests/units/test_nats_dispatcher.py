@@ -21,7 +21,7 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.cli import main
 from canale.delivery.models import Batch
-from canale.delivery.transports.registry import TRANSPORTS
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.nats import dispatcher as dispatch
@@ -292,8 +292,8 @@ def test_resumed_batches_are_published_immediately(
 
 def limited(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """Each transport to so many."""
-    entries = tuple(replace(entry, batches_at_once=batches) for entry in TRANSPORTS)
-    monkeypatch.setattr("canale.nats.stream.TRANSPORTS", entries)
+    entries = tuple(replace(entry, batches_at_once=batches) for entry in FAN_OUTS)
+    monkeypatch.setattr("canale.nats.stream.FAN_OUTS", entries)
 
 
 async def usual(context: JetStreamContext) -> ConsumerInfo:
@@ -344,7 +344,7 @@ def test_changed_limit_applies_from_the_next_start(
             await one.next()
             assert (await usual(context)).config.max_ack_pending == 1
             # As it is: push services have no limit in common.
-            monkeypatch.setattr("canale.nats.stream.TRANSPORTS", TRANSPORTS)
+            monkeypatch.setattr("canale.nats.stream.FAN_OUTS", FAN_OUTS)
             two = await stack.enter_async_context(working(broker, "a:2:2"))
             await two.next()
             await two.next()

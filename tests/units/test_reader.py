@@ -22,7 +22,7 @@ from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from tests.sending import (
-    LATER,
+    RETRY,
     Clock,
     add_follower,
     city_of,
@@ -68,7 +68,7 @@ def test_retry_is_read_with_its_address_and_its_message() -> None:
     city, clock = city_of(2), Clock()
     published(city)
     reader = new_reader("a:1:1", clock)
-    record(clock.now, next_batch_chunk(reader), LATER)
+    record(clock.now, next_batch_chunk(reader), RETRY)
     clock.forward(minutes=10)
     chunk = reader.next(window_of([]))
     assert chunk is not None

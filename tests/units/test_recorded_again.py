@@ -20,7 +20,7 @@ from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 
-DEFERRED = Result(Outcome.LATER, None, "deferred", 5.0, tried=False)
+DEFERRED = Result(Outcome.RETRY, None, "deferred", 5.0, tried=False)
 
 
 @pytest.mark.django_db

@@ -23,9 +23,9 @@ from canale.channel.channels import create_channel
 from canale.channel.characters import several_lines
 from canale.channel.models import Post
 from canale.channel.text import excerpt, render_html, render_plain
-from canale.delivery.compose import compose
 from canale.delivery.models import Broadcast
 from canale.delivery.transports.webpush.payload import payload_of
+from canale.delivery.transports.webpush.render import render
 from canale.public.cards import cards
 from canale.public.pages import show
 from canale.public.rendered_cards import rendered_cards
@@ -203,7 +203,9 @@ def notification(post: Post) -> dict[str, str]:
     broadcast = Broadcast(
         post=post, revision=post.content, purpose="post", created_at=now, expires_at=now
     )
-    shown: dict[str, str] = json.loads(payload_of(compose(broadcast, "en", now)))["notification"]
+    shown: dict[str, str] = json.loads(payload_of(render(broadcast.content(now), "en")))[
+        "notification"
+    ]
     return shown
 
 

@@ -84,7 +84,7 @@ def test_slo_and_rejections_by_reason_are_recorded(post: Post) -> None:
     assert kept == {"401": 3, "an odd reason": 1}
     told = progress(post)[0].refusals
     assert [refusal.count for refusal in told] == [3, 1]
-    assert "VAPID" in str(told[0].explanation.wrong)
+    assert "VAPID" in str(told[0].explanation.problem)
 
 
 def test_broadcast_of_an_older_version_has_no_slo(post: Post) -> None:

@@ -23,7 +23,7 @@ from canale.publishing.correct import correct
 from canale.publishing.expire import expire_due
 from canale.publishing.withdraw import withdraw
 from tests.sending import (
-    LATER,
+    RETRY,
     Clock,
     add_follower,
     city_of,
@@ -229,7 +229,7 @@ def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
     retries = claim_retries(clock.now, urgent=False)
     assert retries is not None
     rows = retries.rows
-    early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
+    early, late = (replace(RETRY, retry_after=seconds) for seconds in (600.0, 7200.0))
     results = list(zip([recipient_of(row.address) for row in rows], [early, late], strict=True))
     retries.record_results(results, clock.now)
     broadcast.refresh_from_db()
@@ -244,7 +244,7 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
     broadcast.expires_at = clock.now + timedelta(hours=1)
     broadcast.save()
     reader = new_reader(A, clock)
-    early, late = (replace(LATER, retry_after=seconds) for seconds in (600.0, 7200.0))
+    early, late = (replace(RETRY, retry_after=seconds) for seconds in (600.0, 7200.0))
     chunk = next_batch_chunk(reader)
     chunk.results = list(zip(chunk.recipients, [early, late], strict=True))
     chunk.source.record([chunk], clock.now)

@@ -28,16 +28,16 @@ NOW = datetime(2026, 11, 24, 3, 0, 0, tzinfo=UTC)
         (401, Outcome.REJECTED),
         (403, Outcome.REJECTED),
         (404, Outcome.GONE),
-        (406, Outcome.LATER),
+        (406, Outcome.RETRY),
         (410, Outcome.GONE),
         (413, Outcome.REJECTED),
         (418, Outcome.REJECTED),
-        (429, Outcome.LATER),
-        (500, Outcome.LATER),
-        (503, Outcome.LATER),
-        (599, Outcome.LATER),
-        (101, Outcome.LATER),
-        (999, Outcome.LATER),
+        (429, Outcome.RETRY),
+        (500, Outcome.RETRY),
+        (503, Outcome.RETRY),
+        (599, Outcome.RETRY),
+        (101, Outcome.RETRY),
+        (999, Outcome.RETRY),
     ],
 )
 def test_every_code_has_an_outcome(code: int, outcome: Outcome) -> None:
@@ -79,6 +79,6 @@ def test_only_a_retry_result_has_a_wait() -> None:
 
 def test_rejected_signature_explanation_names_key_clock_and_contact() -> None:
     with override("en"):
-        advice = str(REFUSALS["403"].remedy)
+        advice = str(REFUSALS["403"].action)
         assert all(part in advice for part in ("secret key", "clock", "CANALE_VAPID_CONTACT"))
-        assert "contact" in str(REFUSALS["403"].wrong)
+        assert "contact" in str(REFUSALS["403"].problem)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 
 MESSAGE = Message(

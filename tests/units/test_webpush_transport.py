@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
+from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipient, Result
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.transport import WebPushTransport, topic_of
 from canale.delivery.transports.webpush.vapid import VapidKey
 from tests.standins.certificate import certified
@@ -62,7 +63,9 @@ def sent(
             root_certificate=authority,
         )
         try:
-            return await asyncio.gather(*(transport.send(message, each) for each in addresses))
+            return await asyncio.gather(
+                *(transport.send(message, Recipient(1, "it", each)) for each in addresses)
+            )
         finally:
             await transport.close()
 
@@ -94,10 +97,10 @@ def test_five_hundred_concurrent_messages_arrive_once(service: PushService) -> N
         (Behaviour(status=404), Outcome.GONE, None),
         (Behaviour(status=410), Outcome.GONE, None),
         (Behaviour(status=400), Outcome.REJECTED, None),
-        (Behaviour(status=429, retry_after="30"), Outcome.LATER, 30.0),
-        (Behaviour(status=503, retry_after="5"), Outcome.LATER, 5.0),
-        (Behaviour(status=503), Outcome.LATER, None),
-        (Behaviour(status=500), Outcome.LATER, None),
+        (Behaviour(status=429, retry_after="30"), Outcome.RETRY, 30.0),
+        (Behaviour(status=503, retry_after="5"), Outcome.RETRY, 5.0),
+        (Behaviour(status=503), Outcome.RETRY, None),
+        (Behaviour(status=500), Outcome.RETRY, None),
     ],
 )
 def test_every_response_has_its_outcome(
@@ -144,14 +147,14 @@ def test_timeout_results_in_retry(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(hang=True))
     (result,) = sent(service.origin, subscription, timeout=0.3)
-    assert result == Result(Outcome.LATER, None, "no answer in time")
+    assert result == Result(Outcome.RETRY, None, "no answer in time")
 
 
 def test_dropped_connection_results_in_retry(service: PushService) -> None:
     (subscription,) = service.subscribe()
     service.behave(Behaviour(drop=True))
     (result,) = sent(service.origin, subscription)
-    assert result == Result(Outcome.LATER, None, "the connection broke")
+    assert result == Result(Outcome.RETRY, None, "the connection broke")
     assert service.requests == 1
 
 
@@ -162,7 +165,7 @@ def test_refused_connection_results_in_retry(service: PushService) -> None:
         origin = f"http://127.0.0.1:{closed.getsockname()[1]}"
         moved = {**subscription, "endpoint": origin + "/push/x"}
         (result,) = sent(origin, moved)
-    assert result == Result(Outcome.LATER, None, "no connection")
+    assert result == Result(Outcome.RETRY, None, "no connection")
 
 
 def test_another_installations_subscription_is_rejected_and_kept(service: PushService) -> None:
@@ -178,7 +181,7 @@ def test_untrusted_certificate_is_refused(tmp_path: Path) -> None:
         (subscription,) = service.subscribe()
         (refused,) = sent(service.origin, subscription)
         (accepted,) = sent(service.origin, subscription, authority=authority)
-    assert refused == Result(Outcome.LATER, None, "no connection")
+    assert refused == Result(Outcome.RETRY, None, "no connection")
     assert accepted.outcome is Outcome.ACCEPTED
     assert len(service.received) == 1
 
@@ -201,7 +204,7 @@ def test_addresses_are_checked_at_follow_time(service: PushService) -> None:
         {"endpoint": good["endpoint"]},
     ]
     for address in bad:
-        with pytest.raises(AddressRefused):
+        with pytest.raises(AddressRefusedError):
             transport.check_address(address)
 
 

@@ -16,7 +16,7 @@ from canale.delivery.retries import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.models import Address, Follower
 
-NO_ANSWER_YET = Result(Outcome.LATER, None, "no answer yet", DETACHED_SECONDS)
+NO_ANSWER_YET = Result(Outcome.RETRY, None, "no answer yet", DETACHED_SECONDS)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_welcome_is_not_sent_again(address: Address, outcome: Outcome, addresses
 
 
 def test_untried_welcome_is_not_given_up(address: Address) -> None:
-    deferred = Result(Outcome.LATER, None, "deferred", 1.0, tried=False)
+    deferred = Result(Outcome.RETRY, None, "deferred", 1.0, tried=False)
     now = timezone.now()
     for _ in range(2 * WELCOME_ATTEMPTS):
         now += timedelta(seconds=10)

@@ -16,9 +16,10 @@ from icalendar import Calendar, Event
 from canale.channel.models import Channel, Post, Revision
 from canale.channel.moments import Times, Written, times_of
 from canale.channel.when import when
-from canale.delivery.compose import BODY_LENGTH, compose
 from canale.delivery.models import Broadcast
+from canale.delivery.summary import BODY_LENGTH
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
+from canale.delivery.transports.webpush.render import render
 from canale.newsroom.publish_views import goes_before
 from canale.publishing.content import Content
 from canale.publishing.correct import correct
@@ -101,7 +102,7 @@ def notified(post: Post, language: str = "it") -> tuple[str, str]:
     broadcast = Broadcast(
         post=post, revision=revision, purpose=later, expires_at=NOW, created_at=NOW
     )
-    message = compose(broadcast, language, NOW)
+    message = render(broadcast.content(NOW), language)
     return message.title, message.body
 
 
@@ -141,7 +142,7 @@ def test_the_longest_notification_keeps_time_and_place(city: Channel) -> None:
     broadcast = Broadcast(
         post=post, revision=revision, purpose="post", expires_at=NOW, created_at=NOW
     )
-    shown = json.loads(payload_of(compose(broadcast, "it", NOW), SHRUNK))["notification"]
+    shown = json.loads(payload_of(render(broadcast.content(NOW), "it"), SHRUNK))["notification"]
     assert shown["body"].startswith("sab 12 dicembre, ore 21:00 · Sala")
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a transport is given and what it answers."""
+"""What a transport is given, what it does with it, and what it answers."""
 
 from __future__ import annotations
 
@@ -8,40 +8,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from django.db.models import TextChoices
 from django.utils.functional import Promise
 
-from canale.channel.characters import Direction
+if TYPE_CHECKING:
+    # What encrypts and posts also serves without a database.
+    from canale.channel.models import Channel, Post, Revision
 
-Urgency = Literal["very-low", "low", "normal", "high"]
+R = TypeVar("R")
+"""A transport's own rendition: nobody else looks inside."""
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Purpose(TextChoices):
+    """Why a broadcast goes out: what happened to the post."""
+
+    POST = "post"
+    CORRECTION = "correction"
+    WITHDRAWAL = "withdrawal"
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What one broadcast says: the same for all its addresses in one language.
+class BroadcastContent:
+    """One revision on its way out: all that a rendition is made of.
 
-    ``language`` is that of the words, or empty. ``ttl`` is in seconds, ``sent_at`` is aware,
-    ``url``, ``icon`` and ``image`` are absolute. ``tag`` folds messages about the same thing: the
-    later one replaces the earlier one.
+    ``now`` is the moment of rendering; after ``expires_at`` the content is stale. Both and
+    ``created_at`` are aware. ``silent`` replaces what was already shown, without sounding again.
     """
 
-    post_id: int
-    channel_handle: str
-    kind: str
-    title: str
-    body: str
-    url: str
-    icon: str | None
-    image: str | None
+    purpose: Purpose
+    post: Post
+    revision: Revision
+    created_at: datetime
+    expires_at: datetime
+    now: datetime
+    silent: bool = False
+
+    @property
+    def channel(self) -> Channel:
+        return self.post.channel
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One address to send to, opened; ``opened`` is None when the vault could not."""
+
+    address_id: int
     language: str
-    tag: str
-    silent: bool
-    ttl: int
-    urgency: Urgency
-    sent_at: datetime
-    direction: Direction | None = None
-    """The direction of the person's words in the title; None: that of the title as a whole."""
+    opened: Mapping[str, object] | None
+    missing_since: datetime | None = None
 
 
 class Outcome(StrEnum):
@@ -53,8 +70,10 @@ class Outcome(StrEnum):
     """The address no longer exists: delete it."""
     REJECTED = "rejected"
     """Refused for a reason that sending again does not mend; the address stays."""
-    LATER = "later"
+    RETRY = "retry"
     """Not now: send again, at the earliest after ``Result.retry_after`` seconds."""
+    UNKNOWN = "unknown"
+    """The far end may have taken it or not: find out before it is sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +94,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Of a refusal for a fault of ours: what is wrong, and what to do."""
+    """A refusal in plain words: the problem, and what to do about it."""
 
-    wrong: str | Promise
-    remedy: str | Promise
+    problem: str | Promise
+    action: str | Promise
 
 
-class AddressRefused(Exception):  # noqa: N818
+class AddressRefusedError(Exception):
     """An address given by a follower cannot be used; the message may be shown to them."""
 
     def __init__(self, reason: str) -> None:
@@ -89,21 +108,21 @@ class AddressRefused(Exception):  # noqa: N818
         self.reason = reason
 
 
-class FanOutTransport(Protocol):
-    """Sends one message per address. An address is the opened vault's JSON object."""
+class FanOutTransport(Protocol[R_contra]):
+    """Sends one rendition per address. An address is the opened vault's JSON object."""
 
     name: str
 
     def check_address(self, address: Mapping[str, object]) -> None:
-        """Say at follow time whether the address can be used. Raises AddressRefused."""
+        """Say at follow time whether the address can be used. Raises AddressRefusedError."""
 
     def origin(self, address: Mapping[str, object]) -> str:
-        """Which far end takes messages for the address: one that is ill delays no other."""
+        """The far end that takes messages for the address: a slow one delays no other."""
 
     def service(self, origin: str) -> str:
-        """One of few names for an origin, for figures: never a host that a stranger chose."""
+        """One of few names for an origin, for metrics: never a host that a stranger chose."""
 
-    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
+    async def send(self, rendition: R_contra, recipient: Recipient) -> Result:
         """Send once; never raises for a far end that fails, refuses or does not answer."""
 
     async def close(self) -> None:

@@ -1,84 +1,111 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The one table of transports. Whoever sends or lets people follow looks here, by the kind of
-address; no other module names a transport."""
+"""The one table of transports. Nobody else names one: planning, sending and following look here,
+by name or by the kind of address."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Generic, Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from canale.channel.models import Channel
 from canale.delivery.transports import webpush
-from canale.delivery.transports.base import AddressRefused, Explanation, FanOutTransport
+from canale.delivery.transports.base import (
+    AddressRefusedError,
+    BroadcastContent,
+    Explanation,
+    FanOutTransport,
+    R,
+)
+from canale.delivery.transports.webpush.render import render, render_welcome
 
 
 class AddressCheck(Protocol):
     def __call__(self, address: Mapping[str, object], *, may_wait: bool) -> None:
-        """Raises AddressRefused; on an event loop, where it may not wait, also in doubt."""
+        """Raise AddressRefusedError; on an event loop, where it may not wait, also in doubt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One transport: its name in tables and logs, its name for people, what it sends to.
-
-    ``concurrency`` is how many messages a worker may have under way, ``batches_at_once`` how many
-    batches of each priority all workers of all machines together; None: no limit.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSpec:
+    """One transport: its name in tables and logs, and its name for people."""
 
     name: str
     label: str | Promise
-    address_kind: str
-    concurrency: int
-    batches_at_once: int | None
-    open: Callable[[], FanOutTransport]
-    check_address: AddressCheck
-    follow_parameters: Callable[[], dict[str, str]]
     refusals: Mapping[str, Explanation]
     """By the far end's code: what to say of messages that it refuses."""
 
 
-TRANSPORTS: tuple[Entry, ...] = (
-    Entry(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOutSpec(TransportSpec, Generic[R]):
+    """A transport that sends one message per address.
+
+    ``concurrency`` is how many messages a worker may have in flight, ``batches_at_once`` how many
+    batches of each priority all workers of all machines together; None: no limit.
+    """
+
+    address_kind: str
+    concurrency: int
+    batches_at_once: int | None
+    render: Callable[[BroadcastContent, str], R]
+    """Make the rendition for one language. Reads the database."""
+    render_welcome: Callable[[Channel, str, datetime], R]
+    open: Callable[[], FanOutTransport[R]]
+    check_address: AddressCheck
+    subscription_params: Callable[[], dict[str, str]]
+
+
+FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
+    FanOutSpec(
         name="webpush",
         label=_("Notifications"),
+        refusals=webpush.REFUSALS,
         address_kind="push",
         concurrency=webpush.CONCURRENCY,
         # Each worker's limiters hold it to what each push service takes.
         batches_at_once=None,
+        render=render,
+        render_welcome=render_welcome,
         open=webpush.open_transport,
         check_address=webpush.check_address,
-        follow_parameters=webpush.follow_parameters,
-        refusals=webpush.REFUSALS,
+        subscription_params=webpush.subscription_params,
     ),
 )
+TRANSPORTS: tuple[TransportSpec, ...] = FAN_OUTS
 
-_BY_NAME = {entry.name: entry for entry in TRANSPORTS}
-_BY_ADDRESS_KIND = {entry.address_kind: entry for entry in TRANSPORTS}
+_BY_NAME = {spec.name: spec for spec in TRANSPORTS}
+_FAN_OUT_BY_NAME = {spec.name: spec for spec in FAN_OUTS}
+_BY_ADDRESS_KIND = {spec.address_kind: spec for spec in FAN_OUTS}
 
 
-def named(name: str) -> Entry:
-    """The transport of that name. Raises KeyError."""
+def get(name: str) -> TransportSpec:
+    """Return the transport of that name. Raises KeyError."""
     return _BY_NAME[name]
 
 
-def for_address_kind(kind: str) -> Entry:
-    """The transport that sends to that kind of address. Raises KeyError."""
+def get_fan_out(name: str) -> FanOutSpec[Any]:
+    """Return the fan-out transport of that name. Raises KeyError."""
+    return _FAN_OUT_BY_NAME[name]
+
+
+def for_address_kind(kind: str) -> FanOutSpec[Any]:
+    """Return the transport that sends to that kind of address. Raises KeyError."""
     return _BY_ADDRESS_KIND[kind]
 
 
 def check_address(kind: str, address: Mapping[str, object], *, may_wait: bool = True) -> None:
-    """Say whether a follower's address can be used. Raises AddressRefused, also for its kind; and
-    where that cannot be said without waiting for somebody else, if it may not."""
-    entry = _BY_ADDRESS_KIND.get(kind)
-    if entry is None:
-        raise AddressRefused(f"{kind}: not a kind of address")
-    entry.check_address(address, may_wait=may_wait)
+    """Check whether a follower's address can be used. Raises AddressRefusedError, also for an
+    unknown kind; and where that needs a wait for somebody else, if it may not wait."""
+    spec = _BY_ADDRESS_KIND.get(kind)
+    if spec is None:
+        raise AddressRefusedError(f"{kind}: not a kind of address")
+    spec.check_address(address, may_wait=may_wait)
 
 
-def follow_parameters() -> dict[str, dict[str, str]]:
-    """For each kind of address, what a page needs to make one."""
-    return {entry.address_kind: entry.follow_parameters() for entry in TRANSPORTS}
+def subscription_params() -> dict[str, dict[str, str]]:
+    """Return for each kind of address what a page needs to make one."""
+    return {spec.address_kind: spec.subscription_params() for spec in FAN_OUTS}

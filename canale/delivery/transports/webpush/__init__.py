@@ -9,6 +9,7 @@ from functools import cache
 
 from canale.core.settings import settings
 from canale.delivery.transports.base import FanOutTransport
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
 from canale.delivery.transports.webpush.vapid import VapidKey
@@ -17,13 +18,13 @@ __all__ = [
     "CONCURRENCY",
     "REFUSALS",
     "check_address",
-    "follow_parameters",
     "open_transport",
+    "subscription_params",
     "vapid_key",
 ]
 
 
-def open_transport() -> FanOutTransport:
+def open_transport() -> FanOutTransport[Message]:
     """A transport for this process's event loop, set up from the settings."""
     return WebPushTransport(
         vapid_key(),
@@ -35,12 +36,12 @@ def open_transport() -> FanOutTransport:
 
 
 def check_address(address: Mapping[str, object], *, may_wait: bool = True) -> None:
-    """Raise AddressRefused if nothing can ever be sent to this subscription. Asks the resolver, and
-    waits for it, if it ``may_wait``."""
+    """Raise AddressRefusedError if nothing can ever be sent to this subscription. Ask the resolver,
+    and wait for it, if it ``may_wait``."""
     check_new(address, settings.push_origins, may_wait=may_wait)
 
 
-def follow_parameters() -> dict[str, str]:
+def subscription_params() -> dict[str, str]:
     """What a page needs to subscribe: ``applicationServerKey``, base64url."""
     return {"applicationServerKey": vapid_key().public_key}
 

@@ -34,15 +34,15 @@ CODES: dict[int, Answer] = {
     401: Answer("our VAPID token is missing or wrong", Outcome.REJECTED),
     403: Answer("the subscription belongs to another VAPID key", Outcome.REJECTED),
     404: Answer("no such subscription", Outcome.GONE),
-    406: Answer("throttled (Windows)", Outcome.LATER),
-    408: Answer("the service waited too long for us", Outcome.LATER),
+    406: Answer("throttled (Windows)", Outcome.RETRY),
+    408: Answer("the service waited too long for us", Outcome.RETRY),
     410: Answer("the subscription has ended", Outcome.GONE),
     413: Answer("the message is too large", Outcome.REJECTED, shrink=True),
-    429: Answer("too many messages", Outcome.LATER),
-    500: Answer("the service has failed", Outcome.LATER),
-    502: Answer("the service cannot be reached behind its gateway", Outcome.LATER),
-    503: Answer("the service is overloaded or being repaired", Outcome.LATER),
-    504: Answer("the service did not answer its gateway", Outcome.LATER),
+    429: Answer("too many messages", Outcome.RETRY),
+    500: Answer("the service has failed", Outcome.RETRY),
+    502: Answer("the service cannot be reached behind its gateway", Outcome.RETRY),
+    503: Answer("the service is overloaded or being repaired", Outcome.RETRY),
+    504: Answer("the service did not answer its gateway", Outcome.RETRY),
 }
 
 # For codes without a row, by their first digit.
@@ -50,11 +50,11 @@ CLASSES: dict[int, Answer] = {
     2: Answer("accepted", Outcome.ACCEPTED),
     3: Answer("the service points elsewhere; we do not follow", Outcome.REJECTED),
     4: Answer("the service refuses our request", Outcome.REJECTED),
-    5: Answer("the service has failed", Outcome.LATER),
+    5: Answer("the service has failed", Outcome.RETRY),
 }
 
 # An unknown kind of code is no answer.
-UNKNOWN = Answer("not a push service's answer", Outcome.LATER)
+UNKNOWN = Answer("not a push service's answer", Outcome.RETRY)
 
 # Beyond this no push service's wish is taken literally: the message would be stale.
 LONGEST_WAIT = 24 * 3600.0
@@ -68,7 +68,7 @@ def answer_to(code: int) -> Answer:
 def result_of(code: int, retry_after: str | None, now: datetime | None = None) -> Result:
     """The result of one answer; ``retry_after`` is that header's text."""
     answer = answer_to(code)
-    if answer.outcome is not Outcome.LATER:
+    if answer.outcome is not Outcome.RETRY:
         return _final(code)
     wait = seconds_of(retry_after, now or datetime.now(UTC))
     return Result(answer.outcome, code, answer.meaning, wait)

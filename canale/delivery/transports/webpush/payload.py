@@ -13,8 +13,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from canale.channel.characters import direction, shortened
-from canale.delivery.transports.base import Message
 from canale.delivery.transports.webpush.encryption import MAX_PLAINTEXT
+from canale.delivery.transports.webpush.message import Message
 
 MARK = 8030
 SHORT_TITLE = 40

@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from canale.delivery.transports.base import AddressRefused, Message, Outcome, Result
+from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipient, Result
 from canale.delivery.transports.webpush.codes import answer_to, result_of
 from canale.delivery.transports.webpush.encryption import (
     MAX_PLAINTEXT,
@@ -22,6 +22,7 @@ from canale.delivery.transports.webpush.encryption import (
     SubscriptionKeys,
     encrypt,
 )
+from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.payload import SHRUNK, payload_of
 from canale.delivery.transports.webpush.services import (
     KNOWN_SERVICES,
@@ -91,7 +92,7 @@ class WebPushTransport:
         self._logged: dict[tuple[str, str], float] = {}
 
     def check_address(self, address: Mapping[str, object]) -> None:
-        """Raise AddressRefused if nothing can ever be sent to this subscription."""
+        """Raise AddressRefusedError if nothing can ever be sent to this subscription."""
         check_new(address, self._extra_origins)
 
     def origin(self, address: Mapping[str, object]) -> str:
@@ -103,11 +104,11 @@ class WebPushTransport:
         """The push service's name, or "other"."""
         return service_name(origin)
 
-    async def send(self, message: Message, address: Mapping[str, object]) -> Result:
+    async def send(self, message: Message, recipient: Recipient) -> Result:
         """Encrypt and POST once; a message refused as too large goes once more, shorter."""
         try:
-            target = checked(address, self._extra_origins)
-        except AddressRefused as refusal:
+            target = checked(recipient.opened or {}, self._extra_origins)
+        except AddressRefusedError as refusal:
             return Result(Outcome.REJECTED, None, refusal.reason)
         result = await self._post(message, target, MAX_PLAINTEXT)
         if result.code is not None and answer_to(result.code).shrink:
@@ -128,9 +129,9 @@ class WebPushTransport:
             return Result(Outcome.REJECTED, None, str(refusal))
         except ResolutionError as failure:
             missing = await asyncio.to_thread(is_invented, target.origin)
-            return Result(Outcome.LATER, None, str(failure), missing=missing)
+            return Result(Outcome.RETRY, None, str(failure), missing=missing)
         except NoResponseError as failure:
-            return Result(Outcome.LATER, None, str(failure))
+            return Result(Outcome.RETRY, None, str(failure))
         return result_of(reply.status, reply.retry_after)
 
     def _log(self, origin: str, result: Result) -> None:
@@ -149,29 +150,29 @@ def check_new(
 ) -> None:
     """As `checked`, and its host must exist, as far as the resolver knows.
 
-    Raises AddressRefused; with ``may_wait`` False also where the resolver must be asked."""
+    Raises AddressRefusedError; with ``may_wait`` False also where the resolver must be asked."""
     origin = checked(address, extra_origins).origin
     if origin in extra_origins or not (may_wait or must_be_looked_up(origin)):
         return
     if not may_wait:
-        raise AddressRefused("endpoint: its host must be looked up")
+        raise AddressRefusedError("endpoint: its host must be looked up")
     if is_invented(origin):
-        raise AddressRefused("endpoint: there is no such host")
+        raise AddressRefusedError("endpoint: there is no such host")
 
 
 def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Target:
-    """Read an address. Raises AddressRefused."""
+    """Read an address. Raises AddressRefusedError."""
     endpoint = address.get("endpoint")
     if not isinstance(endpoint, str):
-        raise AddressRefused("endpoint: missing")
+        raise AddressRefusedError("endpoint: missing")
     try:
         origin = check_endpoint(endpoint, extra_origins)
     except EndpointRefusedError as refusal:
-        raise AddressRefused(f"endpoint: {refusal}") from None
+        raise AddressRefusedError(f"endpoint: {refusal}") from None
     try:
         return Target(origin, endpoint, SubscriptionKeys.from_json(address.get("keys")))
     except BadKeys as error:
-        raise AddressRefused(str(error)) from None
+        raise AddressRefusedError(str(error)) from None
 
 
 @lru_cache(maxsize=256)

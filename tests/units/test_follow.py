@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who follows in a group is kept as who follows alone."""
+"""Following in a group writes what following alone writes, also while the key changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
-from canale.followers.bulk_follow import FollowRequest, follow_together
 from canale.followers.device_token import new_token
-from canale.followers.follow import UnknownTopicError, follow
+from canale.followers.follow import FollowRequest, follow, follow_all
+from canale.followers.following import UnknownTopicError
 from canale.followers.invites import make_invite
 from canale.followers.models import Address, ChannelCount, Follower, Invite
-from canale.vault.sealing import open_sealed
+from canale.vault import keys
+from canale.vault.sealing import open_and_check, open_sealed
 
 pytestmark = pytest.mark.django_db
 
@@ -28,14 +29,14 @@ def new_channel(handle: str) -> Channel:
     return channel
 
 
-def wish(handle: str, number: int, **more: object) -> FollowRequest:
+def request(handle: str, number: int, **more: object) -> FollowRequest:
     push = {"endpoint": f"https://push.example/{number}", "keys": {"auth": str(number)}}
     plain = FollowRequest(handle, new_token(), ("push", push), (), "it", None)
     return dataclasses.replace(plain, **more)  # type: ignore[arg-type]
 
 
 def alone(channel: Channel, one: FollowRequest) -> bool | None:
-    """Whether the device is new; None when a topic is unknown."""
+    """True for a new device; None when a topic is unknown."""
     try:
         return follow(
             channel,
@@ -77,7 +78,7 @@ def test_bulk_follow_matches_single_follows(seed: int) -> None:
         said: list[bool | None] = []
         for _ in range(chance.randint(1, 12)):
             which = chance.choice((None, 0, 1))
-            about = wish(
+            about = request(
                 "one",
                 chance.randrange(15),
                 token=chance.choice((new_token(), chance.choice(tokens))),
@@ -90,15 +91,15 @@ def test_bulk_follow_matches_single_follows(seed: int) -> None:
             said.append(alone(one, about))
             invite = None if which is None else codes[1][which]
             group.append(dataclasses.replace(about, handle="many", invite=invite))
-        results = follow_together(group)
+        results = follow_all(group)
         assert [result and result.created for result in results] == said
     assert kept(one) == kept(many)
 
 
 def test_address_is_created_once() -> None:
     new_channel("cremona")
-    first, second = wish("cremona", 1), wish("cremona", 1)
-    results = follow_together([first, second, wish("cremona", 2, address=None)])
+    first, second = request("cremona", 1), request("cremona", 1)
+    results = follow_all([first, second, request("cremona", 2, address=None)])
     ids = [result.new_address_id for result in results if result]
     assert ids[:2] == [Address.objects.get().pk] * 2  # it moved to the second follower
     assert ids[2] is None
@@ -106,7 +107,7 @@ def test_address_is_created_once() -> None:
 
 def test_unknown_channel_gives_none_and_does_not_affect_others() -> None:
     new_channel("cremona")
-    results = follow_together([wish("crema", 1), wish("cremona", 2)])
+    results = follow_all([request("crema", 1), request("cremona", 2)])
     assert results[0] is None
     assert results[1] is not None
 
@@ -115,7 +116,50 @@ def test_new_followers_are_inserted_with_few_statements(
     django_assert_max_num_queries: pytest.FixtureRequest,
 ) -> None:
     new_channel("cremona")
-    group = [wish("cremona", number, topics=("strade",)) for number in range(200)]
+    group = [request("cremona", number, topics=("strade",)) for number in range(200)]
     with django_assert_max_num_queries(25):  # type: ignore[operator]
-        follow_together(group)
+        follow_all(group)
     assert ChannelCount.objects.get().followers == 200
+
+
+def test_known_device_changes_what_it_says() -> None:
+    channel = new_channel("cremona")
+    first = request("cremona", 1, topics=("strade",))
+    assert follow(channel, first.token, address=first.address, topics=["strade"], language="it")
+    moved = request("cremona", 2, token=first.token, language="en")
+    (followed,) = follow_all([moved])
+    assert followed is not None
+    assert not followed.created
+    assert followed.new_address_id == Address.objects.get().pk
+    assert followed.follower.language == "en"
+    assert [topic.slug for topic in followed.follower.topics.all()] == ["strade"]
+    assert ChannelCount.objects.get().followers == 1
+
+
+OLD, NEW = "the old key, of a good length ....", "the new key, of a good length ...."
+
+
+def change_key(monkeypatch: pytest.MonkeyPatch, secret: str, old: str = "") -> None:
+    changed = dataclasses.replace(keys.settings, secret_key=secret, old_secret_key=old)
+    monkeypatch.setattr(keys, "settings", changed)
+
+
+@pytest.mark.parametrize("has_cookie", [True, False])
+@pytest.mark.parametrize("others", [0, 3])
+def test_address_sealed_with_the_old_key_is_found(
+    monkeypatch: pytest.MonkeyPatch, others: int, has_cookie: bool
+) -> None:
+    change_key(monkeypatch, OLD)
+    channel = new_channel("cremona")
+    first = request("cremona", 0)
+    follow_all([first])
+    change_key(monkeypatch, NEW, OLD)
+    again = first if has_cookie else dataclasses.replace(first, token=new_token())
+    results = follow_all([*(request("cremona", 1 + n) for n in range(others)), again])
+    followed = results[-1]
+    assert followed is not None
+    assert followed.created != has_cookie
+    (row,) = followed.follower.addresses.all()
+    assert followed.new_address_id == (None if has_cookie else row.pk)
+    assert open_and_check(bytes(row.sealed), row.kind, channel.pk)[1]
+    assert ChannelCount.objects.get().followers == Address.objects.count() == 1 + others

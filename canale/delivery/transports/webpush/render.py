@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Says a broadcast, or a welcome, in a reader's language."""
+"""Makes a notification of a revision, or of a welcome, in a follower's language."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from django.utils.translation import gettext as _
 from canale.channel.characters import Direction, direction
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Kind, Revision
-from canale.channel.text import excerpt
 from canale.channel.when import where_and_when
-from canale.delivery.models import Broadcast
-from canale.delivery.transports.base import Message, Urgency
+from canale.delivery.summary import summary
+from canale.delivery.transports.base import BroadcastContent, Purpose
+from canale.delivery.transports.webpush.message import Message, Urgency
 
-BODY_LENGTH = 240
-# Fewer characters of a text are no sentence.
-SHORTEST_EXCERPT = 20
 WELCOME_SECONDS = 600
 URGENCY: dict[str, Urgency] = {
     Kind.ALERT: "high",
@@ -32,12 +29,12 @@ URGENCY: dict[str, Urgency] = {
 }
 
 
-def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
-    """The message of a broadcast for followers who read ``language``."""
-    post, revision = broadcast.post, broadcast.revision
-    withdrawn = broadcast.purpose == Broadcast.Purpose.WITHDRAWAL
+def render(content: BroadcastContent, language: str) -> Message:
+    """Render the notification for followers who read ``language``."""
+    post, revision = content.post, content.revision
+    withdrawn = content.purpose is Purpose.WITHDRAWAL
     with translation.override(language):
-        title, body = _withdrawal(broadcast) if withdrawn else _published(broadcast, now)
+        title, body = _withdrawal(content) if withdrawn else _published(content)
     text = body if withdrawn else revision.text
     runs = direction(revision.headline) or direction(text)
     return Message(
@@ -51,10 +48,10 @@ def compose(broadcast: Broadcast, language: str, now: datetime) -> Message:
         image=None if withdrawn else _first_image(revision),
         language=_city_language(runs),
         tag=f"post-{post.pk}",
-        silent=broadcast.silent,
-        ttl=max(0, int((broadcast.expires_at - now).total_seconds())),
+        silent=content.silent,
+        ttl=max(0, int((content.expires_at - content.now).total_seconds())),
         urgency=URGENCY[revision.kind],
-        sent_at=broadcast.created_at,
+        sent_at=content.created_at,
         direction=runs,
     )
 
@@ -65,31 +62,22 @@ def _city_language(runs: Direction | None) -> str:
     return code if runs in (None, "rtl" if get_language_info(code)["bidi"] else "ltr") else ""
 
 
-def _published(broadcast: Broadcast, now: datetime) -> tuple[str, str]:
-    revision = broadcast.revision
+def _published(content: BroadcastContent) -> tuple[str, str]:
+    revision = content.revision
     headline, note = revision.headline, ""
-    if broadcast.purpose == Broadcast.Purpose.CORRECTION:
+    if content.purpose is Purpose.CORRECTION:
         headline, note = _("Corrected: %(headline)s") % {"headline": headline}, revision.note
     elif revision.kind == Kind.ALERT and revision.all_clear_of_id:
         headline = _("All clear: %(headline)s") % {"headline": headline}
     elif revision.kind == Kind.ALERT:
         headline = _("Alert: %(headline)s") % {"headline": headline}
-    facts = where_and_when(revision.kind, revision, revision.place, now, short=True)
+    facts = where_and_when(revision.kind, revision, revision.place, content.now, short=True)
     return headline, summary(facts, revision.text, note)
 
 
-def summary(facts: str, text: str, note: str = "") -> str:
-    """The body of a notification: when and where, what a correction changed, then as much of the
-    text as there is room for. Whoever reads only the first line knows when to come."""
-    first = "\n".join(part for part in (facts, note) if part)
-    room = BODY_LENGTH - len(first) - 1 if first else BODY_LENGTH
-    rest = excerpt(text, room) if room >= SHORTEST_EXCERPT else ""
-    return "\n".join(part for part in (first, rest) if part)
-
-
-def _withdrawal(broadcast: Broadcast) -> tuple[str, str]:
-    title = _("Withdrawn: %(headline)s") % {"headline": broadcast.revision.headline}
-    return title, broadcast.post.withdrawal_reason or _("This post is no longer valid.")
+def _withdrawal(content: BroadcastContent) -> tuple[str, str]:
+    title = _("Withdrawn: %(headline)s") % {"headline": content.revision.headline}
+    return title, content.post.withdrawal_reason or _("This post is no longer valid.")
 
 
 def _first_image(revision: Revision) -> str | None:
@@ -97,8 +85,8 @@ def _first_image(revision: Revision) -> str | None:
     return image_url(shown.image, "share") if shown else None
 
 
-def compose_welcome(channel: Channel, language: str, now: datetime) -> Message:
-    """The message that proves to a new follower that notifications arrive."""
+def render_welcome(channel: Channel, language: str, now: datetime) -> Message:
+    """Render the message that shows a new follower that notifications arrive."""
     with translation.override(language):
         title = _("Welcome! Notifications work")
         body = _("From now on you get the news of %(channel)s here.") % {"channel": channel.name}
