@@ -16,7 +16,7 @@ from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet
 from canale.channel.text import render_html
 from canale.core.settings import settings
-from canale.delivery.transports.registry import subscription_params
+from canale.delivery.transports.registry import public_params
 from canale.followers.models import ChannelCount
 from canale.reactions.tallies import counts
 
@@ -41,17 +41,21 @@ def find_channel(handle: str) -> Channel:
 def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
     channel = find_channel(handle)
     followers = ChannelCount.objects.filter(channel=channel).values_list("followers", flat=True)
-    return ChannelOut(
-        handle=channel.handle,
-        name=channel.name,
-        description=channel.description,
-        url=channel_url(channel),
-        avatar=avatar_url(channel, "192"),
-        followers=followers.first() or 0,
-        vapid_public_key=subscription_params()["push"]["applicationServerKey"],
-        topics=[TopicOut(slug=topic.slug, name=topic.name) for topic in channel.topics.all()],
-        reactions=channel.reaction_set,
-        retention_days=channel.retention_days,
+    return ChannelOut.model_validate(
+        {
+            "handle": channel.handle,
+            "name": channel.name,
+            "description": channel.description,
+            "url": channel_url(channel),
+            "avatar": avatar_url(channel, "192"),
+            "followers": followers.first() or 0,
+            **public_params(),
+            "topics": [
+                TopicOut(slug=topic.slug, name=topic.name) for topic in channel.topics.all()
+            ],
+            "reactions": channel.reaction_set,
+            "retention_days": channel.retention_days,
+        }
     )
 
 

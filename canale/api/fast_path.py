@@ -25,8 +25,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
 
+from canale.api.follows import FollowAnswer, answer_follows
 from canale.api.guards import COUNTED, READER_BYTES, must_wait
-from canale.api.joins import Joined, join_all
 from canale.api.problems import ProblemError, busy, problem_response
 from canale.api.readers import REACTIONS_LIMIT, follow_limit, remember
 from canale.api.schemas import FollowerIn, ReactionIn
@@ -100,7 +100,9 @@ class FastPath:
         self._reactions: GroupCommit[ReactionChange, dict[str, int] | None] = GroupCommit(
             "reactions", _react_all
         )
-        self._follows: GroupCommit[FollowRequest, Joined | None] = GroupCommit("follows", join_all)
+        self._follows: GroupCommit[FollowRequest, FollowAnswer | None] = GroupCommit(
+            "follows", answer_follows
+        )
         self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
             "PUT": (_REACTION, self._react),
             "POST": (_FOLLOWERS, self._follow),
@@ -174,24 +176,25 @@ class FastPath:
         return Answer(HTTPStatus.OK, {"counts": counts, "mine": asked.emoji}, call.token)
 
     async def _follow(self, call: Call) -> Answer | None:
-        asked = _parsed(FollowerIn, call.body)
-        if asked is None or not _is_reachable(asked):
+        payload = _parsed(FollowerIn, call.body)
+        address = payload.address if payload else None
+        if payload is None or not _is_reachable(address):
             return None
-        if not call.may(follow_limit(with_address=asked.push is not None)):
+        if not call.may(follow_limit(with_address=address is not None)):
             return None
-        wish = FollowRequest(
+        request = FollowRequest(
             handle=call.about,
             token=call.token,
-            address=("push", asked.push.dict()) if asked.push else None,
-            topics=tuple(asked.topics),
-            language=asked.language,
-            invite=asked.invite,
+            address=address,
+            topics=tuple(payload.topics),
+            language=payload.language,
+            invite=payload.invite,
         )
-        joined = await self._follows.do(wish)
-        if joined is None:
+        answer = await self._follows.do(request)
+        if answer is None:
             return None
-        status = HTTPStatus.CREATED if joined.created else HTTPStatus.OK
-        return Answer(status, joined.following, call.token)
+        status = HTTPStatus.CREATED if answer.created else HTTPStatus.OK
+        return Answer(status, answer.following, call.token)
 
     async def _send(self, response: HttpResponse, send: ASGISendCallable) -> None:
         headers = [
@@ -260,11 +263,11 @@ def _parsed(schema: type[B], body: bytes) -> B | None:
         return None
 
 
-def _is_reachable(asked: FollowerIn) -> bool:
-    if asked.push is None:
+def _is_reachable(address: tuple[str, Mapping[str, object]] | None) -> bool:
+    if address is None:
         return True
     try:
-        check_address("push", asked.push.dict(), may_wait=False)
+        check_address(*address, may_wait=False)
     except AddressRefusedError:
         return False
     return True

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from ninja import Query, Status
 
 from canale.api.channels import find_channel
+from canale.api.follows import following_of
 from canale.api.guards import limited, same_origin
 from canale.api.problems import ProblemError, not_found
 from canale.api.router import router
@@ -40,7 +42,6 @@ from canale.followers.follow import follow as follow_channel
 from canale.followers.following import UnknownTopicError
 from canale.followers.forget import forget
 from canale.followers.invites import make_invite
-from canale.followers.models import Follower
 from canale.reactions import react as reacting
 from canale.reactions.tallies import counts
 
@@ -90,9 +91,11 @@ def follow(
     request: HttpRequest, response: HttpResponse, handle: str, payload: FollowerIn
 ) -> Status[FollowingOut]:
     same_origin(request)
-    limited(request, *follow_limit(with_address=payload.push is not None))
+    address = payload.address
+    limited(request, *follow_limit(with_address=address is not None))
     channel = find_channel(handle)
-    address = _address(payload)
+    if address:
+        _check_address(*address)
     token = _known(request) or new_token()
     with transaction.atomic():
         try:
@@ -113,36 +116,21 @@ def follow(
     return Status(status, following_of(followed.follower))
 
 
-def _address(payload: FollowerIn) -> tuple[str, dict[str, object]] | None:
-    """Raises ProblemError (422) for what is no known push service's."""
-    if payload.push is None:
-        return None
-    given: dict[str, object] = payload.push.dict()
+def _check_address(kind: str, address: Mapping[str, object]) -> None:
+    """Raises ProblemError (422) for an address at which nothing can be received."""
     try:
-        check_address("push", given)
+        check_address(kind, address)
     except AddressRefusedError as refused:
         detail = _("Notifications cannot be sent to this device.")
-        errors = {"push": [refused.reason]}
+        errors = {kind: [refused.reason]}
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, detail, name=ADDRESS_REFUSED, errors=errors
         ) from None
-    return "push", given
 
 
 def _unknown_topic(error: UnknownTopicError) -> ProblemError:
     detail = _("Unknown topics: %(topics)s.") % {"topics": ", ".join(error.slugs)}
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"topics": [detail]})
-
-
-def following_of(follower: Follower) -> FollowingOut:
-    """Return the description of one channel that a device follows."""
-    return FollowingOut(
-        channel=follower.channel.handle,
-        muted=follower.muted,
-        topics=[topic.slug for topic in follower.topics.all()],
-        language=follower.language,
-        push=any(address.kind == "push" for address in follower.addresses.all()),
-    )
 
 
 @router.get(

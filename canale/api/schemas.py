@@ -5,14 +5,24 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
+from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
 from canale.api.base64_text import base64_bytes
 from canale.channel.characters import one_line, several_lines
 from canale.channel.models import ALBUM_SIZE, ALT_LENGTH, HEADLINE_LENGTH, TEXT_LENGTH
+from canale.delivery.transports.registry import ADDRESS_SCHEMAS, PUBLIC_PARAMS
 
 KindName = Literal["news", "event", "deadline", "service", "alert"]
 Slug = Annotated[str, Field(max_length=40, pattern=r"^[-\w]+$")]
@@ -78,14 +88,24 @@ class TopicOut(Schema):
     name: str
 
 
-class ChannelOut(Schema):
+class ChannelHead(Schema):
     handle: str
     name: str
     description: str
     url: str
     avatar: str
     followers: int
-    vapid_public_key: str
+
+
+if TYPE_CHECKING:
+    ChannelWithParams = ChannelHead
+else:
+    ChannelWithParams = create_model(
+        "ChannelWithParams", __base__=ChannelHead, **dict.fromkeys(PUBLIC_PARAMS, str)
+    )
+
+
+class ChannelOut(ChannelWithParams):
     topics: list[TopicOut]
     reactions: list[str]
     retention_days: int
@@ -183,31 +203,49 @@ class PostStateOut(Schema):
     state: str
 
 
-class PushKeysIn(Schema):
-    p256dh: Annotated[str, Field(max_length=200)]
-    auth: Annotated[str, Field(max_length=100)]
+if TYPE_CHECKING:
+    AddressesIn = Strict
+else:
+    AddressesIn = create_model(
+        "AddressesIn",
+        __base__=Strict,
+        **{kind: (schema | None, None) for kind, schema in ADDRESS_SCHEMAS.items()},
+    )
 
 
-class PushIn(Schema):
-    """``PushSubscription.toJSON()`` (W3C Push API); what browsers add is left out."""
-
-    endpoint: Annotated[str, Field(max_length=2000)]
-    keys: PushKeysIn
-
-
-class FollowerIn(Strict):
-    push: PushIn | None = None
+class FollowerIn(AddressesIn):
     topics: Annotated[list[Slug], Field(max_length=50)] = []
     language: Language = "it"
     invite: Code | None = None
 
+    @property
+    def address(self) -> tuple[str, dict[str, object]] | None:
+        """The kind of the device's address, and the address."""
+        for kind in ADDRESS_SCHEMAS:
+            if (given := getattr(self, kind)) is not None:
+                return kind, given.model_dump()
+        return None
 
-class FollowingOut(Schema):
+    @model_validator(mode="after")
+    def _check_addresses(self) -> Self:
+        if sum(getattr(self, kind) is not None for kind in ADDRESS_SCHEMAS) > 1:
+            raise ValueError(_("Give one address only."))
+        return self
+
+
+class Following(Schema):
     channel: str
     muted: bool
     topics: list[str]
     language: str
-    push: bool
+
+
+if TYPE_CHECKING:
+    FollowingOut = Following
+else:
+    FollowingOut = create_model(
+        "FollowingOut", __base__=Following, **dict.fromkeys(ADDRESS_SCHEMAS, bool)
+    )
 
 
 class MeOut(Schema):

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel
 
 from canale.channel.models import Channel
 from canale.delivery.transports import webpush
@@ -56,7 +57,10 @@ class FanOutSpec(TransportSpec, Generic[R]):
     render_welcome: Callable[[Channel, str, datetime], R]
     open: Callable[[], FanOutTransport[R]]
     check_address: AddressCheck
-    subscription_params: Callable[[], dict[str, str]]
+    address_schema: type[BaseModel]
+    """The form of an address in the API, where its kind names the field."""
+    public_params: Mapping[str, Callable[[], str]]
+    """By name: what a device or a program needs from the channel to make an address."""
 
 
 FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
@@ -72,7 +76,8 @@ FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
         render_welcome=render_welcome,
         open=webpush.open_transport,
         check_address=webpush.check_address,
-        subscription_params=webpush.subscription_params,
+        address_schema=webpush.PushIn,
+        public_params={"vapid_public_key": webpush.public_key},
     ),
 )
 TRANSPORTS: tuple[TransportSpec, ...] = FAN_OUTS
@@ -80,6 +85,8 @@ TRANSPORTS: tuple[TransportSpec, ...] = FAN_OUTS
 _BY_NAME = {spec.name: spec for spec in TRANSPORTS}
 _FAN_OUT_BY_NAME = {spec.name: spec for spec in FAN_OUTS}
 _BY_ADDRESS_KIND = {spec.address_kind: spec for spec in FAN_OUTS}
+PUBLIC_PARAMS = [name for spec in FAN_OUTS for name in spec.public_params]
+ADDRESS_SCHEMAS = {spec.address_kind: spec.address_schema for spec in FAN_OUTS}
 
 
 def get(name: str) -> TransportSpec:
@@ -106,6 +113,6 @@ def check_address(kind: str, address: Mapping[str, object], *, may_wait: bool = 
     spec.check_address(address, may_wait=may_wait)
 
 
-def subscription_params() -> dict[str, dict[str, str]]:
-    """Return for each kind of address what a page needs to make one."""
-    return {spec.address_kind: spec.subscription_params() for spec in FAN_OUTS}
+def public_params() -> dict[str, str]:
+    """Return by name what devices and programs need from the channel to make their addresses."""
+    return {name: value() for spec in FAN_OUTS for name, value in spec.public_params.items()}

@@ -105,7 +105,7 @@ def about(channel: Channel) -> dict[str, object]:
         "large_avatar": avatar_url(channel, "192"),
         "share_image": avatar_to_share(channel),
         "url": channel_url(channel),
-        "push_key": registry.subscription_params()["push"]["applicationServerKey"],
+        **registry.public_params(),
         "time_zone": settings.time_zone,
         "strings": strings(),
     }

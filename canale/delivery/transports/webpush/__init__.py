@@ -9,6 +9,7 @@ from functools import cache
 
 from canale.core.settings import settings
 from canale.delivery.transports.base import FanOutTransport
+from canale.delivery.transports.webpush.address import PushIn
 from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
@@ -17,9 +18,10 @@ from canale.delivery.transports.webpush.vapid import VapidKey
 __all__ = [
     "CONCURRENCY",
     "REFUSALS",
+    "PushIn",
     "check_address",
     "open_transport",
-    "subscription_params",
+    "public_key",
     "vapid_key",
 ]
 
@@ -41,9 +43,9 @@ def check_address(address: Mapping[str, object], *, may_wait: bool = True) -> No
     check_new(address, settings.push_origins, may_wait=may_wait)
 
 
-def subscription_params() -> dict[str, str]:
-    """What a page needs to subscribe: ``applicationServerKey``, base64url."""
-    return {"applicationServerKey": vapid_key().public_key}
+def public_key() -> str:
+    """The ``applicationServerKey`` with which a browser subscribes, base64url."""
+    return vapid_key().public_key
 
 
 @cache
