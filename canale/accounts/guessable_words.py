@@ -84,7 +84,7 @@ change changed changeme changeit changethis replace replaceme reset resetme pass
 temporanea temporaneo provvisoria provvisorio iniziale predefinita predefinito segnaposto temporary
 temp initial default placeholder
 """
-# Words that accompany a placeholder, and are none on their own.
+# Words that accompany a placeholder but are not one themselves.
 _WITH_CHANGE_ME = """
 subito adesso ora ancora immediatamente presto oggi domani prego favore piacere grazie devi va vai
 questa questo quella poi al alla da dopo prima primo accesso ingresso login account codice parola

@@ -115,15 +115,15 @@ def _is_made_of(letters: str, words: Collection[str]) -> bool:
 
 
 def count_parts(folded: str, names: Collection[str] = ()) -> float:
-    """Return the fewest words, names, numbers, rows of keys and characters that make it up.
+    """Return the fewest words, names, numbers, rows of keys and characters that make up a password.
 
     That is what an attacker with a list of words has to combine.
     """
     least = [0.0] + [float("inf")] * len(folded)
     plain = folded.translate(_LEET)
     longest = max([_LONGEST, *map(len, names)])
-    for start, sign in enumerate(folded):
-        single = least[start] + (1.0 if sign.isalnum() else MARK_WEIGHT)
+    for start, char in enumerate(folded):
+        single = least[start] + (1.0 if char.isalnum() else MARK_WEIGHT)
         least[start + 1] = min(least[start + 1], single)
         for end in range(start + 2, min(start + longest, len(folded)) + 1):
             if least[start] + 1 < least[end] and _is_single_guess(
@@ -158,8 +158,8 @@ def _repeated_block(text: str) -> str:
 
 def _fold(text: str) -> str:
     """Remove capitals and accents."""
-    signs = unicodedata.normalize("NFKD", normalise(text).casefold())
-    return "".join(sign for sign in signs if unicodedata.category(sign) != "Mn")
+    chars = unicodedata.normalize("NFKD", normalise(text).casefold())
+    return "".join(char for char in chars if unicodedata.category(char) != "Mn")
 
 
 def context_words(user: object) -> frozenset[str]:

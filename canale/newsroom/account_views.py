@@ -34,6 +34,6 @@ def sessions(request: HttpRequest) -> HttpResponse:
                 record(staff.email, "staff.sessions_ended", membership.channel.handle)
             messages.success(request, _("Ended. Using it again requires a new sign-in."))
         return redirect("newsroom:sessions")
-    here = [row for row in rows if row.pk == key_hash(own)]
+    current = [row for row in rows if row.pk == key_hash(own)]
     others = [row for row in rows if row.pk != key_hash(own)]
-    return render(request, "newsroom/sessions.html", {"here": here, "others": others})
+    return render(request, "newsroom/sessions.html", {"current": current, "others": others})

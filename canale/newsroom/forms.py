@@ -53,7 +53,7 @@ HANDLE_RULE = gettext_lazy("Use letters without accents, digits and hyphens.")
 _IMAGE_FIELD = re.compile(r"image-([0-9]{1,3})-(file|alt|kept)")
 
 
-# The kinds for which composer.html shows a field; all others it always shows.
+# The kinds for which composer.html shows these fields; it shows all others for every kind.
 SHOWN_FOR = {
     "starts_at": (Kind.EVENT, Kind.DEADLINE),
     "ends_at": (Kind.EVENT, Kind.SERVICE, Kind.ALERT),
@@ -197,15 +197,15 @@ def _image(slot: dict[str, str | File[bytes]]) -> NewImage | KeptImage | None:
 
 def _is_emoji(text: str) -> bool:
     """Accept a pictograph or keycap with its modifiers: skin tones, joiners, tags of a flag."""
-    has_picture = any(unicodedata.category(sign) == "So" or sign == "\u20e3" for sign in text)
+    has_picture = any(unicodedata.category(char) == "So" or char == "\u20e3" for char in text)
     return (
         has_picture
         and len(text) <= 16
         and all(
-            sign in "0123456789#*\u200d"
-            or "\U000e0020" <= sign <= "\U000e007f"
-            or unicodedata.category(sign) in {"So", "Sk", "Mn", "Me"}
-            for sign in text
+            char in "0123456789#*\u200d"
+            or "\U000e0020" <= char <= "\U000e007f"
+            or unicodedata.category(char) in {"So", "Sk", "Mn", "Me"}
+            for char in text
         )
     )
 

@@ -37,12 +37,12 @@ _ACTIVATED = "_canale_activated_counter"
 def plain_code(text: str) -> str:
     """Remove what people and apps write between the digits, and convert digits of any script.
 
-    Separators, punctuation and control characters go (Unicode's general categories Z, P and C).
+    That includes separators, punctuation and control characters (Unicode's categories Z, P and C).
     """
     return "".join(
-        str(unicodedata.decimal(sign, sign))
-        for sign in unicodedata.normalize("NFKC", text)
-        if unicodedata.category(sign)[0] not in "ZPC"
+        str(unicodedata.decimal(char, char))
+        for char in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(char)[0] not in "ZPC"
     )
 
 
