@@ -64,8 +64,6 @@ class WorkerFigures:
         return self._tallies[key]
 
     def hand_over(self) -> None:
-        for tally in self._tallies.values():
-            tally.hand_over()
         for name, limiters in self._limiters.items():
             self._hand_over_limiters(name, limiters)
 

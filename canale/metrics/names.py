@@ -15,8 +15,6 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from canale.metrics.batch_histogram import BatchHistogram
-
 # The `_created` series would add one line for each series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -39,7 +37,7 @@ def _gauge(name: str, says: str, *labels: str) -> Gauge:
 # Delivery
 
 MESSAGES = _counter("canale_messages", "Messages answered by a far end", *FAR_END, "outcome")
-MESSAGE_SECONDS = BatchHistogram(
+MESSAGE_SECONDS = Histogram(
     "canale_message_seconds",
     "From the start of a message to its answer",
     FAR_END,

@@ -86,7 +86,9 @@ def test_all_processes_of_the_machine_are_counted(
     assert grown("canale_database_seconds_count work=record") >= 1
     assert figures(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
     assert figures(city.url)["canale_database_up"] == 1
-    assert figures(city.url)["canale_push_concurrency_limit service=other, transport=webpush"] >= 1
+    # A worker reports its limits once a second.
+    limit = "canale_push_concurrency_limit service=other, transport=webpush"
+    wait_until(lambda: figures(city.url).get(limit, 0) >= 1)
     assert figures(city.url)["canale_push_circuit_open service=other, transport=webpush"] == 0
     for process in ("web", "worker"):
         assert figures(city.url)[f"canale_loop_lag_seconds_count process={process}"] > 0
