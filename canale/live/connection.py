@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""One open page, and the writing of the same bytes to many of them.
+"""A channel's stream, its open pages, and the writing of the same bytes to many of them.
 
 A transport's `write` takes two to three microseconds of an event's ten. So while nothing waits in
 a connection's transport, its bytes go to the socket by write(2) at once; what the socket does not
@@ -14,14 +14,16 @@ import os
 import random
 import socket
 import struct
-from collections.abc import Callable, MutableSet, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, MutableSet, Sequence
 from contextlib import suppress
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from canale.live.hub import Hub, Stream
+from canale.live.encoding import EncodedEvent
 
+# Recent events a channel remembers, so that reconnecting readers need no database.
+MEMORY = 256
 # Kernel send buffer for a client that does not read; by default it would grow to 4 MB. The kernel
 # doubles the number and counts its own overhead: some 50 KB of events. Decision 0029.
 SEND_BUFFER = 32 * 1024
@@ -35,6 +37,82 @@ SLOTS = 25
 NOT_DIRECT = -1
 
 Drop = Callable[["Connection"], None]
+
+
+class Stream:
+    """One channel's readers, its recent events, and what is still being written."""
+
+    __slots__ = (
+        "_reader_list",
+        "complete_after",
+        "handle",
+        "last_id",
+        "outgoing",
+        "readers",
+        "reading",
+        "recent",
+        "waiting",
+    )
+
+    def __init__(self, handle: str, last_id: int) -> None:
+        self.handle = handle
+        self.last_id = last_id
+        # Every event with a greater number is in `recent`.
+        self.complete_after = last_id
+        self.recent: deque[EncodedEvent] = deque()
+        # In the order of their arrival: neighbours in memory, here and in the kernel.
+        self.readers: dict[Connection, None] = {}
+        self._reader_list: list[Connection] | None = None
+        self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
+        self.waiting: list[tuple[Connection, int]] = []
+        self.reading = False
+
+    def remember(self, event: EncodedEvent) -> None:
+        self.last_id = event.id
+        self.recent.append(event)
+        if len(self.recent) > MEMORY:
+            self.complete_after = self.recent.popleft().id
+
+    def since(self, event_id: int) -> bytes:
+        if event_id >= self.last_id:
+            return b""
+        return b"".join(event.data for event in self.recent if event.id > event_id)
+
+    def refill(self, events: Sequence[EncodedEvent], after: int, covered: int) -> None:
+        """Cache events read from the database for later reconnects."""
+        if after < self.complete_after <= covered:
+            self.recent.extendleft(
+                event for event in reversed(events) if event.id <= self.complete_after
+            )
+            self.complete_after = after
+        while len(self.recent) > MEMORY:
+            self.complete_after = self.recent.popleft().id
+
+    def add(self, reader: Connection) -> None:
+        self.readers[reader] = None
+        self._reader_list = None
+
+    def remove(self, reader: Connection) -> None:
+        if reader in self.readers:
+            del self.readers[reader]
+            self._reader_list = None
+
+    def all_readers(self) -> list[Connection]:
+        """Return all readers: a list cached until one joins or leaves; do not change it."""
+        if self._reader_list is None:
+            self._reader_list = list(self.readers)
+        return self._reader_list
+
+    def in_slot(self, slot: int) -> list[Connection]:
+        return [reader for reader in self.readers if reader.slot == slot]
+
+
+class Owner(Protocol):
+    """The hub, as its connections know it."""
+
+    def detach(self, connection: Connection) -> None: ...
+
+    def close_gracefully(self, connection: Connection) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -52,7 +130,7 @@ class Connection(asyncio.Protocol):
         "unread_limit",
     )
 
-    def __init__(self, hub: Hub, stream: Stream, client: bytes | None) -> None:
+    def __init__(self, hub: Owner, stream: Stream, client: bytes | None) -> None:
         self.hub = hub
         self.stream = stream
         self.client = client

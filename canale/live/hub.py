@@ -10,7 +10,7 @@ is read from the database, in a thread, one read at a time for all waiting reade
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, MutableSet, Sequence
+from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -18,7 +18,14 @@ from typing import Any
 
 from canale.live.blocks import Blocks
 from canale.live.clients import salted_key
-from canale.live.connection import NOT_DIRECT, SLOTS, UNREAD_LIMIT, Connection, write_to_all
+from canale.live.connection import (
+    NOT_DIRECT,
+    SLOTS,
+    UNREAD_LIMIT,
+    Connection,
+    Stream,
+    write_to_all,
+)
 from canale.live.encoding import HEARTBEAT, RECONNECT, EncodedEvent, encode_reconnect
 from canale.live.stats import HubStats
 
@@ -26,80 +33,12 @@ logger = logging.getLogger(__name__)
 
 Backlog = Callable[[str, int], Sequence[EncodedEvent]]
 
-# Recent events a channel remembers, so that reconnecting readers need no database.
-MEMORY = 256
 # Writes in one iteration of the event loop (about 10 ms).
 SLICE = 1000
 # Seconds in which a reader must take some of a replay.
 STALL_SECONDS = 30.0
 # Seconds that a reader has to receive the last bytes when the server stops.
 GRACE = 2.0
-
-
-class Stream:
-    """One channel's readers, its recent events, and what is still being written."""
-
-    __slots__ = (
-        "_reader_list",
-        "floor",
-        "handle",
-        "last_id",
-        "outgoing",
-        "readers",
-        "reading",
-        "recent",
-        "waiting",
-    )
-
-    def __init__(self, handle: str, last_id: int) -> None:
-        self.handle = handle
-        self.last_id = last_id
-        # Every event with a number above the floor is in `recent`.
-        self.floor = last_id
-        self.recent: deque[EncodedEvent] = deque()
-        # In the order of their arrival: neighbours in memory, here and in the kernel.
-        self.readers: dict[Connection, None] = {}
-        self._reader_list: list[Connection] | None = None
-        self.outgoing: deque[tuple[bytes, Iterator[Connection]]] = deque()
-        self.waiting: list[tuple[Connection, int]] = []
-        self.reading = False
-
-    def remember(self, event: EncodedEvent) -> None:
-        self.last_id = event.id
-        self.recent.append(event)
-        if len(self.recent) > MEMORY:
-            self.floor = self.recent.popleft().id
-
-    def since(self, event_id: int) -> bytes:
-        if event_id >= self.last_id:
-            return b""
-        return b"".join(event.data for event in self.recent if event.id > event_id)
-
-    def refill(self, events: Sequence[EncodedEvent], after: int, covered: int) -> None:
-        """Cache events read from the database for later reconnects."""
-        if after < self.floor <= covered:
-            self.recent.extendleft(event for event in reversed(events) if event.id <= self.floor)
-            self.floor = after
-        while len(self.recent) > MEMORY:
-            self.floor = self.recent.popleft().id
-
-    def add(self, reader: Connection) -> None:
-        self.readers[reader] = None
-        self._reader_list = None
-
-    def remove(self, reader: Connection) -> None:
-        if reader in self.readers:
-            del self.readers[reader]
-            self._reader_list = None
-
-    def all_readers(self) -> list[Connection]:
-        """Return all readers: a list cached until one joins or leaves; do not change it."""
-        if self._reader_list is None:
-            self._reader_list = list(self.readers)
-        return self._reader_list
-
-    def in_slot(self, slot: int) -> list[Connection]:
-        return [reader for reader in self.readers if reader.slot == slot]
 
 
 class Hub:
@@ -153,7 +92,7 @@ class Hub:
         stream = self._streams.get(handle)
         if stream is not None:
             # A new deque: a read in progress must not refill it.
-            stream.recent, stream.floor = deque(), stream.last_id
+            stream.recent, stream.complete_after = deque(), stream.last_id
 
     def has_channel(self, handle: str) -> bool:
         return handle in self._streams
@@ -204,7 +143,7 @@ class Hub:
         self._schedule_heartbeat()
         stream = connection.stream
         after = stream.last_id if last_event_id is None else last_event_id
-        if after >= stream.floor:
+        if after >= stream.complete_after:
             self._join(connection, head + RECONNECT + stream.since(after))
         else:
             transport.write(head + RECONNECT)
@@ -289,7 +228,7 @@ class Hub:
             connection.unread_limit += len(block)
         if missed:
             self._watch(connection, connection.transport.get_write_buffer_size())
-        if after >= stream.floor:
+        if after >= stream.complete_after:
             self._join(connection, recent)
         else:
             # More was published during the read than the memory holds.

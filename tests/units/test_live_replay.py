@@ -9,6 +9,7 @@ import socket
 
 import pytest
 
+from canale.live import connection
 from canale.live import hub as hubs
 from canale.live.blocks import BLOCK, Blocks
 from tests.standins.live_site import Database, HeldDatabase, Run, event, hub_with, live, serving
@@ -56,7 +57,7 @@ def test_reader_that_takes_nothing_of_a_replay_is_dropped(
 def test_backlog_is_read_again_if_too_much_was_published_during_a_read(
     monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(hubs, "MEMORY", 3)
+    monkeypatch.setattr(connection, "MEMORY", 3)
     database = HeldDatabase()
     database.events = [event(number) for number in range(1, 4)]
     hub = hub_with(3, database)
