@@ -12,13 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from canale.bus import Bus
+from canale.nats.bus import NatsBus
 from tests.ports import free_port
 from tests.waiting import until, wait_until
 
@@ -131,6 +132,23 @@ def tell_from_a_process(url: str, installation: str, subject: str, data: str = "
 
 def run(flow: Callable[[], Coroutine[None, None, None]]) -> None:
     asyncio.run(flow())
+
+
+_open_buses: list[NatsBus] = []
+
+
+def new_bus(*urls: str, installation: str = "city") -> NatsBus:
+    """A bus for one test, which `closed_buses` ends with it."""
+    _open_buses.append(NatsBus(urls, installation))
+    return _open_buses[-1]
+
+
+@pytest.fixture
+def closed_buses() -> Iterator[None]:
+    """End the threads of the test's buses: they would log to a stream that pytest has closed."""
+    yield
+    while _open_buses:
+        _open_buses.pop().close()
 
 
 async def listening(bus: Bus) -> Heard:

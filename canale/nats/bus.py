@@ -47,6 +47,8 @@ class NatsBus:
         self._prefix = f"canale.{installation}."
         self._lock = threading.Lock()
         self._thread: NatsThread | None = None
+        atexit.register(self.close)
+        os.register_at_fork(after_in_child=self._reset_after_fork)
 
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Notify every listener eventually. Returns within microseconds, whatever NATS does."""
@@ -79,9 +81,14 @@ class NatsBus:
             if self._thread is None:
                 self._thread = NatsThread(self._urls, self._prefix)
                 self._thread.start()
-                atexit.register(self._thread.end)
-                os.register_at_fork(after_in_child=self._reset_after_fork)
             return self._thread
+
+    def close(self) -> None:
+        """Send pending hints, if NATS answers within END_SECONDS, and end. Called at exit, too."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.end()
 
     def _reset_after_fork(self) -> None:
         """Start without a thread in a forked child, which has only the thread's memory."""
@@ -121,8 +128,9 @@ class NatsThread(threading.Thread):
         self.line = NatsConnection(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
 
     def run(self) -> None:
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._serve())
+        runner = asyncio.Runner(loop_factory=lambda: self._loop)
+        with suppress(asyncio.CancelledError), runner:
+            runner.run(self._serve())
 
     async def _serve(self) -> None:
         self._whole = asyncio.gather(self.line.keep(), self._pass_on())
@@ -202,7 +210,7 @@ class NatsThread(threading.Thread):
             listener.notify(hint)
 
     def end(self) -> None:
-        """Send pending hints before the process exits, if NATS answers within END_SECONDS."""
+        """Send pending hints, if NATS answers within END_SECONDS, and end the thread."""
         if not self.is_alive():
             return
         sent = asyncio.run_coroutine_threadsafe(self._send_all(), self._loop)

@@ -19,14 +19,16 @@ from canale.nats.connection import installation
 from tests.nats_server import (
     Heard,
     NatsServer,
+    closed_buses,  # noqa: F401
     listening,
     needs_nats,
+    new_bus,
     run,
     tell_from_a_process,
 )
 from tests.waiting import until
 
-pytestmark = needs_nats
+pytestmark = [needs_nats, pytest.mark.usefixtures("closed_buses")]
 
 # What a request may lose of this thread's processor time to a hint; it is some microseconds.
 NOTICEABLE_SECONDS = 0.001
@@ -40,7 +42,7 @@ def nats(tmp_path: Path) -> Iterator[NatsServer]:
 
 def test_every_listener_receives_a_notification(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
+        bus, other = new_bus(nats.url), new_bus(nats.url)
         one, two = await listening(bus), await listening(other)
         three: Heard = []
 
@@ -68,7 +70,7 @@ def test_installations_on_one_server_are_isolated(nats: NatsServer) -> None:
     async def flow() -> None:
         names = installation("k" * 32), installation("q" * 32)
         assert names[0] != names[1]
-        ours, theirs = (NatsBus((nats.url,), name) for name in names)
+        ours, theirs = (new_bus(nats.url, installation=name) for name in names)
         at_ours, at_theirs = await listening(ours), await listening(theirs)
         theirs.publish("live", b"theirs")
         ours.publish("live", b"ours")
@@ -80,7 +82,7 @@ def test_installations_on_one_server_are_isolated(nats: NatsServer) -> None:
 
 def test_notifications_of_a_short_process_and_a_thread_arrive(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         told = await asyncio.to_thread(tell_from_a_process, nats.url, "city", "live", "process")
         assert told == ""
@@ -101,7 +103,7 @@ def _publish_forked(bus: NatsBus) -> None:
 
 def test_a_forked_process_makes_its_own_connection(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         child = multiprocessing.get_context("fork").Process(target=_publish_forked, args=(bus,))
         child.start()
@@ -116,7 +118,7 @@ def test_a_forked_process_makes_its_own_connection(nats: NatsServer) -> None:
 
 def test_burst_wakes_the_listener_without_blocking_the_publisher(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         for number in range(20_000):  # the listener's loop does not run meanwhile
             bus.publish("live", str(number).encode())
@@ -132,7 +134,7 @@ def test_burst_wakes_the_listener_without_blocking_the_publisher(nats: NatsServe
 
 def test_repeated_notifications_are_coalesced(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         for _ in range(5_000):
             bus.publish("live")
@@ -153,7 +155,7 @@ def test_failing_callback_does_not_stop_the_listener(
             heard.append(data)
             raise RuntimeError("broken")
 
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         await listening(bus)
         bus.subscribe(callback)
         bus.publish("live", b"1")
@@ -168,7 +170,7 @@ def test_failing_callback_does_not_stop_the_listener(
 
 def test_notification_that_cannot_be_sent_does_not_stop_others(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         bus.publish("not a subject")
         bus.publish("live", b"x" * (MAX_HINT_BYTES + 1))
@@ -180,7 +182,7 @@ def test_notification_that_cannot_be_sent_does_not_stop_others(nats: NatsServer)
 
 
 def test_listener_with_a_closed_loop_is_ignored(nats: NatsServer) -> None:
-    bus = NatsBus((nats.url,), "city")
+    bus = new_bus(nats.url)
     run(lambda: _subscribe_and_leave(bus))
 
     async def flow() -> None:
@@ -199,10 +201,10 @@ async def _subscribe_and_leave(bus: NatsBus) -> None:
 def test_listener_receives_again_after_a_server_restart(
     nats: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "canale.bus")
+    caplog.set_level(logging.INFO, "canale.nats")
 
     async def flow() -> None:
-        bus, other = NatsBus((nats.url,), "city"), NatsBus((nats.url,), "city")
+        bus, other = new_bus(nats.url), new_bus(nats.url)
         heard, elsewhere = await listening(bus), await listening(other)
         caplog.clear()
         nats.stop()
@@ -232,8 +234,8 @@ def test_listener_receives_again_after_a_server_restart(
 
 def test_notifications_before_the_connection_are_sent_once_connected(nats: NatsServer) -> None:
     async def flow() -> None:
-        heard = await listening(NatsBus((nats.url,), "city"))
-        bus = NatsBus((nats.url,), "city")
+        heard = await listening(new_bus(nats.url))
+        bus = new_bus(nats.url)
         for number in range(5):
             bus.publish("pages", str(number).encode())
         await until(lambda: len(heard) == 5)

@@ -20,12 +20,11 @@ from cryptography.x509.oid import NameOID
 from nats.aio.client import Client
 from nats.errors import Error
 
-from canale.nats.bus import NatsBus
 from canale.nats.connection import NatsConnection, server_of
-from tests.nats_server import NatsServer, listening, needs_nats, run
+from tests.nats_server import NatsServer, closed_buses, listening, needs_nats, new_bus, run  # noqa: F401
 from tests.waiting import until
 
-pytestmark = needs_nats
+pytestmark = [needs_nats, pytest.mark.usefixtures("closed_buses")]
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_unresponsive_server_is_given_up(nats: NatsServer, monkeypatch: pytest.M
     monkeypatch.setattr("canale.nats.connection.ANSWER_SECONDS", 0.5)
 
     async def flow() -> None:
-        bus = NatsBus((nats.url,), "city")
+        bus = new_bus(nats.url)
         heard = await listening(bus)
         nats.freeze()
         try:
@@ -60,8 +59,8 @@ def test_unresponsive_server_is_given_up(nats: NatsServer, monkeypatch: pytest.M
 def test_other_server_is_tried(nats: NatsServer, tmp_path: Path) -> None:
     async def flow() -> None:
         with NatsServer(tmp_path) as second:
-            bus = NatsBus((nats.url, second.url), "city")
-            other = NatsBus((second.url,), "city")
+            bus = new_bus(nats.url, second.url)
+            other = new_bus(second.url)
             await listening(other)
             nats.stop()
             heard = await listening(bus)
@@ -78,13 +77,13 @@ def test_users_passwords_and_tokens_authenticate(tmp_path: Path) -> None:
     async def flow() -> None:
         with NatsServer(tmp_path, users) as nats:
             place = f"127.0.0.1:{nats.port}"
-            await listening(NatsBus((f"nats://canale:a%2Cb%40c%3Ad%2F%C3%A8@{place}",), "city"))
-            wrong = NatsBus((f"nats://canale:hunter2@{place}",), "city")
+            await listening(new_bus(f"nats://canale:a%2Cb%40c%3Ad%2F%C3%A8@{place}"))
+            wrong = new_bus(f"nats://canale:hunter2@{place}")
             wrong.publish("live")
             await until(lambda: "Authorization Violation" in wrong.trouble)
             assert "hunter2" not in wrong.trouble
         with NatsServer(tmp_path, token) as nats:
-            await listening(NatsBus((f"nats://s3cret@127.0.0.1:{nats.port}",), "city"))
+            await listening(new_bus(f"nats://s3cret@127.0.0.1:{nats.port}"))
 
     run(flow)
 
@@ -96,7 +95,7 @@ def test_permission_violation_is_logged_once(
 
     async def flow() -> None:
         with NatsServer(tmp_path, rights) as nats:
-            bus = NatsBus((f"nats://u:p@127.0.0.1:{nats.port}",), "city")
+            bus = new_bus(f"nats://u:p@127.0.0.1:{nats.port}")
             for number in range(5):
                 bus.publish("live", str(number).encode())
             await until(lambda: "permissions violation" in bus.trouble)
@@ -109,7 +108,7 @@ def test_permission_violation_is_logged_once(
 
 def test_connection_is_not_downgraded_from_tls(nats: NatsServer) -> None:
     async def flow() -> None:
-        bus = NatsBus((f"tls://u:hunter2@127.0.0.1:{nats.port}",), "city")
+        bus = new_bus(f"tls://u:hunter2@127.0.0.1:{nats.port}")
         bus.publish("live")
         await until(lambda: "does not ask for TLS" in bus.trouble)
 
@@ -122,11 +121,11 @@ def test_tls_with_a_private_authority(tmp_path: Path, monkeypatch: pytest.Monkey
 
     async def flow() -> None:
         with NatsServer(tmp_path, settings) as nats:
-            unknown = NatsBus((f"tls://localhost:{nats.port}",), "city")
+            unknown = new_bus(f"tls://localhost:{nats.port}")
             unknown.publish("live")
             await until(lambda: "CERTIFICATE_VERIFY_FAILED" in unknown.trouble)
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-            await listening(NatsBus((f"tls://localhost:{nats.port}",), "city"))
+            await listening(new_bus(f"tls://localhost:{nats.port}"))
 
     run(flow)
 
