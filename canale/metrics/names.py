@@ -37,8 +37,8 @@ def _gauge(name: str, says: str, *labels: str) -> Gauge:
 # Delivery
 
 MESSAGES = _counter("canale_messages", "Messages answered by a far end", *FAR_END, "outcome")
-MESSAGE_SECONDS = Histogram(
-    "canale_message_seconds",
+PUSH_SECONDS = Histogram(
+    "canale_push_duration_seconds",
     "From the start of a message to its answer",
     FAR_END,
     registry=REGISTRY,
@@ -52,7 +52,7 @@ IN_FLIGHT = _gauge("canale_push_in_flight", "Messages in flight now", *FAR_END)
 CIRCUIT_OPEN = _gauge(
     "canale_push_circuit_open", "Workers that send nothing, or one message as a probe", *FAR_END
 )
-BATCHES = _counter("canale_batches", "What workers did with batches", "act")
+BATCHES = _counter("canale_batches", "What workers did with batches", "event")
 SLO_EVENTS = _counter(
     "canale_slo_events", "Addresses that a broadcast should have reached", "priority"
 )
@@ -78,7 +78,7 @@ REFUSALS = _counter("canale_refusals", "Sign-ins and requests that were refused"
 
 PROCESSES = _gauge("canale_processes", "Processes that run", "process")
 LOOP_LAG = Histogram(
-    "canale_loop_lag_seconds",
+    "canale_event_loop_lag_seconds",
     "How late the event loop does what is due",
     ("process",),
     registry=REGISTRY,
@@ -93,8 +93,8 @@ DATABASE_SECONDS = Histogram(
 )
 
 # Known label values exist from the start, at 0, so that an alert sees the first increase.
-for _act in ("claimed", "finished", "lost", "failed"):
-    BATCHES.labels(_act)
+for _event in ("claimed", "finished", "lost", "failed"):
+    BATCHES.labels(_event)
 for _reason in REFUSAL_REASONS:
     REFUSALS.labels(_reason)
 for _priority in ("alert", "normal"):

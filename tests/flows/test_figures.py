@@ -80,9 +80,9 @@ def test_all_processes_of_the_machine_are_counted(
     wait_until(lambda: grown(f"canale_messages_total {accepted}") == followers)
     wait_until(lambda: grown("canale_slo_good_total priority=alert") == followers)
     assert grown("canale_slo_events_total priority=alert") == followers
-    assert grown("canale_batches_total act=claimed") == 1
-    assert grown("canale_batches_total act=finished") == 1
-    assert grown("canale_message_seconds_count service=other, transport=webpush") == followers
+    assert grown("canale_batches_total event=claimed") == 1
+    assert grown("canale_batches_total event=finished") == 1
+    assert grown("canale_push_duration_seconds_count service=other, transport=webpush") == followers
     assert grown("canale_database_seconds_count work=record") >= 1
     assert figures(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
     assert figures(city.url)["canale_database_up"] == 1
@@ -91,7 +91,7 @@ def test_all_processes_of_the_machine_are_counted(
     wait_until(lambda: figures(city.url).get(limit, 0) >= 1)
     assert figures(city.url)["canale_push_circuit_open service=other, transport=webpush"] == 0
     for process in ("web", "worker"):
-        assert figures(city.url)[f"canale_loop_lag_seconds_count process={process}"] > 0
+        assert figures(city.url)[f"canale_event_loop_lag_seconds_count process={process}"] > 0
     # Each of the two web processes had the event.
     wait_until(lambda: grown("canale_live_events_total") == 2)
 

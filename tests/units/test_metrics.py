@@ -51,9 +51,9 @@ def test_responses_are_counted_by_service() -> None:
     counted = [value("canale_messages_total", **at, outcome=each) for each in outcomes]
     assert counted == [2, 1, 1, 0]
     # A time-out is no answer: it is counted as `retry` only.
-    assert value("canale_message_seconds_count", **at) == 3
-    assert value("canale_message_seconds_sum", **at) == pytest.approx(0.34)
-    assert value("canale_message_seconds_bucket", **at, le="0.025") == 2
+    assert value("canale_push_duration_seconds_count", **at) == 3
+    assert value("canale_push_duration_seconds_sum", **at) == pytest.approx(0.34)
+    assert value("canale_push_duration_seconds_bucket", **at, le="0.025") == 2
     assert value("canale_rejected_total", transport="webpush", code="403") == 1
 
 
