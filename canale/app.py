@@ -128,9 +128,9 @@ class Site:
             said["workers"] = self._pool.alive
             ready = ready and self._pool.alive > 0
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        said["bus"] = "no answer" if self._bus.trouble else "ok"
-        if self._bus.trouble_since is not None:
-            since["bus"] = self._bus.trouble_since
+        said["bus"] = "no answer" if self._bus.problem else "ok"
+        if self._bus.problem_since is not None:
+            since["bus"] = self._bus.problem_since
         if since:
             said["since"] = {part: at.isoformat(timespec="seconds") for part, at in since.items()}
         await _say(send, status, {"status": "ready" if ready else "not ready", **said})

@@ -166,7 +166,7 @@ async def listening(bus: Bus) -> Heard:
             returned.set()
 
     bus.subscribe(hear)
-    await until(lambda: not bus.trouble)
+    await until(lambda: not bus.problem)
     bus.publish("sure", mark)
     await until(returned.is_set)
     # With a connection comes a hint to look at everything.

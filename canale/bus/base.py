@@ -37,9 +37,9 @@ class Bus(Protocol):
         """
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """The reason why no hints flow now; empty while they do."""
 
     @property
-    def trouble_since(self) -> datetime | None:
+    def problem_since(self) -> datetime | None:
         """The moment since which no hints flow; None while they do."""

@@ -67,12 +67,12 @@ class LocalBus:
             return LocalSubscription(self._other / name, callback)
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Always empty: there is no server that could be unreachable."""
         return ""
 
     @property
-    def trouble_since(self) -> datetime | None:
+    def problem_since(self) -> datetime | None:
         return None
 
 

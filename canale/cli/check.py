@@ -220,9 +220,9 @@ def bus() -> Iterator[Finding]:
     kind = "NATS" if settings.nats_url else "this machine's sockets"
     checked = process_bus()
     end = time.monotonic() + SECONDS
-    while checked.trouble and time.monotonic() < end:
+    while checked.problem and time.monotonic() < end:
         time.sleep(0.05)
-    trouble = checked.trouble or asyncio.run(_lost_on_the_way(checked))
+    trouble = checked.problem or asyncio.run(_lost_on_the_way(checked))
     yield Finding(
         not trouble,
         f"hints go through {kind}" if not trouble else f"no hint comes through {kind} ({trouble})",
@@ -251,7 +251,7 @@ async def _lost_on_the_way(checked: Bus) -> str:
             checked.publish("check", sign)
             await came.wait()
     except TimeoutError:
-        return checked.trouble or "it does not come back"
+        return checked.problem or "it does not come back"
     finally:
         subscription.close()
     return ""
@@ -259,7 +259,7 @@ async def _lost_on_the_way(checked: Bus) -> str:
 
 def broker() -> Iterator[Finding]:
     # The check of the bus reported the cause already.
-    if not settings.nats_url or process_bus().trouble:
+    if not settings.nats_url or process_bus().problem:
         return
     problem = broker_problem()
     yield Finding(

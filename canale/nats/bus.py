@@ -36,7 +36,7 @@ MAX_HINT_BYTES = 8_192
 SEND_SECONDS = 5.0
 # How long an exiting process waits until its hints are sent.
 END_SECONDS = 2.0
-MEANWHILE = "listeners poll the database every second"
+FALLBACK = "listeners poll the database every second"
 
 
 class NatsBus:
@@ -69,12 +69,12 @@ class NatsBus:
         return subscription
 
     @property
-    def trouble(self) -> str:
-        return self._running_thread().line.trouble
+    def problem(self) -> str:
+        return self._running_thread().connection.problem
 
     @property
-    def trouble_since(self) -> datetime | None:
-        return self._running_thread().line.trouble_since
+    def problem_since(self) -> datetime | None:
+        return self._running_thread().connection.problem_since
 
     def _running_thread(self) -> NatsThread:
         with self._lock:
@@ -125,7 +125,9 @@ class NatsThread(threading.Thread):
         self._listeners: set[NatsSubscription] = set()
         self._subscribed: Client | None = None
         self._wakeup = asyncio.Event()
-        self.line = NatsConnection(urls, f"canale {os.getpid()}", self._opened, meanwhile=MEANWHILE)
+        self._serving: asyncio.Task[None] | None = None
+        name = f"canale {os.getpid()}"
+        self.connection = NatsConnection(urls, name, self._opened, fallback=FALLBACK)
 
     def run(self) -> None:
         runner = asyncio.Runner(loop_factory=lambda: self._loop)
@@ -133,8 +135,23 @@ class NatsThread(threading.Thread):
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        self._whole = asyncio.gather(self.line.keep(), self._pass_on())
-        await self._whole
+        """Hold the connection, and send what other threads publish, until `end` cancels it."""
+        self._serving = asyncio.current_task()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.connection.run_forever())
+            while True:
+                await self._wakeup.wait()
+                self._wakeup.clear()
+                client = self.connection.client
+                for hint in self._take():
+                    if client is None:
+                        self._notify(hint)
+                if client is not None:
+                    # Unsent hints are sent on the next connection.
+                    with suppress(*FAILURES):
+                        async with asyncio.timeout(SEND_SECONDS):
+                            await self._subscribe(client)
+                            await self._send_kept(client)
 
     def publish(self, hint: Hint) -> None:
         """Any thread."""
@@ -152,21 +169,6 @@ class NatsThread(threading.Thread):
         """Any thread."""
         with self._lock:
             self._listeners = self._listeners - {listener}
-
-    async def _pass_on(self) -> None:
-        while True:
-            await self._wakeup.wait()
-            self._wakeup.clear()
-            client = self.line.client
-            for hint in self._take():
-                if client is None:
-                    self._notify(hint)
-            if client is not None:
-                # Unsent hints are sent on the next connection.
-                with suppress(*FAILURES):
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await self._subscribe(client)
-                        await self._send_kept(client)
 
     def _take(self) -> dict[Hint, None]:
         """Move what other threads published to the hints that are kept until they are sent."""
@@ -187,13 +189,13 @@ class NatsThread(threading.Thread):
         self._wakeup.set()
 
     async def _subscribe(self, client: Client) -> None:
+        async def receive(message: Msg) -> None:
+            if len(message.data) <= MAX_HINT_BYTES:
+                self._notify((message.subject.removeprefix(self._prefix), message.data))
+
         if self._listeners and self._subscribed is not client:
             self._subscribed = client
-            await client.subscribe(self._prefix + ">", cb=self._received)
-
-    async def _received(self, message: Msg) -> None:
-        if len(message.data) <= MAX_HINT_BYTES:
-            self._notify((message.subject.removeprefix(self._prefix), message.data))
+            await client.subscribe(self._prefix + ">", cb=receive)
 
     async def _send_kept(self, client: Client) -> None:
         while self._kept:
@@ -211,21 +213,23 @@ class NatsThread(threading.Thread):
 
     def end(self) -> None:
         """Send pending hints, if NATS answers within END_SECONDS, and end the thread."""
+
+        async def send_all() -> None:
+            await self.connection.attempted.wait()
+            client = self.connection.client
+            if client is not None:
+                self._take()
+                await self._send_kept(client)
+                await client.flush()
+
         if not self.is_alive():
             return
-        sent = asyncio.run_coroutine_threadsafe(self._send_all(), self._loop)
+        sent = asyncio.run_coroutine_threadsafe(send_all(), self._loop)
         with suppress(*FAILURES):
             sent.result(END_SECONDS)
-        self._loop.call_soon_threadsafe(self._whole.cancel)
+        if self._serving is not None:
+            self._loop.call_soon_threadsafe(self._serving.cancel)
         self.join(END_SECONDS)
-
-    async def _send_all(self) -> None:
-        await self.line.settled.wait()
-        client = self.line.client
-        if client is not None:
-            self._take()
-            await self._send_kept(client)
-            await client.flush()
 
 
 class NatsSubscription:
@@ -264,6 +268,6 @@ class NatsSubscription:
                 logger.exception("Error handling hint %r", (subject, data[:100]))
 
     def close(self) -> None:
-        """Stops listening. May be called more than once."""
+        """Stop listening. May be called more than once."""
         self._closed = True
         self._thread.remove(self)

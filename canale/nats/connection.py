@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
-from canale.nats.cancelling import ends_when_cancelled
+from canale.nats.cancellation import cancel_until_done
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,11 @@ def options(server: Server, name: str) -> Options:
 
 
 class StrictClient(Client):
-    """A client that requires TLS for `tls://`; nats-py's own would accept a server without."""
+    """A client that requires TLS for `tls://`.
+
+    nats-py's own would send the password in the clear to a server that offers no TLS;
+    tests/units/test_nats_connection.py fails with it.
+    """
 
     def _connect_command(self) -> bytes:
         asked = self._current_server is not None and self._current_server.uri.scheme == "tls"
@@ -122,43 +126,52 @@ class StrictClient(Client):
 class NatsConnection:
     """Keep one connection to one of the servers. Everything runs on one event loop."""
 
-    def __init__(self, urls: Sequence[str], name: str, opened: Opened, *, meanwhile: str) -> None:
+    def __init__(self, urls: Sequence[str], name: str, opened: Opened, *, fallback: str) -> None:
         """Await `opened(client)` on each new connection before it counts as open.
 
-        Subscriptions end with their connection: make them there. ``meanwhile`` is what the log says
+        Subscriptions end with their connection: make them there. ``fallback`` is what the log says
         happens while there is no connection.
         """
-        self._meanwhile = meanwhile
         self._servers = [server_of(url) for url in urls]
         self._name = name
         self._opened = opened
+        self._fallback = fallback
         self._failures = 0
         self._lost = False
         self._refusal = ""
         self.client: Client | None = None
         """The open connection."""
-        self.trouble = "not connected yet"
+        self.problem = "not connected yet"
         """The reason why there is none; empty while there is."""
-        self.trouble_since: datetime | None = datetime.now(UTC)
-        self.settled = asyncio.Event()
+        self.problem_since: datetime | None = datetime.now(UTC)
+        self.attempted = asyncio.Event()
         """Set once a connection was made or every server was tried."""
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """Connect, and reconnect, until cancelled."""
+        clock = asyncio.get_running_loop().time
         pause = INITIAL_PAUSE_SECONDS
         for server in itertools.cycle(random.sample(self._servers, len(self._servers))):
-            begun = asyncio.get_running_loop().time()
-            await ends_when_cancelled(partial(self._connection, server))
-            stable = asyncio.get_running_loop().time() - begun > STABLE_SECONDS
+            begun = clock()
+            reason = await cancel_until_done(partial(self._hold, server))
+            self._set_problem(f"{server.url}: {reason}")
+            self._failures += 1
+            if self._failures >= len(self._servers):
+                self.attempted.set()
+            if not self._lost:
+                self._lost = True
+                logger.warning(
+                    "NATS unreachable (%s); falling back: %s", self.problem, self._fallback
+                )
+            stable = clock() - begun > STABLE_SECONDS
             pause = INITIAL_PAUSE_SECONDS if stable else min(2 * pause, MAX_PAUSE_SECONDS)
             # Jitter, so that not all nodes reconnect at the same moment.
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
 
-    async def _connection(self, server: Server) -> None:
-        """Open one connection and hold it until it is lost."""
+    async def _hold(self, server: Server) -> str:
+        """Open one connection, hold it until it is lost, and return the reason."""
         errors: list[Exception] = []
         wakeup = asyncio.Event()
-        self._refusal = ""
 
         async def on_error(error: Exception) -> None:
             errors.append(error)
@@ -169,6 +182,7 @@ class NatsConnection:
         async def on_disconnect() -> None:
             wakeup.set()
 
+        self._refusal = ""
         client = StrictClient()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -177,48 +191,38 @@ class NatsConnection:
                 )
                 await self._opened(client)
             self._up(client, server)
-            await _wait_until_lost(client, wakeup)
-        except FAILURES as error:
-            errors.insert(0, error)
+            await wait_until_lost(client, wakeup)
         except Exception as error:
-            logger.exception("Unexpected error in the connection to %s", server.url)
+            if not isinstance(error, FAILURES):
+                logger.exception("Unexpected error in the connection to %s", server.url)
             errors.insert(0, error)
         finally:
             self.client = None
-            await _close(client)
-        self._down(server, _reason(errors))
-
-    def _up(self, client: Client, server: Server) -> None:
-        self.client, self._failures = client, 0
-        self._set_trouble(self._refusal)
-        self.settled.set()
-        if self._lost:
-            logger.info("NATS reachable again at %s", server.url)
-            self._lost = False
+            await close_client(client)
+        return reason_of(errors)
 
     def _refused(self, server: Server, error: Exception) -> None:
         """Log once that this user may not use a subject: the connection stays, hints get lost."""
         if not self._refusal:
             logger.warning("NATS at %s refused hints: %s", server.url, error)
         self._refusal = f"{server.url}: {error}"
-        self._set_trouble(self._refusal)
+        self._set_problem(self._refusal)
 
-    def _set_trouble(self, trouble: str) -> None:
+    def _up(self, client: Client, server: Server) -> None:
+        self.client, self._failures = client, 0
+        self._set_problem(self._refusal)
+        self.attempted.set()
+        if self._lost:
+            logger.info("NATS reachable again at %s", server.url)
+            self._lost = False
+
+    def _set_problem(self, problem: str) -> None:
         """Set the reason why there is no connection; empty when there is one."""
-        began = self.trouble_since or datetime.now(UTC)
-        self.trouble, self.trouble_since = trouble, began if trouble else None
-
-    def _down(self, server: Server, reason: str) -> None:
-        self._set_trouble(f"{server.url}: {reason}")
-        self._failures += 1
-        if self._failures >= len(self._servers):
-            self.settled.set()
-        if not self._lost:
-            logger.warning("NATS unreachable (%s); falling back: %s", self.trouble, self._meanwhile)
-            self._lost = True
+        began = self.problem_since or datetime.now(UTC)
+        self.problem, self.problem_since = problem, began if problem else None
 
 
-async def _wait_until_lost(client: Client, wakeup: asyncio.Event) -> None:
+async def wait_until_lost(client: Client, wakeup: asyncio.Event) -> None:
     """Return when the connection is lost. Raises one of FAILURES on an unanswered ping."""
     while client.is_connected:
         with suppress(TimeoutError):
@@ -230,7 +234,7 @@ async def _wait_until_lost(client: Client, wakeup: asyncio.Event) -> None:
                 await client.rtt()
 
 
-def _reason(errors: Sequence[Exception]) -> str:
+def reason_of(errors: Sequence[Exception]) -> str:
     """Return the first meaningful error: nats-py always ends with NoServersError."""
     for error in errors:
         if isinstance(error, TimeoutError):
@@ -240,8 +244,8 @@ def _reason(errors: Sequence[Exception]) -> str:
     return "the connection ended"
 
 
-async def _close(client: Client) -> None:
-    """Close in bounded time: nats-py waits for a peer that may never answer."""
+async def close_client(client: Client) -> None:
+    """Flush and close in bounded time: nats-py waits for a peer that may never answer."""
     with suppress(*FAILURES):
         async with asyncio.timeout(CLOSE_SECONDS):
             await client.close()

@@ -1,35 +1,41 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Hands unfinished batches to JetStream: at once when something is planned, and every few seconds
-whatever the broker lost. Every node does it; the stream keeps each batch once."""
+"""Publishing of unfinished batches to JetStream: new ones at once, lost ones every few seconds.
+
+Every node does it; the stream keeps each batch once.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 from django.db import DatabaseError, close_old_connections
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from canale.delivery.queue import Waiting, unfinished_ids, waiting_from
-from canale.nats.cancelling import ends_when_cancelled
+from canale.delivery.queue import unfinished_ids, waiting_from
+from canale.nats.cancellation import cancel_until_done
 from canale.nats.connection import FAILURES, NatsConnection
 from canale.nats.stream import BatchStream
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
 SWEEP_SECONDS = 5.0
-# After the database or the broker failed.
-AGAIN_SECONDS = 0.5
-# Batches under way to the server at once.
-TOGETHER = 100
-# Hints come with each follower too: looking for what is new takes a tenth of the time at most
-# (numbers of 5,000 unfinished batches: 3 ms, of 30,000: 19 ms), and puts nothing off for longer.
+# The pause after an error of the database or the broker.
+RETRY_SECONDS = 0.5
+# Batches in flight to the server at once.
+MAX_IN_FLIGHT = 100
+# Hints come with each follower too: looking for new batches takes a tenth of the time at most (the
+# ids of 5,000 unfinished batches take 3 ms, of 30,000 19 ms), and never pauses for longer.
 PAUSE_FACTOR = 9.0
-LONGEST_PAUSE_SECONDS = 0.2
-MEANWHILE = "no batch is handed out: workers look for them"
+MAX_PAUSE_SECONDS = 0.2
+FALLBACK = "no batch is handed out: workers look for them"
 
 
 class Dispatcher:
@@ -37,110 +43,96 @@ class Dispatcher:
 
     def __init__(self, urls: Sequence[str], installation: str) -> None:
         self._stream = BatchStream(installation)
-        self._line = NatsConnection(urls, "canale dispatcher", self._opened, meanwhile=MEANWHILE)
+        self._connection = NatsConnection(
+            urls, "canale dispatcher", self._opened, fallback=FALLBACK
+        )
         self._context: JetStreamContext | None = None
         self._hinted = asyncio.Event()
-        self.handed_out: set[int] = set()
-        """Unfinished batches that the stream was given. No greatest number: a transaction that took
-        its numbers early may commit late, and `canale resume` brings old ones back."""
+        self.published: set[int] = set()
+        """Unfinished batches that the stream was given. A set, because a greatest number would not
+        do: a transaction that took its numbers early may commit late, and `canale resume` brings
+        old ones back."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._line.keep())
-            tasks.create_task(ends_when_cancelled(self._dispatch))
+            tasks.create_task(self._connection.run_forever())
+            tasks.create_task(cancel_until_done(self._dispatch))
 
     def hint(self) -> None:
-        """Something was planned. Called on the event loop."""
+        """Look for new batches. Called on the event loop."""
         self._hinted.set()
 
     async def _opened(self, client: Client) -> None:
         self._context = await self._stream.prepare(client)
-        self.handed_out.clear()
+        self.published.clear()
         self.hint()
 
     async def _dispatch(self) -> None:
-        clock = asyncio.get_running_loop().time
-        sweep_at = clock() + SWEEP_SECONDS
+        loop = asyncio.get_running_loop()
+        sweep_at = loop.time() + SWEEP_SECONDS
         while True:
-            hinted = await self._hint_until(sweep_at)
-            sweeping = clock() >= sweep_at
-            if sweeping:
-                sweep_at = clock() + SWEEP_SECONDS
-            context = self._context if self._line.client is not None else None
-            if context is None:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(sweep_at):
+                    await self._hinted.wait()
             try:
-                if hinted:
-                    await self._hand_out_new(context)
-                # Hints come with each follower too: they put no sweep off.
-                if sweeping:
-                    await self._repair(context)
+                if self._hinted.is_set():
+                    self._hinted.clear()
+                    await self._publish_new()
+                # Hints come with each follower too: they do not delay a sweep.
+                if loop.time() >= sweep_at:
+                    sweep_at = loop.time() + SWEEP_SECONDS
+                    await self._sweep()
             except DatabaseError:
-                logger.exception("Unfinished batches were not read; trying again")
-                self._hint_soon()
+                logger.exception("Error reading unfinished batches; will retry")
+                loop.call_later(RETRY_SECONDS, self.hint)
             except FAILURES as error:
-                logger.warning("Batches were not handed out, they will be: %s", error)
-                self._hint_soon()
+                logger.warning("Error publishing batches; will retry: %s", error)
+                loop.call_later(RETRY_SECONDS, self.hint)
 
-    def _hint_soon(self) -> None:
-        """The hint that was followed in vain is followed again."""
-        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self.hint)
-
-    async def _hint_until(self, end: float) -> bool:
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(end):
-                await self._hinted.wait()
-        hinted = self._hinted.is_set()
-        self._hinted.clear()
-        return hinted
-
-    async def _hand_out_new(self, context: JetStreamContext) -> None:
+    async def _publish_new(self) -> None:
+        if self._connection.client is None or self._context is None:
+            return
         clock = asyncio.get_running_loop().time
         begun = clock()
-        new = await self._unfinished() - self.handed_out
-        pause = min(PAUSE_FACTOR * (clock() - begun), LONGEST_PAUSE_SECONDS)
-        if new:
-            await self._hand_out(context, await asyncio.to_thread(_read_from, min(new)))
+        unfinished = await self._read_unfinished()
+        pause = min(PAUSE_FACTOR * (clock() - begun), MAX_PAUSE_SECONDS)
+        await self._publish_missing(self._context, unfinished)
         await asyncio.sleep(pause)
 
-    async def _repair(self, context: JetStreamContext) -> None:
-        info = await context.stream_info(self._stream.name)
-        unfinished = await self._unfinished()
+    async def _sweep(self) -> None:
+        """Publish batches whose hint or message was lost; purge messages of finished ones."""
+        if self._connection.client is None or self._context is None:
+            return
+        info = await self._context.stream_info(self._stream.name)
+        unfinished = await self._read_unfinished()
         if info.state.messages and not unfinished:
-            await self._stream.forget_until(context, info.state.last_seq)
+            await self._stream.purge_through(self._context, info.state.last_seq)
         if info.state.messages < len(unfinished):
-            self.handed_out.clear()
-        # Hints get lost too, and finished batches whose acknowledgement was lost fill the stream.
-        if missing := unfinished - self.handed_out:
-            await self._hand_out(context, await asyncio.to_thread(_read_from, min(missing)))
+            self.published.clear()
+        await self._publish_missing(self._context, unfinished)
 
-    async def _unfinished(self) -> set[int]:
-        """All that the table holds; what is not among them is forgotten."""
-        unfinished = await asyncio.to_thread(_read_ids)
-        self.handed_out &= unfinished
+    async def _read_unfinished(self) -> set[int]:
+        unfinished = await asyncio.to_thread(read, unfinished_ids)
+        self.published &= unfinished
         return unfinished
 
-    async def _hand_out(self, context: JetStreamContext, found: Sequence[Waiting]) -> None:
-        batches = [batch for batch in found if batch.pk not in self.handed_out]
-        for start in range(0, len(batches), TOGETHER):
-            together = batches[start : start + TOGETHER]
-            await asyncio.gather(
-                *(
-                    self._stream.hand_out(
-                        context,
-                        self._stream.subject(batch.pk, batch.transport, urgent=batch.urgent),
-                    )
-                    for batch in together
-                )
-            )
-            self.handed_out.update(batch.pk for batch in together)
+    async def _publish_missing(self, context: JetStreamContext, unfinished: set[int]) -> None:
+        missing = unfinished - self.published
+        if not missing:
+            return
+        found = await asyncio.to_thread(read, partial(waiting_from, min(missing)))
+        batches = [batch for batch in found if batch.pk not in self.published]
+        for start in range(0, len(batches), MAX_IN_FLIGHT):
+            together = batches[start : start + MAX_IN_FLIGHT]
+            subjects = [
+                self._stream.subject(batch.pk, batch.transport, urgent=batch.urgent)
+                for batch in together
+            ]
+            await asyncio.gather(*(self._stream.publish(context, name) for name in subjects))
+            self.published.update(batch.pk for batch in together)
 
 
-def _read_ids() -> set[int]:
+def read(query: Callable[[], T]) -> T:
+    """Query the database in a thread that keeps its connection."""
     close_old_connections()
-    return unfinished_ids()
-
-
-def _read_from(batch_id: int) -> list[Waiting]:
-    close_old_connections()
-    return waiting_from(batch_id)
+    return query()

@@ -3,7 +3,7 @@
 """The JetStream stream of batches, and its consumers: one for each priority and transport.
 
 A batch is a message without content on a subject of its own, of which the stream keeps one at a
-time: handing the same batch out again, from any node, changes nothing while it is there
+time: publishing the same batch again, from any node, changes nothing while it is there
 (https://docs.nats.io/nats-concepts/jetstream/streams, ``DiscardNewPerSubject``).
 """
 
@@ -32,9 +32,9 @@ from canale.delivery.priority import Priority
 from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
 from canale.nats.connection import NatsConnection, Opened
 
-# A worker that says nothing about a batch for so long has lost it; it speaks every third of it.
+# A worker that does not report for this long has lost its batch; it reports every third of it.
 ACK_SECONDS = 12.0
-# The server's answer to a batch that the stream already holds.
+# The error code for a batch that the stream already holds.
 ALREADY_THERE = 10077
 REQUEST_SECONDS = 5.0
 # Without a number the server would set one of its own.
@@ -93,7 +93,7 @@ class BatchStream:
             filter_subject=f"{self._subjects}.{Priority.of(urgent=urgent)}.{entry.name}.*",
         )
 
-    async def hand_out(self, context: JetStreamContext, subject: str) -> None:
+    async def publish(self, context: JetStreamContext, subject: str) -> None:
         """Put a batch into the stream, unless it is there."""
         try:
             await context.publish(subject, stream=self.name)
@@ -101,17 +101,17 @@ class BatchStream:
             if error.err_code != ALREADY_THERE:
                 raise
 
-    async def forget_until(self, context: JetStreamContext, last: int) -> None:
-        """Take batches that are finished out of the stream, up to the sequence number ``last``.
+    async def purge_through(self, context: JetStreamContext, last: int) -> None:
+        """Remove finished batches from the stream, up to the sequence number ``last``.
 
         A server that is killed may keep a message that its consumer knows to be acknowledged: it
-        would stay for ever, and its batch, resumed, would never be handed out again.
+        would stay for ever, and its batch, resumed, would never be published again.
         """
         await context.purge_stream(self.name, seq=last + 1)
 
 
 async def jetstream_problem(urls: Sequence[str]) -> str:
-    """Why no server of these has JetStream; empty if one does. Changes nothing there."""
+    """Return why none of the servers has JetStream; empty if one does. Changes nothing."""
 
     async def ask(client: Client) -> None:
         try:
@@ -119,29 +119,29 @@ async def jetstream_problem(urls: Sequence[str]) -> str:
         except ServiceUnavailableError as error:
             raise Error("nats: JetStream is off") from error
 
-    return await _asked_once(urls, ask, meanwhile="workers look for batches")
+    return await _ask_once(urls, ask, fallback="workers look for batches")
 
 
 async def delete(urls: Sequence[str], stream: BatchStream) -> str:
-    """Delete it with all that is in it; why that failed, else empty."""
+    """Delete a stream with its batches; return why that failed, else empty."""
 
     async def ask(client: Client) -> None:
         with suppress(NotFoundError):
             await client.jetstream(timeout=REQUEST_SECONDS).delete_stream(stream.name)
 
-    return await _asked_once(urls, ask, meanwhile=f"the stream {stream.name} stays")
+    return await _ask_once(urls, ask, fallback=f"the stream {stream.name} stays")
 
 
-async def _asked_once(urls: Sequence[str], ask: Opened, *, meanwhile: str) -> str:
-    """Ask one server after the other until one answers; why none did, else empty."""
-    line = NatsConnection(urls, "canale", ask, meanwhile=meanwhile)
-    keeping = asyncio.create_task(line.keep())
+async def _ask_once(urls: Sequence[str], ask: Opened, *, fallback: str) -> str:
+    """Ask one server after another until one answers; return why none did, else empty."""
+    connection = NatsConnection(urls, "canale", ask, fallback=fallback)
+    running = asyncio.create_task(connection.run_forever())
     try:
-        await line.settled.wait()
-        return line.trouble
+        await connection.attempted.wait()
+        return connection.problem
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def consumer(transport: str, *, urgent: bool) -> str:
@@ -149,5 +149,5 @@ def consumer(transport: str, *, urgent: bool) -> str:
 
 
 def batch_of(subject: str) -> int:
-    """The batch's id, from its subject."""
+    """Return the batch's id, from its subject."""
     return int(subject.rpartition(".")[2])

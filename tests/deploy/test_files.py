@@ -170,7 +170,7 @@ def test_nats_serves_other_machines_that_have_the_token(tmp_path: Path, nats_set
         try:
             context = await BatchStream("city").prepare(client)
             subject = BatchStream("city").subject(1, "webpush", urgent=True)
-            await BatchStream("city").hand_out(context, subject)
+            await BatchStream("city").publish(context, subject)
             assert (await context.stream_info(BatchStream("city").name)).state.messages == 1
         finally:
             await client.close()

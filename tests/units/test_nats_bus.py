@@ -208,7 +208,7 @@ def test_listener_receives_again_after_a_server_restart(
         heard, elsewhere = await listening(bus), await listening(other)
         caplog.clear()
         nats.stop()
-        await until(lambda: bus.trouble and other.trouble)
+        await until(lambda: bus.problem and other.problem)
         begun = time.thread_time()
         for number in range(2 * MAX_WAITING):
             bus.publish("live", str(number).encode())
@@ -219,7 +219,7 @@ def test_listener_receives_again_after_a_server_restart(
         await asyncio.sleep(2)
         assert len(caplog.records) == 2, "once for each bus, however many hints and attempts"
         nats.start()
-        await until(lambda: not bus.trouble and not other.trouble)
+        await until(lambda: not bus.problem and not other.problem)
         await until(lambda: set(EVERYTHING) <= set(heard) and set(EVERYTHING) <= set(elsewhere))
         # What was said meanwhile is not lost on whoever was there first.
         other.publish("live", b"again")

@@ -42,14 +42,14 @@ def test_unresponsive_server_is_given_up(nats: NatsServer, monkeypatch: pytest.M
         heard = await listening(bus)
         nats.freeze()
         try:
-            # The loop does not run meanwhile: a publisher that waited for an answer would hang.
+            # The loop does not run fallback: a publisher that waited for an answer would hang.
             bus.publish("live", b"into the void")
             # Without our own limit, nats-py's is ten seconds.
-            await until(lambda: bus.trouble, seconds=8)
-            assert "no answer in time" in bus.trouble
+            await until(lambda: bus.problem, seconds=8)
+            assert "no answer in time" in bus.problem
         finally:
             nats.thaw()
-        await until(lambda: not bus.trouble)
+        await until(lambda: not bus.problem)
         bus.publish("live", b"1")
         await until(lambda: ("live", b"1") in heard)
 
@@ -80,8 +80,8 @@ def test_users_passwords_and_tokens_authenticate(tmp_path: Path) -> None:
             await listening(new_bus(f"nats://canale:a%2Cb%40c%3Ad%2F%C3%A8@{place}"))
             wrong = new_bus(f"nats://canale:hunter2@{place}")
             wrong.publish("live")
-            await until(lambda: "Authorization Violation" in wrong.trouble)
-            assert "hunter2" not in wrong.trouble
+            await until(lambda: "Authorization Violation" in wrong.problem)
+            assert "hunter2" not in wrong.problem
         with NatsServer(tmp_path, token) as nats:
             await listening(new_bus(f"nats://s3cret@127.0.0.1:{nats.port}"))
 
@@ -98,7 +98,7 @@ def test_permission_violation_is_logged_once(
             bus = new_bus(f"nats://u:p@127.0.0.1:{nats.port}")
             for number in range(5):
                 bus.publish("live", str(number).encode())
-            await until(lambda: "permissions violation" in bus.trouble)
+            await until(lambda: "permissions violation" in bus.problem)
             bus.publish("live")
             await asyncio.sleep(0.3)
         assert sum("refused hints" in record.getMessage() for record in caplog.records) == 1
@@ -110,7 +110,7 @@ def test_connection_is_not_downgraded_from_tls(nats: NatsServer) -> None:
     async def flow() -> None:
         bus = new_bus(f"tls://u:hunter2@127.0.0.1:{nats.port}")
         bus.publish("live")
-        await until(lambda: "does not ask for TLS" in bus.trouble)
+        await until(lambda: "does not ask for TLS" in bus.problem)
 
     run(flow)
 
@@ -123,7 +123,7 @@ def test_tls_with_a_private_authority(tmp_path: Path, monkeypatch: pytest.Monkey
         with NatsServer(tmp_path, settings) as nats:
             unknown = new_bus(f"tls://localhost:{nats.port}")
             unknown.publish("live")
-            await until(lambda: "CERTIFICATE_VERIFY_FAILED" in unknown.trouble)
+            await until(lambda: "CERTIFICATE_VERIFY_FAILED" in unknown.problem)
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
             await listening(new_bus(f"tls://localhost:{nats.port}"))
 
@@ -167,7 +167,7 @@ def test_server_urls_are_parsed(
     assert "p@," not in repr(server)
 
 
-def test_connection_ends_when_cancelled_at_any_moment(nats: NatsServer) -> None:
+def test_connection_cancel_until_done_at_any_moment(nats: NatsServer) -> None:
     """nats-py and Python's `wait_for` swallow cancellations now and then."""
 
     async def opened(client: Client) -> None:
@@ -178,9 +178,9 @@ def test_connection_ends_when_cancelled_at_any_moment(nats: NatsServer) -> None:
         moments = random.Random(8030)
         for _ in range(4):
             lines = [
-                NatsConnection([nats.url], "test", opened, meanwhile="nothing") for _ in range(20)
+                NatsConnection([nats.url], "test", opened, fallback="nothing") for _ in range(20)
             ]
-            kept = [asyncio.create_task(line.keep()) for line in lines]
+            kept = [asyncio.create_task(line.run_forever()) for line in lines]
             for line, task in zip(lines, kept, strict=True):
                 await asyncio.sleep(moments.uniform(0, 0.004))
                 if line.client is not None:

@@ -155,9 +155,9 @@ def test_finished_batches_are_forgotten(
 
     async def flow() -> None:
         async with dispatching(broker) as (dispatcher, _):
-            await until(lambda: dispatcher.handed_out == {batch.pk})
+            await until(lambda: dispatcher.published == {batch.pk})
             Batch.objects.update(state=Batch.State.DONE)
-            await until(lambda: not dispatcher.handed_out)
+            await until(lambda: not dispatcher.published)
 
     run(flow)
 
@@ -171,17 +171,17 @@ def test_notification_is_handled_again_after_a_database_failure(
         nonlocal failures
         failures -= 1
         if failures == 0:
-            monkeypatch.setattr(dispatch, "_read_ids", read)
+            monkeypatch.setattr(dispatch, "unfinished_ids", read)
         raise OperationalError("the database is away")
 
     planned(channel)
-    read = dispatch._read_ids
+    read = dispatch.unfinished_ids
 
     async def flow() -> None:
         async with dispatching(broker) as (dispatcher, context):
             await until_there_are(context, 1)
             planned(channel)
-            monkeypatch.setattr(dispatch, "_read_ids", fail)
+            monkeypatch.setattr(dispatch, "unfinished_ids", fail)
             dispatcher.hint()
             await until_there_are(context, 2)
 
@@ -223,7 +223,7 @@ def test_batches_planned_during_a_purge_stay_in_the_stream(
     broker: NatsServer, channel: Channel, often_swept: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned(channel)
-    read, stream = dispatch._read_ids, BatchStream(CITY)
+    read, stream = dispatch.unfinished_ids, BatchStream(CITY)
 
     async def flow() -> None:
         loop = asyncio.get_running_loop()
@@ -234,18 +234,18 @@ def test_batches_planned_during_a_purge_stay_in_the_stream(
                 """By another node, which hands it out at once."""
                 found = read()
                 if not found:
-                    monkeypatch.setattr(dispatch, "_read_ids", lambda: found)
+                    monkeypatch.setattr(dispatch, "unfinished_ids", lambda: found)
                     subject = stream.subject(planned(channel).pk, "webpush", urgent=False)
-                    asyncio.run_coroutine_threadsafe(
-                        stream.hand_out(context, subject), loop
-                    ).result(PATIENCE)
+                    asyncio.run_coroutine_threadsafe(stream.publish(context, subject), loop).result(
+                        PATIENCE
+                    )
                 return found
 
-            monkeypatch.setattr(dispatch, "_read_ids", and_then_one_is_planned)
+            monkeypatch.setattr(dispatch, "unfinished_ids", and_then_one_is_planned)
             purged = purges(monkeypatch)
             Batch.objects.update(state=Batch.State.DONE)
             await until(lambda: purged)
-            monkeypatch.setattr(dispatch, "_read_ids", read)
+            monkeypatch.setattr(dispatch, "unfinished_ids", read)
             assert (await context.stream_info(stream.name)).state.messages == 1
 
     run(flow)
@@ -254,14 +254,14 @@ def test_batches_planned_during_a_purge_stay_in_the_stream(
 def purges(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sequence numbers of those that have been done; there is a first and no second."""
     done: list[int] = []
-    forget_until = BatchStream.forget_until
+    purge_through = BatchStream.purge_through
 
     async def once(stream: BatchStream, context: JetStreamContext, last: int) -> None:
         if not done:
-            await forget_until(stream, context, last)
+            await purge_through(stream, context, last)
             done.append(last)
 
-    monkeypatch.setattr(BatchStream, "forget_until", once)
+    monkeypatch.setattr(BatchStream, "purge_through", once)
     return done
 
 
@@ -282,7 +282,7 @@ def test_resumed_batches_are_published_immediately(
             assert await worker.next() == later
             # As after each follower and post, and as the sweep does by itself.
             dispatcher.hint()
-            await until(lambda: dispatcher.handed_out == {later.pk})
+            await until(lambda: dispatcher.published == {later.pk})
             await until_there_are(context, 1)
             assert main(["resume"]) == 0
             assert await worker.next() == failing

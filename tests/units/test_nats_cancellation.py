@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from canale.nats import cancelling
-from canale.nats.cancelling import ends_when_cancelled
+from canale.nats import cancellation
+from canale.nats.cancellation import cancel_until_done
 from tests.waiting import PATIENCE
 
 
@@ -38,11 +38,11 @@ def run(flow: Coroutine[Any, Any, None]) -> None:
 def test_cancelling_is_repeated_until_the_task_ends(
     monkeypatch: pytest.MonkeyPatch, cancelled: int
 ) -> None:
-    monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
+    monkeypatch.setattr(cancellation, "RETRY_SECONDS", 0.01)
 
     async def flow() -> None:
         work = asyncio.create_task(deaf(4))
-        waiting = asyncio.create_task(ends_when_cancelled(lambda: wait_for(work)))
+        waiting = asyncio.create_task(cancel_until_done(lambda: wait_for(work)))
         await asyncio.sleep(0.01)
         for _ in range(cancelled):
             waiting.cancel()
@@ -67,9 +67,9 @@ def test_result_and_exception_are_passed_on() -> None:
         raise LookupError("not there")
 
     async def flow() -> None:
-        assert await ends_when_cancelled(returns) == "done"
+        assert await cancel_until_done(returns) == "done"
         with pytest.raises(LookupError, match="not there"):
-            await ends_when_cancelled(fails)
+            await cancel_until_done(fails)
 
     run(flow())
 
@@ -77,17 +77,17 @@ def test_result_and_exception_are_passed_on() -> None:
 def test_task_that_does_not_end_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cancelling, "INSIST_SECONDS", 0.01)
+    monkeypatch.setattr(cancellation, "RETRY_SECONDS", 0.01)
 
     async def flow() -> None:
-        waiting = asyncio.create_task(ends_when_cancelled(lambda: deaf(12)))
+        waiting = asyncio.create_task(cancel_until_done(lambda: deaf(12)))
         await asyncio.sleep(0.01)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
     run(flow())
-    assert [record.name for record in caplog.records] == ["canale.nats.cancelling"]
+    assert [record.name for record in caplog.records] == ["canale.nats.cancellation"]
     assert "deaf" in caplog.text
 
 
@@ -99,7 +99,7 @@ def test_cancelling_before_the_start_leaves_no_task() -> None:
         async def work() -> None:
             begun.append("work")
 
-        waiting = asyncio.create_task(ends_when_cancelled(work))
+        waiting = asyncio.create_task(cancel_until_done(work))
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
