@@ -25,23 +25,18 @@ class Blocks:
             number: list(block)
             for number, block in groupby(events, key=lambda event: event.id // BLOCK)
         }
-        self._whole: dict[int, bytes] = {}
+        self._whole = {number: _joined(block) for number, block in self._blocks.items()}
         self._starts: dict[int, bytes] = {}
 
     def after(self, number: int) -> list[bytes]:
         """Return all events with a greater number."""
-        first = self._start(number)
-        later = [self._joined(block) for block in self._blocks if block > number // BLOCK]
-        return [first, *later] if first else later
-
-    def _start(self, number: int) -> bytes:
-        """Return the rest of the block that the number belongs to."""
         if number not in self._starts:
             block = self._blocks.get(number // BLOCK, ())
-            self._starts[number] = b"".join(event.data for event in block if event.id > number)
-        return self._starts[number]
+            self._starts[number] = _joined([event for event in block if event.id > number])
+        start = self._starts[number]
+        later = [data for block, data in self._whole.items() if block > number // BLOCK]
+        return [start, *later] if start else later
 
-    def _joined(self, block: int) -> bytes:
-        if block not in self._whole:
-            self._whole[block] = b"".join(event.data for event in self._blocks[block])
-        return self._whole[block]
+
+def _joined(events: Sequence[EncodedEvent]) -> bytes:
+    return b"".join(event.data for event in events)

@@ -203,15 +203,9 @@ def _write_rest(reader: Connection, rest: bytes, drop: Drop) -> bool:
         # The reader has received all of its replay.
         reader.unread_limit = UNREAD_LIMIT
         reader.use_socket()
-        rest = rest[_taken(reader.socket, rest) :]
+        with suppress(OSError):
+            rest = rest[os.write(reader.socket, rest) :]
     if rest:
         reader.socket = NOT_DIRECT
         transport.write(rest)
     return True
-
-
-def _taken(socket: int, data: bytes) -> int:
-    try:
-        return os.write(socket, data)
-    except OSError:
-        return 0

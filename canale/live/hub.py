@@ -101,27 +101,21 @@ class Hub:
         """Reserve a place for one reader; None when all places, or this client's, are taken.
 
         `address` is the client's, and is kept only as a salted hash. Raises KeyError if the
-        stream is not known. Whoever reserves also calls `attach` or `detach`.
+        stream is not known. The caller must also call `attach` or `detach`.
         """
         stream = self._streams[handle]
-        capped = self._client_limit is not None
-        client = self._client_key(address) if address and capped else None
-        if self._is_full(client):
+        most, most_per_client = self._connection_limit, self._client_limit
+        client = self._client_key(address) if address and most_per_client is not None else None
+        is_full = most is not None and self._connections >= most
+        if client is not None and most_per_client is not None:
+            is_full = is_full or self._clients[client] >= most_per_client
+        if is_full:
             self._refused += 1
             return None
         self._connections += 1
         if client is not None:
             self._clients[client] += 1
         return Connection(self, stream, client)
-
-    def _is_full(self, client: bytes | None) -> bool:
-        if self._connection_limit is not None and self._connections >= self._connection_limit:
-            return True
-        return (
-            client is not None
-            and self._client_limit is not None
-            and self._clients[client] >= self._client_limit
-        )
 
     def attach(
         self,
@@ -166,18 +160,19 @@ class Hub:
 
     def _read_backlog(self, stream: Stream) -> None:
         """Start one read for all waiting readers; later ones are served by the next read."""
-        batch, stream.waiting = stream.waiting, []
+        readers, stream.waiting = stream.waiting, []
         stream.reading = True
-        oldest = min(after for _, after in batch)
+        oldest = min(after for _, after in readers)
         loop = asyncio.get_running_loop()
         read = loop.run_in_executor(self._database, self._backlog, stream.handle, oldest)
-        told = partial(self._backlog_read, stream, batch, stream.last_id, stream.recent)
-        read.add_done_callback(told)
+        read.add_done_callback(
+            partial(self._backlog_read, stream, readers, stream.last_id, stream.recent)
+        )
 
     def _backlog_read(
         self,
         stream: Stream,
-        batch: list[tuple[Connection, int]],
+        readers: list[tuple[Connection, int]],
         covered: int,
         memory: deque[EncodedEvent],
         read: "asyncio.Future[Sequence[EncodedEvent]]",
@@ -186,32 +181,32 @@ class Hub:
         failure = None if read.cancelled() else read.exception()
         if read.cancelled() or failure:
             logger.error("Error reading the backlog of %s", stream.handle, exc_info=failure)
-            for connection, _ in batch:
+            for connection, _ in readers:
                 self.close_gracefully(connection)
         else:
             # A newer event may be in the database already; it will be published later.
             events = [event for event in read.result() if event.id <= covered]
-            self._replay(stream, batch, events, covered)
+            self._replay(stream, readers, events, covered)
             if stream.recent is memory:
-                stream.refill(events, min(after for _, after in batch), covered)
+                stream.refill(events, min(after for _, after in readers), covered)
         if stream.waiting and not stream.reading:
             self._read_backlog(stream)
 
     def _replay(
         self,
         stream: Stream,
-        batch: list[tuple[Connection, int]],
+        readers: list[tuple[Connection, int]],
         events: list[EncodedEvent],
         covered: int,
     ) -> None:
         """Write the events that each missed up to `covered`, then those published since."""
         blocks = Blocks(events)
         recent = stream.since(covered)
-        for connection, after in batch[:SLICE]:
+        for connection, after in readers[:SLICE]:
             self._catch_up(connection, blocks.after(after), recent, max(after, covered))
-        if len(batch) > SLICE:
+        if len(readers) > SLICE:
             loop = asyncio.get_running_loop()
-            loop.call_soon(self._replay, stream, batch[SLICE:], events, covered)
+            loop.call_soon(self._replay, stream, readers[SLICE:], events, covered)
 
     def _catch_up(
         self, connection: Connection, missed: list[bytes], recent: bytes, after: int

@@ -21,7 +21,7 @@ from canale.live.connection import Connection
 from canale.live.hub import Hub
 from canale.net.answers import Headers, refusal, with_house
 from canale.net.connections import Connections
-from canale.net.hosts import Hosts, Refusal
+from canale.net.hosts import Hosts
 from canale.net.timeouts import TimeoutProtocol
 
 if TYPE_CHECKING:
@@ -97,11 +97,13 @@ class LiveProtocol(TimeoutProtocol):
     def on_headers_complete(self) -> None:
         if self.live is not None:
             return
-        refusal = self._refusal()
-        if refusal is not None:
-            self._answer(problem(refusal.status, refusal.detail))
-            return
-        if b"/live/" not in self.url or self._asks_for_websocket():
+        if self.hosts is not None:
+            version = self.parser.get_http_version()
+            refused = self.hosts.refusal(self.url, self.headers, version)
+            if refused is not None:
+                self._answer(problem(refused.status, refused.detail))
+                return
+        if b"/live/" not in self.url or (self.parser.should_upgrade() and self._should_upgrade()):
             if not self._write_cached():
                 super().on_headers_complete()
             return
@@ -113,11 +115,6 @@ class LiveProtocol(TimeoutProtocol):
         answer = self._reserve(path.removeprefix(PREFIX), (url.query or b"").decode("ascii"))
         if answer is not None:
             self._answer(answer)
-
-    def _refusal(self) -> Refusal | None:
-        if self.hosts is None:
-            return None
-        return self.hosts.refusal(self.url, self.headers, self.parser.get_http_version())
 
     def _write_cached(self) -> bool:
         """Write a cached response as uvicorn's cycle would, but without a cycle and a task."""
@@ -150,9 +147,6 @@ class LiveProtocol(TimeoutProtocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
-    def _asks_for_websocket(self) -> bool:
-        return self.parser.should_upgrade() and self._should_upgrade()
-
     def _reserve(self, handle: str, query: str) -> StaticResponse | None:
         """Reserve a place with the hub; return an error response if there is none."""
         method = self.parser.get_method()
@@ -161,7 +155,10 @@ class LiveProtocol(TimeoutProtocol):
             return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, (b"allow", b"GET, HEAD"))
         if not self.hub.has_channel(handle):
             return problem(HTTPStatus.NOT_FOUND, "There is no such channel.")
-        asked = self._asked_event_id(query)
+        # A reconnecting browser's header is newer than its URL.
+        in_header = (value for name, value in self.headers if name == b"last-event-id" and value)
+        asked = next(in_header, b"").decode("latin-1")
+        asked = asked or dict(parse_qsl(query)).get("last_event_id", "")
         if asked and not EVENT_ID.fullmatch(asked):
             detail = "The last event's id must be a number as the stream gave it."
             return problem(HTTPStatus.BAD_REQUEST, detail)
@@ -173,13 +170,6 @@ class LiveProtocol(TimeoutProtocol):
             detail = "Too many pages are connected. The channel's page works without."
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, (b"retry-after", b"30"))
         return None
-
-    def _asked_event_id(self, query: str) -> str:
-        """Return the last event id: a reconnecting browser's header is newer than the URL's."""
-        for name, value in self.headers:
-            if name == b"last-event-id" and value:
-                return value.decode("latin-1")
-        return dict(parse_qsl(query)).get("last_event_id", "")
 
     def waiting_client(self) -> str | None:
         """Return the peer, or behind a trusted proxy the client, known once the head is read."""
@@ -253,14 +243,12 @@ class LiveProtocol(TimeoutProtocol):
         self.connections.discard(self)
         live, self.live = self.live, None
         self.server_state.total_requests += 1
-        self.hub.attach(live, self.transport, self._head(), self.last_event_id, self.connections)
-        # The parser references our methods: break the cycle, so that no collection is needed.
-        self.parser = None  # type: ignore[assignment]
-
-    def _head(self) -> bytes:
         headers = [*self.server_state.default_headers, *STREAM_HEADERS]
         lines = [b"HTTP/1.1 200 OK", *(name + b": " + value for name, value in headers)]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        head = b"\r\n".join(lines) + b"\r\n\r\n"
+        self.hub.attach(live, self.transport, head, self.last_event_id, self.connections)
+        # The parser references our methods: break the cycle, so that no collection is needed.
+        self.parser = None  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -278,8 +266,8 @@ def live_protocol(
 ) -> type[asyncio.Protocol]:
     """Return the class to give to uvicorn as `http=`.
 
-    With the hub its live connections go to, whom to ask for answers that are ready, the hosts that
-    are answered (None: all), the headers that every answer carries, and the count of connections.
+    ``hub`` takes its live connections, ``try_cached`` returns cached responses, ``hosts`` are
+    answered (None: all), ``house`` are headers of every response, and ``connections`` counts them.
     """
     own = {
         "hub": hub,

@@ -20,29 +20,24 @@ PACE = timedelta(seconds=1)
 
 
 def publish_reaction_updates(now: datetime) -> int:
-    """Write a line for each visible post whose counts changed; the number of lines.
+    """Write a line for each visible post whose counts changed; return the number of lines.
 
-    Any node may call it at any time: who deletes the note of the change writes the line.
+    Any node may call it at any time: the one that deletes the note of the change writes the line.
     """
-    return sum(_announced(post_id, now) for post_id in _changed())
-
-
-def _changed() -> list[int]:
-    return list(Unannounced.objects.values_list("post_id", flat=True))
-
-
-def _announced(post_id: int, now: datetime) -> bool:
-    """Publish one post's counts; an error must not block the other posts."""
-    try:
-        return _announce(post_id, now)
-    except DatabaseError:
-        logger.exception("Error publishing reaction counts of post %s", post_id)
-        return False
+    lines = 0
+    for post_id in list(Unannounced.objects.values_list("post_id", flat=True)):
+        try:
+            lines += _publish_counts(post_id, now)
+        except DatabaseError:
+            # An error of one post must not block the others.
+            logger.exception("Error publishing reaction counts of post %s", post_id)
+    return lines
 
 
 @transaction.atomic
-def _announce(post_id: int, now: datetime) -> bool:
-    if _told_lately(post_id, now):
+def _publish_counts(post_id: int, now: datetime) -> bool:
+    earlier = LiveEvent.objects.filter(post_id=post_id, kind=LiveEvent.Kind.REACTIONS)
+    if earlier.filter(created_at__range=(now - PACE, now)).exists():
         return False
     # Lock the post first, as withdrawals and reactions do, to avoid deadlocks.
     posts = Post.objects.select_related("channel").select_for_update(of=("self",))
@@ -53,9 +48,3 @@ def _announce(post_id: int, now: datetime) -> bool:
         return False
     record_reactions(post, counts([post_id])[post_id], now)
     return True
-
-
-def _told_lately(post_id: int, now: datetime) -> bool:
-    since = (now - PACE, now)
-    lines = LiveEvent.objects.filter(post_id=post_id, kind=LiveEvent.Kind.REACTIONS)
-    return lines.filter(created_at__range=since).exists()

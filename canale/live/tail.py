@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A tailer that reads new live events from the database and publishes them to the hub.
 
-The database is the truth and the bus only a hint: whoever misses a hint reads the same
+The database is the truth and the bus only a hint: a process that misses a hint reads the same
 lines at the next poll.
 """
 
@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import cast
 
 from django.db import close_old_connections, connection
@@ -52,7 +53,7 @@ class EventTailer:
         self._handles_read = float("-inf")
         self._hinted = asyncio.Event()
         # One thread, so that events are read and published in order.
-        self._thread = ThreadPoolExecutor(1, "live-follow")
+        self._thread = ThreadPoolExecutor(1, "live-tail")
 
     @property
     def handles(self) -> frozenset[str]:
@@ -70,6 +71,7 @@ class EventTailer:
         await self._open_channels()
 
     async def run(self) -> None:
+        """Read new events after each hint, and once a second, until cancelled."""
         hinted = False
         while True:
             try:
@@ -78,33 +80,28 @@ class EventTailer:
             except Exception:
                 logger.exception("Error reading live events; will retry")
                 if hinted or self._hinted.is_set():
-                    self._forget_what_may_have_changed()
+                    # Another node wrote something that cannot be read here, perhaps a withdrawal:
+                    # no page may stand in for what it took back (docs/decisions/0033).
+                    for handle in self._handles:
+                        self._forget_pages(handle)
                 await asyncio.sleep(POLL_SECONDS)
-            hinted = await self._wait()
-
-    async def _wait(self) -> bool:
-        """Wait for a hint or the next poll."""
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._hinted.wait()
-        except TimeoutError:
-            pass
-        hinted = self._hinted.is_set()
-        self._hinted.clear()
-        return hinted
-
-    def _forget_what_may_have_changed(self) -> None:
-        """Another node wrote, and what it wrote cannot be read here: perhaps a withdrawal. No page
-        stands in for what it may have taken back (docs/decisions/0033)."""
-        for handle in self._handles:
-            self._forget_pages(handle)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._hinted.wait()
+            hinted = self._hinted.is_set()
+            self._hinted.clear()
 
     async def _catch_up(self) -> None:
+        def read_new() -> list[LiveEvent]:
+            close_old_connections()
+            rows = LiveEvent.objects.filter(pk__gt=self._seen).select_related("channel")
+            return list(rows.order_by("pk")[:BACKLOG_LIMIT])
+
         await self._open_channels()
         loop = asyncio.get_running_loop()
-        events = await loop.run_in_executor(self._thread, self._read_new)
-        # Pages are forgotten first: who is told of a post and asks for it gets it. Counts alone
-        # cost no page: each opens the stream at its own number, and is told the newest.
+        events = await loop.run_in_executor(self._thread, read_new)
+        # Pages are forgotten first, so that a reader of an event who asks for its post gets it.
+        # Counts cost no page: each opens the stream at its own number, and receives the newest.
         news = (event for event in events if event.kind != LiveEvent.Kind.REACTIONS)
         for handle in {event.channel.handle for event in news}:
             self._forget_pages(handle)
@@ -114,24 +111,20 @@ class EventTailer:
             self._hub.publish(event.channel.handle, encoded(event))
             self._seen = event.pk
 
-    def _read_new(self) -> list[LiveEvent]:
-        close_old_connections()
-        rows = LiveEvent.objects.filter(pk__gt=self._seen).select_related("channel")
-        return list(rows.order_by("pk")[:BACKLOG_LIMIT])
-
     async def _open_channels(self) -> None:
         """Open channels created since the last call; a newer one opens with its first event."""
+
+        def read_handles() -> set[str]:
+            close_old_connections()
+            return set(Channel.objects.values_list("handle", flat=True))
+
         loop = asyncio.get_running_loop()
         if loop.time() - self._handles_read < POLL_SECONDS / 2:
             return
         self._handles_read = loop.time()
-        handles = await loop.run_in_executor(self._thread, self._read_handles)
+        handles = await loop.run_in_executor(self._thread, read_handles)
         for handle in handles - self._handles:
             self._hub.open(handle, self._seen)
         for handle in self._handles - handles:
             self._hub.close(handle)
         self._handles = handles
-
-    def _read_handles(self) -> set[str]:
-        close_old_connections()
-        return set(Channel.objects.values_list("handle", flat=True))

@@ -137,8 +137,8 @@ def test_no_stale_page_after_a_withdrawal_on_another_node(
         await follower.start()
         await asyncio.get_running_loop().run_in_executor(follower._thread, _close)
         await ask(store)
-        monkeypatch.setattr(follower, "_read_new", fail)
-        monkeypatch.setattr(follower, "_read_handles", fail)
+        # Called before each reading.
+        monkeypatch.setattr(tail, "close_old_connections", fail)
         app.status, app.body, app.handle = 503, "Torniamo subito", None
         following = asyncio.create_task(follower.run())
         await looks(3)
