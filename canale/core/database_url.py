@@ -32,8 +32,8 @@ def parse_database_url(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.fragment or parts.port == 0:
         raise ValueError("not a database URL")
-    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1:
-        return _sqlite(_file(unquote(parts.path[1:], errors="surrogateescape"), parts.query))
+    if parts.scheme == "sqlite" and len(parts.path) > 1 and not parts.netloc + parts.query:
+        return _sqlite(unquote(parts.path[1:], errors="surrogateescape"))
     if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
         asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         _refuse_unknown_options(asked)
@@ -75,14 +75,6 @@ def shown(url: str) -> str:
     return f"{scheme}://{user}{user and '@'}{place}{parts.path}"
 
 
-def _file(path: str, query: str) -> str:
-    """SQLite's own names for a database in memory, or for none, are not files that several
-    processes share."""
-    if query or path.startswith((":", "file:")) or path.endswith("/") or "\0" in path:
-        raise ValueError("not a file of SQLite")
-    return path
-
-
 def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
     """Raises ValueError for what libpq does not know; without a connection."""
     if not asked:
@@ -98,6 +90,10 @@ def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
 
 
 def _sqlite(path: str) -> dict[str, Any]:
+    # SQLite's own names for a database in memory, or for none, are not files that several
+    # processes share.
+    if path.startswith((":", "file:")) or path.endswith("/") or "\0" in path:
+        raise ValueError("not a file of SQLite")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

@@ -12,8 +12,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 # fsync(2) of a folder, where the file system cannot do it.
@@ -62,24 +61,18 @@ def _copy(source: Path, target: Path) -> None:
             part.chmod(0o600)
             shutil.copyfileobj(whole, copy, 2**20)
         sync(part)
-        with _alone_in(target.parent):
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            # One process at a time, if the file system has locks.
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
             if os.path.lexists(target):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
             part.replace(target)
+        finally:
+            os.close(folder)
     finally:
         part.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time into the block, if the file system has locks."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def replace(source: Path, target: Path) -> None:

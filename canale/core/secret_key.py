@@ -27,19 +27,15 @@ def get_or_create_key(kept: Path) -> str:
     Several processes may start at once: the hard link lets exactly one key win, and all read that.
     """
     if not kept.exists():
-        _link_new_key(kept)
+        made = write_key(kept.parent, new_key())
+        try:
+            durable_files.link(made, kept)
+        except FileExistsError:
+            # The process that wrote it may not have synced its name yet.
+            durable_files.sync(kept.parent)
+        finally:
+            made.unlink()
     return read_key(kept)
-
-
-def _link_new_key(kept: Path) -> None:
-    made = write_key(kept.parent, new_key())
-    try:
-        durable_files.link(made, kept)
-    except FileExistsError:
-        # The process that wrote it may not have synced its name yet.
-        durable_files.sync(kept.parent)
-    finally:
-        made.unlink()
 
 
 def write_key(folder: Path, key: str) -> Path:

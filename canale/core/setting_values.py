@@ -17,6 +17,8 @@ from zoneinfo import available_timezones
 
 import idna
 
+from canale.core.database_url import parse_database_url
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 USUAL_PORTS = {"http": 80, "https": 443}
@@ -120,20 +122,16 @@ def _web_address(text: str) -> SplitResult:
 
 
 def _place(parts: SplitResult) -> str:
-    host, port = _host_and_port(parts.netloc)
-    usual = USUAL_PORTS[parts.scheme]
-    return web_host(host) + (f":{port}" if port not in {None, usual} else "")
-
-
-def _host_and_port(netloc: str) -> tuple[str, int | None]:
-    host, bracket, rest = netloc.rpartition("]")
+    """The host, and the port unless it is the scheme's own."""
+    host, bracket, rest = parts.netloc.rpartition("]")
     if not bracket:
-        host, _, port = netloc.partition(":")
+        host, _, port = parts.netloc.partition(":")
     elif rest and not rest.startswith(":"):
-        raise ValueError(f"{netloc} is not a host and a port")
+        raise ValueError(f"{parts.netloc} is not a host and a port")
     else:
         host, port = host + bracket, rest[1:]
-    return host, port_number(port) if port else None
+    number = port_number(port) if port else USUAL_PORTS[parts.scheme]
+    return web_host(host) + (f":{number}" if number != USUAL_PORTS[parts.scheme] else "")
 
 
 def whole(text: str, low: int, high: int) -> int:
@@ -145,10 +143,6 @@ def whole(text: str, low: int, high: int) -> int:
 
 def port_number(text: str) -> int:
     return whole(text, 1, MAX_PORT)
-
-
-def port_or_none(text: str) -> int | None:
-    return port_number(text)
 
 
 def push_proxy(text: str) -> str:
@@ -202,6 +196,11 @@ def nats_servers(text: str) -> tuple[str, ...]:
     return servers
 
 
+def database_url(text: str) -> str:
+    parse_database_url(text)
+    return text
+
+
 def networks(text: str) -> tuple[Network, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(ipaddress.ip_network(part) for part in parts)
@@ -220,7 +219,12 @@ def contact(text: str) -> str:
     403 BadJwtToken to one that its parser dislikes: exactly one address, no name beside it."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() == "mailto":
-        return f"mailto:{_mailbox(rest)}"
+        local, at, domain = rest.rpartition("@")
+        if not at or len(local) > MAX_LOCAL_PART or not _LOCAL_PART.fullmatch(local):
+            raise ValueError("after mailto: comes one plain e-mail address and nothing else")
+        name = host_name(domain)
+        _refuse_private(name)
+        return f"mailto:{local}@{name}"
     if colon and scheme.lower() == "https":
         parts = _web_address(text)
         _refuse_private(_place(parts).partition(":")[0])
@@ -229,15 +233,6 @@ def contact(text: str) -> str:
             raise ValueError("it has a letter beyond ASCII after the host; percent-encode it")
         return f"https://{_place(parts)}{after}"
     raise ValueError("it must begin with mailto: or https:")
-
-
-def _mailbox(text: str) -> str:
-    local, at, domain = text.rpartition("@")
-    if not at or len(local) > MAX_LOCAL_PART or not _LOCAL_PART.fullmatch(local):
-        raise ValueError("after mailto: comes one plain e-mail address and nothing else")
-    name = host_name(domain)
-    _refuse_private(name)
-    return f"{local}@{name}"
 
 
 def _refuse_private(host: str) -> None:

@@ -34,6 +34,7 @@ from canale.core.setting_defaults import (
 from canale.core.setting_values import (
     Network,
     contact,
+    database_url,
     folder,
     link,
     listening_host,
@@ -43,7 +44,6 @@ from canale.core.setting_values import (
     origin,
     origins,
     port_number,
-    port_or_none,
     proxy_networks,
     push_proxy,
     switch,
@@ -79,10 +79,6 @@ class Option:
     shown: Callable[[str], str]
 
 
-def _hidden(_: str) -> str:
-    return "(hidden)"
-
-
 def option(
     parse: Callable[[str], T],
     default: Callable[[Known], T],
@@ -91,7 +87,7 @@ def option(
     allowed: str,
     default_text: str,
     secret: bool = False,
-    shown: Callable[[str], str] = _hidden,
+    shown: Callable[[str], str] = lambda _: "(hidden)",
 ) -> T:
     """Declare a field; typed as its value, so that mypy holds parser and annotation together."""
     row = Option(parse, default, doc, allowed, default_text, secret, shown)
@@ -101,11 +97,6 @@ def option(
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     return lambda text: whole(text, low, high)
-
-
-def _database(text: str) -> str:
-    parse_database_url(text)
-    return text
 
 
 @dataclass(frozen=True)
@@ -154,7 +145,7 @@ class Settings:
         default_text="the machine itself: `127.0.0.0/8, ::1/128`",
     )
     database_url: str = option(
-        _database,
+        database_url,
         lambda known: database_file_url(known["data"] / DATABASE),
         doc="Where posts and followers are stored.",
         allowed="sqlite:///path (an absolute path makes it four slashes) or "
@@ -249,7 +240,7 @@ class Settings:
         default_text="this machine",
     )
     metrics_port: int | None = option(
-        port_or_none,
+        port_number,
         lambda _: None,
         doc="Port on which a `canale worker` that runs by itself answers `/metrics`, at "
         "`CANALE_HOST`; several of one machine share it.",
@@ -296,19 +287,15 @@ def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
         text = _given(environment, name)
         values[f.name] = row.default(values) if text is None else _parsed(name, text, row)
         if f.name == "data" and make:
-            _make_data_folder(values["data"])
+            try:
+                make_data_folder(values["data"])
+            except FolderError as error:
+                raise SettingsError(f"{PREFIX}DATA={values['data']}: {error}") from error
     if values["metrics_port"] == values["port"]:
         raise SettingsError(
             f"{PREFIX}METRICS_PORT={values['metrics_port']} is {PREFIX}PORT too; choose another"
         )
     return Settings(**{f.name: values[f.name] for f in fields(Settings)})
-
-
-def _make_data_folder(folder: Path) -> None:
-    try:
-        make_data_folder(folder)
-    except FolderError as error:
-        raise SettingsError(f"{PREFIX}DATA={folder}: {error}") from error
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
