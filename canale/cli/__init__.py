@@ -117,7 +117,13 @@ def _show_help(arguments: Sequence[str], command: str = "") -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command = arguments[0]
-    _refuse_where_nothing_is(command)
+    # Before the settings are read, which make the data folder and a key.
+    file = None if command in CAN_START_EMPTY else embedded_database(os.environ)
+    if file is not None and not file.exists():
+        raise CommandError(
+            f"there is no channel in {file.parent}: go to the folder where its `data` is, or set "
+            "CANALE_DATA; `canale serve` and `canale init` begin a new one"
+        )
     if command in LONG_RUNNING:
         # Stopped before it has its own handlers, it exits with 0, as it does later. As process 1
         # of a container it would otherwise ignore SIGTERM until it is killed.
@@ -126,16 +132,6 @@ def _run(arguments: Sequence[str]) -> int:
     from canale.cli.runner import run
 
     return run(arguments)
-
-
-def _refuse_where_nothing_is(command: str) -> None:
-    """Before the settings are read, which make the data folder and a key. Raises CommandError."""
-    file = None if command in CAN_START_EMPTY else embedded_database(os.environ)
-    if file is not None and not file.exists():
-        raise CommandError(
-            f"there is no channel in {file.parent}: go to the folder where its `data` is, or set "
-            "CANALE_DATA; `canale serve` and `canale init` begin a new one"
-        )
 
 
 def parser(command: str = "") -> argparse.ArgumentParser:

@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tarfile
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -15,7 +20,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 import canale
-from canale.cli import CommandError
+from canale.cli import CommandError, database_sqlite
 from canale.core.settings import settings
 from canale.net.json_reader import read_json
 from canale.vault.keys import key_id
@@ -29,6 +34,15 @@ TYPES = {
     "with_key": bool,
     "migrations": list,
 }
+PACKERS = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ\0": "unxz",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"PK\x03\x04": "unzip",
+}
+MANIFEST_BYTES = 1024 * 1024
+KEY_BYTES = 4096
 DUMPS = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}
 
 
@@ -63,30 +77,22 @@ class Manifest:
 
     @classmethod
     def read(cls, text: bytes) -> Manifest:
-        """Raises CommandError."""
+        """Check that each part has the type it is written with. Raises CommandError."""
         try:
-            found = cls(**_checked(read_json(text)))
+            parts = read_json(text)
+            migrations = parts["migrations"]
+            wrong = [name for name, kind in TYPES.items() if type(parts[name]) is not kind]
+            if wrong or not all(isinstance(name, str) for name in migrations) or parts["size"] < 0:
+                raise ValueError(wrong)
+            texts = [*migrations, *(parts[name] for name, kind in TYPES.items() if kind is str)]
+            if not all(text.isprintable() for text in texts):
+                raise ValueError("a control character")
+            manifest = cls(**{**parts, "migrations": tuple(migrations)})
         except (ValueError, TypeError, KeyError) as error:
             raise CommandError("this is not a backup of canale: its manifest is damaged") from error
-        if found.form != FORM or found.vendor not in DUMPS:
-            raise CommandError(f"made by canale {found.canale!a}, in a form not known here")
-        return found
-
-    def said(self) -> dict[str, object]:
-        return asdict(self)
-
-
-def _checked(said: Any) -> dict[str, Any]:
-    """The parts of a manifest, if each has the type it is written with. Raises ValueError,
-    TypeError, KeyError."""
-    migrations = said["migrations"]
-    wrong = [name for name, kind in TYPES.items() if type(said[name]) is not kind]
-    if wrong or not all(isinstance(name, str) for name in migrations) or said["size"] < 0:
-        raise ValueError(wrong)
-    texts = [*migrations, *(said[name] for name, kind in TYPES.items() if kind is str)]
-    if not all(text.isprintable() for text in texts):
-        raise ValueError("a control character")
-    return {**said, "migrations": tuple(migrations)}
+        if manifest.form != FORM or manifest.vendor not in DUMPS:
+            raise CommandError(f"made by canale {manifest.canale!a}, in a form not known here")
+        return manifest
 
 
 def dump_name() -> str:
@@ -105,3 +111,77 @@ def known_migrations() -> set[str]:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pack(file: IO[bytes], dump: Path, *, with_key: bool) -> None:
+    """Write a backup of the dump that was just made."""
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        manifest = Manifest.of_now(sha256_of(dump), dump.stat().st_size, with_key=with_key)
+        _add_member(tar, MANIFEST, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+        if with_key:
+            _add_member(tar, KEY, settings.secret_key.encode() + b"\n")
+        with dump.open("rb") as copy:
+            tar.addfile(_member(dump.name, manifest.size), copy)
+
+
+def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    tar.addfile(_member(name, len(data)), BytesIO(data))
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    """Describe a member by nothing that names this machine's users."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(time.time())
+    return member
+
+
+def unpack(source: Path, folder: Path) -> Manifest:
+    """Write the dump and the key of a backup into a folder, after checks that nothing is unknown,
+    missing or changed. Raises CommandError, OSError, tarfile.TarError."""
+    with tarfile.open(source, "r:") as tar:
+        first = tar.next()
+        if first is None or first.name != MANIFEST or not _is_plain(first):
+            raise CommandError(f"{source} is not a backup of canale")
+        _extract(tar, first, folder / MANIFEST, MANIFEST_BYTES)
+        manifest = Manifest.read((folder / MANIFEST).read_bytes())
+        dump = DUMPS[manifest.vendor]
+        sizes = {dump: manifest.size, KEY: KEY_BYTES}
+        seen = set()
+        while member := tar.next():
+            if member.name not in sizes or not _is_plain(member) or member.name in seen:
+                raise CommandError(f"{source} holds {member.name!a}, which no backup of ours has")
+            seen.add(member.name)
+            _extract(tar, member, folder / member.name, sizes[member.name])
+    if seen != {dump} | ({KEY} if manifest.with_key else set()):
+        raise CommandError(f"{source} is not whole; take another backup")
+    if sha256_of(folder / dump) != manifest.sha256:
+        raise CommandError(f"{source} is damaged: its checksum is another; take another backup")
+    if manifest.vendor == "sqlite":
+        database_sqlite.check(folder / dump)
+    return manifest
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """A file whose bytes all stand in the archive: a sparse one could fill the disk."""
+    return member.isreg() and not member.issparse()
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, limit: int) -> None:
+    if member.size > limit:
+        raise CommandError(f"{member.name} in this backup is larger than it should be")
+    file = tar.extractfile(member)
+    assert file is not None  # noqa: S101 - isreg() was asked
+    with target.open("xb") as out:
+        target.chmod(0o600)
+        while data := file.read(2**20):
+            out.write(data)
+
+
+def unpacking_advice(source: Path) -> str:
+    """Advice for an archive that was compressed after it was made; empty if it was not."""
+    with suppress(OSError), source.open("rb") as file:
+        start = file.read(6)
+        for magic, program in PACKERS.items():
+            if start.startswith(magic):
+                return f"it is compressed; unpack it first ({program})"
+    return ""

@@ -177,7 +177,13 @@ def database() -> Iterator[Finding]:
     if connection.vendor == "sqlite":
         yield from _sqlite()
     else:
-        yield from _postgresql()
+        for name, is_on in durability_settings().items():
+            yield Finding(
+                is_on,
+                f"PostgreSQL's {name} is {'on' if is_on else 'off'}",
+                f"set {name} = on (deploy/postgresql.conf) and reload it: now a power cut may lose "
+                "or damage what was published and who left",
+            )
 
 
 def _sqlite() -> Iterator[Finding]:
@@ -204,16 +210,6 @@ def _sqlite() -> Iterator[Finding]:
         f"the database file is whole ({said[0] if said else 'no answer'})",
         "stop canale and restore the last backup",
     )
-
-
-def _postgresql() -> Iterator[Finding]:
-    for name, is_on in durability_settings().items():
-        yield Finding(
-            is_on,
-            f"PostgreSQL's {name} is {'on' if is_on else 'off'}",
-            f"set {name} = on (deploy/postgresql.conf) and reload it: now a power cut may lose or "
-            "damage what was published and who left",
-        )
 
 
 def bus() -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def site() -> Iterator[Finding]:
     host, port = parts.hostname or "", parts.port or USUAL_PORTS[parts.scheme]
     local = parts.scheme == "http"
     try:
-        address = str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+        address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
     except OSError as error:
         yield Finding(
             False,
@@ -54,7 +54,12 @@ def site() -> Iterator[Finding]:
         return
     yield _answer(where, status, ours=ours, local=local)
     if left is not None:
-        yield _certificate(left)
+        yield Finding(
+            left > DAYS_LEFT,
+            f"its certificate ends in {left} days",
+            "renew it, and see why that did not happen on its own (certbot renew --dry-run)",
+            warning=left > 0,
+        )
 
 
 def _unanswered(where: str, error: Exception) -> Finding:
@@ -84,15 +89,6 @@ def _answer(where: str, status: int, *, ours: bool, local: bool) -> Finding:
     )
 
 
-def _certificate(days_left: int) -> Finding:
-    return Finding(
-        days_left > DAYS_LEFT,
-        f"its certificate ends in {days_left} days",
-        "renew it, and see why that did not happen on its own (certbot renew --dry-run)",
-        warning=days_left > 0,
-    )
-
-
 def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
     """Status, whether it is canale, and the certificate's days. Raises OSError, HTTPException."""
     line: http.client.HTTPConnection
@@ -103,7 +99,10 @@ def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
         line = http.client.HTTPConnection(host, port, timeout=SECONDS)
     try:
         line.connect()
-        left = _days_left(line.sock) if isinstance(line.sock, ssl.SSLSocket) else None
+        left = None
+        if isinstance(line.sock, ssl.SSLSocket):
+            end = ssl.cert_time_to_seconds(str((line.sock.getpeercert() or {})["notAfter"]))
+            left = int((end - time.time()) // DAY)
         line.request("GET", PATH)
         answer = line.getresponse()
         body = answer.read(4096).decode("latin-1")
@@ -111,11 +110,6 @@ def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
         line.close()
     ours = answer.status == http.HTTPStatus.OK and f"Contact: {settings.vapid_contact}" in body
     return answer.status, ours, left
-
-
-def _days_left(line: ssl.SSLSocket) -> int:
-    end = ssl.cert_time_to_seconds(str((line.getpeercert() or {})["notAfter"]))
-    return int((end - time.time()) // DAY)
 
 
 def contact() -> Iterator[Finding]:

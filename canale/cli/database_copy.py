@@ -53,8 +53,11 @@ def copy(model: Model, tell: Callable[[str], None]) -> int:
     table = model._meta.db_table
     total = model._base_manager.count()
     written, expected = _write(model, total, tell)
-    count, found = _digest(rows(model, "target"))
-    if (count, found) != (written, expected) or count != total:
+    digest, count = hashlib.sha256(), 0
+    for row in rows(model, "target"):
+        digest.update(canonical(row))
+        count += 1
+    if (count, digest.hexdigest()) != (written, expected) or count != total:
         raise CommandError(
             f"nothing was moved: {table} differs ({total} rows here, {count} there)"
             + _first_difference(model)
@@ -68,11 +71,7 @@ def rows(model: Model, alias: str) -> Iterator[Row]:
     names = [field.attname for field in model._meta.concrete_fields]
     query = model._base_manager.using(alias).order_by("pk").values_list(*names)
     for row in query.iterator(chunk_size=CHUNK):
-        yield tuple(map(_plain, row))
-
-
-def _plain(value: object) -> object:
-    return bytes(value) if isinstance(value, memoryview) else value
+        yield tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
 
 
 def _write(model: Model, total: int, tell: Callable[[str], None]) -> tuple[int, str]:
@@ -91,14 +90,6 @@ def _write(model: Model, total: int, tell: Callable[[str], None]) -> tuple[int, 
                 copying.write_row([Jsonb(v) if j else v for v, j in zip(row, as_json, strict=True)])
                 if count % TELL_EVERY == 0:
                     tell(f"{model._meta.db_table}: {count} of {total}")
-    return count, digest.hexdigest()
-
-
-def _digest(found: Iterator[Row]) -> tuple[int, str]:
-    digest, count = hashlib.sha256(), 0
-    for row in found:
-        digest.update(canonical(row))
-        count += 1
     return count, digest.hexdigest()
 
 
@@ -140,10 +131,14 @@ def set_sequences(
 ) -> None:
     """Each next number after every number ever given, those of deleted rows included: an open
     page asks for what came after the last event that it knows."""
+    with source.cursor() as cursor:
+        cursor.execute("SELECT name, seq FROM sqlite_sequence")
+        ours = {model._meta.db_table for model in models}
+        last_given = {name: number for name, number in cursor.fetchall() if name in ours}
     with target.cursor() as cursor:
         for statement in target.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)
-        for table, given in _given_numbers(source).items():
+        for table, given in last_given.items():
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{table}"'])
             found = cursor.fetchone()
             if found and found[0] and given:
@@ -152,10 +147,3 @@ def set_sequences(
                     f"SELECT setval(%s, GREATEST(%s, (SELECT last_value FROM {found[0]})))",  # noqa: S608
                     [found[0], given],
                 )
-
-
-def _given_numbers(source: BaseDatabaseWrapper) -> dict[str, int]:
-    ours = {model._meta.db_table for model in models()}
-    with source.cursor() as cursor:
-        cursor.execute("SELECT name, seq FROM sqlite_sequence")
-        return {name: seq for name, seq in cursor.fetchall() if name in ours}

@@ -47,23 +47,19 @@ def put_in_place(copy: Path, database: Path) -> Path | None:
     """Give the database's name to the copy, in one step; return where the former file is."""
     before = None
     if database.exists() and database.stat().st_size:
-        _fold_log(database)
+        # Write the log into the file and take it away: it would be played into the copy. A damaged
+        # database is a reason to restore: what its log holds stays beside it.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as source:
+            source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for ending in ("-wal", "-shm"):
+            log = database.with_name(database.name + ending)
+            if log.exists():
+                durable_files.replace(log, log.with_name(f"{_free_name(database).name}{ending}"))
         before = _free_name(database)
         database.chmod(0o600)
         durable_files.link(database, before)
     durable_files.replace(copy, database)
     return before
-
-
-def _fold_log(database: Path) -> None:
-    """Write the log into the file and take it away: it would be played into the copy."""
-    # A damaged database is a reason to restore: what its log holds stays beside it.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as source:
-        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for ending in ("-wal", "-shm"):
-        log = database.with_name(database.name + ending)
-        if log.exists():
-            durable_files.replace(log, log.with_name(f"{_free_name(database).name}{ending}"))
 
 
 def _free_name(database: Path) -> Path:

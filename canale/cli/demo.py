@@ -97,7 +97,9 @@ def _make(handle: str, password: str) -> Channel:
         post = _publish(channel, one, alert)
         alert = post if one.kind == "alert" else alert
         _react(post, chance)
-    _follow(channel)
+    for _ in range(FOLLOWERS):
+        # Without an address: nothing is ever sent to them.
+        follow(channel, new_token(), address=None, topics=[], language="it")
     return channel
 
 
@@ -145,9 +147,3 @@ def _react(post: Post, chance: random.Random) -> None:
     for _ in range(chance.randint(6, READERS // 8)):
         emoji = chance.choices(post.channel.reaction_set, weights)[0]
         react(post, token_hash(new_token()), emoji)
-
-
-def _follow(channel: Channel) -> None:
-    """Followers without an address: nothing is ever sent to them."""
-    for _ in range(FOLLOWERS):
-        follow(channel, new_token(), address=None, topics=[], language="it")

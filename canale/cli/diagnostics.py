@@ -74,7 +74,7 @@ def diagnose(error: Exception) -> Diagnosis | None:
 def database_diagnosis() -> Diagnosis | None:
     """Why nothing can be done with the database now; None if it is there, and new enough."""
     try:
-        return no_channel_diagnosis() or foreign_diagnosis() or _older() or _lost_table()
+        return no_channel_diagnosis() or foreign_diagnosis() or _incomplete()
     except DatabaseError as error:
         return _unavailable(error)
 
@@ -109,25 +109,23 @@ def foreign_diagnosis() -> Diagnosis | None:
     )
 
 
-def _older() -> Diagnosis | None:
+def _incomplete() -> Diagnosis | None:
+    """Steps or tables are missing."""
+    name = f"the database {shown(settings.database_url)}"
     executor = MigrationExecutor(connection)
     steps = [step for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
-    if not steps:
-        return None
-    return Diagnosis(
-        f"the database {shown(settings.database_url)} is older than this version: it lacks "
-        f"{len(steps)} step{'s' if len(steps) > 1 else ''}, from {steps[0]} on",
-        "run `canale migrate` (`canale serve` does it too)",
-    )
-
-
-def _lost_table() -> Diagnosis | None:
+    if steps:
+        return Diagnosis(
+            f"{name} is older than this version: it lacks {len(steps)} "
+            f"step{'s' if len(steps) > 1 else ''}, from {steps[0]} on",
+            "run `canale migrate` (`canale serve` does it too)",
+        )
     tables = connection.introspection
     lost = sorted(set(tables.django_table_names()) - set(tables.table_names()))
-    if not lost:
-        return None
-    what = f"the database {shown(settings.database_url)} has lost its table {lost[0]}"
-    return Diagnosis(what, f"it is not whole: {RESTORE}")
+    if lost:
+        what = f"{name} has lost its table {lost[0]}"
+        return Diagnosis(what, f"it is not whole: {RESTORE}")
+    return None
 
 
 def _unavailable(error: Exception) -> Diagnosis:

@@ -37,7 +37,18 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.name or _ask("Name of the channel")
     email = chosen.email(arguments.admin or _ask("E-mail of the administrator"))
     password = chosen.password(arguments.password_file, email)
-    _make(handle, name, arguments.description, email, password)
+    chosen.checked_password(password, email, name, handle)
+    if Staff.objects.filter(email=email.lower()).exists():
+        raise CommandError(f"there is already an account {email}")
+    # Around the except: Django translates its messages when they are read.
+    with translation.override("en"):
+        try:
+            with transaction.atomic():
+                validate_email(email)
+                channel = create_channel(handle, name, arguments.description)
+                make_admin(channel, email, password, by="cli")
+        except ValidationError as error:
+            raise CommandError("; ".join(_said(error))) from error
     sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")
     return 0
 
@@ -49,21 +60,6 @@ def _ask(question: str) -> str:
     if not is_text(answer):
         raise CommandError("that was not UTF-8: set the terminal to UTF-8 (is it Latin-1?)")
     return answer
-
-
-def _make(handle: str, name: str, description: str, email: str, password: str) -> None:
-    chosen.checked_password(password, email, name, handle)
-    if Staff.objects.filter(email=email.lower()).exists():
-        raise CommandError(f"there is already an account {email}")
-    # Around the except: Django translates its messages when they are read.
-    with translation.override("en"):
-        try:
-            with transaction.atomic():
-                validate_email(email)
-                channel = create_channel(handle, name, description)
-                make_admin(channel, email, password, by="cli")
-        except ValidationError as error:
-            raise CommandError("; ".join(_said(error))) from error
 
 
 def _said(error: object) -> list[str]:

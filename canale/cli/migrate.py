@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from django.core.management import call_command
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from canale.cli import CommandError
 from canale.cli.diagnostics import foreign_diagnosis
@@ -48,14 +47,12 @@ def _alone() -> Iterator[None]:
     with connection.cursor() as cursor:
         # Asked again and again: who waits inside a statement is in the way of an index that is
         # built beside writers, and would be waited for by the one it waits for.
-        while not _locked(cursor):
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK])
+            if cursor.fetchone()[0]:
+                break
             time.sleep(_PAUSE_SECONDS)
         try:
             yield
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
-
-
-def _locked(cursor: CursorWrapper) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK])
-    return bool(cursor.fetchone()[0])

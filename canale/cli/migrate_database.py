@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from functools import partial
 
 import psycopg
 from django.core.management import call_command
@@ -45,17 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _asked() -> str:
-    """At a terminal without showing it: there is a password in it."""
-    if sys.stdin.isatty():
-        return getpass.getpass("postgresql://user:password@host/name: ").strip()
-    return chosen.first_line_typed().strip()
-
-
 def _connect(target: str) -> None:
-    url = _asked() if target == "-" else target
+    if target == "-":
+        # At a terminal without showing it: there is a password in it.
+        target = (
+            getpass.getpass("postgresql://user:password@host/name: ")
+            if sys.stdin.isatty()
+            else chosen.first_line_typed()
+        )
     try:
-        found = parse_database_url(url)
+        found = parse_database_url(target.strip())
     except ValueError:
         raise CommandError("the target is not postgresql://user@host:port/name") from None
     if not found["ENGINE"].endswith("postgresql"):
@@ -70,15 +70,12 @@ def _move() -> int:
     call_command("migrate", verbosity=0, interactive=False)
     call_command("migrate", database="target", verbosity=0, interactive=False)
     models = copying.models()
+    tell = partial(print, file=sys.stderr)
     copying.refuse_unless_empty(models, connections["target"])
     # On SQLite this takes the write lock (settings.py): nobody changes what is being copied.
     with transaction.atomic(), transaction.atomic(using="target"):
         copying.empty(models, connections["target"])
-        total = sum(copying.copy(model, _tell) for model in models)
+        total = sum(copying.copy(model, tell) for model in models)
         copying.set_sequences(models, connection, connections["target"])
         connections["target"].check_constraints()
     return total
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -34,12 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--alt", action="append", default=[], metavar="TEXT", help="what the image shows; for each"
     )
     parser.add_argument(
-        "--topic",
-        dest="topics",
-        action="append",
-        default=[],
-        metavar="SLUG",
-        help="repeat it for several",
+        "--topic", action="append", default=[], metavar="SLUG", help="repeat it for several"
     )
     parser.add_argument(
         "--starts-at", metavar="2026-12-24T18:00", help="the city's time; a date alone is its day"
@@ -56,7 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name in FIELDS}
     if arguments.text == "-":
         given["text"] = chosen.standard_input()
-    given["images"] = _images(arguments.image, arguments.alt)
+    if len(arguments.image) != len(arguments.alt):
+        raise CommandError("each --image needs its --alt, which says what it shows")
+    images = zip(arguments.image, arguments.alt, strict=True)
+    given["topics"] = arguments.topic
+    given["images"] = tuple(NewImage(chosen.file(path), alt) for path, alt in images)
     try:
         with translation.override("en"):
             checked = check(channel, read_content(given))
@@ -65,18 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     except DecodersBusyError as error:
         raise CommandError("not published. An image could not be decoded now; try again") from error
     except PostRefused as refused:
-        wrong = [f"{_option(name)}: {' '.join(said)}" for name, said in refused.errors.items()]
+        options = {"images": "image", "topics": "topic"}
+        wrong = [
+            f"--{options.get(name, name).replace('_', '-')}: {' '.join(errors)}"
+            for name, errors in refused.errors.items()
+        ]
         raise CommandError(f"not published. {'; '.join(wrong)}") from refused
     sys.stdout.write(post_url(post) + "\n")
     return 0
-
-
-def _option(name: str) -> str:
-    """Return the option that sets the field of that name."""
-    return {"images": "--image", "topics": "--topic"}.get(name, "--" + name.replace("_", "-"))
-
-
-def _images(paths: list[str], alts: list[str]) -> tuple[NewImage, ...]:
-    if len(paths) != len(alts):
-        raise CommandError("each --image needs its --alt, which says what it shows")
-    return tuple(NewImage(chosen.file(path), alt) for path, alt in zip(paths, alts, strict=True))

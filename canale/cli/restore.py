@@ -10,29 +10,26 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import DatabaseError, connection
 
 from canale.cli import CommandError, database_postgresql, database_sqlite
-from canale.cli.archive import DUMPS, KEY, MANIFEST, Manifest, known_migrations, sha256_of
+from canale.cli.archive import (
+    DUMPS,
+    KEY,
+    Manifest,
+    known_migrations,
+    unpack,
+    unpacking_advice,
+)
 from canale.cli.folder_locks import exclusive_folder
 from canale.core import durable_files
 from canale.core.secret_key import read_key, write_key
 from canale.core.settings import settings
 from canale.live.record import advance_sequence
 from canale.vault.keys import key_id
-
-PACKERS = {
-    b"\x1f\x8b": "gunzip",
-    b"BZh": "bunzip2",
-    b"\xfd7zXZ\0": "unxz",
-    b"\x28\xb5\x2f\xfd": "unzstd",
-    b"PK\x03\x04": "unzip",
-}
-MANIFEST_BYTES = 1024 * 1024
-KEY_BYTES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,15 +50,21 @@ def run(arguments: argparse.Namespace) -> int:
         dir=_place(), prefix=".restore-"
     ) as folder:  # fmt: skip
         try:
-            manifest = _unpack(source, Path(folder))
+            manifest = unpack(source, Path(folder))
         except (OSError, tarfile.TarError) as error:
-            raise CommandError(f"{source} cannot be read: {_packed(source) or error}") from error
+            raise CommandError(
+                f"{source} cannot be read: {unpacking_advice(source) or error}"
+            ) from error
         key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
         held = _holds_something()
         _check_target(manifest, held=held, replace=arguments.replace)
         before = _put_in_place(manifest, Path(folder), key)
         if not held:
-            _forget(before, key)
+            # There was nothing before: an empty file, and a key that was made for it.
+            if before is not None:
+                durable_files.remove(before, missing_ok=True)
+            if key is not None:
+                durable_files.remove(_key_before(), missing_ok=True)
             before = None
         advance_sequence()
     _tell(manifest, before, other_key=arguments.other_key)
@@ -73,63 +76,6 @@ def _place() -> Path:
     if connection.vendor == "sqlite":
         return Path(str(connection.settings_dict["NAME"])).absolute().parent
     return settings.data
-
-
-def _packed(source: Path) -> str:
-    """Advice for an archive that was compressed after it was made; empty if it was not."""
-    with suppress(OSError), source.open("rb") as file:
-        start = file.read(6)
-        for magic, program in PACKERS.items():
-            if start.startswith(magic):
-                return f"it is compressed; unpack it first ({program})"
-    return ""
-
-
-def _unpack(source: Path, folder: Path) -> Manifest:
-    """Every member checked: nothing unknown, nothing missing, nothing changed."""
-    with tarfile.open(source, "r:") as tar:
-        first = tar.next()
-        if first is None or first.name != MANIFEST or not _is_plain(first):
-            raise CommandError(f"{source} is not a backup of canale")
-        manifest = Manifest.read(_read(tar, first, MANIFEST_BYTES))
-        dump = DUMPS[manifest.vendor]
-        sizes = {dump: manifest.size, KEY: KEY_BYTES}
-        seen = set()
-        while member := tar.next():
-            if member.name not in sizes or not _is_plain(member) or member.name in seen:
-                raise CommandError(f"{source} holds {member.name!a}, which no backup of ours has")
-            if member.size > sizes[member.name]:
-                raise CommandError(f"{source}: {member.name} in it is larger than it should be")
-            seen.add(member.name)
-            _write(tar, member, folder / member.name)
-    if seen != {dump} | ({KEY} if manifest.with_key else set()):
-        raise CommandError(f"{source} is not whole; take another backup")
-    if sha256_of(folder / dump) != manifest.sha256:
-        raise CommandError(f"{source} is damaged: its checksum is another; take another backup")
-    if manifest.vendor == "sqlite":
-        database_sqlite.check(folder / dump)
-    return manifest
-
-
-def _is_plain(member: tarfile.TarInfo) -> bool:
-    """A file whose bytes all stand in the archive: a sparse one could fill the disk."""
-    return member.isreg() and not member.issparse()
-
-
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limit: int) -> bytes:
-    file = tar.extractfile(member)
-    if file is None or member.size > limit:
-        raise CommandError(f"{member.name} in it is not as it should be")
-    return file.read()
-
-
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    file = tar.extractfile(member)
-    assert file is not None  # noqa: S101 - isreg() was asked
-    with target.open("xb") as out:
-        target.chmod(0o600)
-        while data := file.read(2**20):
-            out.write(data)
 
 
 def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
@@ -206,14 +152,6 @@ def _new_key(key: str | None) -> Iterator[None]:
         durable_files.replace(old, kept)
         raise
     durable_files.replace(old, _key_before())
-
-
-def _forget(before: Path | None, key: str | None) -> None:
-    """There was nothing before: an empty file, and a key that was made for it."""
-    if before is not None:
-        durable_files.remove(before, missing_ok=True)
-    if key is not None:
-        durable_files.remove(_key_before(), missing_ok=True)
 
 
 def _key_before() -> Path:

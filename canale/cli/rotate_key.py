@@ -92,28 +92,25 @@ def _finish(*, drop_lost: bool) -> int:
 def _reseal_addresses(*, drop_lost: bool) -> int:
     """Walk until nothing is left: new followers may have been sealed with the former key."""
     total = 0
-    while resealed := _walk(total, drop_lost=drop_lost):
+    while True:
+        seen = resealed = 0
+        lost: list[int] = []
+        for progress in reseal_addresses():
+            seen, resealed = seen + progress.seen, resealed + progress.resealed
+            if drop_lost:
+                delete_gone(progress.lost)
+            else:
+                lost += progress.lost
+            if seen % 5_000 == 0:
+                sys.stderr.write(f"{seen} addresses seen, {total + resealed} sealed anew\n")
+        if lost:
+            raise CommandError(
+                f"{len(lost)} addresses open with neither key; the old key is kept. Put the right "
+                "key back, or let them go: canale rotate-key --drop-lost"
+            )
+        if not resealed:
+            return total
         total += resealed
-    return total
-
-
-def _walk(before: int, *, drop_lost: bool) -> int:
-    seen = resealed = 0
-    lost: list[int] = []
-    for progress in reseal_addresses():
-        seen, resealed = seen + progress.seen, resealed + progress.resealed
-        if drop_lost:
-            delete_gone(progress.lost)
-        else:
-            lost += progress.lost
-        if seen % 5_000 == 0:
-            sys.stderr.write(f"{seen} addresses seen, {before + resealed} sealed anew\n")
-    if lost:
-        raise CommandError(
-            f"{len(lost)} addresses open with neither key; the old key is kept. Put the right key "
-            "back, or let them go: canale rotate-key --drop-lost"
-        )
-    return resealed
 
 
 def _delete_old_stream() -> None:

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             audit.record("cli", "token.revoked", channel.handle, token=found.name)
             sys.stdout.write(f"Token {found.pk} ({found.name}) is revoked.\n")
             return 0
-        name = _name(arguments.name)
+        name = checked_name(arguments.name)
         secret = tokens.make_token(channel, name)
         audit.record("cli", "token.made", channel.handle, token=name)
     sys.stdout.write(secret + "\n")
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _name(given: str) -> str:
+def checked_name(given: str) -> str:
     """Raises CommandError."""
     name = one_line(given)
     if not name or is_damaged(name) or len(name) > MAX_NAME_LENGTH:

@@ -47,7 +47,11 @@ def run(arguments: argparse.Namespace) -> int:
     # One of `canale serve` starts after the database was brought up to date, and outlives its being
     # away; any other is started again until it is there.
     if not arguments.until_stdin_ends:
-        _require_database()
+        trouble = database_diagnosis()
+        # The threads that work have connections of their own.
+        connection.close()
+        if trouble is not None:
+            raise CommandError(str(trouble))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
     return 0
@@ -66,14 +70,6 @@ def _be_scheduled_for_throughput() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def _require_database() -> None:
-    trouble = database_diagnosis()
-    # Those who work have lines of their own.
-    connection.close()
-    if trouble is not None:
-        raise CommandError(str(trouble))
-
-
 async def _work(*, until_stdin_ends: bool) -> None:
     tune_gc()
     loop = asyncio.get_running_loop()
@@ -81,7 +77,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
 
     def request_stop() -> None:
         stop.set()
-        _end_at_the_latest()
+        _exit_at_the_latest()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, request_stop)
@@ -100,7 +96,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
             keeping.cancel()
 
 
-def _end_at_the_latest() -> None:
+def _exit_at_the_latest() -> None:
     """A database that hangs holds no process for ever: what is lost is what a kill loses."""
     timer = threading.Timer(LAST_SECONDS, os._exit, (1,))
     timer.daemon = True

@@ -46,7 +46,6 @@ def test_only_the_vault_derives_keys_from_the_secret_key() -> None:
     assert sorted(readers) == [
         "canale/accounts/audit.py",
         "canale/cli/archive.py",
-        "canale/cli/backup.py",
         "canale/cli/brokers.py",
         "canale/cli/check.py",
         "canale/cli/folder_locks.py",

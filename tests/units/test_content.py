@@ -18,7 +18,7 @@ from canale.api.schemas import CorrectionIn, NewImageIn, WithdrawalIn, WordingIn
 from canale.channel.channels import create_channel
 from canale.channel.models import HEADLINE_LENGTH, TEXT_LENGTH, Channel
 from canale.cli import CommandError
-from canale.cli.token import _name
+from canale.cli.token import checked_name
 from canale.newsroom.forms import ChannelSettings, SetupForm
 from canale.publishing.content import Content, NewImage, PostRefused, check
 from canale.publishing.correct import check_note
@@ -115,7 +115,7 @@ def test_lone_surrogates_are_refused_not_dropped() -> None:
         with pytest.raises(ValidationError):
             create_channel("crema", name, description)
     with pytest.raises(CommandError):
-        _name(BROKEN)
+        checked_name(BROKEN)
     for broken in ({"headline": BROKEN}, {"headline": "Fiera", "text": BROKEN}):
         with pytest.raises(pydantic.ValidationError):
             WordingIn(**broken)

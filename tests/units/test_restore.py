@@ -18,8 +18,7 @@ from typing import Any
 import pytest
 
 from canale.cli import CommandError
-from canale.cli.archive import FORM, Manifest
-from canale.cli.restore import _packed, _unpack
+from canale.cli.archive import FORM, Manifest, unpack, unpacking_advice
 
 MANIFEST: dict[str, Any] = {
     "form": FORM, "canale": "0.1", "made_at": "2026-11-30T10:00:00+00:00", "vendor": "sqlite",
@@ -62,7 +61,7 @@ def refused(path: Path, tmp_path: Path) -> str:
     folder = tmp_path / "unpacked"
     folder.mkdir()
     with pytest.raises((CommandError, tarfile.TarError, OSError)) as error:
-        _unpack(path, folder)
+        unpack(path, folder)
     assert sum(file.stat().st_size for file in folder.iterdir()) < 2**20
     said = str(error.value)
     assert "\n" not in said
@@ -72,7 +71,7 @@ def refused(path: Path, tmp_path: Path) -> str:
 
 def test_whole_backup_is_unpacked(archive: Archive, dump: bytes, tmp_path: Path) -> None:
     (tmp_path / "unpacked").mkdir()
-    assert _unpack(archive(), tmp_path / "unpacked").vendor == "sqlite"
+    assert unpack(archive(), tmp_path / "unpacked").vendor == "sqlite"
     assert (tmp_path / "unpacked/database.sqlite3").read_bytes() == dump
 
 
@@ -147,6 +146,6 @@ def test_compressed_archive_error_explains_how_to_unpack_it(
     packed = tmp_path / "backup.tar.gz"
     packed.write_bytes(gzip.compress(archive().read_bytes()))
     refused(packed, tmp_path)
-    assert "gunzip" in _packed(packed)
-    assert _packed(tmp_path / "backup.tar") == ""
-    assert _packed(tmp_path / "missing") == ""
+    assert "gunzip" in unpacking_advice(packed)
+    assert unpacking_advice(tmp_path / "backup.tar") == ""
+    assert unpacking_advice(tmp_path / "missing") == ""
