@@ -32,7 +32,7 @@ BACK_AFTER_SECONDS = 5.0
 
 COLUMNS = (
     Column("rate", "messages/s"),
-    Column("workers", "workers' CPU, µs a message"),
+    Column("workers", "workers' CPU, µs per message"),
     Column("database", "PostgreSQL's", 1),
     Column("nats", "NATS's", 1),
     Column("sink", "push service's", 1),
@@ -40,20 +40,21 @@ COLUMNS = (
     Column("page", "page open at the other web node, ms", 1),
 )
 FAULTS = (
-    Column("told", "of all, told %", 1),
-    Column("twice", "told twice"),
-    Column("seconds", "all told after, s", 1),
+    Column("told", "notified, %", 1),
+    Column("twice", "notified twice"),
+    Column("seconds", "all notified after, s", 1),
 )
 
 NOTES = (
     "Every node is a network namespace with an address and a host name of its own, on one bridge; "
-    "web nodes run `canale serve` with `CANALE_WORKERS=0`, the others `canale worker`; engine "
+    "web nodes run `canale serve` with `CANALE_WORKERS=0`, the others `canale worker`; with "
     "JetStream. **All share this machine's cores**, with PostgreSQL, NATS and the push service: "
-    "where *cores busy* comes near the number of cores, another worker adds nothing here. What a "
-    "worker on a core of its own sends is in part `push`; what this table adds is what each "
-    "message costs the parts that all workers share.",
-    "The rate runs from the push service's first answer to its last (bench/c/push_sink.c, TLS and "
-    "HTTP/2). Posts are published at one web node, the page is open at the other.",
+    "if *cores busy* is close to the number of cores, another worker adds nothing here. Part "
+    "`push` measures a worker on a core of its own; this table adds the cost of each message to "
+    "the parts that all workers share.",
+    "The rate is measured from the push service's first response to its last "
+    "(bench/c/push_sink.c, TLS and HTTP/2). Posts are published at one web node, the page is open "
+    "at the other.",
     "Faults: three workers; the push service is the tests' stand-in, which opens and counts every "
     "message. What a lost worker had claimed is taken over when its lease of 30 s ends; at most "
     f"{WINDOW_ADDRESSES} messages, one window, are sent twice. `tests/faults` does the same with "
@@ -86,11 +87,13 @@ def run(rounds: int, quick: bool) -> Part:
                 for name in names[1:]
             ),
             *(
-                Figure(f"{name}: told", values["told"], at_least=100, digits=1, unit="%")
+                Figure(f"{name}: notified", values["told"], at_least=100, digits=1, unit="%")
                 for name, values in survived.items()
             ),
             *(
-                Figure(f"{name}: told twice", values["twice"], at_most=WINDOW_ADDRESSES, digits=0)
+                Figure(
+                    f"{name}: notified twice", values["twice"], at_most=WINDOW_ADDRESSES, digits=0
+                )
                 for name, values in survived.items()
             ),
         ],
@@ -151,7 +154,7 @@ def _send(cluster: Cluster, workers: int, followers: int) -> Measurement:
 def _faults(rounds: int) -> Measured:
     contenders: dict[str, Callable[[], Measurement]] = {
         "killed": lambda: _lose(_kill),
-        "cut off, back after all were told": lambda: _lose(_cut_off),
+        "cut off until all are notified": lambda: _lose(_cut_off),
         f"cut off for {BACK_AFTER_SECONDS:.0f} s": lambda: _lose(_cut_off_briefly),
     }
     return interleaved(contenders, rounds)

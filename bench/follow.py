@@ -39,7 +39,7 @@ def run(rounds: int, quick: bool) -> Part:
             acknowledged.table("The same with a push subscription", having),
         ],
         figures=[
-            Figure("follows acknowledged a second", acknowledged.best(without), digits=0),
+            Figure("follows acknowledged per second", acknowledged.best(without), digits=0),
             Figure("with a push subscription", acknowledged.best(having), digits=0),
         ],
         notes=NOTES,
@@ -59,7 +59,7 @@ def stopped(pids: Sequence[int]) -> Iterator[None]:
 
 
 NOTES = (
-    "Each request is a new device's. With a push subscription the address is sealed and a welcome "
-    "planned in the same transaction; the workers who would send it are stopped meanwhile, as the "
-    "sending is measured in part `push`. The server has one core; SQLite on this machine's disk.",
+    "Each request comes from a new device. With a push subscription the address is sealed and a "
+    "welcome planned in the same transaction; the workers that would send it are stopped, because "
+    "part `push` measures sending. The server has one core; SQLite is on this machine's disk.",
 )

@@ -42,8 +42,8 @@ KEY = "a key for the growth, long enough for it"
 COLUMNS = (
     Column("planning", "publishing, s", 3),
     Column("plan_peak", "its peak memory, MB"),
-    Column("wall", "µs an address", 1),
-    Column("cpu", "worker's CPU, µs an address", 1),
+    Column("wall", "µs per address", 1),
+    Column("cpu", "worker's CPU, µs per address", 1),
     Column("peak", "its peak memory, MB"),
     Column("megabytes", "database, MB"),
 )
@@ -55,16 +55,17 @@ POSTGRESQL_COLUMNS = (
 )
 
 NOTES = (
-    "The far end takes each message at once, without encryption and network: what those cost does "
-    "not depend on how many follow (part `push`). Measured is the rest: publishing with its plan, "
-    "reading addresses, opening the vault, counting. Each step is a process of its own on one "
-    "core; publishing and worker have the whole core but for PostgreSQL, which has both.",
-    f"With fewer followers more posts are sent, {ADDRESSES_PER_ROUND:,} messages a round at least. "
-    f"{MAX_ROUNDS} rounds at most.",
-    "PostgreSQL's memory is looked at ten times a second: what its backends (the processes that "
-    "answer canale) share with nobody, and all its processes together with `shared_buffers`, "
-    "64 MB here, which fill with what is read (PSS).",
-    "The database's size is that after the first round, with one address of 420 bytes a follower.",
+    "The transport accepts each message at once, without encryption and network, whose cost does "
+    "not depend on the number of followers (part `push`). The rest is measured: publishing with "
+    "its plan, reading addresses, opening them, counting. Each step is a process of its own on "
+    "one core; publisher and worker share that core only with PostgreSQL, which may use both.",
+    "With fewer followers more posts are sent, at least "
+    f"{ADDRESSES_PER_ROUND:,} messages per round, in at most {MAX_ROUNDS} rounds.",
+    "PostgreSQL's memory is sampled ten times a second: the private memory of its backends (the "
+    "processes that serve canale), and that of all its processes with `shared_buffers`, 64 MB "
+    "here, which fill with the pages that are read (PSS).",
+    "The database's size is measured after the first round, with one address of 420 bytes per "
+    "follower.",
 )
 
 
@@ -200,7 +201,7 @@ def _figures(
         Figure(f"{database}: publishing to {most}", many["planning"], at_most=2, unit="s"),
         *(
             Figure(f"{database}: {what}, {grown}", ratios(many[key], few[key]), at_most=1.1)
-            for key, what in (("wall", "time an address"), ("cpu", "CPU an address"))
+            for key, what in (("wall", "time per address"), ("cpu", "CPU per address"))
         ),
         *(
             Figure(

@@ -62,10 +62,10 @@ PACKAGES = ("nginx", "libnginx-mod-nchan", "pushpin")
 
 COSTS = (
     Column("rate", "deliveries/s"),
-    Column("cpu", "server CPU µs a delivery", 2),
+    Column("cpu", "server CPU µs per delivery", 2),
     Column("p50", "p50 ms", 1),
     Column("p99", "p99 ms", 1),
-    Column("memory", "KB a connection", 1),
+    Column("memory", "KB per connection", 1),
 )
 LOSSES = (Column("ended", "connections ended"), Column("lost", "deliveries lost"))
 COLUMNS = (*COSTS, Column("again", "cut off at first"), *LOSSES)
@@ -100,7 +100,7 @@ def in_turns(cases: Sequence[Case], rounds: int) -> dict[Case, Measured]:
             }
             measured = interleaved(contenders, rounds, peers=PEERS)
             for name in case.without:
-                measured[name], measured.absent[name] = Values(), "it takes five minutes a round"
+                measured[name], measured.absent[name] = Values(), "it takes five minutes per round"
             by_case[case] = measured
     return by_case
 
@@ -174,7 +174,7 @@ def _kept(server: Stream, stalled: int, connected: int) -> Measurement:
 
 def _table(case: Case, measured: Measured) -> Table:
     rows = [Row(name, values) for name, values in measured.items()]
-    note = "" if case.paced else "Latencies at the highest rate, two events on their way."
+    note = "" if case.paced else "Latencies at the highest rate, with two events in flight."
     return Table(case.title, COLUMNS, rows, note)
 
 
@@ -190,10 +190,10 @@ def _figures(case: Case, measured: Measured) -> list[Figure]:
         figure("deliveries/s, canale / nchan", ratios(ours["rate"], nchan["rate"]), 1.15),
         figure("deliveries/s, canale / bare loop", ratios(ours["rate"], floor["rate"]), 0.85),
         figure("deliveries/s, canale / pushpin", ratios(ours["rate"], pushpin["rate"])),
-        figure("CPU a delivery, nchan / canale", ratios(nchan["cpu"], ours["cpu"])),
-        figure("CPU a delivery, bare loop / canale", ratios(floor["cpu"], ours["cpu"])),
+        figure("CPU per delivery, nchan / canale", ratios(nchan["cpu"], ours["cpu"])),
+        figure("CPU per delivery, bare loop / canale", ratios(floor["cpu"], ours["cpu"])),
         Figure(
-            f"{case.title}: memory a connection, canale",
+            f"{case.title}: memory per connection, canale",
             ours["memory"],
             at_most=3.0 if promised else None,
             unit="KB",
@@ -205,11 +205,11 @@ NOTES = (
     f"Events have {EVENT_BYTES} bytes on the wire where nothing else is said. `canale` is the "
     "whole `canale serve`; a process beside it commits each event to SQLite, and the way from "
     "there on is that of a post.",
-    "Rate: the next event leaves when all but one have arrived everywhere. Latency: from "
-    "before the event is published (for canale: before its transaction) to the reader's read, "
-    "one event at a time.",
+    "Rate: the next event is published when all but one have arrived everywhere. Latency: from "
+    "just before the event is published (for canale: before its transaction) to the reader's "
+    "read, one event at a time.",
     "A reader that is cut off while all connect at once comes again, twice at most.",
-    "CPU is that of all of the server's processes and threads, with what the kernel does in their "
-    "name; on loopback that includes the receiving half of TCP. Memory is the server's own (PSS), "
-    "without socket buffers in the kernel, which are empty while all read (part `never_read`).",
+    "CPU is that of all the server's processes and threads, including kernel time; on loopback "
+    "that includes the receiving half of TCP. Memory is the server's own (PSS), without socket "
+    "buffers in the kernel, which are empty while all read (part `never_read`).",
 )

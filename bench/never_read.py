@@ -10,7 +10,7 @@ from bench.part import Column, Figure, Part, Row, Table
 from bench.rounds import Measured, ratios
 
 NAME = "never_read"
-TITLE = "Live: pages that come and go, and pages that never read"
+TITLE = "Live: pages that reconnect, and pages that never read"
 
 CASES = (
     Case(4_000, events=250, paced=15, churn=50),
@@ -28,10 +28,10 @@ CASES = (
 )
 QUICK_CASES = (Case(200, events=300, paced=5, churn=50, stalled=10, event_bytes=8_000),)
 
-COLUMNS = (*live.COSTS, Column("anew", "came anew/s"), *live.LOSSES)
+COLUMNS = (*live.COSTS, Column("anew", "reconnects/s"), *live.LOSSES)
 KEPT = (
-    Column("kernel", "kernel keeps, KB each"),
-    Column("open", "still kept for"),
+    Column("kernel", "kernel buffers, KB each"),
+    Column("open", "connections still buffered"),
     Column("server", "server grew, MB", 1),
 )
 
@@ -53,7 +53,7 @@ def run(rounds: int, quick: bool) -> Part:
 
 def _table(case: Case, measured: Measured) -> Table:
     rows = [Row(name, values) for name, values in measured.items()]
-    note = "" if case.paced else "Latencies at the highest rate, two events on their way."
+    note = "" if case.paced else "Latencies at the highest rate, with two events in flight."
     return Table(case.title, COLUMNS + KEPT if case.stalled else COLUMNS, rows, note)
 
 
@@ -67,18 +67,18 @@ def _figures(case: Case, measured: Measured) -> list[Figure]:
         for name in (NCHAN, FLOOR, PUSHPIN)
     ]
     if case.stalled:
-        title = f"{case.title}: the kernel keeps for each that never reads, canale"
+        title = f"{case.title}: kernel buffers per connection that never reads, canale"
         figures.append(Figure(title, ours["kernel"], at_most=100, digits=0, unit="KB"))
     return figures
 
 
 NOTES = (
-    "Measured as in part `live`. Who comes anew closes its connection and opens another, at the "
-    "rate that the table's title says; *came anew/s* says how many did.",
-    "Who never reads asks for the stream, reads the first bytes of the answer, and has the "
-    "smallest receive buffer there is. What the kernel keeps is the memory of the server's send "
-    "queues (`ss -m`, w) a second after all others have all there is, also of connections that "
-    "the server has closed, divided among all who never read; *still kept for* says for how many. "
-    "What the server grew since all were connected is its own (PSS), with what it remembers of "
-    "the events.",
+    "Measured as in part `live`. Reconnecting readers close their connection and open another, at "
+    "the rate in the table's title; *reconnects/s* is the measured rate.",
+    "Readers that never read request the stream, read the first bytes of the response, and have "
+    "the smallest possible receive buffer. *Kernel buffers* is the memory of the server's send "
+    "queues (`ss -m`, w) a second after all others have received everything, including "
+    "connections that the server has closed, divided by the number of readers that never read; "
+    "*connections still buffered* is their number. *Server grew* is the server's own memory (PSS) "
+    "since all were connected, including its backlog of events.",
 )

@@ -73,10 +73,10 @@ http {{
 """
 COLUMNS = (
     Column("rate", "requests/s"),
-    Column("cpu", "server CPU µs a request", 1),
+    Column("cpu", "server CPU µs per request", 1),
     Column("p50", "p50 ms", 1),
     Column("p99", "p99 ms", 1),
-    Column("bytes", "bytes an answer"),
+    Column("bytes", "bytes per response"),
 )
 RENDERING_TITLE = f"First rendering of the channel page, {RENDERED_POSTS} posts"
 RENDERING_COLUMNS = (
@@ -164,7 +164,7 @@ def _cases(post: int) -> list[Case]:
         Case("Channel page", channel, "/channel"),
         Case("Post page", f"{channel}p/{post}", "/post"),
         Case("Atom feed", f"{channel}feed.atom", "/feed"),
-        Case("Channel page that the reader has (304)", channel, "/channel", known=True),
+        Case("Channel page that the reader has cached (304)", channel, "/channel", known=True),
     ]
 
 
@@ -290,12 +290,12 @@ def _timed(url: str, language: str) -> tuple[float, bytes]:
 
 
 NOTES = (
-    f"{CONNECTIONS} kept connections from wrk, `Accept-Encoding: gzip`. nginx has the very same "
-    "bytes as files with `gzip_static`, an open-file cache, an ETag and the same headers.",
-    "canale's channel page changes with each post: its store forgets it and renders it once more. "
-    "These are answers from the store.",
+    f"{CONNECTIONS} keep-alive connections from wrk, `Accept-Encoding: gzip`. nginx has exactly "
+    "the same bytes as files with `gzip_static`, an open-file cache, an ETag and the same headers.",
+    "canale's channel page changes with each post: its store drops it and renders it again. These "
+    "are responses from the store.",
     "The first rendering is the first request that shows a new post, published by another process: "
-    "queries, the page put together from cards in memory and the one new card, and compression. "
-    "*No card in memory*: the server has just started, and has made the page of the other language "
-    "only, so that its templates are compiled.",
+    "queries, assembling the page from cards in memory and the one new card, and compression. "
+    "*No card in memory*: the server has just started, and has rendered only the page of the other "
+    "language, so that its templates are compiled.",
 )

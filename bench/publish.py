@@ -172,8 +172,8 @@ def _named(count: int, what: str) -> str:
 
 
 NOTES = (
-    "A process beside the server publishes whole posts, as `canale publish` does, and notes the "
-    "moment at which the commit returns. Pages and pushes have the server's core and the readers' "
-    "core; the time ends where the reader has read, or the push service has answered 201.",
-    "The push service is that of part `push`, on the readers' core: it answers 201 at once.",
+    "A process beside the server publishes complete posts, as `canale publish` does, and records "
+    "when the commit returns. Pages and pushes use the server's core and the readers' core; the "
+    "time ends when the reader has read, or the push service has responded 201.",
+    "The push service is that of part `push`, on the readers' core: it responds 201 at once.",
 )

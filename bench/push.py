@@ -34,11 +34,11 @@ FEW = dict.fromkeys(COUNTS, 1_000) | {push_send.ONE_CALL: 200}
 MESSAGES, FEW_MESSAGES = 20_000, 2_000
 SPEED_SECONDS, FEW_SECONDS = 2, 1
 
-ENCRYPTION_COLUMNS = (Column("rate", "messages/s"), Column("cpu", "µs of CPU a message", 1))
+ENCRYPTION_COLUMNS = (Column("rate", "messages/s"), Column("cpu", "µs of CPU per message", 1))
 SENDING_COLUMNS = (
     Column("rate", "messages/s"),
-    Column("cpu", "sender's CPU, µs a message"),
-    Column("sink", "sink's CPU, µs a message", 1),
+    Column("cpu", "sender's CPU, µs per message"),
+    Column("sink", "sink's CPU, µs per message", 1),
     Column("connections", "connections"),
 )
 
@@ -117,13 +117,13 @@ def _sending_figures(measured: Measured) -> list[Figure]:
         Figure("canale, one core", ours["rate"], at_least=3000, digits=0, unit="/s"),
         Figure("canale ÷ pywebpush, one session for all", rate(push_send.SESSION), at_least=8,
                digits=1),
-        Figure("canale ÷ pywebpush, one call a message without a session",
+        Figure("canale ÷ pywebpush, one call per message without a session",
                rate(push_send.ONE_CALL), digits=1),
         Figure("canale ÷ npm web-push", rate(push_send.NODE), at_least=3, digits=1),
         Figure("canale ÷ pywebpush with aiohttp, 64 at once", rate(push_send.ASYNC), digits=1),
-        Figure("CPU a message: pywebpush, session ÷ canale", cpu(push_send.SESSION), digits=1),
-        Figure("CPU a message: npm web-push ÷ canale", cpu(push_send.NODE), digits=1),
-        Figure("CPU a message: pywebpush with aiohttp ÷ canale", cpu(push_send.ASYNC), digits=1),
+        Figure("CPU per message: pywebpush, session ÷ canale", cpu(push_send.SESSION), digits=1),
+        Figure("CPU per message: npm web-push ÷ canale", cpu(push_send.NODE), digits=1),
+        Figure("CPU per message: pywebpush with aiohttp ÷ canale", cpu(push_send.ASYNC), digits=1),
         Figure("two workers ÷ one", ratios(twice["rate"], ours["rate"])),
         Figure("the sink's core ÷ what canale's messages take of it", _headroom(ours), digits=1),
     ]  # fmt: skip
@@ -139,20 +139,20 @@ def _notes(followers: int) -> list[str]:
         f"The same {followers:,} subscriptions ({KEY_PAIRS} key pairs, reused), the same payload "
         "and bodies of the same length (614 bytes) for all. One body of every contender and round "
         "is decrypted and read.",
-        "The sink (bench/c/push_sink.c, nghttp2 and OpenSSL) answers 201 to every POST on a core "
-        "of its own, by HTTP/2 or HTTP/1.1 as the sender asks; h2load says how much it takes.",
-        "canale starts from its database (SQLite): it reads and opens addresses, sends, records. "
-        "The clock runs from the first answer to the last; its CPU counts all that the worker "
-        "does from before the publication until all is recorded. The peers hold their "
-        "subscriptions in memory and record nothing; they send a few messages before the clock "
-        "runs, and open their connections (64 at most) anew once it does; the table counts "
+        "The sink (bench/c/push_sink.c, nghttp2 and OpenSSL) responds 201 to every POST on a core "
+        "of its own, over HTTP/2 or HTTP/1.1 as the sender chooses; h2load shows its capacity.",
+        "canale starts from its database (SQLite): it reads and opens addresses, sends, and "
+        "records. The clock runs from the first response to the last; its CPU includes everything "
+        "that the worker does from before the publication until everything is recorded. The peers "
+        "keep their subscriptions in memory and record nothing; they send a few messages before "
+        "the clock starts, and open new connections (at most 64) once it does; the table counts "
         "the connections of both.",
         "pywebpush and npm web-push sign a VAPID token for every message; neither speaks HTTP/2. "
         "pywebpush's `webpush()` opens a connection for each message unless it is given a session.",
         "OpenSSL's limit is 1/(1/keygen + 1/ECDH), ECDH by `openssl speed`, key pairs by "
         "bench/c/p256_limit.c as newer versions of `openssl speed` count them: no import of the "
-        "receiver's key, no HKDF, no AES, contexts set up once. What bounds canale there is "
-        "`cryptography`: each of its calls sets OpenSSL's contexts up anew.",
+        "receiver's key, no HKDF, no AES, contexts set up once. `cryptography` bounds canale "
+        "there: each of its calls sets up OpenSSL's contexts again.",
     ]
 
 

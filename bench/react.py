@@ -42,7 +42,9 @@ def run(rounds: int, quick: bool) -> Part:
             ),
         ],
         figures=[
-            Figure("reactions acknowledged a second", acknowledged.best(measured), 3_000, digits=0),
+            Figure(
+                "reactions acknowledged per second", acknowledged.best(measured), 3_000, digits=0
+            ),
             Figure(
                 f"p99 of {PAGES_PER_SECOND} pages/s, {WHILE_READERS_REACT}",
                 pages[WHILE_READERS_REACT]["p99"],
@@ -75,8 +77,9 @@ def _page_latency(port: int, seconds: float, streams: Mapping[str, Stream]) -> M
 
 
 NOTES = (
-    "Each request is a new reader's, on one post: the worst case for its counters. The server (web "
-    "process, workers, scheduler) has one core; SQLite, with its commits on this machine's disk.",
+    "Each request comes from a new reader, on one post: the worst case for its counters. The "
+    "server (web process, workers, scheduler) has one core; SQLite commits to this machine's "
+    "disk.",
     "Pages and reactions that come at a steady rate are timed from when each was due, by one "
     "client; the reactions do not make the page render again.",
 )

@@ -22,9 +22,9 @@ HEAD = """\
 
 `make bench` measures all of this on your machine; `bin/bench live page` only these parts.
 Contenders run in turns in one run on one machine: **compare within a table, not between tables or
-machines**. A number is the median of the rounds, behind it the lowest and the highest round; a
-ratio is made round by round. Load generator and server each have a core. Every round's values are
-in [benchmarks.json](benchmarks.json).
+machines**. A number is the median of the rounds, followed by the lowest and the highest round; a
+ratio is computed round by round. Load generator and server have one core each. Every round's values
+are in [benchmarks.json](benchmarks.json).
 """
 
 

@@ -28,7 +28,7 @@ COLUMNS = (
     Column("planning", "publishing, s", 2),
     Column("plan_cpu", "its CPU, s", 2),
     Column("plan_peak", "its peak memory, MB"),
-    Column("cpu", "worker's CPU, µs an address", 1),
+    Column("cpu", "worker's CPU, µs per address", 1),
     Column("peak", "its peak memory, MB"),
     Column("gigabytes", "database, GB", 1),
 )
@@ -46,19 +46,19 @@ def run(rounds: int, quick: bool) -> Part:
         figures=[
             Figure(f"publishing to {followers:,}", values["planning"], digits=1, unit="s"),
             Figure(
-                f"reckoned from the sample, 1 : {followers // sample}: bookkeeping of all",
+                f"extrapolated from the sample, 1 : {followers // sample}: bookkeeping of all",
                 [seconds * followers / 1e6 for seconds in values["cpu"]],
                 digits=0,
                 unit="s of CPU",
             ),
         ],
         notes=(
-            f"{followers:,} followers in a real table, of whom the first {sample:,} have addresses "
-            "that open; the others are rows of the same length. The post is planned for all of "
-            f"them by the real planner; after {sample:,} messages the worker is stopped. The far "
-            "end takes each message at once: what encryption and network cost is in part `push`, "
-            "what it all amounts to in docs/scale.md.",
-            f"{MAX_ROUNDS} rounds at most; each publishes another post.",
+            f"{followers:,} followers in a real table, of which the first {sample:,} have "
+            "addresses that open; the others are rows of the same length. The post is planned for "
+            f"all of them by the real planner; after {sample:,} messages the worker is stopped. "
+            "The transport accepts each message at once: part `push` measures encryption and "
+            "network, docs/scale.md adds it all up.",
+            f"At most {MAX_ROUNDS} rounds; each publishes another post.",
         ),
         versions=machine.debian_versions("postgresql"),
     )

@@ -26,7 +26,7 @@ from tests.standins.crowd import Crowd, Page
 from tests.waiting import wait_until
 
 NAME = "storm"
-TITLE = "Storm: all pages come back after a restart"
+TITLE = "Storm: all pages reconnect after a restart"
 
 PAGES, QUICK_PAGES = 10_000, 1_000
 WITHIN = 5.0
@@ -46,7 +46,7 @@ COLUMNS = (
     Column("failed", "attempts failed"),
     Column("unserved", "never served"),
     Column("wrong", "served something else"),
-    Column("cpu", "server CPU µs a page"),
+    Column("cpu", "server CPU µs per page"),
     Column("stop", "stop with all open, s", 1),
 )
 
@@ -147,9 +147,9 @@ def _published(site: Site, seen: int) -> list[int]:
 
 NOTES = (
     f"All pages are open when the server stops; it starts, {MISSED_POSTS} posts are published and "
-    "the first of them is withdrawn, so that its memory is empty and the database has to answer. "
-    f"Then all pages come within {WITHIN:g} s, each with the number that it saw last.",
-    "A page's time runs from its first attempt until it has all that it missed. An attempt that "
-    "fails is made again. *Served something else*: not each missed event once. The crowd is one "
-    "Python thread; it, SQLite and the server share this machine's cores.",
+    "the first of them is withdrawn, so that its memory is empty and it must query the database. "
+    f"Then all pages reconnect within {WITHIN:g} s, each with the last number that it saw.",
+    "A page's time runs from its first attempt until it has everything that it missed. A failed "
+    "attempt is repeated. *Served something else*: not exactly each missed event once. The crowd "
+    "is one Python thread; it, SQLite and the server share this machine's cores.",
 )
