@@ -106,7 +106,7 @@ class Settings:
     data: Path = option(
         folder,
         lambda _: Path("data").absolute(),
-        doc="Folder of everything that must be kept: database, images, keys (`canale backup`).",
+        doc="Folder for all data that must be kept: database, images, keys (`canale backup`).",
         allowed="a folder; made if it is missing",
         default_text="`./data`",
     )
@@ -128,9 +128,9 @@ class Settings:
     base_url: str = option(
         origin,
         lambda known: f"http://localhost:{known['port']}",
-        doc="Address that citizens see. Links, QR codes and notifications are made from it; "
-        "phones accept notifications from `https` only (and from `localhost`). With https no other "
-        "host is answered (421).",
+        doc="URL that citizens see, and the base of links, QR codes and notifications. Phones "
+        "accept notifications only from `https` (and from `localhost`). With https, requests for "
+        "any other host get 421.",
         allowed="http(s)://host or http(s)://host:port, without a path; the host is a name of "
         "letters, digits and hyphens (letters beyond ASCII become punycode) or an IP address (IPv6 "
         "in brackets)",
@@ -139,7 +139,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = option(
         proxy_networks,
         lambda _: ("127.0.0.0/8", "::1/128"),
-        doc="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; nobody else's.",
+        doc="Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted; no others are.",
         allowed="IP addresses or networks (10.0.0.5, 10.1.0.0/24, fd00::/64), separated by commas, "
         "not everybody (0.0.0.0/0)",
         default_text="the machine itself: `127.0.0.0/8, ::1/128`",
@@ -147,7 +147,7 @@ class Settings:
     database_url: str = option(
         database_url,
         lambda known: database_file_url(known["data"] / DATABASE),
-        doc="Where posts and followers are stored.",
+        doc="Database for posts and followers.",
         allowed="sqlite:///path (an absolute path makes it four slashes) or "
         "postgresql://user:password@host:port/name (libpq options after `?`); `@`, `:`, `/`, "
         "`?`, `#` and `%` in a password percent-encoded",
@@ -158,8 +158,8 @@ class Settings:
     nats_url: tuple[str, ...] = option(
         nats_servers,
         lambda _: (),
-        doc="NATS, through which the processes of several machines tell each other that there is "
-        "something new. Unset, those of one machine use its own sockets.",
+        doc="NATS servers through which the processes of several machines notify each other. If "
+        "unset, the processes of one machine use local sockets.",
         allowed="nats://user:password@host:port or tls://… (a token may stand for user and "
         "password), several separated by commas; `,`, `@`, `:` and `/` in a password "
         "percent-encoded",
@@ -169,22 +169,24 @@ class Settings:
     web_processes: int = option(
         _whole(1, 64),
         lambda _: 1,
-        doc="Processes that share the port and serve site and stream; one serves a city. From "
-        "two on another `canale serve` may share it too, and take over without a gap.",
+        doc="Number of processes that share the port and serve site and stream; one is enough for "
+        "a city. With two or more, another `canale serve` can share it too, and take over without "
+        "a gap.",
         allowed="a number from 1 to 64",
         default_text="`1`",
     )
     workers: int = option(
         _whole(0, 256),
         cores,
-        doc="Worker processes that encrypt and send. `0`: `canale worker` runs elsewhere.",
+        doc="Number of worker processes that encrypt and send; `0` if `canale worker` runs "
+        "elsewhere.",
         allowed="a number from 0 to 256",
         default_text="the number of cores",
     )
     push_origins: tuple[str, ...] = option(
         origins,
         lambda _: (),
-        doc="Push services accepted besides the known ones, even at private addresses: for "
+        doc="Push services to accept besides the known ones, even at private addresses, for "
         "rehearsals and tests.",
         allowed="origins (https://host:port or http://host:port), separated by commas",
         default_text="none",
@@ -202,7 +204,8 @@ class Settings:
     rate_limits: bool = option(
         switch,
         lambda _: True,
-        doc="Limits on how often one address may write. `off` is for rehearsals and load tests.",
+        doc="Limits on how often a network address may write. `off` is for rehearsals and load "
+        "tests.",
         allowed="on or off",
         default_text="`on`",
     )
@@ -210,15 +213,15 @@ class Settings:
         long_enough_key,
         kept_secret_key,
         doc="Key from which every other secret is derived: the vault of followers' addresses, "
-        "the push identity, sessions. Whoever loses it loses every follower.",
+        "the push identity, sessions. Losing it means losing every follower.",
         allowed=f"at least {SECRET_KEY_LENGTH} characters",
-        default_text="made on the first start, kept in `secret-key` in the data folder",
+        default_text="generated on the first start, stored in `secret-key` in the data folder",
         secret=True,
     )
     old_secret_key: str = option(
         long_enough_key,
         kept_old_key,
-        doc="The key before, during a rotation only (docs/operate.md): it still opens.",
+        doc="The previous key, which still opens; only during a rotation (docs/operate.md).",
         allowed=f"at least {SECRET_KEY_LENGTH} characters",
         default_text="`secret-key.old` in the data folder, if it is there",
         secret=True,
@@ -226,7 +229,7 @@ class Settings:
     vapid_contact: str = option(
         contact,
         default_contact,
-        doc="Whom a push service may write to when something is wrong (RFC 8292, `sub`).",
+        doc="Contact for push services in case of problems (RFC 8292, `sub`).",
         allowed="what every push service takes: mailto: and one e-mail address at a name on the "
         "internet (mailto:urp@comune.example.it), or an https address at such a name",
         default_text="the base URL if it is such an https address, else `mailto:admin@localhost`",
@@ -234,38 +237,38 @@ class Settings:
     metrics_allowed_networks: tuple[Network, ...] = option(
         networks,
         lambda _: networks("127.0.0.0/8,::1"),
-        doc="Who may read `/metrics`; others get 404. What comes through a proxy counts by its "
-        "real client, and never as this machine.",
+        doc="Networks that may read `/metrics`; others get 404. A request through a proxy counts "
+        "as coming from its real client, and never from this machine.",
         allowed="networks or addresses (10.0.0.0/24,192.168.1.5), separated by commas",
         default_text="this machine",
     )
     metrics_port: int | None = option(
         port_number,
         lambda _: None,
-        doc="Port on which a `canale worker` that runs by itself answers `/metrics`, at "
-        "`CANALE_HOST`; several of one machine share it.",
+        doc="Port on which a `canale worker` without `canale serve` exposes `/metrics`, at "
+        "`CANALE_HOST`; several workers of one machine share it.",
         allowed="a number from 1 to 65535",
         default_text="none",
     )
     log_format: str = option(
         log_form,
         lambda _: "text",
-        doc="Form of the log's lines: `json` is one JSON object a line (docs/metrics.md).",
+        doc="Format of the log: `json` is one JSON object per line (docs/metrics.md).",
         allowed="text or json",
         default_text="`text`",
     )
     source_url: str = option(
         link,
         lambda _: "",
-        doc="Where the source code of the running version is; linked in the footer. Whoever "
-        "changes canale and offers it to others must set it (AGPL, section 13).",
+        doc="Link to the source code of the running version, for the footer. You must set it if "
+        "you change canale and offer it to others (AGPL, section 13).",
         allowed="an http or https address",
         default_text="none",
     )
     time_zone: str = option(
         time_zone,
         lambda _: "Europe/Rome",
-        doc="The city's time zone; every time shown is in it.",
+        doc="The city's time zone, in which every time is shown.",
         allowed="a name of the IANA time zone database, such as Europe/Rome",
         default_text="`Europe/Rome`",
     )
