@@ -53,7 +53,7 @@ class Site:
         self.server: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._acting: Acting | None = None
-        self.made_token = ""
+        self._token = ""
         self.program = [sys.executable, "-m", "canale"]
         self.tracer: list[str] = []
         """A program, with its options, that starts canale and looks on."""
@@ -156,11 +156,9 @@ class Site:
             self._acting = None
 
     def token(self) -> str:
-        """A program's token for the channel: the one that it was made with, then new ones."""
-        if self.made_token:
-            made, self.made_token = self.made_token, ""
-            return made
-        return self.run("token", "--channel", HANDLE)
+        """A program's token for the channel, made once: a command takes half a second."""
+        self._token = self._token or self.run("token", "--channel", HANDLE)
+        return self._token
 
     def post(self, token: str, **wording: object) -> dict[str, object]:
         """Publish through the API; the answer's body."""
@@ -247,7 +245,7 @@ def new_site(
         site = Site(folder, {**database, **environment})
         if made is not None:
             shutil.copytree(made.data, site.environment["CANALE_DATA"], dirs_exist_ok=True)
-            site.made_token = made.token
+            site._token = made.token
         elif init:
             site.init()
         if start:
