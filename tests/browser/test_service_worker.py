@@ -15,7 +15,15 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, CDPSession, Page, Worker, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    CDPSession,
+    Page,
+    Playwright,
+    Worker,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser.pages import CHROMIUM, PHONE, City, let_subscribe, needs_chromium, press, state
 from tests.standins.push_service import Subscription
@@ -92,19 +100,24 @@ class Phone:
         )
 
 
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
 @pytest.fixture
-def phone(city: City, tmp_path: Path) -> Iterator[Phone]:
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path / "profile",
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-            viewport=PHONE,
-            locale="it-IT",
-            permissions=["notifications"],
-        )
-        yield Phone(context, city)
-        context.close()
+def phone(city: City, playwright: Playwright, tmp_path: Path) -> Iterator[Phone]:
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path / "profile",
+        executable_path=CHROMIUM,
+        args=["--no-sandbox", "--disable-dev-shm-usage"],
+        viewport=PHONE,
+        locale="it-IT",
+        permissions=["notifications"],
+    )
+    yield Phone(context, city)
+    context.close()
 
 
 @pytest.fixture

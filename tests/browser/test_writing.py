@@ -342,7 +342,6 @@ def test_newsroom_passes_axe(city: City, look: BrowserContext) -> None:
     own += ["channel/", "topics/", "tokens/", "log/"]
     for path in [HOME + one for one in own] + ["/newsroom/accounts/2fa/"]:
         page.goto(city.site.url + path)
-        page.wait_for_load_state("networkidle")
         if wrong := violations(page):
             found[path] = wrong
     assert found == {}
