@@ -34,6 +34,7 @@ from canale.cli.diagnostics import database_diagnosis
 from canale.cli.finding import Finding, counted, shown
 from canale.core.data_folder import user_name
 from canale.core.settings import settings
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.models import Address
 from canale.net.open_files import most_open_files
 from canale.vault.sealing import VaultError, open_sealed
@@ -41,7 +42,6 @@ from canale.vault.sealing import VaultError, open_sealed
 FREE_BYTES = 2 * 2**30
 # SQLite's WAL-reset bug is fixed from here on: https://sqlite.org/wal.html#walresetbug
 SOUND_SQLITE = (3, 51, 3)
-PUSH_HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com")
 SECONDS = 5.0
 # Open files of one process: all its open pages (app.py), and room for the rest.
 ENOUGH_FILES = 20_500
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     checks: list[Check] = [clock, folder, written_file, others, key, address, contact, database]
     checks += [vault, bus, broker, front_end, open_files, limits]
     if not arguments.offline:
-        checks += [site, push_services]
+        checks += [site, far_ends]
     findings = sorted(
         (finding for check in checks for finding in check()), key=lambda finding: finding.rank
     )
@@ -318,7 +318,7 @@ def limits() -> Iterator[Finding]:
     )
 
 
-def push_services() -> Iterator[Finding]:
+def far_ends() -> Iterator[Finding]:
     if settings.push_proxy.startswith("https:"):
         # Python cannot open TLS within TLS on a socket; what sends notifications can.
         yield Finding(
@@ -330,7 +330,7 @@ def push_services() -> Iterator[Finding]:
         return
     through = " through the proxy" if settings.push_proxy else ""
     told: list[float] = []
-    for host in PUSH_HOSTS:
+    for host in dict.fromkeys(host for spec in FAN_OUTS for host in spec.hosts):
         try:
             with line_to(host) as line:
                 told += their_time(line, host)

@@ -18,6 +18,7 @@ from canale.cli.folder_locks import exclusive_folder, runs_with
 from canale.core import durable_files
 from canale.core.secret_key import new_key, read_key, write_key
 from canale.core.settings import settings
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.addresses import delete_gone
 from canale.followers.lasting import keep_lasting_keys, renew_lasting_key
 from canale.followers.models import Address
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--new-push-identity",
+        dest="new_identity",
         action="store_true",
         help="after a theft of key and database: also a new identity before the push services. "
         "EVERY SUBSCRIPTION IS LOST: phones follow again when they next open the channel",
@@ -44,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     trouble = database_diagnosis()
     if trouble is not None:
         raise CommandError(str(trouble))
-    if arguments.new_push_identity:
-        return _new_push_identity()
+    if arguments.new_identity:
+        return _new_identity()
     if not settings.old_secret_key:
         return _begin()
     return _finish(drop_lost=arguments.drop_lost)
@@ -134,14 +136,18 @@ def _forget_old_key() -> None:
         sys.stdout.write("Now unset CANALE_OLD_SECRET_KEY; old backups still need that key.\n")
 
 
-def _new_push_identity() -> int:
+def _new_identity() -> int:
     """All that was bound to the identity before goes with it, in one transaction."""
     if settings.old_secret_key:
         raise CommandError("first finish the change of the key: canale rotate-key")
     with exclusive_folder("change the push identity"), transaction.atomic():
-        renew_lasting_key("vapid")
-        lost = Address.objects.filter(kind="push").count()
-        Address.objects.filter(kind="push").delete()
+        lost = 0
+        for spec in FAN_OUTS:
+            if spec.lasting_key:
+                renew_lasting_key(spec.lasting_key)
+                rows = Address.objects.filter(kind=spec.address_kind)
+                lost += rows.count()
+                rows.delete()
         audit.record("cli", "push_identity.changed")
     sys.stdout.write(
         f"There is a new push identity; {lost} subscriptions are gone. Start canale, and ask "

@@ -37,7 +37,7 @@ def _gauge(name: str, says: str, *labels: str) -> Gauge:
 # Delivery
 
 MESSAGES = _counter("canale_messages", "Messages answered by a far end", *FAR_END, "outcome")
-PUSH_SECONDS = Histogram(
+MESSAGE_SECONDS = Histogram(
     "canale_push_duration_seconds",
     "From the start of a message to its answer",
     FAR_END,

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from canale.metrics.names import MESSAGES, PUSH_SECONDS, REJECTED
+from canale.metrics.names import MESSAGE_SECONDS, MESSAGES, REJECTED
 
 OUTCOMES = ("accepted", "gone", "rejected", "retry", "unknown")
 
@@ -22,7 +22,7 @@ class Tally:
         self._outcomes = {
             outcome: MESSAGES.labels(transport, origin, outcome) for outcome in OUTCOMES
         }
-        self._seconds = PUSH_SECONDS.labels(transport, origin)
+        self._seconds = MESSAGE_SECONDS.labels(transport, origin)
 
     def add(self, outcome: str, code: int | None, seconds: float) -> None:
         """Count one message, answered or given up after ``seconds``."""

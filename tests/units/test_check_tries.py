@@ -200,6 +200,6 @@ def test_push_services_are_checked_through_the_proxy(
 def test_proxy_over_tls_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     proxied = SimpleNamespace(push_proxy="https://proxy.example.it:3128")
     monkeypatch.setattr(check, "settings", proxied)
-    (found,) = check.push_services()
+    (found,) = check.far_ends()
     assert found.warning
     assert "were not tried" in found.what

@@ -61,6 +61,10 @@ class FanOutSpec(TransportSpec, Generic[R]):
     """The form of an address in the API, where its kind names the field."""
     public_params: Mapping[str, Callable[[], str]]
     """By name: what a device or a program needs from the channel to make an address."""
+    hosts: tuple[str, ...]
+    """Hosts that must be reachable; `canale check` tries them."""
+    lasting_key: str | None = None
+    """The purpose of the lasting key to which every address is bound, if there is one."""
 
 
 FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
@@ -78,6 +82,8 @@ FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
         check_address=webpush.check_address,
         address_schema=webpush.PushIn,
         public_params={"vapid_public_key": webpush.public_key},
+        hosts=webpush.HOSTS,
+        lasting_key="vapid",
     ),
 )
 TRANSPORTS: tuple[TransportSpec, ...] = FAN_OUTS

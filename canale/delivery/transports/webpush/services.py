@@ -27,6 +27,8 @@ KNOWN_SERVICES = KnownHosts(
     ),
     kind="push service",
 )
+# One host of each of the large services.
+HOSTS = ("fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com")
 
 
 def check_endpoint(url: str, extra_origins: Collection[str]) -> str:
