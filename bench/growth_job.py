@@ -160,7 +160,10 @@ def plan(posts: int) -> Figures:
 
 def deliver(messages: int = sys.maxsize) -> Figures:
     """Measure everything but encryption and network; the transport accepts each message at once."""
+    from canale.bus import process_bus
+    from canale.delivery.database_source import DatabaseSource
     from canale.delivery.models import Broadcast
+    from canale.delivery.queue import unfinished
     from canale.delivery.transports.base import Outcome, Recipient, Result
     from canale.delivery.transports.webpush.message import Message
     from canale.delivery.transports.webpush.transport import WebPushTransport
@@ -177,12 +180,12 @@ def deliver(messages: int = sys.maxsize) -> Figures:
     WebPushTransport.send = answer  # type: ignore[assignment, method-assign]
 
     async def all_of_it() -> None:
-        worker = Worker()
-        running = asyncio.create_task(worker.run())
-        while answered < messages and await worker.take():
-            pass
-        await worker.finish()
-        running.cancel()
+        worker = Worker(DatabaseSource())
+        running = asyncio.create_task(worker.run(process_bus()))
+        while answered < messages and await worker.call(unfinished().exists):
+            await asyncio.sleep(0.02)
+        worker.stop()
+        await running
 
     before = _accepted(Broadcast)
     started, used = time.perf_counter(), time.process_time()

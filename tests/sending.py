@@ -14,13 +14,15 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from canale.bus.local import LocalBus
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
+from canale.core.settings import settings
 from canale.delivery.chunk import Chunk
 from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Welcome
-from canale.delivery.reader import Reader
+from canale.delivery.source import ChunkSource
 from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.transports.webpush.message import Message
@@ -71,11 +73,11 @@ def published(city: Channel, kind: str = "news", *, topics: tuple[str, ...] = ()
     return publish(draft, by="cli")
 
 
-def new_reader(worker: str, clock: Callable[[], datetime]) -> Reader:
-    return Reader(worker, DatabaseSource(), clock)
+def new_reader(worker: str, clock: Callable[[], datetime]) -> ChunkSource:
+    return ChunkSource(worker, DatabaseSource(), clock)
 
 
-def next_batch_chunk(reader: Reader) -> Chunk:
+def next_batch_chunk(reader: ChunkSource) -> Chunk:
     chunk = reader.next(window_of([]))
     assert chunk is not None
     assert not chunk.source.pending
@@ -91,7 +93,7 @@ def lease(chunk: Chunk) -> Lease:
 def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
     """As if every message of the chunk had been sent."""
     chunk.results = [(recipient, result) for recipient in chunk.recipients]
-    chunk.source.record([chunk], now)
+    chunk.source.record(chunk, now)
 
 
 class FarEnd:
@@ -129,7 +131,7 @@ class FarEnd:
 
 @asynccontextmanager
 async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncIterator[Worker]:
-    """A worker that records what is complete; the test calls ``take`` and ``hint``.
+    """A worker that delivers whatever is planned.
 
     One message is under way until it is answered, however slow the machine.
     """
@@ -138,11 +140,12 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
     for patience in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
         monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
     worker = Worker(DatabaseSource())
-    running = asyncio.create_task(worker.run())
+    running = asyncio.create_task(worker.run(LocalBus(settings.data)))
     try:
         yield worker
         far_end.answers.set()
-        await worker.finish()
+        worker.stop()
+        await running
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

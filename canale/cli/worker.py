@@ -22,7 +22,6 @@ from canale.cli.diagnostics import database_diagnosis
 from canale.cli.folder_locks import shared_folder
 from canale.core.settings import settings
 from canale.delivery.clock import DatabaseClock
-from canale.delivery.work import work
 from canale.delivery.worker import Worker
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.listener import listen, listening
@@ -73,10 +72,11 @@ def _be_scheduled_for_throughput() -> None:
 async def _work(*, until_stdin_ends: bool) -> None:
     tune_gc()
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    clock = DatabaseClock()
+    worker = Worker(batch_source(), clock)
 
     def request_stop() -> None:
-        stop.set()
+        worker.stop()
         _exit_at_the_latest()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,13 +85,11 @@ async def _work(*, until_stdin_ends: bool) -> None:
         on_stdin_eof(request_stop)
     # For workers that `canale serve` started, it answers.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
-        clock = DatabaseClock()
-        worker = Worker(batch_source(), clock)
         # Before anything is claimed.
         await clock.try_to_read(worker.call)
         keeping = asyncio.create_task(clock.keep(worker.call))
         try:
-            await work(worker, process_bus(), stop)
+            await worker.run(process_bus())
         finally:
             keeping.cancel()
 

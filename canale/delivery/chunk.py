@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,6 +56,12 @@ class Delivery:
     def urgent(self) -> bool:
         return self.chunk.urgent
 
+    def defer(self, seconds: float) -> None:
+        """Leave a message that was not started to a retry, due after that time."""
+        self.chunk.close(self)
+        result = Result(Outcome.RETRY, None, "deferred", seconds, tried=False)
+        self.chunk.results.append((self.recipient, result))
+
 
 class Source(ABC):
     """Where chunks come from, and where their results go: a leased batch, or pending messages."""
@@ -70,8 +77,8 @@ class Source(ABC):
         """The next addresses, opened, and their messages."""
 
     @abstractmethod
-    def record(self, chunks: Sequence[Chunk], now: datetime) -> None:
-        """Record chunks that were read one after another, in one transaction.
+    def record(self, chunk: Chunk, now: datetime) -> None:
+        """Record the results of a chunk, in one transaction.
 
         Raises LeaseLost where another worker has the source, and django.db.Error.
         """
@@ -93,6 +100,8 @@ class Chunk:
     recipients: list[Recipient]
     messages: dict[str, object]
     """The transport's renditions, by language."""
+    after: int = 0
+    """The chunk holds the addresses of its batch after this one; 0 outside a batch."""
     end: int = 0
     """The last address of its range, if it is part of a batch."""
     seen: int = 0
@@ -100,16 +109,19 @@ class Chunk:
     last: bool = True
     """Its source has nothing after it."""
     urgent: bool = field(init=False)
-    started_at: float = 0.0
-    """On the loop's clock, like ``slo_deadline``."""
     slo_deadline: float = float("-inf")
-    """An acceptance until then meets the objective (see slo.py)."""
+    """An acceptance until then, on the loop's clock, meets the objective (see slo.py)."""
     open: dict[int, Delivery] = field(init=False)
     """By address, those whose outcome is not known."""
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when no outcome is awaited any more."""
     results: list[tuple[Recipient, Result]] = field(default_factory=list)
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the results are recorded, or the lease is lost."""
+    detached: int = 0
+    """Messages in flight that the results no longer wait for."""
     late: list[tuple[Recipient, Result]] = field(default_factory=list)
     """Answers to messages that were detached."""
-    recorded: bool = False
     in_time: int = 0
     late_in_time: int = 0
     """Of ``results`` and ``late``, those that met the objective."""
@@ -119,56 +131,51 @@ class Chunk:
         self.open = {
             recipient.address_id: Delivery(self, recipient) for recipient in self.recipients
         }
+        if not self.open:
+            self.complete.set()
 
     @property
     def limiters(self) -> set[AdaptiveLimiter[Delivery]]:
         """The limiters of messages whose outcome is not known."""
         return {delivery.limiter for delivery in self.open.values() if delivery.limiter is not None}
 
-    @property
-    def complete(self) -> bool:
-        return not self.open
-
     def settle(self, delivery: Delivery, result: Result, now: float) -> None:
         """Keep the result of one message; that of a detached one is recorded afterwards."""
         in_time = now <= self.slo_deadline and result.outcome is Outcome.ACCEPTED
         if delivery.over:
+            self.detached -= 1
             self.late_in_time += in_time
             self.late.append((delivery.recipient, result))
             return
         self.in_time += in_time
-        self._close(delivery)
+        self.close(delivery)
         self.results.append((delivery.recipient, result))
 
-    def defer(self, delivery: Delivery, seconds: float) -> None:
-        """Leave one message that was not started to a retry, due after that time."""
-        self._close(delivery)
-        result = Result(Outcome.RETRY, None, "deferred", seconds, tried=False)
-        self.results.append((delivery.recipient, result))
+    def detach(self, limiters: Collection[AdaptiveLimiter[Delivery]]) -> None:
+        """Go on without these limiters' messages: a retry stands in for each.
 
-    def detach(self, delivery: Delivery) -> None:
-        """Go on without the answer to a started message: a retry stands in for it."""
-        self._close(delivery)
-        result = Result(Outcome.RETRY, None, "no answer yet", DETACHED_SECONDS)
-        self.results.append((delivery.recipient, result))
+        Those in flight may be answered yet; the others are due when their service has room.
+        """
+        for delivery in list(self.open.values()) if limiters else ():
+            limiter = delivery.limiter
+            if limiter is None or limiter not in limiters:
+                continue
+            if not delivery.started:
+                delivery.defer(limiter.estimated_wait(urgent=self.urgent))
+                continue
+            self.close(delivery)
+            self.detached += 1
+            result = Result(Outcome.RETRY, None, "no answer yet", DETACHED_SECONDS)
+            self.results.append((delivery.recipient, result))
 
     def cancel_unsent(self) -> None:
         """Drop the messages that were not started: their broadcast was stopped."""
         for delivery in [each for each in self.open.values() if not each.started]:
-            self._close(delivery)
+            self.close(delivery)
 
-    def _close(self, delivery: Delivery) -> None:
+    def close(self, delivery: Delivery) -> None:
+        """Wait no longer for the message's outcome."""
         delivery.over = True
         del self.open[delivery.recipient.address_id]
-
-
-def recordable(chunks: Iterable[Chunk]) -> list[list[Chunk]]:
-    """Complete chunks, by source; of a source only those before its first incomplete one."""
-    by_source: dict[Source, list[Chunk]] = {}
-    blocked: set[Source] = set()
-    for chunk in chunks:
-        if chunk.complete and chunk.source not in blocked:
-            by_source.setdefault(chunk.source, []).append(chunk)
-        else:
-            blocked.add(chunk.source)
-    return list(by_source.values())
+        if not self.open:
+            self.complete.set()

@@ -24,10 +24,10 @@ from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.given_up import worth_sending
 from canale.delivery.limiter import Limiters
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.priority import Priority
 from canale.delivery.queue import unfinished
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import FAN_OUTS
+from canale.delivery.window import Priority
 from canale.metrics.names import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJECTED
 from canale.metrics.tally import Tally
 

@@ -40,7 +40,7 @@ class LeaseLost(Exception):  # noqa: N818
 
 @dataclass(slots=True, eq=False)
 class Lease(Source):
-    """A batch that a worker has claimed. ``batch.cursor`` is what is recorded."""
+    """A batch that a worker has claimed."""
 
     batch: Batch
     worker: str
@@ -86,7 +86,7 @@ class Lease(Source):
         channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
         end = self.batch.last_address
         rest = in_range(channel_id, kind, self.read_to, end).count()
-        return Chunk(self, [], {}, end=end, seen=rest)
+        return Chunk(self, [], {}, self.read_to, end, seen=rest)
 
     def _next_addresses(self, now: datetime) -> Chunk:
         channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
@@ -107,7 +107,8 @@ class Lease(Source):
         ]
         last = len(read) < CHUNK_ADDRESSES or read[-1][0] == end
         messages = self._messages(languages(recipients), now)
-        return Chunk(self, recipients, messages, end if last else read[-1][0], len(read), last)
+        end = end if last else read[-1][0]
+        return Chunk(self, recipients, messages, self.read_to, end, len(read), last)
 
     def _messages(self, needed: set[str], now: datetime) -> dict[str, object]:
         """Rendered once for the chunks that are read shortly after one another."""
@@ -136,37 +137,31 @@ class Lease(Source):
 
     # Recording
 
-    def record(self, chunks: Sequence[Chunk], now: datetime) -> None:
+    def record(self, chunk: Chunk, now: datetime) -> None:
         if not self.lost:
-            self._record(chunks, now)
+            self._record(chunk, now)
 
     @transaction.atomic
-    def _record(self, chunks: Sequence[Chunk], now: datetime) -> None:
+    def _record(self, chunk: Chunk, now: datetime) -> None:
         """Move the cursor, count, delete dead addresses, keep retries: all or nothing."""
-        last = chunks[-1]
+        # The cursor tells this claim from a later one, and a chunk from the one after it.
         claimed = Batch.objects.filter(
             pk=self.batch.pk,
             state=Batch.State.CLAIMED,
             claimed_by=self.worker,
-            cursor=self.batch.cursor,
+            cursor=chunk.after,
         )
-        if not claimed.update(cursor=last.end, **self._state_after(last, len(chunks), now)):
+        if not claimed.update(cursor=chunk.end, **self._state_after(chunk, now)):
             raise LeaseLost(self)
-        results = [result for chunk in chunks for result in chunk.results]
-        record_results(
-            self.broadcast,
-            results,
-            now,
-            skipped=sum(chunk.seen for chunk in chunks) - len(results),
-            in_time=sum(chunk.in_time for chunk in chunks),
-        )
-        transaction.on_commit(lambda: self._recorded(last, len(chunks)))
+        skipped = chunk.seen - len(chunk.results)
+        record_results(self.broadcast, chunk.results, now, skipped=skipped, in_time=chunk.in_time)
+        transaction.on_commit(lambda: self._recorded(chunk))
 
-    def _state_after(self, last: Chunk, chunks: int, now: datetime) -> dict[str, Any]:
-        """The batch's columns when its next chunks, up to ``last``, are recorded."""
-        if last.last:
+    def _state_after(self, chunk: Chunk, now: datetime) -> dict[str, Any]:
+        """The batch's columns when its next chunk is recorded."""
+        if chunk.last:
             return {"state": Batch.State.DONE}
-        if not self.ended or self.unrecorded > chunks:
+        if not self.ended or self.unrecorded > 1:
             return {"claimed_until": lease_end(now, urgent=self.urgent), "failures": 0}
         if self.failed:
             return after_failure(self.batch, 1, now)
@@ -178,10 +173,10 @@ class Lease(Source):
             "failures": 0,
         }
 
-    def _recorded(self, last: Chunk, chunks: int) -> None:
-        self.batch.cursor, self.batch.failures = last.end, 0
-        self.unrecorded -= chunks
-        if last.last:
+    def _recorded(self, chunk: Chunk) -> None:
+        self.batch.failures = 0
+        self.unrecorded -= 1
+        if chunk.last:
             FINISHED.inc()
             self.batches.finished(self.batch.pk)
         elif self.ended and not self.unrecorded:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -45,9 +44,8 @@ class PendingMessages(Source, Generic[Row]):
     def _render(self, language: str, now: datetime) -> object:
         """The rendition for followers who read that language."""
 
-    def record(self, chunks: Sequence[Chunk], now: datetime) -> None:
-        for chunk in chunks:
-            self.record_results(chunk.results, now, chunk.in_time)
+    def record(self, chunk: Chunk, now: datetime) -> None:
+        self.record_results(chunk.results, now, chunk.in_time)
 
     @transaction.atomic
     def record_results(self, results: Results, now: datetime, in_time: int = 0) -> None:

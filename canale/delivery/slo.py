@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from canale.delivery.models import Broadcast
-from canale.delivery.priority import Priority
+from canale.delivery.window import Priority
 from canale.metrics.names import SLO_EVENTS, SLO_GOOD
 
 ALERT_SECONDS = 10

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How far a worker reads ahead of what it has recorded.
+"""The two priorities, and how far a worker reads ahead of what it has recorded.
 
 Alerts have a window of their own, so that they never wait for room behind anything else.
 """
@@ -8,6 +8,7 @@ Alerts have a window of their own, so that they never wait for room behind anyth
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 # Read at once: half a window, so that the next are read while these are sent.
@@ -19,6 +20,16 @@ WINDOW_ADDRESSES = 500
 # their services can delay them.
 RETRY_ADDRESSES = 200
 RETRY_CHUNK = 100
+
+
+class Priority(StrEnum):
+    ALERT = "alert"
+    """Alerts, and welcomes: a citizen is waiting for them."""
+    NORMAL = "normal"
+
+    @classmethod
+    def of(cls, *, urgent: bool) -> Priority:
+        return cls.ALERT if urgent else cls.NORMAL
 
 
 class Load(NamedTuple):

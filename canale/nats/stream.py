@@ -28,8 +28,8 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from canale.delivery.priority import Priority
 from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
+from canale.delivery.window import Priority
 from canale.nats.connection import NatsConnection, Opened
 
 # A worker that does not report for this long has lost its batch; it reports every third of it.

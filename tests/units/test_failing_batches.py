@@ -20,7 +20,7 @@ from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
 from canale.delivery.queue import MOST_FAILURES, claim_next
-from canale.delivery.reader import BatchFailed, Reader
+from canale.delivery.source import BatchFailed, ChunkSource
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.window import window_of
 from canale.followers.device_token import new_token
@@ -84,7 +84,7 @@ def test_failing_batch_backs_off_and_is_then_given_up(
 ) -> None:
     break_after(monkeypatch, 0)
     clock = Clock()
-    reader = Reader(WORKER, DatabaseSource(), clock)
+    reader = ChunkSource(WORKER, DatabaseSource(), clock)
     pauses = []
     for _ in range(MOST_FAILURES - 1):
         with pytest.raises(BatchFailed):
@@ -112,7 +112,7 @@ def test_resumed_batch_continues_where_it_stopped(
     other = save_draft(post.channel, Content("news", "Altro", "Testo"), by="cli")
     publish(other, by="cli")
     clock = Clock()
-    record(clock.now, next_batch_chunk(Reader(WORKER, DatabaseSource(), clock)))
+    record(clock.now, next_batch_chunk(ChunkSource(WORKER, DatabaseSource(), clock)))
     Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
     woken.clear()
     assert main(["resume", "--post", str(other.pk + 1)]) == 1
@@ -123,7 +123,7 @@ def test_resumed_batch_continues_where_it_stopped(
     mine = Batch.objects.get(broadcast__post=post)
     assert (mine.state, mine.failures, mine.cursor) == ("waiting", 0, mine.first_address + 1)
     # A worker of its own: the one before still has the batch in its hands.
-    reader = Reader("a:2:2", DatabaseSource(), clock)
+    reader = ChunkSource("a:2:2", DatabaseSource(), clock)
     for _ in range(2):
         record(clock.now, next_batch_chunk(reader))
     row = progress(post)[0]
@@ -161,7 +161,7 @@ def test_expired_leases_are_taken_over_alerts_first(post: Post, kind: str, secon
     Batch.objects.all().delete()
     publish(save_draft(post.channel, Content(kind, "Il Po sale", "Testo"), by="cli"), by="cli")
     urgent, clock = kind == "alert", Clock()
-    chunk = next_batch_chunk(Reader("lost:1:1", DatabaseSource(), clock))
+    chunk = next_batch_chunk(ChunkSource("lost:1:1", DatabaseSource(), clock))
     recorded_at = clock.now + timedelta(seconds=3)
     record(recorded_at, chunk)
     end = recorded_at + timedelta(seconds=seconds)
@@ -176,7 +176,7 @@ def test_chunks_read_before_a_failure_are_recorded_once(
 ) -> None:
     break_after(monkeypatch, 2)
     clock = Clock()
-    reader = Reader(WORKER, DatabaseSource(), clock)
+    reader = ChunkSource(WORKER, DatabaseSource(), clock)
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
     with pytest.raises(BatchFailed):
         reader.next(window_of([]))
@@ -197,7 +197,7 @@ def test_chunks_read_before_a_failure_are_recorded_once(
 def test_progress_resets_the_failure_count(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     Batch.objects.update(failures=MOST_FAILURES - 1)
     clock = Clock()
-    reader = Reader(WORKER, DatabaseSource(), clock)
+    reader = ChunkSource(WORKER, DatabaseSource(), clock)
     record(clock.now, next_batch_chunk(reader))
     break_after(monkeypatch, 0)
     with pytest.raises(BatchFailed):

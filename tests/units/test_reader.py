@@ -12,8 +12,8 @@ from canale.delivery.database_source import DatabaseSource
 from canale.delivery.lease import Lease
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.queue import count_failure
-from canale.delivery.reader import URGENT_RETRIES_IN_A_ROW, Reader
 from canale.delivery.retries import Retries, Welcomes
+from canale.delivery.source import URGENT_RETRIES_IN_A_ROW, ChunkSource
 from canale.delivery.window import window_of
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
@@ -50,7 +50,7 @@ def test_normal_batches_are_read_between_retries_of_alerts(
     now = timezone.now()
     for address in Address.objects.all():
         Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
-    reader = Reader("worker", DatabaseSource(), timezone.now)
+    reader = ChunkSource("worker", DatabaseSource(), timezone.now)
     read = [reader.next(window_of([])) for _ in range(2 * URGENT_RETRIES_IN_A_ROW + 1)]
     assert [type(chunk.source) for chunk in read if chunk is not None] == [
         *[Retries] * URGENT_RETRIES_IN_A_ROW,

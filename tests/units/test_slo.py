@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
@@ -53,10 +54,11 @@ def recipients(count: int) -> list[Recipient]:
 def test_messages_accepted_in_time_meet_the_slo() -> None:
     chunk = Chunk(Retries([], Broadcast()), recipients(4), {}, slo_deadline=10.0)
     early, late, refused, detached = chunk.open.values()
+    detached.started, detached.limiter = True, Mock()
     chunk.settle(early, ACCEPTED, 10.0)
     chunk.settle(late, ACCEPTED, 10.1)
     chunk.settle(refused, REFUSED, 1.0)
-    chunk.detach(detached)
+    chunk.detach([detached.limiter])
     chunk.settle(detached, ACCEPTED, 9.0)
     assert (chunk.in_time, chunk.late_in_time) == (1, 1)
 

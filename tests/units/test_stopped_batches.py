@@ -247,7 +247,7 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
     early, late = (replace(RETRY, retry_after=seconds) for seconds in (600.0, 7200.0))
     chunk = next_batch_chunk(reader)
     chunk.results = list(zip(chunk.recipients, [early, late], strict=True))
-    chunk.source.record([chunk], clock.now)
+    chunk.source.record(chunk, clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
     assert [retry.address_id for retry in Retry.objects.all()] == [chunk.recipients[0].address_id]
@@ -272,14 +272,6 @@ def test_retries_of_alerts_are_read_only_while_their_window_has_room(
     chunk = new_reader(A, clock).next(window_of(on_their_way))
     broadcast = chunk.source.broadcast if chunk is not None and chunk.source.pending else None
     assert (broadcast.revision.kind if broadcast is not None else None) == kind
-
-
-def test_nothing_is_read_while_alerts_fill_their_window(city: Channel) -> None:
-    for kind in ("alert", "news"):
-        published(city, kind)
-    reader = new_reader(A, Clock())
-    assert reader.next(window_of([(True, False, WINDOW_ADDRESSES)])) is None
-    assert not Batch.objects.filter(state=Batch.State.CLAIMED).exists()
 
 
 def test_normal_posts_wait_while_their_window_is_full(city: Channel) -> None:

@@ -5,21 +5,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError
 
+from canale.bus import process_bus
 from canale.channel.models import Channel, Topic
 from canale.core.settings import settings
 from canale.delivery import worker as worker_module
-from canale.delivery.chunk import Chunk, recordable
-from canale.delivery.lease import Lease
+from canale.delivery.chunk import Chunk
+from canale.delivery.hints import SUBJECT
+from canale.delivery.lease import Lease, LeaseLost
 from canale.delivery.liveness import FOLDER
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
-from canale.delivery.retries import Retries
+from canale.delivery.queue import unfinished
+from canale.delivery.source import ChunkSource
+from canale.delivery.window import Window
 from canale.delivery.worker import Worker
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
@@ -33,8 +37,9 @@ from tests.sending import (
     new_reader,
     next_batch_chunk,
     published,
+    record,
 )
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FOLLOWERS = 6
@@ -43,6 +48,12 @@ FOLLOWERS = 6
 @pytest.fixture
 def city() -> Channel:
     return city_of(FOLLOWERS)
+
+
+async def all_recorded(worker: Worker) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await worker.call(lambda: unfinished().exists()):
+            await asyncio.sleep(0.002)
 
 
 Flow = Callable[[Worker, FarEnd], Awaitable[None]]
@@ -66,17 +77,16 @@ def test_sending_stops_when_a_post_is_withdrawn(
     post = published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
         await worker.call(lambda: withdraw(post, reason="Errore", by="cli"))
-        worker.hint()
+        process_bus().publish(SUBJECT)
         # The queued ones are dropped, and only then the one in flight is answered.
         await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     far_end = deliver_during(monkeypatch, flow)
-    assert len(far_end.begun) == 1
+    assert len(far_end.begun) == 1 + FOLLOWERS, "one, and the withdrawal"
     first = Broadcast.objects.earliest("pk")
     assert (first.accepted, first.skipped) == (1, FOLLOWERS - 1)
     assert first.batches.get().state == Batch.State.DONE
@@ -88,17 +98,15 @@ def test_notification_alone_stops_no_broadcast(
     withdrawn, kept = published(city), published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        for _ in range(2):
-            assert await worker.take()
-        await until(lambda: len(far_end.begun) == 1)
+        await until(lambda: len(far_end.begun) == 1 and len(worker._chunks) == 2)
         await worker.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
-        worker.hint()
+        process_bus().publish(SUBJECT)
         await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     far_end = deliver_during(monkeypatch, flow)
-    assert len(far_end.begun) == 1 + FOLLOWERS
+    assert len(far_end.begun) == 1 + 2 * FOLLOWERS
     assert Broadcast.objects.get(post=kept).accepted == FOLLOWERS
 
 
@@ -107,26 +115,24 @@ def test_withdrawal_while_a_chunk_is_read_stops_that_chunk(
 ) -> None:
     """Its hint came before there was anything to stop."""
     post = published(city)
-    read = worker_module.Reader.next
+    read, stopped_posts = ChunkSource.next, []
+
+    def stopped_while_read(self: ChunkSource, window: Window) -> Chunk | None:
+        chunk = read(self, window)
+        if not stopped_posts:
+            stopped_posts.append(withdraw(post, reason="Errore", by="cli"))
+        return chunk
+
+    monkeypatch.setattr(ChunkSource, "next", stopped_while_read)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        loop = asyncio.get_running_loop()
-
-        def hinted_meanwhile(self: worker_module.Reader, room: worker_module.Window) -> object:
-            chunk = read(self, room)
-            withdraw(post, reason="Errore", by="cli")
-            loop.call_soon_threadsafe(worker.hint)
-            return chunk
-
-        monkeypatch.setattr(worker_module.Reader, "next", hinted_meanwhile)
-        assert await worker.take()
-        monkeypatch.setattr(worker_module.Reader, "next", read)
+        await until(lambda: stopped_posts and worker._chunks)
         await until(lambda: len(worker._chunks[0].open) <= 1)
         far_end.answers.set()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     far_end = deliver_during(monkeypatch, flow)
-    assert len(far_end.begun) <= 1
+    assert len(far_end.begun) <= 1 + FOLLOWERS
     assert Broadcast.objects.earliest("pk").skipped >= FOLLOWERS - 1
 
 
@@ -143,8 +149,7 @@ def test_message_that_raises_does_not_block_others(
 
         far_end.answer = answer  # type: ignore[assignment]
         far_end.answers.set()
-        assert await worker.take()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     deliver_during(monkeypatch, flow)
     broadcast = Broadcast.objects.get()
@@ -162,8 +167,7 @@ def test_address_sealed_with_another_key_is_counted_and_kept(
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.answers.set()
-        assert await worker.take()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     far_end = deliver_during(monkeypatch, flow)
     assert len(far_end.begun) == FOLLOWERS - 1
@@ -180,18 +184,17 @@ def test_results_are_recorded_when_the_database_returns(
     monkeypatch.setattr(worker_module, "DATABASE_PAUSE_SECONDS", 0.01)
     failures, whole = [3], Lease.record
 
-    def failing(lease: Lease, chunks: Sequence[Chunk], now: datetime) -> None:
+    def failing(lease: Lease, chunk: Chunk, now: datetime) -> None:
         if failures[0]:
             failures[0] -= 1
             raise OperationalError("the database is away")
-        whole(lease, chunks, now)
+        whole(lease, chunk, now)
 
     monkeypatch.setattr(Lease, "record", failing)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.answers.set()
-        assert await worker.take()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     far_end = deliver_during(monkeypatch, flow)
     assert failures == [0]
@@ -207,9 +210,7 @@ def test_worker_stops_sending_a_batch_that_it_lost(
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.holds = lambda endpoint: endpoint[-1] in "0345"
-        for _ in range(2):
-            assert await worker.take()
-        await until(lambda: len(far_end.begun) == 1)
+        await until(lambda: len(far_end.begun) == 1 and len(worker._chunks) == 2)
         rows = Batch.objects.all()
         await worker.call(lambda: rows.update(claimed_by="b:1:1"))
         far_end.holds = lambda endpoint: endpoint[-1] in "345"
@@ -219,7 +220,6 @@ def test_worker_stops_sending_a_batch_that_it_lost(
         await until(lambda: [len(each.open) for each in worker._chunks] == [1])
         far_end.answers.set()
         await until(lambda: not worker._chunks)
-        assert not await worker.take(), "the other worker has the batch"
 
     assert len(deliver_during(monkeypatch, flow).begun) == 4
     broadcast, batch = Broadcast.objects.get(), Batch.objects.get()
@@ -231,17 +231,38 @@ def test_sending_stops_when_a_post_expires(city: Channel, monkeypatch: pytest.Mo
     published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        assert await worker.take()
         await until(lambda: len(far_end.begun) == 1)
         broadcast = worker._chunks[0].source.broadcast
         assert broadcast is not None
         broadcast.expires_at -= timedelta(days=3)
-        worker.hint()
+        process_bus().publish(SUBJECT)
         await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     assert len(deliver_during(monkeypatch, flow).begun) == 1
+
+
+@pytest.mark.parametrize("answered_before", [True, False])
+def test_late_answer_takes_the_place_of_its_retry(
+    city: Channel, monkeypatch: pytest.MonkeyPatch, answered_before: bool
+) -> None:
+    published(city)
+
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
+        await until(lambda: far_end.begun)
+        chunk = worker._chunks[0]
+        # As when the service is slow: one message is in flight, the others wait for their turn.
+        chunk.detach(chunk.limiters)
+        if not answered_before:
+            await until(chunk.recorded.is_set)
+            assert await worker.call(Retry.objects.count) == FOLLOWERS
+        far_end.answers.set()
+        await until(lambda: not worker._deliveries)
+
+    deliver_during(monkeypatch, flow)
+    assert Retry.objects.count() == FOLLOWERS - 1
+    assert Broadcast.objects.get().accepted == 1
 
 
 def test_batch_of_a_topic_without_followers_finishes_immediately(
@@ -255,8 +276,7 @@ def test_batch_of_a_topic_without_followers_finishes_immediately(
     post = published(city, topics=("sport",))
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        assert await worker.take()
-        await until(lambda: not worker._chunks)
+        await all_recorded(worker)
 
     assert deliver_during(monkeypatch, flow).begun == []
     row = progress(post)[0]
@@ -282,14 +302,38 @@ def test_chunks_are_recorded_in_reading_order(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch's cursor would pass the messages that are still on their way."""
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
     published(city)
-    reader = new_reader("a:1:1", Clock())
-    first, second, third = (next_batch_chunk(reader) for _ in range(3))
-    first.open.clear()
-    third.open.clear()
-    assert recordable([first, second, third]) == [[first]]
-    second.open.clear()
-    retry = Chunk(Retries([], Broadcast.objects.get()), [], {})
-    groups = recordable([retry, first, second, third])
-    assert groups == [[retry], [first, second, third]]
+
+    async def flow(worker: Worker, far_end: FarEnd) -> None:
+        await until(lambda: len(worker._chunks) == 2)
+        first, second = worker._chunks
+        # One of the first is under way; the second has nothing to wait for.
+        second.cancel_unsent()
+        await until(lambda: second.complete.is_set() and far_end.begun)
+        await worker.call(lambda: None)
+        assert not second.recorded.is_set()
+        batch = await worker.call(Batch.objects.get)
+        assert batch.cursor == batch.first_address - 1
+        far_end.answers.set()
+        await until(second.recorded.is_set)
+        assert first.recorded.is_set()
+
+    deliver_during(monkeypatch, flow)
+    broadcast = Broadcast.objects.get()
+    assert (broadcast.accepted, broadcast.skipped) == (3, 3)
+    assert Batch.objects.get().state == Batch.State.DONE
+
+
+def test_chunk_whose_predecessor_was_not_recorded_is_refused(
+    city: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
+    published(city)
+    clock = Clock()
+    source = new_reader("a:1:1", clock)
+    next_batch_chunk(source)
+    second = next_batch_chunk(source)
+    with pytest.raises(LeaseLost):
+        record(clock.now, second)
+    assert Batch.objects.get().state == Batch.State.CLAIMED

@@ -11,10 +11,10 @@ from django.db import OperationalError, connection
 
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Chunk, Recipient
+from canale.delivery.database_source import DatabaseSource
 from canale.delivery.models import Broadcast
 from canale.delivery.retries import Retries
 from canale.delivery.window import WINDOW_ADDRESSES
-from canale.delivery.work import _take
 from canale.delivery.worker import Worker
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
@@ -31,19 +31,18 @@ def test_idle_worker_does_not_clear_outage(
     alert = Broadcast.objects.get()
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
-    for module in ("canale.delivery.worker", "canale.delivery.work"):
-        monkeypatch.setattr(f"{module}.outage", outage, raising=False)
+    monkeypatch.setattr("canale.delivery.worker.outage", outage)
     outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
     now[0] += 60
 
     async def flow() -> None:
-        worker = Worker()
+        worker = Worker(DatabaseSource())
         recipients = [Recipient(number, "it", None) for number in range(WINDOW_ADDRESSES)]
         worker._chunks.append(Chunk(Retries([], alert), recipients, {}))
         over = []
         for chunks in (1, 0):
             del worker._chunks[chunks:]
-            assert not await _take(worker)
+            assert await worker._next() is None
             over.append(outage.now is None)
         assert over == [False, True]
         await worker.call(lambda: connection.close())

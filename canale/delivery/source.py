@@ -29,7 +29,7 @@ class BatchFailed(Exception):  # noqa: N818
         self.lease = lease
 
 
-class Reader:
+class ChunkSource:
     """One per worker. Every call reads or writes the database, in the worker's thread for it."""
 
     def __init__(self, worker: str, batches: BatchSource, clock: Callable[[], datetime]) -> None:
@@ -41,11 +41,8 @@ class Reader:
         """In a row."""
 
     def next(self, window: Window) -> Chunk | None:
-        """The most urgent for which there is room. Without room for alerts nothing is read: they
-        are sent first."""
+        """The most urgent for which there is room; there is for a batch of an alert."""
         alerts, normal = window
-        if not alerts.has_room_for_batch:
-            return None
         return self._batch(urgent=True) or self._after_alerts(alerts, normal)
 
     def _after_alerts(self, alerts: Load, normal: Load) -> Chunk | None:
