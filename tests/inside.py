@@ -118,13 +118,6 @@ def claims(_: object) -> list[list[Any]]:
     return [list(row) for row in claimed.values_list("pk", "claimed_by")]
 
 
-def sweep(_: object) -> int:
-    """How many batches of dead workers were handed back."""
-    from canale.delivery.queue import release_exited_workers
-
-    return release_exited_workers()
-
-
 def reaction_rows(post_id: int) -> dict[str, int]:
     """How many rows there are of each emoji: what the post's counters must say."""
     from collections import Counter
@@ -297,7 +290,6 @@ ACTS = {
         dump,
         counts,
         claims,
-        sweep,
         reaction_rows,
         follower_rows,
         age,

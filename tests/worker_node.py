@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from canale.delivery.liveness import FOLDER
+from canale.delivery.worker_slot import FOLDER
 
 
 def start_worker(
@@ -27,10 +28,19 @@ def start_worker(
         )
 
 
-def workers_up(environment: Mapping[str, str]) -> int:
-    """How many workers of this data folder have begun; they end politely when told to stop. One
-    that was killed is counted until its end is noticed."""
-    return len(list((Path(environment["CANALE_DATA"]) / FOLDER).glob("*")))
+def workers_up(environment: Mapping[str, str]) -> set[tuple[str, str]]:
+    """This data folder's worker processes that run: slot, and id in the process's own namespace."""
+    slots = (Path(environment["CANALE_DATA"]) / FOLDER).glob("*")
+    return {(path.name, path.read_text()[13:].strip()) for path in slots if is_held(path)}
+
+
+def is_held(slot: Path) -> bool:
+    with slot.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager

@@ -12,15 +12,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from canale.core.settings import settings
-from canale.delivery.liveness import exited_workers
 from canale.delivery.models import Batch, Retry, Welcome
+from canale.delivery.worker_slot import exited_worker
 from canale.metrics.names import BATCHES
 
 logger = logging.getLogger(__name__)
 
 # Of a batch: renewed with every chunk, and no chunk stays open for more than four seconds unless
-# the database is away. So long a batch waits when a whole machine is lost; a worker that dies
-# alone is noticed at once (liveness.py).
+# the database is away. A batch waits this long when a whole machine is lost; that of a worker that
+# is killed is released by its parent, or by the next worker in its slot (worker_slot.py).
 BATCH_LEASE = timedelta(seconds=30)
 ALERT_LEASE = timedelta(seconds=10)
 # For a retry or a welcome: longer than two rounds of its service's time-outs.
@@ -138,6 +138,7 @@ def release_worker(worker: str) -> int:
     return claimed.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
-def release_exited_workers() -> int:
-    """As `release_worker`, for each worker of this data folder that exited without doing so."""
-    return sum(release_worker(worker) for worker in exited_workers(settings.data))
+def release_exited_worker(pid: int) -> None:
+    """As `release_worker`, for a worker of this data folder that ran in that process."""
+    for worker in exited_worker(settings.data, pid):
+        release_worker(worker)

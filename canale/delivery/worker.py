@@ -32,14 +32,14 @@ from canale.delivery.figures import WorkerFigures
 from canale.delivery.hints import SUBJECT
 from canale.delivery.lease import LeaseLost, stopped
 from canale.delivery.limiter import Limiters
-from canale.delivery.liveness import WorkerLock
-from canale.delivery.queue import release_exited_workers, release_worker
+from canale.delivery.queue import release_worker
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.slo import seconds_left
 from canale.delivery.source import BatchFailed, ChunkSource
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import window_of
+from canale.delivery.worker_slot import WorkerSlot
 from canale.metrics.names import BATCHES, READING, RECORDING
 from canale.metrics.pulse import pulse
 from canale.runtime.database_away import outage
@@ -69,8 +69,8 @@ class Worker:
     """One per worker process. Its database calls run in one thread, its sending on the loop."""
 
     def __init__(self, batches: BatchSource, clock: Callable[[], datetime] = timezone.now) -> None:
-        self._lock = WorkerLock(settings.data)
-        self.name = self._lock.name
+        self._slot = WorkerSlot(settings.data)
+        self.name = self._slot.name
         self.clock = clock
         self._batches = batches
         self._source = ChunkSource(self.name, batches, clock)
@@ -95,7 +95,7 @@ class Worker:
                     tasks.create_task(self._batches.run(self._wakeup.set)),
                     tasks.create_task(pulse("worker", self._figures.hand_over)),
                 ]
-                await self._release_exited_workers()
+                await self._release_leftovers()
                 while not self._stopping:
                     self._wakeup.clear()
                     chunk = await self._next()
@@ -122,13 +122,15 @@ class Worker:
             self._hinted = True
             self._wakeup.set()
 
-    async def _release_exited_workers(self) -> None:
-        """Where no site runs, nobody else looks: a worker that is started again after the fall of
-        one goes on with what that had in hand."""
-        try:
-            await self.call(release_exited_workers)
-        except Exception:
-            logger.exception("A dead worker's batches were not handed back; their leases will end")
+    async def _release_leftovers(self) -> None:
+        """Release what this worker held when it was last killed."""
+        while not self._stopping:
+            try:
+                await self.call(lambda: release_worker(self.name))
+                return
+            except DatabaseError:
+                logger.exception("The database did not answer; trying again")
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _next(self) -> Chunk | None:
         """The next chunk; None if there is none, or no room for one, or the database is away."""
@@ -304,11 +306,10 @@ class Worker:
             sending.cancel()
         try:
             await self.call(lambda: release_worker(self.name))
-            self._lock.release()
         except DatabaseError as error:
-            # The file stays, unlocked: others see that this worker has exited.
             logger.warning("Leases were not released: %s", error)
         finally:
+            self._slot.close()
             await self._batches.close()
             for transport, limiters in self._transports.values():
                 limiters.close()

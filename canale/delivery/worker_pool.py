@@ -8,7 +8,7 @@ import logging
 
 from django.db import connection
 
-from canale.delivery.queue import release_exited_workers
+from canale.delivery.queue import release_exited_worker
 from canale.runtime.supervisor import Supervisor, canale
 
 logger = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ class WorkerPool(Supervisor):
         )
 
 
-def _release() -> None:
-    """So that nobody waits for the lease of the dead to end."""
+def _release(pid: int) -> None:
+    """Let others take a worker's batches before its leases end."""
     try:
-        release_exited_workers()
+        release_exited_worker(pid)
     except Exception:
-        logger.exception("A dead worker's batches were not handed back; the scheduler will")
+        logger.exception("Batches of worker process %d not released; the next worker will", pid)
     finally:
         connection.close()

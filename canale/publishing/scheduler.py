@@ -18,7 +18,7 @@ from canale.accounts.failures import log_failures
 from canale.accounts.models import IdempotencyKey
 from canale.accounts.sessions import SessionStore
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
-from canale.delivery.queue import clock_went_back, release_exited_workers
+from canale.delivery.queue import clock_went_back
 from canale.followers import invites
 from canale.live.reaction_updates import publish_reaction_updates
 from canale.publishing.expire import expire_due, prune_past
@@ -43,7 +43,6 @@ def _prune(now: datetime) -> None:
 # How often, and what.
 CHORES: tuple[tuple[timedelta, Chore], ...] = (
     (timedelta(seconds=1), publish_reaction_updates),
-    (timedelta(seconds=5), lambda _: release_exited_workers()),
     (timedelta(seconds=5), log_failures),
     (timedelta(seconds=10), expire_due),
     (timedelta(seconds=60), lambda _: attempts.prune()),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakSet
 
-Mode = Literal["ab", "xb", "r+b"]
+Mode = Literal["ab", "r+b"]
 
 _held: WeakSet[FileIO] = WeakSet()
 
@@ -19,8 +19,8 @@ _held: WeakSet[FileIO] = WeakSet()
 def lock(path: Path, mode: Mode = "ab", *, shared: bool = False) -> FileIO | None:
     """Return the open file, locked until it is closed; None if another process holds it.
 
-    ``mode`` says whether the file is made where there is none ("ab"), must be new ("xb"), or must
-    be there ("r+b"). Raises OSError.
+    ``mode`` says whether the file is made where there is none ("ab"), or must be there ("r+b").
+    Raises OSError.
     """
     file = path.open(mode, buffering=0)
     try:

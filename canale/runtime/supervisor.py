@@ -30,8 +30,8 @@ class Supervisor:
 
     Each process has the read end of a pipe as its standard input: when this process exits for
     whatever reason, the pipe is closed, and the other stops on its own. ``patience`` is how many
-    seconds it has for that before `stop` kills it; ``after_death`` is called in a thread for each
-    process that exited without being asked to, and must not raise.
+    seconds it has for that before `stop` kills it; ``after_death`` is called in a thread with the
+    id of each process that exited without being asked to, and must not raise.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Supervisor:
         size: int,
         *,
         patience: float,
-        after_death: Callable[[], None] | None = None,
+        after_death: Callable[[int], None] | None = None,
     ) -> None:
         self.size = size
         self._name = name
@@ -67,21 +67,24 @@ class Supervisor:
         while not self._stopping:
             begun = loop.time()
             try:
-                status = await self._run_one()
+                process = await self._run_one()
             except OSError as error:
                 # A limit of processes or files is reached; retry later.
                 logger.error("Cannot start %s: %s", self._name, error)
-                status = -1
+                process = None
             if self._stopping:  # Set by `request_stop` while the process ran.
                 return  # type: ignore[unreachable]
-            logger.warning("%s exited with status %s; restarting", self._name, status)
-            if self._after_death is not None:
-                await loop.run_in_executor(self._thread, self._after_death)
+            if process is not None:
+                status = process.returncode
+                logger.warning("%s exited with status %s; restarting", self._name, status)
+                if self._after_death is not None:
+                    await loop.run_in_executor(self._thread, self._after_death, process.pid)
             stable = loop.time() - begun > STABLE_SECONDS
             pause = INITIAL_PAUSE_SECONDS if stable else min(pause * 2, MAX_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 
-    async def _run_one(self) -> int:
+    async def _run_one(self) -> asyncio.subprocess.Process:
+        """Run a process until it exits."""
         # In a session of its own, so that Ctrl-C in a terminal stops it through us only.
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
@@ -91,7 +94,8 @@ class Supervisor:
             # It was being started while the others were asked to stop.
             process.stdin.close()
         try:
-            return await process.wait()
+            await process.wait()
+            return process
         finally:
             self._running.discard(process)
 

@@ -66,5 +66,5 @@ def city_with_far_workers(
             for number in range(1, workers + 1)
         ]
         # Each has its part of the first broadcast.
-        wait_until(lambda: workers_up(city.site.environment) == workers)
+        wait_until(lambda: len(workers_up(city.site.environment)) == workers)
         yield city, started

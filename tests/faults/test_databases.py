@@ -21,14 +21,13 @@ from PIL import Image
 
 import canale  # noqa: F401  (its SQLite, not the system's)
 from canale.cli.worker import LAST_SECONDS
-from canale.delivery.liveness import FOLDER
 from tests.faults.amid import Fault
 from tests.faults.broadcast import City, new_city, on_each_engine
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
 from tests.site import HANDLE, new_site
 from tests.standins.push_service import Behaviour
 from tests.waiting import wait_until
-from tests.worker_node import worker_node
+from tests.worker_node import worker_node, workers_up
 
 # Longer than a write waits for its turn.
 LOCKED_SECONDS = 25.0
@@ -114,8 +113,7 @@ def test_worker_stops_while_the_database_hangs(tmp_path: Path, server: Postgresq
         new_site(tmp_path, **given) as site,
         worker_node(site.environment, tmp_path / "worker.log") as worker,
     ):
-        lock_files = Path(site.environment["CANALE_DATA"]) / FOLDER
-        wait_until(lambda: list(lock_files.glob("*")))
+        wait_until(lambda: workers_up(site.environment))
         time.sleep(1)
         with frozen(server):
             time.sleep(2)
@@ -206,10 +204,9 @@ def test_broadcast_survives_a_full_disk(tmp_path: Path) -> None:
         assert refused.headers["retry-after"]
         assert httpx.get(city.site.channel).status_code == 200
         # One that dies is replaced, whatever it finds.
-        lock_files = data / FOLDER
-        before_the_kill = set(lock_files.iterdir())
+        before_the_kill = workers_up(city.site.environment)
         windows = city.kill_worker()
-        wait_until(lambda: set(lock_files.iterdir()) - before_the_kill)
+        wait_until(lambda: workers_up(city.site.environment) - before_the_kill)
         assert broadcast.is_under_way()
         (data / FILLER).unlink()
         broadcast.all_are_told(killed=windows)

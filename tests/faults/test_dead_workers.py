@@ -1,13 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Workers that see nothing of each other, as in units and containers: none is taken for dead while
-it lives, and each that is killed is noticed at the next sweep."""
+"""Workers that see nothing of each other, as in units and containers.
+
+None loses its batches while it runs, and those of one that is killed go to the next in its slot.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +18,12 @@ from pathlib import Path
 
 import pytest
 
-from canale.delivery.liveness import FOLDER
+from canale.delivery.queue import BATCH_LEASE
 from tests.faults.broadcast import Broadcast, City, new_city
 from tests.postgresql_server import postgresql_server, programs
 from tests.standins.push_service import Behaviour
 from tests.waiting import wait_until
-from tests.worker_node import worker_node
+from tests.worker_node import worker_node, workers_up
 
 # Root needs no namespace of users, in which it could not open the database of another user.
 USERS = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
@@ -57,14 +60,13 @@ class HiddenWorker:
 
 @contextmanager
 def hidden_worker(city: City) -> Iterator[HiddenWorker]:
-    lock_files = Path(city.site.environment["CANALE_DATA"]) / FOLDER
-    before = set(lock_files.glob("*"))
+    before = workers_up(city.site.environment)
     log = city.site.folder / "hidden.log"
     with worker_node(city.site.environment, log, inside=APART) as outer:
         children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
         worker = HiddenWorker(int(wait_until(children.read_text)), outer)
         try:
-            wait_until(lambda: set(lock_files.glob("*")) - before)
+            wait_until(lambda: workers_up(city.site.environment) - before)
             yield worker
         finally:
             worker.kill()
@@ -86,12 +88,17 @@ def city(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[City]:
         yield made
 
 
-def stopped_midway(broadcast: Broadcast, *workers: HiddenWorker) -> list[list[object]]:
+def claims(city: City) -> set[tuple[int, str]]:
+    """Batches that are claimed, and by which worker."""
+    return {(batch, worker) for batch, worker in city.site.inside("claims")}
+
+
+def stopped_midway(broadcast: Broadcast, *workers: HiddenWorker) -> set[tuple[int, str]]:
     """They hold what is returned, and do nothing."""
     broadcast.midway()
     for worker in workers:
         worker.send(signal.SIGSTOP)
-    held: list[list[object]] = broadcast.city.site.inside("claims")
+    held = claims(broadcast.city)
     assert held
     return held
 
@@ -104,29 +111,32 @@ def test_workers_in_separate_pid_namespaces_are_not_taken_for_dead(city: City) -
         assert len(set(spaces)) == 3
         broadcast = city.publish_in_batches()
         held = stopped_midway(broadcast, one, other)
-        assert city.site.inside("sweep") == 0
-        assert city.site.inside("claims") == held
+        with hidden_worker(city) as third:
+            # It has released what its own name holds, and claimed something.
+            wait_until(lambda: claims(city) - held)
+            third.kill()
+        assert held <= claims(city)
         one.kill()
         other.kill()
-        # A lease that ends leaves the row as it is until another worker comes.
-        wait_until(lambda: city.site.inside("claims") == [], seconds=60)
     city.push.behave(Behaviour())
-    with hidden_worker(city):
-        broadcast.all_are_told(killed=2)
+    # Each has the name of one of them.
+    with hidden_worker(city), hidden_worker(city), hidden_worker(city):
+        broadcast.all_are_told(killed=3)
 
 
 @pytest.mark.parametrize("city", ["sqlite"], indirect=True)
 def test_next_worker_releases_batches_of_dead_ones_without_a_server(city: City) -> None:
     city.push.behave(Behaviour(delay=0.2))
-    lock_files = Path(city.site.environment["CANALE_DATA"]) / FOLDER
     broadcast = city.publish_in_batches()
     city.site.stop()
     with hidden_worker(city) as one:
-        stopped_midway(broadcast, one)
-        left = set(lock_files.iterdir())
+        held = stopped_midway(broadcast, one)
         one.kill()
+    killed_at = time.monotonic()
     city.push.behave(Behaviour())
     with hidden_worker(city):
-        wait_until(lambda: not left & set(lock_files.iterdir()), seconds=60)
+        # None of its batches is still as it was, long before its lease ends.
+        wait_until(lambda: not held & claims(city))
+        assert time.monotonic() - killed_at < BATCH_LEASE.total_seconds()
         city.site.start()
         broadcast.all_are_told(killed=1)

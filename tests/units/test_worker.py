@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from canale.bus import process_bus
 from canale.channel.models import Channel, Topic
@@ -18,13 +19,13 @@ from canale.delivery import worker as worker_module
 from canale.delivery.chunk import Chunk
 from canale.delivery.hints import SUBJECT
 from canale.delivery.lease import Lease, LeaseLost
-from canale.delivery.liveness import FOLDER
 from canale.delivery.models import Batch, Broadcast, Retry, Welcome
 from canale.delivery.progress import progress
 from canale.delivery.queue import unfinished
 from canale.delivery.source import ChunkSource
 from canale.delivery.window import Window
 from canale.delivery.worker import Worker
+from canale.delivery.worker_slot import WorkerSlot
 from canale.followers.models import Address, Follower
 from canale.publishing.withdraw import withdraw
 from tests.sending import (
@@ -285,17 +286,25 @@ def test_batch_of_a_topic_without_followers_finishes_immediately(
     assert broadcast.skipped == broadcast.planned == 1
 
 
-def test_worker_that_stops_leaves_no_lock_file(
+def test_worker_releases_what_its_name_still_holds(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock_files = settings.data / FOLDER
+    published(city)
+    slot = WorkerSlot(settings.data)
+    slot.close()
+    far = timezone.now() + timedelta(hours=1)
+    Batch.objects.update(state=Batch.State.CLAIMED, claimed_by=slot.name, claimed_until=far)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
-        assert len(list(lock_files.iterdir())) == before + 1
+        assert worker.name == slot.name
+        far_end.answers.set()
+        await all_recorded(worker)
 
-    before = len(list(lock_files.iterdir())) if lock_files.exists() else 0
     deliver_during(monkeypatch, flow)
-    assert len(list(lock_files.iterdir())) == before
+    assert Broadcast.objects.get().accepted == FOLLOWERS
+    following = WorkerSlot(settings.data)
+    assert following.name == slot.name, "a worker that stops leaves its slot"
+    following.close()
 
 
 def test_chunks_are_recorded_in_reading_order(
