@@ -162,8 +162,8 @@ def deliver(messages: int = sys.maxsize) -> Figures:
     """Measure everything but encryption and network; the transport accepts each message at once."""
     from canale.bus import process_bus
     from canale.delivery.database_source import DatabaseSource
+    from canale.delivery.leases import unfinished
     from canale.delivery.models import Broadcast
-    from canale.delivery.queue import unfinished
     from canale.delivery.transports.base import Outcome, Recipient, Result
     from canale.delivery.transports.webpush.message import Message
     from canale.delivery.transports.webpush.transport import WebPushTransport

@@ -29,7 +29,7 @@ from canale.bus import Bus, process_bus
 from canale.channel.images import stop_decoders
 from canale.core.settings import settings
 from canale.delivery.figures import QueueCollector
-from canale.delivery.hints import SUBJECT as WORK
+from canale.delivery.plan import SUBJECT as WORK
 from canale.delivery.worker_pool import WorkerPool
 from canale.live.hints import PAGES
 from canale.live.hints import SUBJECT as LIVE

@@ -20,8 +20,8 @@ from canale.channel.models import Channel, Post
 from canale.core.settings import settings
 from canale.delivery.chunk import Chunk
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.lease import Lease
-from canale.delivery.models import Welcome
+from canale.delivery.leases import BatchLease
+from canale.delivery.models import PendingMessage
 from canale.delivery.source import ChunkSource
 from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.delivery.transports.registry import get_fan_out
@@ -58,7 +58,7 @@ def city_of(followers: int) -> Channel:
     city = create_channel("cremona", "Comune di Cremona")
     for number in range(followers):
         add_follower(city, number)
-    Welcome.objects.all().delete()
+    PendingMessage.objects.all().delete()
     return city
 
 
@@ -80,20 +80,20 @@ def new_reader(worker: str, clock: Callable[[], datetime]) -> ChunkSource:
 def next_batch_chunk(reader: ChunkSource) -> Chunk:
     chunk = reader.next(window_of([]))
     assert chunk is not None
-    assert not chunk.source.pending
+    assert not chunk.lease.pending
     return chunk
 
 
-def lease(chunk: Chunk) -> Lease:
+def lease(chunk: Chunk) -> BatchLease:
     """The lease under which the chunk was read."""
-    assert isinstance(chunk.source, Lease)
-    return chunk.source
+    assert isinstance(chunk.lease, BatchLease)
+    return chunk.lease
 
 
 def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
     """As if every message of the chunk had been sent."""
     chunk.results = [(recipient, result) for recipient in chunk.recipients]
-    chunk.source.record(chunk, now)
+    chunk.lease.record(chunk, now)
 
 
 class FarEnd:

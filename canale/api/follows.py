@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from canale.api.schemas import FollowingOut
+from canale.delivery.pending import plan_welcomes
 from canale.delivery.transports.registry import ADDRESS_SCHEMAS
-from canale.delivery.welcome import plan_welcomes
 from canale.followers.follow import Followed, FollowRequest, follow_all
 from canale.followers.models import Follower
 

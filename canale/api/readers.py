@@ -33,9 +33,9 @@ from canale.api.schemas import (
 from canale.channel.links import invite_url
 from canale.channel.models import Post
 from canale.core.settings import settings
+from canale.delivery.pending import plan_welcomes
 from canale.delivery.transports.base import AddressRefusedError
 from canale.delivery.transports.registry import check_address
-from canale.delivery.welcome import plan_welcomes
 from canale.followers import following
 from canale.followers.device_token import COOKIE, is_token, new_token, token_hash
 from canale.followers.follow import follow as follow_channel

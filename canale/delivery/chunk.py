@@ -63,8 +63,8 @@ class Delivery:
         self.chunk.results.append((self.recipient, result))
 
 
-class Source(ABC):
-    """Where chunks come from, and where their results go: a leased batch, or pending messages."""
+class Lease(ABC):
+    """What a worker has claimed for a while: chunks are read from it, and recorded in it."""
 
     pending = False
     """True for messages outside a batch, which have a part of the window of their own."""
@@ -80,12 +80,8 @@ class Source(ABC):
     def record(self, chunk: Chunk, now: datetime) -> None:
         """Record the results of a chunk, in one transaction.
 
-        Raises LeaseLost where another worker has the source, and django.db.Error.
+        Raises LeaseLostError where another worker has the batch, and django.db.Error.
         """
-
-    @abstractmethod
-    def record_late(self, results: Results, now: datetime, in_time: int) -> None:
-        """Record answers to messages for which a later attempt stands in."""
 
     def log_fields(self) -> dict[str, int]:
         """The post and the batch, for a line of the log."""
@@ -94,9 +90,9 @@ class Source(ABC):
 
 @dataclass(slots=True, eq=False)
 class Chunk:
-    """Messages of one source that were read together, and the state of each."""
+    """Messages of one lease that were read together, and the state of each."""
 
-    source: Source
+    lease: Lease
     recipients: list[Recipient]
     messages: dict[str, object]
     """The transport's renditions, by language."""
@@ -107,7 +103,7 @@ class Chunk:
     seen: int = 0
     """Addresses in that range, those that did not want the post included."""
     last: bool = True
-    """Its source has nothing after it."""
+    """Nothing of the lease comes after it."""
     urgent: bool = field(init=False)
     slo_deadline: float = float("-inf")
     """An acceptance until then, on the loop's clock, meets the objective (see slo.py)."""
@@ -127,7 +123,7 @@ class Chunk:
     """Of ``results`` and ``late``, those that met the objective."""
 
     def __post_init__(self) -> None:
-        self.urgent = self.source.urgent
+        self.urgent = self.lease.urgent
         self.open = {
             recipient.address_id: Delivery(self, recipient) for recipient in self.recipients
         }

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from canale.delivery.leases import claim_next
 from canale.delivery.models import Batch
-from canale.delivery.queue import claim_next
 
 
 class DatabaseSource:

@@ -22,9 +22,9 @@ from prometheus_client.registry import Collector
 
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.given_up import worth_sending
+from canale.delivery.leases import unfinished
 from canale.delivery.limiter import Limiters
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.queue import unfinished
+from canale.delivery.models import Batch, Broadcast, PendingMessage
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.delivery.window import Priority
@@ -140,7 +140,7 @@ _RETRIES = _family("canale_retries_waiting", "Messages to be tried again", "prio
 _FAILED = _family(
     "canale_queue_failed_batches", "Batches given up after an unforeseen error", "transport"
 )
-_WELCOMES = _family("canale_welcomes_waiting", "Welcomes to be sent")
+_WELCOMES = _family("canale_welcomes_waiting", "PendingLease to be sent")
 _DATABASE = _family("canale_database_up", "Whether the queue could be read: 1 or 0")
 FAMILIES = (_BATCHES, _OLDEST, _RETRIES, _FAILED, _WELCOMES, _DATABASE)
 
@@ -152,7 +152,8 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     counted = {
         row[:2]: row[2:] for row in queue.annotate(Count("pk"), Min("broadcast__created_at"))
     }
-    again = Retry.objects.order_by().values_list("broadcast__urgent", "broadcast__transport")
+    pending = PendingMessage.objects.order_by()
+    again = pending.values_list("broadcast__urgent", "broadcast__transport")
     to_retry = {row[:2]: row[2] for row in again.annotate(Count("pk"))}
     # Of the others nothing is to be done any more: nobody need be called for them.
     alive = Broadcast.objects.filter(worth_sending(now))
@@ -167,5 +168,5 @@ def _waiting(now: datetime) -> Iterator[Metric]:
             retries.add_metric(labels, to_retry.get(key, 0))
         failed.add_metric([entry.name], stuck.get(entry.name, 0))
     welcomes = _WELCOMES()
-    welcomes.add_metric([], Welcome.objects.count())
+    welcomes.add_metric([], pending.filter(broadcast=None).count())
     yield from (batches, oldest, retries, failed, welcomes)

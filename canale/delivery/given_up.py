@@ -10,8 +10,8 @@ from typing import NamedTuple
 from django.db.models import Q, QuerySet
 
 from canale.channel.models import Post
-from canale.delivery.hints import wake_workers
 from canale.delivery.models import Batch, Broadcast
+from canale.delivery.plan import notify_workers
 
 
 class GivenUp(NamedTuple):
@@ -28,7 +28,7 @@ def resume(now: datetime, post_id: int | None = None) -> list[GivenUp]:
     # Locked, so that a correction or a withdrawal comes before it or after it.
     broadcasts = _with_failed(post_id).filter(worth_sending(now)).select_for_update(of=("self",))
     resumed = [GivenUp(each.post, _set_waiting(each)) for each in broadcasts]
-    wake_workers()
+    notify_workers()
     return [each for each in resumed if each.batches]
 
 

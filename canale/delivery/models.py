@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -102,11 +103,16 @@ class Rejection(models.Model):
         return f"{self.reason}: {self.count}"
 
 
-class Retry(models.Model):
-    """One message that the far end could not take yet."""
+class PendingMessage(models.Model):
+    """One message outside a batch: a retry, or the welcome that proves to a new address it works.
 
-    broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="retries")
-    address = models.ForeignKey(Address, models.CASCADE, related_name="retries")
+    A retry stands for a message that the far end could not take yet. A welcome has no broadcast.
+    """
+
+    broadcast = models.ForeignKey(
+        Broadcast, models.CASCADE, related_name="pending_messages", null=True, blank=True
+    )
+    address = models.ForeignKey(Address, models.CASCADE, related_name="pending_messages")
     urgent = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=1)
     not_before = models.DateTimeField()
@@ -114,22 +120,21 @@ class Retry(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["broadcast", "address"], name="one_retry_an_address"),
+            models.UniqueConstraint(
+                fields=["address"],
+                condition=models.Q(broadcast=None),
+                name="one_welcome_an_address",
+            ),
         )
-        indexes = (models.Index(fields=["-urgent", "not_before"], name="retry_queue"),)
+        indexes = (models.Index(fields=["-urgent", "not_before"], name="pending_queue"),)
 
     def __str__(self) -> str:
         return str(self.pk)
 
 
-class Welcome(models.Model):
-    """The first message to a new address: it proves to the citizen that it works."""
+def lock_in_order(rows: models.QuerySet[Any]) -> list[int]:
+    """Lock those rows that still exist until the transaction ends; return their ids.
 
-    address = models.OneToOneField(Address, models.CASCADE, primary_key=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    not_before = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = (models.Index(fields=["not_before"], name="welcome_queue"),)
-
-    def __str__(self) -> str:
-        return str(self.pk)
+    In one order: otherwise two transactions that want the same rows could wait for each other.
+    """
+    return list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))

@@ -9,17 +9,19 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
+from django.db import transaction
 from django.db.models import Count, F, Max, Min, QuerySet
 
+from canale.bus import process_bus
 from canale.channel.models import Kind, Revision
 from canale.delivery.clock import by_the_databases_clock
-from canale.delivery.hints import wake_workers
-from canale.delivery.models import Batch, Broadcast, Retry
-from canale.delivery.queue import lock_in_order
+from canale.delivery.models import Batch, Broadcast, PendingMessage, lock_in_order
 from canale.delivery.transports.base import Purpose
 from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
 from canale.followers.models import Address
 
+# The bus's subject.
+SUBJECT = "work"
 BATCH_ADDRESSES = 2_000
 ROWS_AT_ONCE = 500
 
@@ -34,7 +36,7 @@ TIME_TO_LIVE = {
 }
 
 
-class Run(NamedTuple):
+class AddressRange(NamedTuple):
     """Addresses that follow one another: the first and last id, and how many there are."""
 
     first: int
@@ -50,7 +52,7 @@ def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> list
     now = by_the_databases_clock(now)
     silent = stop_broadcasts(revision.post_id, now)
     planned = [_plan(revision, purpose, entry, now, silent=silent) for entry in FAN_OUTS]
-    wake_workers()
+    notify_workers()
     return planned
 
 
@@ -65,7 +67,7 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     for broadcast in older:
         # First the retries, then the broadcast, as workers do: else each would wait for the other.
         # What comes between is dropped by whoever would send it.
-        retries = Retry.objects.filter(broadcast=broadcast)
+        retries = PendingMessage.objects.filter(broadcast=broadcast)
         lock_in_order(retries)
         dropped = retries.delete()[0]
         broadcast.stopped_at = now
@@ -117,7 +119,7 @@ def _plan_batches(broadcast: Broadcast, addresses: QuerySet[Address]) -> int:
     return planned
 
 
-def _ranges(addresses: QuerySet[Address]) -> Iterator[Run]:
+def _ranges(addresses: QuerySet[Address]) -> Iterator[AddressRange]:
     """Runs of at most BATCH_ADDRESSES, each found and counted by one query of the index
     ``address_ranges``; neither the database nor we hold more than one."""
     after = 0
@@ -126,8 +128,16 @@ def _ranges(addresses: QuerySet[Address]) -> Iterator[Run]:
         found = next_ones.aggregate(first=Min("pk"), last=Max("pk"), addresses=Count("pk"))
         if not found["addresses"]:
             return
-        run = Run(**found)
+        run = AddressRange(**found)
         yield run
         if run.addresses < BATCH_ADDRESSES:
             return
         after = run.last
+
+
+def notify_workers() -> None:
+    """Tell the workers, after the commit, that there is something to send.
+
+    A hint that is lost costs a second: workers also poll.
+    """
+    transaction.on_commit(lambda: process_bus().publish(SUBJECT))

@@ -134,7 +134,7 @@ def progress(post: Post) -> list[TransportProgress]:
 
 
 def _progress(row: Broadcast) -> TransportProgress:
-    retrying = row.retries.count()
+    retrying = row.pending_messages.count()
     failed = Q(state=Batch.State.FAILED)
     batches = row.batches.aggregate(
         failed=Count("pk", failed), open=Count("pk", ~failed & ~Q(state=Batch.State.DONE))

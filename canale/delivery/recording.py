@@ -14,7 +14,7 @@ from canale.delivery import slo
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Results
 from canale.delivery.missing import judged
-from canale.delivery.models import Broadcast, Retry
+from canale.delivery.models import Broadcast, PendingMessage
 from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Outcome
 from canale.followers.addresses import delete_gone
@@ -28,12 +28,14 @@ def record_results(
     results = judged(results, now)
     retries, expired = _retries(broadcast, results, now)
     if retries:
-        Retry.objects.bulk_create(retries, ignore_conflicts=True)
+        PendingMessage.objects.bulk_create(retries, ignore_conflicts=True)
     delete_dead(results)
     count(broadcast, results, expired=expired, skipped=skipped, in_time=in_time)
 
 
-def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[list[Retry], int]:
+def _retries(
+    broadcast: Broadcast, results: Results, now: datetime
+) -> tuple[list[PendingMessage], int]:
     """Rows for messages to be sent again, and how many would be sent too late."""
     later = [
         (recipient, result) for recipient, result in results if result.outcome is Outcome.RETRY
@@ -49,7 +51,7 @@ def _retries(broadcast: Broadcast, results: Results, now: datetime) -> tuple[lis
         if recipient.address_id in existing
     ]
     rows = [
-        Retry(
+        PendingMessage(
             broadcast=broadcast,
             address_id=recipient.address_id,
             urgent=broadcast.urgent,

@@ -1,18 +1,19 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a worker sends next: the most urgent thing there is, read and rendered."""
+"""Reads what a worker sends next: the most urgent chunk there is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from django.db import DatabaseError
 
 from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk
-from canale.delivery.lease import Lease, lease_of, stopped
-from canale.delivery.retries import claim_retries, claim_welcomes
+from canale.delivery.leases import BatchLease, lease_of, stopped
+from canale.delivery.pending import claim_pending
 from canale.delivery.window import Load, Window
 from canale.metrics.names import BATCHES
 
@@ -21,10 +22,10 @@ URGENT_RETRIES_IN_A_ROW = 4
 CLAIMED = BATCHES.labels("claimed")
 
 
-class BatchFailed(Exception):  # noqa: N818
-    """A batch could not be read, for a reason that nobody foresaw."""
+class BatchFailedError(Exception):
+    """A batch could not be read, for an unknown reason."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: BatchLease) -> None:
         super().__init__(f"Batch {lease.batch.pk} could not be read")
         self.lease = lease
 
@@ -36,46 +37,42 @@ class ChunkSource:
         self._worker = worker
         self._batches = batches
         self._clock = clock
-        self._leases: dict[bool, Lease] = {}
+        self._leases: dict[bool, BatchLease] = {}
+        """By urgency."""
         self._urgent_retries = 0
         """In a row."""
 
     def next(self, window: Window) -> Chunk | None:
-        """The most urgent for which there is room; there is for a batch of an alert."""
-        alerts, normal = window
-        return self._batch(urgent=True) or self._after_alerts(alerts, normal)
+        """Read the most urgent chunk for which there is room; for a batch of an alert there is.
 
-    def _after_alerts(self, alerts: Load, normal: Load) -> Chunk | None:
-        """Retries of alerts first, but not always: while one service is away, those of a large city
-        come back again and again, and normal posts wait for services that answer."""
+        Retries of alerts come before normal posts, but not always: while one service is away,
+        those of a large city come back again and again, and normal posts wait for services that
+        answer.
+        """
+        if (chunk := self._read_batch(urgent=True)) is not None:
+            return chunk
+        retries = partial(self._read_pending, window.alerts, urgent=True)
+        normal = partial(self._read_normal, window.normal)
         if self._urgent_retries < URGENT_RETRIES_IN_A_ROW:
-            chunk = self._urgent_retry(alerts) or self._read_normal(normal)
+            chunk = retries() or normal()
         else:
-            chunk = self._read_normal(normal) or self._urgent_retry(alerts)
+            chunk = normal() or retries()
         is_retry = chunk is not None and chunk.urgent
         self._urgent_retries = self._urgent_retries % URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
         return chunk
 
-    def _urgent_retry(self, alerts: Load) -> Chunk | None:
-        if not alerts.has_room_for_retries:
-            return None
-        return self._retries(urgent=True) or self._welcomes()
+    def _read_normal(self, load: Load) -> Chunk | None:
+        chunk = self._read_batch(urgent=False) if load.has_room_for_batch else None
+        return chunk or self._read_pending(load, urgent=False)
 
-    def _read_normal(self, normal: Load) -> Chunk | None:
-        if normal.has_room_for_batch and (chunk := self._batch(urgent=False)) is not None:
-            return chunk
-        return self._retries(urgent=False) if normal.has_room_for_retries else None
-
-    def forget(self, lease: Lease) -> None:
-        """Another worker has the batch, or will have it when the lease ends."""
-        lease.lost = lease.ended = True
-        self._read_no_more_of(lease)
-        self._batches.released(lease.batch.pk)
-
-    def _batch(self, *, urgent: bool) -> Chunk | None:
-        lease = self._leases.get(urgent) or self._claim(urgent=urgent)
+    def _read_batch(self, *, urgent: bool) -> Chunk | None:
+        lease = self._leases.get(urgent)
         if lease is None:
-            return None
+            batch = self._batches.take(self._worker, self._clock(), urgent=urgent)
+            if batch is None:
+                return None
+            CLAIMED.inc()
+            lease = self._leases[urgent] = lease_of(batch, self._worker, self._batches)
         try:
             chunk = lease.read(self._clock())
         except DatabaseError:
@@ -84,7 +81,7 @@ class ChunkSource:
             # It would fail again, and again: others first.
             self._read_no_more_of(lease)
             lease.fail(self._clock())
-            raise BatchFailed(lease) from error
+            raise BatchFailedError(lease) from error
         if lease.ended:
             del self._leases[urgent]
         if urgent and (preempted := self._leases.pop(False, None)) is not None:
@@ -92,26 +89,22 @@ class ChunkSource:
             preempted.end()
         return chunk
 
-    def _claim(self, *, urgent: bool) -> Lease | None:
-        batch = self._batches.take(self._worker, self._clock(), urgent=urgent)
-        if batch is None:
+    def _read_pending(self, load: Load, *, urgent: bool) -> Chunk | None:
+        if not load.has_room_for_retries:
             return None
-        CLAIMED.inc()
-        self._leases[urgent] = lease_of(batch, self._worker, self._batches)
-        return self._leases[urgent]
-
-    def _read_no_more_of(self, lease: Lease) -> None:
-        self._leases = {urgent: held for urgent, held in self._leases.items() if held is not lease}
-
-    def _retries(self, *, urgent: bool) -> Chunk | None:
         now = self._clock()
-        retries = claim_retries(now, urgent=urgent)
-        if retries is None:
+        messages = claim_pending(now, urgent=urgent)
+        if messages is None:
             return None
-        if stopped([retries.broadcast], now):
-            retries.drop()
-        return retries.read(now)
+        if messages.broadcast is not None and stopped([messages.broadcast], now):
+            messages.drop()
+        return messages.read(now)
 
-    def _welcomes(self) -> Chunk | None:
-        welcomes = claim_welcomes(self._clock())
-        return welcomes.read(self._clock()) if welcomes is not None else None
+    def forget(self, lease: BatchLease) -> None:
+        """Drop a lease that another worker has, or will have when it ends."""
+        lease.lost = lease.ended = True
+        self._read_no_more_of(lease)
+        self._batches.released(lease.batch.pk)
+
+    def _read_no_more_of(self, lease: BatchLease) -> None:
+        self._leases = {urgent: held for urgent, held in self._leases.items() if held is not lease}

@@ -29,13 +29,13 @@ from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk, Delivery
 from canale.delivery.figures import WorkerFigures
-from canale.delivery.hints import SUBJECT
-from canale.delivery.lease import LeaseLost, stopped
+from canale.delivery.leases import LeaseLostError, release_worker, stopped
 from canale.delivery.limiter import Limiters
-from canale.delivery.queue import release_worker
+from canale.delivery.pending import record_late
+from canale.delivery.plan import SUBJECT
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
 from canale.delivery.slo import seconds_left
-from canale.delivery.source import BatchFailed, ChunkSource
+from canale.delivery.source import BatchFailedError, ChunkSource
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import window_of
@@ -135,7 +135,7 @@ class Worker:
     async def _next(self) -> Chunk | None:
         """The next chunk; None if there is none, or no room for one, or the database is away."""
         window = window_of(
-            (chunk.urgent, chunk.source.pending, len(chunk.recipients)) for chunk in self._chunks
+            (chunk.urgent, chunk.lease.pending, len(chunk.recipients)) for chunk in self._chunks
         )
         try:
             if self._hinted:
@@ -147,7 +147,7 @@ class Worker:
                 return chunk
         except DatabaseError:
             logger.exception("The database did not answer; trying again")
-        except BatchFailed as failure:
+        except BatchFailedError as failure:
             # It stays claimed until its lease ends: others go first.
             logger.exception(
                 "%s; it is tried again later", failure, extra=failure.lease.log_fields()
@@ -161,9 +161,9 @@ class Worker:
         """Cancel unsent messages of broadcasts that a correction or a withdrawal has stopped."""
         self._hinted = False
         unfinished = {
-            chunk.source.broadcast
+            chunk.lease.broadcast
             for chunk in self._chunks
-            if chunk.source.broadcast is not None and chunk.open
+            if chunk.lease.broadcast is not None and chunk.open
         }
         if not unfinished:
             return
@@ -173,7 +173,7 @@ class Worker:
             self._hinted = True
             raise
         for chunk in self._chunks:
-            if chunk.source.broadcast is not None and chunk.source.broadcast.pk in ended:
+            if chunk.lease.broadcast is not None and chunk.lease.broadcast.pk in ended:
                 chunk.cancel_unsent()
 
     # A chunk, from reading to recording
@@ -182,9 +182,9 @@ class Worker:
         """Send a chunk's messages and record what became of them."""
         clock = asyncio.get_running_loop().time
         read_before = self._chunks[: self._chunks.index(chunk)]
-        earlier = [other for other in read_before if other.source is chunk.source]
-        if chunk.source.broadcast is not None:
-            chunk.slo_deadline = clock() + seconds_left(chunk.source.broadcast, self.clock())
+        earlier = [other for other in read_before if other.lease is chunk.lease]
+        if chunk.lease.broadcast is not None:
+            chunk.slo_deadline = clock() + seconds_left(chunk.lease.broadcast, self.clock())
         limiters = self._submit(chunk)
         timeout_at = clock() + CHUNK_TIMEOUT_SECONDS
         while not chunk.complete.is_set():
@@ -211,11 +211,11 @@ class Worker:
 
     def _submit(self, chunk: Chunk) -> Limiters[Delivery]:
         """Give each message to the limiter of its service; return the transport's limiters."""
-        source, urgent, now = chunk.source, chunk.urgent, asyncio.get_running_loop().time()
-        transport, limiters = self._transport(source.transport)
+        urgent, now = chunk.urgent, asyncio.get_running_loop().time()
+        transport, limiters = self._transport(chunk.lease.transport)
         for delivery in list(chunk.open.values()):
             if delivery.recipient.opened is None:
-                self._figures.unopened(source.transport)
+                self._figures.unopened(chunk.lease.transport)
                 chunk.settle(delivery, UNOPENED, now)
                 continue
             limiter = delivery.limiter = limiters.at(transport.origin(delivery.recipient.opened))
@@ -245,7 +245,7 @@ class Worker:
 
     async def _send(self, delivery: Delivery) -> None:
         chunk, recipient = delivery.chunk, delivery.recipient
-        transport, _ = self._transports[chunk.source.transport]
+        transport, _ = self._transports[chunk.lease.transport]
         message = chunk.messages[recipient.language]
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -253,7 +253,7 @@ class Worker:
             result = await transport.send(message, recipient)
         except Exception:
             # An unexpected error with one address does not stop the others.
-            logger.exception("Unexpected error sending a message", extra=chunk.source.log_fields())
+            logger.exception("Unexpected error sending a message", extra=chunk.lease.log_fields())
             result = FAILED
         now = clock()
         if delivery.limiter is not None:
@@ -262,22 +262,22 @@ class Worker:
 
     async def _record(self, chunk: Chunk) -> None:
         """Wait for a database that is locked or away: only this process has the results."""
-        source = chunk.source
+        lease = chunk.lease
         while True:
             try:
-                return await self.call(lambda: source.record(chunk, self.clock()), RECORDING)
-            except LeaseLost as lost:
+                return await self.call(lambda: lease.record(chunk, self.clock()), RECORDING)
+            except LeaseLostError as lost:
                 LOST.inc()
-                logger.warning("%s", lost, extra=source.log_fields())
+                logger.warning("%s", lost, extra=lease.log_fields())
                 self._source.forget(lost.lease)
                 for other in self._chunks:
-                    if other.source is source:
+                    if other.lease is lease:
                         other.cancel_unsent()
                 return None
             except DatabaseError:
                 logger.exception(
                     "The database did not record results; trying again",
-                    extra=source.log_fields(),
+                    extra=lease.log_fields(),
                 )
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
@@ -285,10 +285,10 @@ class Worker:
         late, chunk.late = chunk.late, []
         in_time, chunk.late_in_time = chunk.late_in_time, 0
         try:
-            await self.call(lambda: chunk.source.record_late(late, self.clock(), in_time))
+            await self.call(lambda: record_late(chunk.lease, late, self.clock(), in_time))
         except DatabaseError:
             # Their retries are sent all the same, and the phone shows one notification.
-            logger.exception("Late answers were not recorded", extra=chunk.source.log_fields())
+            logger.exception("Late answers were not recorded", extra=chunk.lease.log_fields())
 
     # The end
 

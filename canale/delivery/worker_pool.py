@@ -8,7 +8,7 @@ import logging
 
 from django.db import connection
 
-from canale.delivery.queue import release_exited_worker
+from canale.delivery.leases import release_exited_worker
 from canale.runtime.supervisor import Supervisor, canale
 
 logger = logging.getLogger(__name__)

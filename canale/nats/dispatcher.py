@@ -18,7 +18,7 @@ from django.db import DatabaseError, close_old_connections
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from canale.delivery.queue import unfinished_ids, waiting_from
+from canale.delivery.leases import unfinished_ids, waiting_from
 from canale.nats.cancellation import cancel_until_done
 from canale.nats.connection import FAILURES, NatsConnection
 from canale.nats.stream import BatchStream

@@ -25,8 +25,8 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NoMessage
 from nats.js import JetStreamContext
 
+from canale.delivery.leases import claim, claim_next, is_unfinished
 from canale.delivery.models import Batch
-from canale.delivery.queue import claim, claim_next, is_unfinished
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.nats.cancellation import cancel_until_done
 from canale.nats.connection import FAILURES, NatsConnection

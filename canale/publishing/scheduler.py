@@ -18,7 +18,7 @@ from canale.accounts.failures import log_failures
 from canale.accounts.models import IdempotencyKey
 from canale.accounts.sessions import SessionStore
 from canale.delivery.clock import READ_SECONDS, DatabaseClock
-from canale.delivery.queue import clock_went_back
+from canale.delivery.leases import clamp_deadlines
 from canale.followers import invites
 from canale.live.reaction_updates import publish_reaction_updates
 from canale.publishing.expire import expire_due, prune_past
@@ -78,7 +78,7 @@ class Scheduler(threading.Thread):
             logger.warning("The clock was put back; what it had put off comes sooner")
             self._bring_forward_until = self._ticks + NOTICED_TICKS
         if self._ticks < self._bring_forward_until:
-            self._do(clock_went_back, now)
+            self._do(clamp_deadlines, now)
         for every, chore in CHORES:
             if self._ticks % int(every.total_seconds()) == 0:
                 self._do(chore, now)

@@ -16,7 +16,7 @@ import nats
 import pytest
 from nats.js.api import ConsumerInfo, StreamInfo
 
-from canale.delivery.hints import SUBJECT
+from canale.delivery.plan import SUBJECT
 from canale.nats.connection import installation
 from canale.nats.dispatcher import SWEEP_SECONDS
 from canale.nats.stream import BatchStream, consumer

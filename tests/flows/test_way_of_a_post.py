@@ -239,7 +239,7 @@ def test_stream_updates_the_counts_of_a_stored_page(city: Site, token: str) -> N
 @pytest.mark.quick
 def test_forget_me_deletes_all_data(city: Site, token: str, push: PushService) -> None:
     personal = ("followers_follower", "followers_address", "followers_follower_topics")
-    personal += ("reactions_reaction", "delivery_welcome", "delivery_retry")
+    personal += ("reactions_reaction", "delivery_pendingmessage")
 
     def kept() -> dict[str, int]:
         rows: dict[str, int] = city.inside("rows")

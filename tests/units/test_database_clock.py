@@ -14,11 +14,10 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.delivery.clock import SLOW_SECONDS, DatabaseClock, by_the_databases_clock
-from canale.delivery.models import Broadcast, Welcome
+from canale.delivery.models import Broadcast
+from canale.delivery.pending import claim_pending, plan_welcomes
 from canale.delivery.plan import TIME_TO_LIVE
-from canale.delivery.retries import claim_welcomes
 from canale.delivery.slo import seconds_left, slo_seconds
-from canale.delivery.welcome import plan_welcome
 from canale.followers.models import Address, Follower
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
@@ -107,11 +106,8 @@ def test_welcome_is_due_immediately(
 ) -> None:
     if connection.vendor == "postgresql":
         request.getfixturevalue("wrong")
-        # Models keep the function that they were made with.
-        field = Welcome._meta.get_field("not_before")
-        monkeypatch.setattr(field, "_get_default", timezone.now)
-    plan_welcome(address.pk)
-    claimed = claim_welcomes(workers())
+    plan_welcomes([address.pk])
+    claimed = claim_pending(workers(), urgent=True)
     assert claimed is not None
     assert [row.address_id for row in claimed.rows] == [address.pk]
 

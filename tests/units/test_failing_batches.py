@@ -16,11 +16,10 @@ from canale.channel.models import Post
 from canale.cli import main
 from canale.delivery.chunk import Chunk
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.lease import Lease
+from canale.delivery.leases import MAX_FAILURES, BatchLease, claim_next
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
-from canale.delivery.queue import MOST_FAILURES, claim_next
-from canale.delivery.source import BatchFailed, ChunkSource
+from canale.delivery.source import BatchFailedError, ChunkSource
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.window import window_of
 from canale.followers.device_token import new_token
@@ -56,7 +55,7 @@ class Bus:
 
 @pytest.fixture
 def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 2)
     channel = create_channel("cremona", "Comune di Cremona")
     for number in range(6):
         endpoint = {"endpoint": f"https://push.example/{number}"}
@@ -68,15 +67,15 @@ def post(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Post:
 
 def break_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
     """The reading of every chunk after so many goes wrong."""
-    whole, left = Lease.read, [chunks]
+    whole, left = BatchLease.read, [chunks]
 
-    def broken(lease: Lease, now: datetime) -> Chunk:
+    def broken(lease: BatchLease, now: datetime) -> Chunk:
         if not left[0]:
             raise RuntimeError("nobody foresaw this")
         left[0] -= 1
         return whole(lease, now)
 
-    monkeypatch.setattr(Lease, "read", broken)
+    monkeypatch.setattr(BatchLease, "read", broken)
 
 
 def test_failing_batch_backs_off_and_is_then_given_up(
@@ -86,8 +85,8 @@ def test_failing_batch_backs_off_and_is_then_given_up(
     clock = Clock()
     reader = ChunkSource(WORKER, DatabaseSource(), clock)
     pauses = []
-    for _ in range(MOST_FAILURES - 1):
-        with pytest.raises(BatchFailed):
+    for _ in range(MAX_FAILURES - 1):
+        with pytest.raises(BatchFailedError):
             reader.next(window_of([]))
         until = Batch.objects.get().claimed_until
         assert until is not None
@@ -96,7 +95,7 @@ def test_failing_batch_backs_off_and_is_then_given_up(
         clock.now = until + timedelta(seconds=1)
     assert pauses == [30, 60, 120, 240]
     assert not progress(post)[0].finished
-    with pytest.raises(BatchFailed):
+    with pytest.raises(BatchFailedError):
         reader.next(window_of([]))
     assert Batch.objects.get().state == Batch.State.FAILED
     assert claim_next(WORKER, clock.now + timedelta(days=1), urgent=False) is None
@@ -108,12 +107,12 @@ def test_resumed_batch_continues_where_it_stopped(
     post: Post, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken: list[str] = []
-    monkeypatch.setattr("canale.delivery.hints.process_bus", lambda: Bus(woken))
+    monkeypatch.setattr("canale.delivery.plan.process_bus", lambda: Bus(woken))
     other = save_draft(post.channel, Content("news", "Altro", "Testo"), by="cli")
     publish(other, by="cli")
     clock = Clock()
     record(clock.now, next_batch_chunk(ChunkSource(WORKER, DatabaseSource(), clock)))
-    Batch.objects.update(state=Batch.State.FAILED, failures=MOST_FAILURES, claimed_by="")
+    Batch.objects.update(state=Batch.State.FAILED, failures=MAX_FAILURES, claimed_by="")
     woken.clear()
     assert main(["resume", "--post", str(other.pk + 1)]) == 1
     assert main(["resume", "--post", str(post.pk)]) == 0
@@ -141,7 +140,7 @@ def test_expired_withdrawn_or_corrected_batch_is_not_resumed(
     post: Post, why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = Broadcast.objects.get()
-    first.batches.update(state=Batch.State.FAILED, failures=MOST_FAILURES)
+    first.batches.update(state=Batch.State.FAILED, failures=MAX_FAILURES)
     if why == "old":
         Broadcast.objects.update(expires_at=timezone.now())
     elif why == "withdrawn":
@@ -178,7 +177,7 @@ def test_chunks_read_before_a_failure_are_recorded_once(
     clock = Clock()
     reader = ChunkSource(WORKER, DatabaseSource(), clock)
     first, second = next_batch_chunk(reader), next_batch_chunk(reader)
-    with pytest.raises(BatchFailed):
+    with pytest.raises(BatchFailedError):
         reader.next(window_of([]))
     record(clock.now, first)
     assert Batch.objects.get().failures == 0, "the second is still on its way"
@@ -187,7 +186,7 @@ def test_chunks_read_before_a_failure_are_recorded_once(
     assert (batch.state, batch.failures, batch.cursor) == ("claimed", 1, second.end)
     clock.now += timedelta(seconds=31)
     monkeypatch.undo()
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 2)
     third = next_batch_chunk(reader)
     record(clock.now, third)
     batch = Batch.objects.get()
@@ -195,12 +194,12 @@ def test_chunks_read_before_a_failure_are_recorded_once(
 
 
 def test_progress_resets_the_failure_count(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    Batch.objects.update(failures=MOST_FAILURES - 1)
+    Batch.objects.update(failures=MAX_FAILURES - 1)
     clock = Clock()
     reader = ChunkSource(WORKER, DatabaseSource(), clock)
     record(clock.now, next_batch_chunk(reader))
     break_after(monkeypatch, 0)
-    with pytest.raises(BatchFailed):
+    with pytest.raises(BatchFailedError):
         reader.next(window_of([]))
     batch = Batch.objects.get()
     assert (batch.state, batch.failures) == ("claimed", 1)

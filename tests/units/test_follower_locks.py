@@ -21,9 +21,9 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
 from canale.delivery.chunk import recipient_of
-from canale.delivery.models import Broadcast, Retry
+from canale.delivery.models import Broadcast, PendingMessage
+from canale.delivery.pending import PendingLease
 from canale.delivery.plan import stop_broadcasts
-from canale.delivery.retries import Retries
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.addresses import delete_gone
 from canale.followers.device_token import new_token
@@ -123,7 +123,7 @@ def test_retry_is_not_locked_while_waiting_for_a_follower(
     address = followed(city, 1)
     post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     now = timezone.now()
-    row = Retry.objects.create(
+    row = PendingMessage.objects.create(
         broadcast=Broadcast.objects.get(post=post),
         address=address,
         not_before=now + timedelta(hours=1),
@@ -132,10 +132,12 @@ def test_retry_is_not_locked_while_waiting_for_a_follower(
     holds_nothing_while_it_waits(
         elsewhere,
         address.follower,
-        lambda: Retries([row], row.broadcast).record_results([(recipient_of(address), gone)], now),
-        Retry.objects.filter(pk=row.pk),
+        lambda: PendingLease([row], row.broadcast).record_results(
+            [(recipient_of(address), gone)], now
+        ),
+        PendingMessage.objects.filter(pk=row.pk),
     )
-    assert not Retry.objects.exists()
+    assert not PendingMessage.objects.exists()
 
 
 def test_broadcast_is_not_locked_while_waiting_for_its_retries(
@@ -144,7 +146,7 @@ def test_broadcast_is_not_locked_while_waiting_for_its_retries(
     address = followed(city, 1)
     post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(post=post), timezone.now()
-    row = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
+    row = PendingMessage.objects.create(broadcast=broadcast, address=address, not_before=now)
 
     def stop() -> None:
         with transaction.atomic():
@@ -152,53 +154,55 @@ def test_broadcast_is_not_locked_while_waiting_for_its_retries(
 
     with transaction.atomic():
         # As who records them: then it counts, in the broadcast.
-        Retry.objects.select_for_update().get(pk=row.pk)
+        PendingMessage.objects.select_for_update().get(pk=row.pk)
         stopping = elsewhere.submit(stop)
         wait_until(somebody_waits)
         assert Broadcast.objects.select_for_update(nowait=True).get(pk=broadcast.pk)
     stopping.result(30)
-    assert not Retry.objects.exists()
+    assert not PendingMessage.objects.exists()
 
 
-def _stop(broadcast: Broadcast, rows: list[Retry]) -> None:
+def _stop(broadcast: Broadcast, rows: list[PendingMessage]) -> None:
     stop_broadcasts(broadcast.post_id, timezone.now())
 
 
-def _drop(broadcast: Broadcast, rows: list[Retry]) -> None:
-    Retries(rows, broadcast).drop()
+def _drop(broadcast: Broadcast, rows: list[PendingMessage]) -> None:
+    PendingLease(rows, broadcast).drop()
 
 
-def _record(broadcast: Broadcast, rows: list[Retry]) -> None:
+def _record(broadcast: Broadcast, rows: list[PendingMessage]) -> None:
     accepted = Result(Outcome.ACCEPTED, 201, "")
     results = [(recipient_of(row.address), accepted) for row in rows]
-    Retries(rows, broadcast).record_results(results, timezone.now())
+    PendingLease(rows, broadcast).record_results(results, timezone.now())
 
 
 @pytest.mark.parametrize("act", [_stop, _drop, _record])
 def test_retries_are_locked_in_the_order_of_their_ids(
-    city: Channel, elsewhere: ThreadPoolExecutor, act: Callable[[Broadcast, list[Retry]], None]
+    city: Channel,
+    elsewhere: ThreadPoolExecutor,
+    act: Callable[[Broadcast, list[PendingMessage]], None],
 ) -> None:
     addresses = [followed(city, number) for number in range(3)]
     post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, now = Broadcast.objects.get(post=post), timezone.now()
     rows = [
-        Retry.objects.create(broadcast=broadcast, address=each, not_before=now)
+        PendingMessage.objects.create(broadcast=broadcast, address=each, not_before=now)
         for each in reversed(addresses)
     ]
     first, *others = [row.pk for row in rows]
     # On the disk, and in the indexes of broadcasts, it comes after the others now, and so it does
     # for who takes them as they lie.
-    Retry.objects.filter(pk=first).update(not_before=now - timedelta(hours=1))
+    PendingMessage.objects.filter(pk=first).update(not_before=now - timedelta(hours=1))
 
     def acting() -> None:
         with transaction.atomic():
             act(broadcast, rows)
 
     with transaction.atomic():
-        Retry.objects.select_for_update().get(pk=first)
+        PendingMessage.objects.select_for_update().get(pk=first)
         done = elsewhere.submit(acting)
         wait_until(somebody_waits)
-        free = Retry.objects.filter(pk__in=others)
+        free = PendingMessage.objects.filter(pk__in=others)
         assert len(free.select_for_update(nowait=True)) == len(others)
     done.result(30)
-    assert not Retry.objects.exists()
+    assert not PendingMessage.objects.exists()

@@ -18,7 +18,7 @@ from canale.accounts.models import AuditEntry, Membership, Role, Staff
 from canale.accounts.tokens import make_token
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
-from canale.delivery.models import Welcome
+from canale.delivery.models import PendingMessage
 from canale.followers.device_token import COOKIE, new_token
 from canale.followers.follow import follow
 from canale.followers.models import ChannelCount, Follower
@@ -185,7 +185,7 @@ def test_device_leaves_one_channel_and_stays_in_the_other(city: Channel) -> None
     assert [channel["channel"] for channel in followed] == ["crema"]
     assert ChannelCount.objects.get(channel=city).followers == 0
     assert ChannelCount.objects.get(channel=crema).followers == 1
-    assert not Welcome.objects.filter(address__channel=city).exists()
+    assert not PendingMessage.objects.filter(address__channel=city).exists()
     assert device.delete("/api/v1/me?channel=boh").status_code == 404
 
 

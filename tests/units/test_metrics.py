@@ -21,7 +21,8 @@ from prometheus_client import CollectorRegistry
 from canale.channel.channels import create_channel
 from canale.delivery import figures
 from canale.delivery.figures import QueueCollector
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.delivery.models import Batch, Broadcast, PendingMessage
+from canale.delivery.pending import plan_welcomes
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
@@ -208,8 +209,8 @@ def test_queue_metrics_are_cached_for_a_second(
     collector = QueueCollector(lambda: now, lambda: clock[0])
     address = Address.objects.first()
     assert address is not None
-    Retry.objects.create(broadcast=sent, address=address, urgent=True, not_before=now)
-    Welcome.objects.create(address=address)
+    PendingMessage.objects.create(broadcast=sent, address=address, urgent=True, not_before=now)
+    plan_welcomes([address.pk])
 
     def said() -> dict[tuple[str, str], float]:
         samples = (sample for family in collector.collect() for sample in family.samples)

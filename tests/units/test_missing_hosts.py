@@ -16,9 +16,9 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import recipient_of
 from canale.delivery.missing import MISSING_FOR
-from canale.delivery.models import Broadcast, Retry
+from canale.delivery.models import Broadcast, PendingMessage
+from canale.delivery.pending import PendingLease
 from canale.delivery.recording import record_results
-from canale.delivery.retries import Retries
 from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipient, Result
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
@@ -120,9 +120,9 @@ class Sent:
 
     def _record(self, result: Result, now: datetime) -> None:
         sent = recipient_of(Address.objects.select_related("follower").get(pk=self.address_id))
-        rows = list(Retry.objects.all())
+        rows = list(PendingMessage.objects.all())
         if rows:
-            Retries(rows, self.broadcast).record_results([(sent, result)], now)
+            PendingLease(rows, self.broadcast).record_results([(sent, result)], now)
         else:
             record_results(self.broadcast, [(sent, result)], now)
 

@@ -273,7 +273,7 @@ def test_resumed_batches_are_published_immediately(
     async def flow() -> None:
         async with AsyncExitStack() as stack:
             dispatcher, context = await stack.enter_async_context(dispatching(broker))
-            monkeypatch.setattr("canale.delivery.hints.process_bus", lambda: Hints(dispatcher))
+            monkeypatch.setattr("canale.delivery.plan.process_bus", lambda: Hints(dispatcher))
             worker = await stack.enter_async_context(working(broker, "a:1:1"))
             assert await worker.next() == failing
             Batch.objects.filter(pk=failing.pk).update(state=Batch.State.FAILED, claimed_by="")

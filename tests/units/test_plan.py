@@ -14,10 +14,9 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.lease import lease_of
+from canale.delivery.leases import claim_next, lease_of
 from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
-from canale.delivery.queue import claim_next
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
 from canale.publishing.content import Content

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.lease import Lease
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.queue import count_failure
-from canale.delivery.retries import Retries, Welcomes
+from canale.delivery.leases import BatchLease, count_failure
+from canale.delivery.models import Batch, Broadcast, PendingMessage
+from canale.delivery.pending import PendingLease, plan_welcomes
 from canale.delivery.source import URGENT_RETRIES_IN_A_ROW, ChunkSource
 from canale.delivery.window import window_of
 from canale.followers.device_token import new_token
@@ -37,30 +36,30 @@ from tests.sending import (
 def test_normal_batches_are_read_between_retries_of_alerts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("canale.delivery.retries.RETRY_CHUNK", 1)
+    monkeypatch.setattr("canale.delivery.pending.RETRY_CHUNK", 1)
     channel = create_channel("cremona", "Comune di Cremona")
     for number in range(10):
         endpoint = {"endpoint": f"https://push.example/{number}"}
         follow(channel, new_token(), address=("push", endpoint), topics=[], language="it")
-    Welcome.objects.all().delete()
+    PendingMessage.objects.all().delete()
     for kind in ("alert", "news"):
         publish(save_draft(channel, Content(kind, "Titolo", "Testo"), by="cli"), by="cli")
     alert = Broadcast.objects.get(urgent=True)
     Batch.objects.filter(broadcast=alert).delete()
     now = timezone.now()
     for address in Address.objects.all():
-        Retry.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
+        PendingMessage.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
     reader = ChunkSource("worker", DatabaseSource(), timezone.now)
     read = [reader.next(window_of([])) for _ in range(2 * URGENT_RETRIES_IN_A_ROW + 1)]
-    assert [type(chunk.source) for chunk in read if chunk is not None] == [
-        *[Retries] * URGENT_RETRIES_IN_A_ROW,
-        Lease,
-        *[Retries] * URGENT_RETRIES_IN_A_ROW,
+    assert [type(chunk.lease) for chunk in read if chunk is not None] == [
+        *[PendingLease] * URGENT_RETRIES_IN_A_ROW,
+        BatchLease,
+        *[PendingLease] * URGENT_RETRIES_IN_A_ROW,
     ]
     # And alerts again where there is nothing else.
     again = reader.next(window_of([]))
     assert again is not None
-    assert isinstance(again.source, Retries)
+    assert isinstance(again.lease, PendingLease)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -72,11 +71,11 @@ def test_retry_is_read_with_its_address_and_its_message() -> None:
     clock.forward(minutes=10)
     chunk = reader.next(window_of([]))
     assert chunk is not None
-    assert isinstance(chunk.source, Retries)
+    assert isinstance(chunk.lease, PendingLease)
     addresses = Address.objects.in_bulk([recipient.address_id for recipient in chunk.recipients])
-    assert {row.address_id for row in chunk.source.rows} == set(addresses)
+    assert {row.address_id for row in chunk.lease.rows} == set(addresses)
     assert len(addresses) == 2
-    assert chunk.source.broadcast == Broadcast.objects.get()
+    assert chunk.lease.broadcast == Broadcast.objects.get()
     assert chunk.messages["it"].title == "Il Po sale"
 
 
@@ -85,15 +84,15 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     city, clock = city_of(1), Clock()
     add_follower(city, 7)
     address = Address.objects.latest("pk")
-    Welcome.objects.create(address=address)
+    plan_welcomes([address.pk])
     clock.forward(minutes=1)
     chunk = new_reader("a:1:1", clock).next(window_of([]))
     assert chunk is not None
-    assert isinstance(chunk.source, Welcomes)
+    assert isinstance(chunk.lease, PendingLease)
     assert [recipient.address_id for recipient in chunk.recipients] == [address.pk]
     assert chunk.recipients[0].opened == {"endpoint": "https://push.example/7"}
     assert "Comune di Cremona" in f"{chunk.messages['it']}"
-    assert chunk.source.transport == "webpush"
+    assert chunk.lease.transport == "webpush"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import Recipient
-from canale.delivery.models import Broadcast, Retry
-from canale.delivery.retries import claim_retries
+from canale.delivery.models import Broadcast, PendingMessage
+from canale.delivery.pending import claim_pending
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
@@ -30,11 +30,11 @@ def test_deferred_retry_recorded_twice_costs_no_attempt() -> None:
     follow(city, new_token(), address=to, topics=[], language="it")
     publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
     broadcast, address, now = Broadcast.objects.get(), Address.objects.get(), timezone.now()
-    Retry.objects.create(broadcast=broadcast, address=address, attempts=0, not_before=now)
-    retries = claim_retries(now, urgent=False)
+    PendingMessage.objects.create(broadcast=broadcast, address=address, attempts=0, not_before=now)
+    retries = claim_pending(now, urgent=False)
     assert retries is not None
     for fails in (True, True, False):
         with transaction.atomic():
             retries.record_results([(Recipient(address.pk, "it", {}), DEFERRED)], now)
             transaction.set_rollback(fails)
-    assert Retry.objects.get().attempts == 0
+    assert PendingMessage.objects.get().attempts == 0

@@ -40,7 +40,7 @@ def test_each_task_has_its_interval_and_is_retried_after_an_error(
 def test_clock_set_back_postpones_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "CHORES", ())
     told: list[datetime] = []
-    monkeypatch.setattr(scheduler, "clock_went_back", told.append)
+    monkeypatch.setattr(scheduler, "clamp_deadlines", told.append)
     seconds = iter((100.0, 101.0, 102.0, 103.0, 104.0))
     clock = Scheduler(monotonic=lambda: next(seconds))
     clock.tick(NOW)

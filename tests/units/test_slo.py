@@ -16,10 +16,10 @@ from canale.accounts.models import Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.channel.models import Post
 from canale.delivery.chunk import Chunk, Recipient
-from canale.delivery.models import Batch, Broadcast, Rejection, Retry
+from canale.delivery.models import Batch, Broadcast, PendingMessage, Rejection
+from canale.delivery.pending import PendingLease
 from canale.delivery.progress import progress
 from canale.delivery.recording import record_results
-from canale.delivery.retries import Retries
 from canale.delivery.slo import seconds_left
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.webpush.codes import CODES
@@ -52,7 +52,7 @@ def recipients(count: int) -> list[Recipient]:
 
 
 def test_messages_accepted_in_time_meet_the_slo() -> None:
-    chunk = Chunk(Retries([], Broadcast()), recipients(4), {}, slo_deadline=10.0)
+    chunk = Chunk(PendingLease([], Broadcast()), recipients(4), {}, slo_deadline=10.0)
     early, late, refused, detached = chunk.open.values()
     detached.started, detached.limiter = True, Mock()
     chunk.settle(early, ACCEPTED, 10.0)
@@ -77,9 +77,9 @@ def test_slo_and_rejections_by_reason_are_recorded(post: Post) -> None:
     results = list(zip(recipients(5), [ACCEPTED, ACCEPTED, REFUSED, REFUSED, UNKNOWN], strict=True))
     record_results(broadcast, results, now, in_time=1)
     address = Address.objects.get()
-    retry = Retry.objects.create(broadcast=broadcast, address=address, not_before=now)
+    retry = PendingMessage.objects.create(broadcast=broadcast, address=address, not_before=now)
     sent = Recipient(address.pk, "it", {})
-    Retries([retry], broadcast).record_results([(sent, REFUSED)], now)
+    PendingLease([retry], broadcast).record_results([(sent, REFUSED)], now)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.accepted_in_time, broadcast.rejected) == (2, 1, 4)
     kept = dict(Rejection.objects.values_list("reason", "count"))

@@ -12,10 +12,9 @@ import pytest
 
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.chunk import recipient_of
-from canale.delivery.lease import LeaseLost
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
-from canale.delivery.queue import BATCH_LEASE, clock_went_back
-from canale.delivery.retries import Retries, claim_retries
+from canale.delivery.leases import BATCH_LEASE, LeaseLostError, clamp_deadlines
+from canale.delivery.models import Batch, Broadcast, PendingMessage
+from canale.delivery.pending import PendingLease, claim_pending
 from canale.delivery.window import CHUNK_ADDRESSES, RETRY_CHUNK, WINDOW_ADDRESSES, window_of
 from canale.followers.models import Address
 from canale.publishing.content import Content
@@ -40,7 +39,7 @@ A, B = "a:1:1", "b:1:1"
 
 @pytest.fixture
 def city(monkeypatch: pytest.MonkeyPatch) -> Channel:
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 2)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 2)
     return city_of(6)
 
 
@@ -66,7 +65,7 @@ def test_rest_of_a_stopped_batch_is_skipped(city: Channel, stop: Callable[[Post]
     record(clock.now, first)
     stop(post)
     rest = next_batch_chunk(reader)
-    assert (rest.source.broadcast, rest.recipients, rest.last) == (broadcast, [], True)
+    assert (rest.lease.broadcast, rest.recipients, rest.last) == (broadcast, [], True)
     record(clock.now, rest)
     broadcast.refresh_from_db()
     assert (broadcast.accepted, broadcast.skipped) == (2, 4)
@@ -115,7 +114,7 @@ def test_worker_whose_lease_ended_records_nothing(city: Channel) -> None:
     clock.now += BATCH_LEASE + timedelta(seconds=1)
     other = next_batch_chunk(new_reader(B, clock))
     before = Batch.objects.values().get(), Broadcast.objects.values().get()
-    with pytest.raises(LeaseLost) as lost:
+    with pytest.raises(LeaseLostError) as lost:
         record(clock.now, late)
     assert lost.value.lease is lease(late)
     assert (Batch.objects.values().get(), Broadcast.objects.values().get()) == before
@@ -131,7 +130,7 @@ def test_results_of_an_earlier_claim_are_not_recorded(city: Channel) -> None:
     late = next_batch_chunk(new_reader(A, clock))
     clock.now += BATCH_LEASE + timedelta(seconds=1)
     record(clock.now, next_batch_chunk(new_reader(A, clock)))
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         record(clock.now, late)
     assert Broadcast.objects.get().accepted == 2
 
@@ -176,8 +175,8 @@ def test_chunks_read_before_an_alert_are_recorded_before_release(city: Channel) 
     assert (batch.state, batch.claimed_by, batch.cursor) == (Batch.State.WAITING, "", read.end)
 
 
-def _retry(broadcast: Broadcast, address: Address, clock: Clock) -> Retry:
-    return Retry.objects.create(
+def _retry(broadcast: Broadcast, address: Address, clock: Clock) -> PendingMessage:
+    return PendingMessage.objects.create(
         broadcast=broadcast, address=address, urgent=broadcast.urgent, not_before=clock.now
     )
 
@@ -195,12 +194,12 @@ def test_dropped_retries_are_counted_in_their_broadcast_alone(
     # Its reader claimed the retry before the withdrawal, which deletes those that wait.
     if stopped:
         Broadcast.objects.filter(pk=ended.pk).update(stopped_at=clock.now)
-    Retries([rows[0]], ended).drop()
+    PendingLease([rows[0]], ended).drop()
     for broadcast in (ended, other):
         broadcast.refresh_from_db()
     assert (ended.skipped, ended.expired) == counted
     assert (other.skipped, other.expired) == (0, 0)
-    assert list(Retry.objects.all()) == [rows[1]]
+    assert list(PendingMessage.objects.all()) == [rows[1]]
 
 
 def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
@@ -211,9 +210,9 @@ def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
     Broadcast.objects.filter(post=post).update(stopped_at=clock.now)
     chunk = new_reader(A, clock).next(window_of([]))
     assert chunk is not None
-    assert isinstance(chunk.source, Retries)
-    assert (chunk.source.rows, chunk.recipients) == ([], [])
-    assert not Retry.objects.filter(pk=row.pk).exists()
+    assert isinstance(chunk.lease, PendingLease)
+    assert (chunk.lease.rows, chunk.recipients) == ([], [])
+    assert not PendingMessage.objects.filter(pk=row.pk).exists()
 
 
 def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
@@ -226,7 +225,7 @@ def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
         _retry(broadcast, address, clock)
     broadcast.expires_at = clock.now + timedelta(hours=1)
     broadcast.save()
-    retries = claim_retries(clock.now, urgent=False)
+    retries = claim_pending(clock.now, urgent=False)
     assert retries is not None
     rows = retries.rows
     early, late = (replace(RETRY, retry_after=seconds) for seconds in (600.0, 7200.0))
@@ -234,7 +233,7 @@ def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
     retries.record_results(results, clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
-    assert [retry.address_id for retry in Retry.objects.all()] == [rows[0].address_id]
+    assert [retry.address_id for retry in PendingMessage.objects.all()] == [rows[0].address_id]
 
 
 def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) -> None:
@@ -247,10 +246,12 @@ def test_message_whose_first_retry_would_come_too_late_expires(city: Channel) ->
     early, late = (replace(RETRY, retry_after=seconds) for seconds in (600.0, 7200.0))
     chunk = next_batch_chunk(reader)
     chunk.results = list(zip(chunk.recipients, [early, late], strict=True))
-    chunk.source.record(chunk, clock.now)
+    chunk.lease.record(chunk, clock.now)
     broadcast.refresh_from_db()
     assert broadcast.expired == 1
-    assert [retry.address_id for retry in Retry.objects.all()] == [chunk.recipients[0].address_id]
+    assert [retry.address_id for retry in PendingMessage.objects.all()] == [
+        chunk.recipients[0].address_id
+    ]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_retries_of_alerts_are_read_only_while_their_window_has_room(
     Batch.objects.all().delete()
     _retry(Broadcast.objects.get(), Address.objects.earliest("pk"), clock)
     chunk = new_reader(A, clock).next(window_of(on_their_way))
-    broadcast = chunk.source.broadcast if chunk is not None and chunk.source.pending else None
+    broadcast = chunk.lease.broadcast if chunk is not None and chunk.lease.pending else None
     assert (broadcast.revision.kind if broadcast is not None else None) == kind
 
 
@@ -288,11 +289,12 @@ def test_retries_deferred_by_a_fast_clock_are_due_within_a_lease(city: Channel) 
     near, far = clock.now + timedelta(seconds=5), clock.now + timedelta(hours=5)
     addresses = list(Address.objects.order_by("pk")[:2])
     for address, moment in zip(addresses, (near, far), strict=True):
-        Retry.objects.create(broadcast=Broadcast.objects.get(), address=address, not_before=moment)
-        Welcome.objects.create(address=address, not_before=moment)
+        PendingMessage.objects.create(
+            broadcast=Broadcast.objects.get(), address=address, not_before=moment
+        )
     Batch.objects.update(state=Batch.State.CLAIMED, claimed_by=A, claimed_until=far)
-    clock_went_back(clock.now)
+    clamp_deadlines(clock.now)
     latest = clock.now + BATCH_LEASE
-    for rows in (Retry.objects, Welcome.objects):
-        assert list(rows.order_by("pk").values_list("not_before", flat=True)) == [near, latest]
+    moments = PendingMessage.objects.order_by("pk").values_list("not_before", flat=True)
+    assert list(moments) == [near, latest]
     assert Batch.objects.get().claimed_until == latest

@@ -11,8 +11,14 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import DETACHED_SECONDS, recipient_of
-from canale.delivery.models import Welcome
-from canale.delivery.retries import WELCOME_ATTEMPTS, Welcomes, claim_welcomes
+from canale.delivery.models import PendingMessage
+from canale.delivery.pending import (
+    WELCOME_ATTEMPTS,
+    PendingLease,
+    claim_pending,
+    plan_welcomes,
+    record_late,
+)
 from canale.delivery.transports.base import Outcome, Result
 from canale.followers.models import Address, Follower
 
@@ -26,12 +32,12 @@ def address(db: None) -> Address:
     made = Address.objects.create(
         follower=follower, channel=channel, kind="push", sealed=b"", fingerprint=b"1" * 32
     )
-    Welcome.objects.create(address=made)
+    plan_welcomes([made.pk])
     return made
 
 
-def claimed(now: datetime) -> Welcomes:
-    welcomes = claim_welcomes(now)
+def claimed(now: datetime) -> PendingLease:
+    welcomes = claim_pending(now, urgent=True)
     assert welcomes is not None
     return welcomes
 
@@ -41,9 +47,10 @@ def test_welcome_is_not_sent_again(address: Address, outcome: Outcome, addresses
     now = timezone.now()
     welcomes = claimed(now)
     welcomes.record_results([(recipient_of(address), NO_ANSWER_YET)], now)
-    assert Welcome.objects.get().not_before > now + timedelta(seconds=DETACHED_SECONDS)
-    welcomes.record_late([(recipient_of(address), Result(outcome, 201, ""))], now, in_time=0)
-    assert (Welcome.objects.count(), Address.objects.count()) == (0, addresses)
+    assert PendingMessage.objects.get().not_before > now + timedelta(seconds=DETACHED_SECONDS)
+    answer = Result(outcome, 201, "")
+    record_late(welcomes, [(recipient_of(address), answer)], now, in_time=0)
+    assert (PendingMessage.objects.count(), Address.objects.count()) == (0, addresses)
 
 
 def test_untried_welcome_is_not_given_up(address: Address) -> None:
@@ -52,4 +59,4 @@ def test_untried_welcome_is_not_given_up(address: Address) -> None:
     for _ in range(2 * WELCOME_ATTEMPTS):
         now += timedelta(seconds=10)
         claimed(now).record_results([(recipient_of(address), deferred)], now)
-    assert Welcome.objects.get().attempts == 0
+    assert PendingMessage.objects.get().attempts == 0

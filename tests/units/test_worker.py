@@ -17,11 +17,10 @@ from canale.channel.models import Channel, Topic
 from canale.core.settings import settings
 from canale.delivery import worker as worker_module
 from canale.delivery.chunk import Chunk
-from canale.delivery.hints import SUBJECT
-from canale.delivery.lease import Lease, LeaseLost
-from canale.delivery.models import Batch, Broadcast, Retry, Welcome
+from canale.delivery.leases import BatchLease, LeaseLostError, unfinished
+from canale.delivery.models import Batch, Broadcast, PendingMessage
+from canale.delivery.plan import SUBJECT
 from canale.delivery.progress import progress
-from canale.delivery.queue import unfinished
 from canale.delivery.source import ChunkSource
 from canale.delivery.window import Window
 from canale.delivery.worker import Worker
@@ -175,7 +174,7 @@ def test_address_sealed_with_another_key_is_counted_and_kept(
     broadcast = Broadcast.objects.get()
     assert (broadcast.accepted, broadcast.rejected) == (FOLLOWERS - 1, 1)
     assert Address.objects.filter(pk=broken.pk).exists()
-    assert not Retry.objects.exists()
+    assert not PendingMessage.objects.exists()
 
 
 def test_results_are_recorded_when_the_database_returns(
@@ -183,15 +182,15 @@ def test_results_are_recorded_when_the_database_returns(
 ) -> None:
     published(city)
     monkeypatch.setattr(worker_module, "DATABASE_PAUSE_SECONDS", 0.01)
-    failures, whole = [3], Lease.record
+    failures, whole = [3], BatchLease.record
 
-    def failing(lease: Lease, chunk: Chunk, now: datetime) -> None:
+    def failing(lease: BatchLease, chunk: Chunk, now: datetime) -> None:
         if failures[0]:
             failures[0] -= 1
             raise OperationalError("the database is away")
         whole(lease, chunk, now)
 
-    monkeypatch.setattr(Lease, "record", failing)
+    monkeypatch.setattr(BatchLease, "record", failing)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         far_end.answers.set()
@@ -206,7 +205,7 @@ def test_results_are_recorded_when_the_database_returns(
 def test_worker_stops_sending_a_batch_that_it_lost(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 3)
     published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
@@ -233,7 +232,7 @@ def test_sending_stops_when_a_post_expires(city: Channel, monkeypatch: pytest.Mo
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         await until(lambda: len(far_end.begun) == 1)
-        broadcast = worker._chunks[0].source.broadcast
+        broadcast = worker._chunks[0].lease.broadcast
         assert broadcast is not None
         broadcast.expires_at -= timedelta(days=3)
         process_bus().publish(SUBJECT)
@@ -257,12 +256,12 @@ def test_late_answer_takes_the_place_of_its_retry(
         chunk.detach(chunk.limiters)
         if not answered_before:
             await until(chunk.recorded.is_set)
-            assert await worker.call(Retry.objects.count) == FOLLOWERS
+            assert await worker.call(PendingMessage.objects.count) == FOLLOWERS
         far_end.answers.set()
         await until(lambda: not worker._deliveries)
 
     deliver_during(monkeypatch, flow)
-    assert Retry.objects.count() == FOLLOWERS - 1
+    assert PendingMessage.objects.count() == FOLLOWERS - 1
     assert Broadcast.objects.get().accepted == 1
 
 
@@ -273,7 +272,7 @@ def test_batch_of_a_topic_without_followers_finishes_immediately(
         Topic.objects.create(channel=city, slug=slug, name=slug)
     Follower.objects.all().delete()
     add_follower(city, 100, ("scuola",))
-    Welcome.objects.all().delete()
+    PendingMessage.objects.all().delete()
     post = published(city, topics=("sport",))
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
@@ -311,7 +310,7 @@ def test_chunks_are_recorded_in_reading_order(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The batch's cursor would pass the messages that are still on their way."""
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 3)
     published(city)
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
@@ -337,12 +336,12 @@ def test_chunks_are_recorded_in_reading_order(
 def test_chunk_whose_predecessor_was_not_recorded_is_refused(
     city: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canale.delivery.lease.CHUNK_ADDRESSES", 3)
+    monkeypatch.setattr("canale.delivery.leases.CHUNK_ADDRESSES", 3)
     published(city)
     clock = Clock()
     source = new_reader("a:1:1", clock)
     next_batch_chunk(source)
     second = next_batch_chunk(source)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         record(clock.now, second)
     assert Batch.objects.get().state == Batch.State.CLAIMED

@@ -13,7 +13,7 @@ from canale.channel.channels import create_channel
 from canale.delivery.chunk import Chunk, Recipient
 from canale.delivery.database_source import DatabaseSource
 from canale.delivery.models import Broadcast
-from canale.delivery.retries import Retries
+from canale.delivery.pending import PendingLease
 from canale.delivery.window import WINDOW_ADDRESSES
 from canale.delivery.worker import Worker
 from canale.publishing.content import Content
@@ -38,7 +38,7 @@ def test_idle_worker_does_not_clear_outage(
     async def flow() -> None:
         worker = Worker(DatabaseSource())
         recipients = [Recipient(number, "it", None) for number in range(WINDOW_ADDRESSES)]
-        worker._chunks.append(Chunk(Retries([], alert), recipients, {}))
+        worker._chunks.append(Chunk(PendingLease([], alert), recipients, {}))
         over = []
         for chunks in (1, 0):
             del worker._chunks[chunks:]

@@ -1,45 +1,91 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A worker's lease on a batch: reads its next addresses, and records what became of them."""
+"""Workers' leases on batches: claimed by conditional update, so that any number of workers may try.
+
+A lease reads its batch's next addresses, records what became of them, and gives the batch back.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
+from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
-from canale.delivery.chunk import Chunk, Results, Source, languages, opened
-from canale.delivery.models import Batch, Broadcast
-from canale.delivery.queue import after_failure, count_failure, lease_end, release
+from canale.delivery.chunk import Chunk, Lease, languages, opened
+from canale.delivery.models import Batch, Broadcast, PendingMessage
 from canale.delivery.recording import record_results
-from canale.delivery.retries import record_late
 from canale.delivery.transports.base import Recipient
 from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import CHUNK_ADDRESSES
+from canale.delivery.worker_slot import exited_worker
 from canale.followers.addresses import first_in_range, in_range, wanted_by
 from canale.metrics.names import BATCHES
+
+logger = logging.getLogger(__name__)
+
+# Renewed with every chunk, and no chunk stays open for more than four seconds unless
+# the database is away. A batch waits this long when a whole machine is lost; that of a worker that
+# is killed is released by its parent, or by the next worker in its slot (worker_slot.py).
+BATCH_LEASE = timedelta(seconds=30)
+ALERT_LEASE = timedelta(seconds=10)
+# Tries of a batch that fails for a reason that nobody foresaw: seven and a half minutes.
+MAX_FAILURES = 5
 
 # A message says how long it may live: it is rendered again now and then.
 RENDERED = timedelta(seconds=30)
 
+FAILED = BATCHES.labels("failed")
 FINISHED = BATCHES.labels("finished")
 
 
-class LeaseLost(Exception):  # noqa: N818
+def _claimable(now: datetime) -> Q:
+    return Q(state=Batch.State.WAITING) | Q(state=Batch.State.CLAIMED, claimed_until__lt=now)
+
+
+def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
+    """The oldest unfinished batch of a priority, now this worker's; None when there is none."""
+    open_batches = Batch.objects.filter(_claimable(now), urgent=urgent)
+    # Several candidates: workers that start at once do not all fight for the first.
+    for batch_id in open_batches.order_by("pk").values_list("pk", flat=True)[:8]:
+        batch = claim(batch_id, worker, now, urgent=urgent)
+        if batch is not None:
+            return batch
+    return None
+
+
+def claim(batch_id: int, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
+    """That batch of that priority, now this worker's; None when another has it, or it is done."""
+    claimed = Batch.objects.filter(_claimable(now), pk=batch_id, urgent=urgent).update(
+        state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=lease_end(now, urgent=urgent)
+    )
+    if not claimed:
+        return None
+    rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
+    return rows.get(pk=batch_id)
+
+
+def lease_end(now: datetime, *, urgent: bool) -> datetime:
+    """Until when a batch of that priority is a worker's that says nothing more."""
+    return now + (ALERT_LEASE if urgent else BATCH_LEASE)
+
+
+class LeaseLostError(Exception):
     """Another worker took the batch over; nothing was recorded."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: BatchLease) -> None:
         super().__init__(f"Batch {lease.batch.pk} was taken over by another worker")
         self.lease = lease
 
 
 @dataclass(slots=True, eq=False)
-class Lease(Source):
+class BatchLease(Lease):
     """A batch that a worker has claimed."""
 
     batch: Batch
@@ -152,7 +198,7 @@ class Lease(Source):
             cursor=chunk.after,
         )
         if not claimed.update(cursor=chunk.end, **self._state_after(chunk, now)):
-            raise LeaseLost(self)
+            raise LeaseLostError(self)
         skipped = chunk.seen - len(chunk.results)
         record_results(self.broadcast, chunk.results, now, skipped=skipped, in_time=chunk.in_time)
         transaction.on_commit(lambda: self._recorded(chunk))
@@ -164,7 +210,7 @@ class Lease(Source):
         if not self.ended or self.unrecorded > 1:
             return {"claimed_until": lease_end(now, urgent=self.urgent), "failures": 0}
         if self.failed:
-            return after_failure(self.batch, 1, now)
+            return failure_update(self.batch, 1, now)
         # Something more urgent took its place: others, or this worker later, go on.
         return {
             "state": Batch.State.WAITING,
@@ -182,14 +228,11 @@ class Lease(Source):
         elif self.ended and not self.unrecorded:
             self.batches.released(self.batch.pk)
 
-    def record_late(self, results: Results, now: datetime, in_time: int) -> None:
-        record_late(self.broadcast, results, now, in_time)
 
-
-def lease_of(batch: Batch, worker: str, batches: BatchSource) -> Lease:
+def lease_of(batch: Batch, worker: str, batches: BatchSource) -> BatchLease:
     """The lease on a batch that this worker has just claimed."""
     topics = list(batch.broadcast.revision.topics.values_list("pk", flat=True))
-    return Lease(batch, worker, batches, batch.cursor, topics)
+    return BatchLease(batch, worker, batches, batch.cursor, topics)
 
 
 def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
@@ -198,3 +241,79 @@ def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
     ended = Broadcast.objects.filter(pk__in=ids).exclude(stopped_at=None)
     over = {broadcast.pk for broadcast in broadcasts if now >= broadcast.expires_at}
     return over | set(ended.values_list("pk", flat=True))
+
+
+def count_failure(batch: Batch, worker: str, now: datetime) -> None:
+    """Reading it failed, and nothing of it waits to be recorded."""
+    mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
+    mine.update(**failure_update(batch, batch.failures + 1, now))
+
+
+def failure_update(batch: Batch, failures: int, now: datetime) -> dict[str, Any]:
+    """It waits longer each time; after MAX_FAILURES without progress nobody tries again."""
+    if failures < MAX_FAILURES:
+        pause = BATCH_LEASE * 2 ** (failures - 1)
+        return {"failures": failures, "claimed_until": now + pause}
+    transaction.on_commit(FAILED.inc)
+    logger.error(
+        "Batch %s failed %d times and is given up: docs/metrics.md says what to do",
+        batch.pk,
+        failures,
+        extra={"batch": batch.pk, "post": batch.broadcast.post_id},
+    )
+    return {"failures": failures, "state": Batch.State.FAILED, "claimed_by": ""}
+
+
+def release(batch: Batch, worker: str) -> None:
+    """Let others take one batch."""
+    mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
+    mine.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
+
+
+def release_worker(worker: str) -> int:
+    """Let others take the batches of a worker that stops or died; the number of batches."""
+    claimed = Batch.objects.filter(state=Batch.State.CLAIMED, claimed_by=worker)
+    return claimed.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
+
+
+def release_exited_worker(pid: int) -> None:
+    """As `release_worker`, for a worker of this data folder that ran in that process."""
+    for worker in exited_worker(settings.data, pid):
+        release_worker(worker)
+
+
+def clamp_deadlines(now: datetime) -> None:
+    """Bring forward what a clock that was ahead has put off by hours.
+
+    Limiters, which use the monotonic clock, still keep to what a far end asked for.
+    """
+    late = now + BATCH_LEASE
+    PendingMessage.objects.filter(not_before__gt=late).update(not_before=late)
+    Batch.objects.filter(claimed_until__gt=late).update(claimed_until=late)
+
+
+def is_unfinished(batch_id: int) -> bool:
+    return unfinished().filter(pk=batch_id).exists()
+
+
+def unfinished_ids() -> set[int]:
+    return set(unfinished().values_list("pk", flat=True))
+
+
+def unfinished() -> QuerySet[Batch]:
+    return Batch.objects.filter(state__in=[Batch.State.WAITING, Batch.State.CLAIMED])
+
+
+class UnfinishedBatch(NamedTuple):
+    """A batch for the engine to hand out."""
+
+    pk: int
+    urgent: bool
+    transport: str
+
+
+def waiting_from(batch_id: int) -> list[UnfinishedBatch]:
+    """Unfinished batches from that number on, alerts first."""
+    rows = unfinished().filter(pk__gte=batch_id).order_by("-urgent", "pk")
+    columns = rows.values_list("pk", "urgent", "broadcast__transport")
+    return [UnfinishedBatch(*row) for row in columns]
