@@ -1,16 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# Built in one stage with the tools, run in another without them. Images are named by their full version: the same every
-# time, and newer ones on purpose. With a digest (docker buildx imagetools inspect IMAGE) not even their maker can change them.
+# One stage builds with the tools, another runs without them. Images have their full version, so that builds repeat and
+# upgrades are deliberate. With a digest (docker buildx imagetools inspect IMAGE) not even their publisher can change them.
 FROM python:3.13.9-slim-bookworm AS build
 WORKDIR /opt/canale
 COPY . .
-# Makes .venv (with Node where the front end needs it), front end, messages and static files.
+# Builds .venv (with Node, which the front end needs), front end, messages and static files.
 RUN CANALE_DATA=/tmp/canale-build bin/setup \
     && rm -rf /tmp/canale-build frontend/node_modules .git tests bench
 
 FROM python:3.13.9-slim-bookworm
-# Backups of PostgreSQL are made by its own programs, of the server's version (compose.yaml: 15).
+# Backups of PostgreSQL need its own programs, of the server's version (compose.yaml: 15).
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends postgresql-client-15 \
     && rm -rf /var/lib/apt/lists/* \
@@ -19,7 +19,7 @@ RUN apt-get update \
     && install --directory --owner canale --group canale --mode 0700 /var/lib/canale /var/backups/canale
 COPY --from=build /opt/canale /opt/canale
 WORKDIR /opt/canale
-# By number: Kubernetes then sees that it is not root.
+# By number, so that Kubernetes can verify that it is not root.
 USER 10001:10001
 ENV CANALE_DATA=/var/lib/canale CANALE_HOST=0.0.0.0 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     PATH=/opt/canale/.venv/bin:$PATH
