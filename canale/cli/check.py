@@ -6,19 +6,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
 import os
 import secrets
 import shutil
-import socket
 import sqlite3
 import stat
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 
@@ -28,11 +25,11 @@ from django.db import connection
 
 from canale.bus import Bus, process_bus
 from canale.cli.brokers import broker_problem
-from canale.cli.check_tries import contact, line_to, site, written_file, written_row
+from canale.cli.check_tries import site, written_file, written_row
 from canale.cli.database_postgresql import durability_settings
 from canale.cli.diagnostics import database_diagnosis
-from canale.cli.finding import Finding, counted, shown
 from canale.core.data_folder import user_name
+from canale.core.finding import Finding
 from canale.core.settings import settings
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.models import Address
@@ -47,11 +44,6 @@ SECONDS = 5.0
 ENOUGH_FILES = 20_500
 # When this version was made: a clock that is behind it is wrong.
 MADE = 1_764_000_000
-MOST_SKEW = 60
-TIME_MEND = (
-    "set the machine's time and keep it by NTP (timedatectl set-ntp true): posts come out and go "
-    "by it, and push services refuse a sender whose time is wrong"
-)
 
 
 Check = Callable[[], Iterator[Finding]]
@@ -61,15 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--offline",
         action="store_true",
-        help="try neither the site's address nor the push services",
+        help="try neither the site's address nor the services that deliver",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, written_file, others, key, address, contact, database]
-    checks += [vault, bus, broker, front_end, open_files, limits]
+    checks: list[Check] = [clock, folder, written_file, others, key, address]
+    checks += [spec.check_settings for spec in FAN_OUTS]
+    checks += [database, vault, bus, broker, front_end, open_files, limits]
     if not arguments.offline:
-        checks += [site, far_ends]
+        checks += [site, *(spec.check_services for spec in FAN_OUTS)]
     findings = sorted(
         (finding for check in checks for finding in check()), key=lambda finding: finding.rank
     )
@@ -83,7 +76,8 @@ def clock() -> Iterator[Finding]:
     yield Finding(
         now > MADE,
         f"the clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime(now))} UTC",
-        TIME_MEND,
+        "set the machine's time and keep it by NTP (timedatectl set-ntp true): posts come out and "
+        "go by it",
     )
 
 
@@ -318,56 +312,14 @@ def limits() -> Iterator[Finding]:
     )
 
 
-def far_ends() -> Iterator[Finding]:
-    if settings.push_proxy.startswith("https:"):
-        # Python cannot open TLS within TLS on a socket; what sends notifications can.
-        yield Finding(
-            False,
-            "the push services were not tried: the proxy is itself reached by TLS",
-            "publish a post, and see in the newsroom whether phones got it",
-            warning=True,
-        )
-        return
-    through = " through the proxy" if settings.push_proxy else ""
-    told: list[float] = []
-    for host in dict.fromkeys(host for spec in FAN_OUTS for host in spec.hosts):
-        try:
-            with line_to(host) as line:
-                told += their_time(line, host)
-            yield Finding(True, f"{host} can be reached{through}")
-        except socket.gaierror as error:
-            yield Finding(
-                False,
-                f"the name {host} is not found ({error.strerror})",
-                "mend this machine's name resolution (/etc/resolv.conf): notifications go there",
-            )
-        except OSError as error:
-            yield Finding(
-                False,
-                f"{host} cannot be reached{through} ({error})",
-                "let this machine open connections to port 443: notifications go through there; or "
-                "name the proxy that does, by CANALE_PUSH_PROXY",
-            )
-    if told:
-        yield skew(time.time() - statistics.median(told))
+def shown(finding: Finding) -> str:
+    if finding.ok:
+        return f"ok       {finding.what}\n"
+    mark = "warning " if finding.warning else "WRONG   "
+    return f"{mark} {finding.what}\n         → {finding.mend}\n"
 
 
-def their_time(line: socket.socket, host: str) -> list[float]:
-    """The far end's clock, in seconds since the epoch: none or one. Raises OSError."""
-    line.sendall(f"HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-    answer = http.client.HTTPResponse(line, method="HEAD")
-    try:
-        answer.begin()
-        return [parsedate_to_datetime(answer.headers["date"]).timestamp()]
-    except (http.client.HTTPException, TypeError, ValueError):
-        return []
-
-
-def skew(seconds: float) -> Finding:
-    """A notification's token says until when it holds, by our clock."""
-    ahead = "ahead of" if seconds > 0 else "behind"
-    return Finding(
-        abs(seconds) < MOST_SKEW,
-        f"the clock is {abs(seconds):.0f} s {ahead} that of the push services",
-        TIME_MEND,
-    )
+def counted(findings: Sequence[Finding]) -> str:
+    ranks = Counter(finding.rank for finding in findings)
+    things = "thing" if ranks[0] == 1 else "things"
+    return f"{ranks[0]} {things} to mend, {ranks[1]} to look at, {ranks[2]} fine\n"

@@ -1,25 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The parts of `canale check` that try something: the site, a file, a row, a proxy."""
+"""The parts of `canale check` that try something: the site, a file, a row."""
 
 from __future__ import annotations
 
-import base64
 import http.client
-import re
 import socket
 import ssl
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.db import Error, connection, transaction
 
-from canale.cli.finding import Finding
 from canale.core import durable_files
-from canale.core.setting_values import USUAL_PORTS, is_contact
+from canale.core.finding import Finding
+from canale.core.setting_values import USUAL_PORTS
 from canale.core.settings import settings
 
 SECONDS = 5.0
@@ -112,17 +110,6 @@ def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
     return answer.status, ours, left
 
 
-def contact() -> Iterator[Finding]:
-    good = is_contact(settings.vapid_contact)
-    yield Finding(
-        good,
-        f"push services {'take' if good else 'refuse'} the contact {settings.vapid_contact}",
-        "set CANALE_VAPID_CONTACT=mailto:NAME@YOUR.DOMAIN, read by a person: "
-        "Apple answers 403 to others",
-        warning=not settings.base_url.startswith("https://"),
-    )
-
-
 def written_file() -> Iterator[Finding]:
     trouble = ""
     try:
@@ -155,35 +142,3 @@ def written_row() -> Iterator[Finding]:
         "the database can be written" if not trouble else f"nothing can be written ({trouble})",
         "end what holds a lock, make room, or name the primary by CANALE_DATABASE_URL",
     )
-
-
-def line_to(host: str) -> ssl.SSLSocket:
-    """A TLS connection to a push service, by the way that workers take. Raises OSError."""
-    context = ssl.create_default_context()
-    if not settings.push_proxy:
-        line = socket.create_connection((host, 443), SECONDS)
-        return context.wrap_socket(line, server_hostname=host)
-    return context.wrap_socket(_tunnel(host), server_hostname=host)
-
-
-def _tunnel(host: str) -> socket.socket:
-    """Through the proxy (RFC 9110, section 9.3.6). Raises OSError."""
-    proxy = urlsplit(settings.push_proxy)
-    line = socket.create_connection((proxy.hostname or "", proxy.port or 80), SECONDS)
-    head = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n"
-    if proxy.username:
-        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
-    line.sendall(f"{head}\r\n".encode())
-    said = b""
-    while b"\r\n\r\n" not in said:
-        part = line.recv(1024)
-        said += part
-        if not part or len(said) > 16_384:
-            break
-    status = said.split(b"\r\n")[0].decode("latin-1")
-    # Any 2xx opens the tunnel.
-    if not re.match(r"HTTP/1\.[01] 2[0-9]{2}\b", status):
-        line.close()
-        raise OSError(f"the proxy answers {status or 'nothing'}")
-    return line

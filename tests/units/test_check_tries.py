@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from canale.cli import check, check_tries
-from canale.cli.finding import Finding, counted
+from canale.cli.check import counted
+from canale.core.finding import Finding
 from tests.standins.certificate import certified
 
 CONTACT = "mailto:urp@comune.example.it"
@@ -49,7 +50,7 @@ def answering(status: int, body: str, tls: ssl.SSLContext | None = None) -> Iter
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
-    made = SimpleNamespace(base_url="", vapid_contact=CONTACT, data=tmp_path, push_proxy="")
+    made = SimpleNamespace(base_url="", vapid_contact=CONTACT, data=tmp_path)
     monkeypatch.setattr(check_tries, "settings", made)
     return made
 
@@ -59,11 +60,12 @@ def test_failed_checks_come_first_and_all_are_counted(
 ) -> None:
     fine, look = Finding(True, "fine"), Finding(False, "look", "mend", warning=True)
     wrong = Finding(False, "wrong", "mend")
-    names = ["clock", "folder", "written_file", "others", "key", "address", "contact", "database"]
+    names = ["clock", "folder", "written_file", "others", "key", "address", "database"]
     names += ["vault", "bus", "broker", "front_end", "open_files", "limits"]
     said = {"clock": [fine, look], "key": [wrong], "limits": [fine, fine]}
     for name in names:
         monkeypatch.setattr(check, name, lambda name=name: iter(said.get(name, [])))
+    monkeypatch.setattr(check, "FAN_OUTS", ())
     offline = argparse.Namespace(offline=True)
     assert check.run(offline) == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
@@ -132,23 +134,6 @@ def test_certificate_is_checked(
     assert "ends in 0 days" in ends.what
 
 
-@pytest.mark.parametrize(
-    ("base_url", "contact", "ok", "warning"),
-    [
-        ("https://canale.example.it", CONTACT, True, False),
-        ("https://10.0.0.5", "mailto:admin@localhost", False, False),
-        ("http://localhost:8000", "mailto:admin@localhost", False, True),
-    ],
-)
-def test_contact_refused_by_push_services_is_reported(
-    settings: SimpleNamespace, base_url: str, contact: str, ok: bool, warning: bool
-) -> None:
-    settings.base_url, settings.vapid_contact = base_url, contact
-    (found,) = check_tries.contact()
-    assert found.ok is ok
-    assert ok or found.warning is warning
-
-
 def test_check_writes_and_deletes_a_file(settings: SimpleNamespace, tmp_path: Path) -> None:
     (found,) = check_tries.written_file()
     assert found.ok
@@ -172,34 +157,3 @@ def test_check_writes_and_rolls_back_a_row(monkeypatch: pytest.MonkeyPatch) -> N
     (found,) = check_tries.written_row()
     assert not found.ok
     assert "readonly" in found.what
-
-
-@pytest.mark.parametrize("refusal", ["403 Forbidden", "407 Sign in, not 200"])
-def test_push_services_are_checked_through_the_proxy(
-    settings: SimpleNamespace, refusal: str
-) -> None:
-    asked: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        settings.push_proxy = f"http://city:p%40ss@127.0.0.1:{proxy.getsockname()[1]}"
-
-        def refuse() -> None:
-            line, _ = proxy.accept()
-            with line:
-                asked.append(line.recv(4096))
-                line.sendall(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
-
-        thread = Thread(target=refuse)
-        thread.start()
-        with pytest.raises(OSError, match=f"the proxy answers HTTP/1.1 {refusal}"):
-            check_tries.line_to("web.push.apple.com")
-        thread.join(5)
-    assert asked[0].startswith(b"CONNECT web.push.apple.com:443 HTTP/1.1\r\n")
-    assert b"Proxy-Authorization: Basic Y2l0eTpwQHNz\r\n" in asked[0]
-
-
-def test_proxy_over_tls_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    proxied = SimpleNamespace(push_proxy="https://proxy.example.it:3128")
-    monkeypatch.setattr(check, "settings", proxied)
-    (found,) = check.far_ends()
-    assert found.warning
-    assert "were not tried" in found.what

@@ -5,7 +5,7 @@ by name or by the kind of address."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
 from canale.channel.models import Channel
+from canale.core.finding import Finding
 from canale.delivery.transports import webpush
 from canale.delivery.transports.base import (
     AddressRefusedError,
@@ -59,10 +60,11 @@ class FanOutSpec(TransportSpec, Generic[R]):
     check_address: AddressCheck
     address_schema: type[BaseModel]
     """The form of an address in the API, where its kind names the field."""
+    check_settings: Callable[[], Iterator[Finding]]
+    check_services: Callable[[], Iterator[Finding]]
+    """For `canale check`: whether the far ends can be reached from here."""
     public_params: Mapping[str, Callable[[], str]]
     """By name: what a device or a program needs from the channel to make an address."""
-    hosts: tuple[str, ...]
-    """Hosts that must be reachable; `canale check` tries them."""
     lasting_key: str | None = None
     """The purpose of the lasting key to which every address is bound, if there is one."""
 
@@ -81,8 +83,9 @@ FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
         open=webpush.open_transport,
         check_address=webpush.check_address,
         address_schema=webpush.PushIn,
+        check_settings=webpush.check_settings,
+        check_services=webpush.check_services,
         public_params={"vapid_public_key": webpush.public_key},
-        hosts=webpush.HOSTS,
         lasting_key="vapid",
     ),
 )

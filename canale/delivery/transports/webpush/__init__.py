@@ -10,18 +10,19 @@ from functools import cache
 from canale.core.settings import settings
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.webpush.address import PushIn
+from canale.delivery.transports.webpush.checks import check_services, check_settings
 from canale.delivery.transports.webpush.message import Message
 from canale.delivery.transports.webpush.refusals import REFUSALS
-from canale.delivery.transports.webpush.services import HOSTS
 from canale.delivery.transports.webpush.transport import CONCURRENCY, WebPushTransport, check_new
 from canale.delivery.transports.webpush.vapid import VapidKey
 
 __all__ = [
     "CONCURRENCY",
-    "HOSTS",
     "REFUSALS",
     "PushIn",
     "check_address",
+    "check_services",
+    "check_settings",
     "open_transport",
     "public_key",
     "vapid_key",
