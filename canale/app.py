@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The composition root: one process serves site and stream, and keeps the others at work: workers,
-and more processes like itself for site and stream."""
+"""The composition root of a process that serves site and stream, and keeps others running: workers,
+and more processes like itself."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +25,7 @@ from django.db import close_old_connections, connection
 from django.urls import get_resolver
 
 from canale.accounts.upload_auth import may_upload
+from canale.api.fast_path import FastPath
 from canale.bus import Bus, process_bus
 from canale.channel.images import stop_decoders
 from canale.core.settings import settings
@@ -38,6 +39,7 @@ from canale.live.protocol import live_protocol
 from canale.live.tail import EventTailer, backlog
 from canale.metrics.endpoint import PATH as METRICS
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
+from canale.metrics.listener import Listener
 from canale.metrics.pulse import pulse
 from canale.net.answers import header_lines, send_answer, with_house
 from canale.net.body_buffering import BufferedBodyMiddleware
@@ -78,7 +80,7 @@ OWN_FILES = 200
 CLIENT_PAGES = 2_000
 KEEP_ALIVE_SECONDS = 30
 GRACE_SECONDS = 10
-# From the end of listening to the end of what is open: who has just come in is still answered.
+# From the end of listening to the closing of connections: new requests on them are still answered.
 LAST_REQUESTS_SECONDS = 0.5
 ACCEPT_SECONDS = 0.05
 READY_SECONDS = 5.0
@@ -105,7 +107,7 @@ class Site:
         if scope["type"] != "http":
             return
         if scope["path"] == "/healthz":
-            await _say(send, HTTPStatus.OK, {"status": "ok"})
+            await send_json(send, HTTPStatus.OK, {"status": "ok"})
         elif scope["path"] == "/readyz":
             await self._ready(send)
         elif scope["path"] == METRICS:
@@ -114,48 +116,48 @@ class Site:
             await self._pages(scope, receive, send)
 
     async def _ready(self, send: ASGISendCallable) -> None:
-        """True if requests can be answered now: there is a database, and a worker.
+        """Answer 200 if requests can be answered now: there is a database, and a worker.
 
-        A bus that is away does not count: everybody finds the news by looking, a little later.
+        An unreachable bus does not count: processes find what is new by polling, a little later.
         """
-        away = await self._missed()
-        said: dict[str, object] = {"database": away.why if away else "ok"}
+        away = await self._database_outage()
+        body: dict[str, object] = {"database": away.why if away else "ok"}
         since = {"database": away.since} if away else {}
         # A read-only database still counts as ready.
         ready = away is None or away.why is not DatabaseProblem.AWAY
-        # Without workers of its own, a process answers for itself alone.
+        # Without workers of its own, a process reports on itself alone.
         if self._pool is not None and self._pool.size:
-            said["workers"] = self._pool.alive
+            body["workers"] = self._pool.alive
             ready = ready and self._pool.alive > 0
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-        said["bus"] = "no answer" if self._bus.problem else "ok"
+        body["bus"] = "no answer" if self._bus.problem else "ok"
         if self._bus.problem_since is not None:
             since["bus"] = self._bus.problem_since
         if since:
-            said["since"] = {part: at.isoformat(timespec="seconds") for part, at in since.items()}
-        await _say(send, status, {"status": "ready" if ready else "not ready", **said})
+            body["since"] = {part: at.isoformat(timespec="seconds") for part, at in since.items()}
+        await send_json(send, status, {"status": "ready" if ready else "not ready", **body})
 
-    async def _missed(self) -> CurrentOutage | None:
+    async def _database_outage(self) -> CurrentOutage | None:
         """Return the current outage of the database, if any."""
         try:
             async with asyncio.timeout(READY_SECONDS):
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._database, _ask_database)
-        except Exception as error:  # noqa: BLE001  whatever it is, there is no answer
+                await loop.run_in_executor(self._database, ask_database)
+        except Exception as error:  # noqa: BLE001  any error means no answer
             return outage.failed(classify_error(error) or DatabaseProblem.AWAY, error)
         known = outage.now
-        # It was read: what was away is back. What is locked, full or read-only can still be read.
+        # The query succeeded: an outage is over. A locked, full or read-only database can be read.
         return known if known is not None and known.why is not DatabaseProblem.AWAY else None
 
 
-def _ask_database() -> None:
+def ask_database() -> None:
     close_old_connections()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, object]) -> None:
-    body = json.dumps(said).encode()
+async def send_json(send: ASGISendCallable, status: HTTPStatus, content: dict[str, object]) -> None:
+    body = json.dumps(content).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -164,15 +166,42 @@ async def _say(send: ASGISendCallable, status: HTTPStatus, said: dict[str, objec
     await send_answer(send, status, with_house(headers, header_lines(security_headers())), body)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, with the signals left to us: after the last request there are others to end."""
+class Server(Listener):
+    """The HTTP server of site and stream. It leaves the signals to `stop_on_signals`."""
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(self, site: Site, protocol: type[asyncio.Protocol]) -> None:
+        config = uvicorn.Config(
+            site,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            # No log of readers' paths and addresses (docs/security.md).
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=4096,
+        )
+        super().__init__(config)
+
+    def stop_on_signals(self, stopping: Callable[[], None], *, with_stdin: bool) -> None:
+        """Stop at SIGTERM or SIGINT, and with ``with_stdin`` when the supervisor has exited."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            self.should_exit = True
+            stopping()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        if with_stdin:
+            on_stdin_eof(stop)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen no more, answer those who are in, and only then close what is open."""
+        """Stop listening, answer the requests that have arrived, and then close connections."""
         for listener in sockets or ():
             # Connections waiting to be accepted would be reset; from now on there are no new ones.
             listener.listen(0)
@@ -188,24 +217,27 @@ class Server(uvicorn.Server):
 
 async def serve(listener: socket.socket, dispatcher: Dispatcher | None) -> None:
     """Serve on a bound socket until SIGTERM or SIGINT, and keep the other processes."""
-    workers, beside = WorkerPool(settings.workers), _beside(settings.web_processes - 1)
+    workers = WorkerPool(settings.workers)
+    command = canale("serve", "--until-stdin-ends")
+    size, patience = settings.web_processes - 1, GRACE_SECONDS + 5
+    web_processes = Supervisor("web process", command, size, patience=patience)
+    scheduler = Scheduler()
 
     def stop_others() -> None:
         workers.request_stop()
-        beside.request_stop()
+        web_processes.request_stop()
 
-    async with _dispatched(dispatcher), _kept(workers), _kept(beside), _scheduler():
-        await _serve_web(listener, workers, stop_others)
+    async with _dispatched(dispatcher), _kept(workers), _kept(web_processes):
+        scheduler.start()
+        try:
+            await _serve_web(listener, workers, stop_others)
+        finally:
+            await asyncio.to_thread(scheduler.stop)
 
 
 async def serve_beside(listener: socket.socket) -> None:
-    """Serve site and stream beside the process that started this one, until it is gone."""
+    """Serve site and stream beside the process that started this one, until it has exited."""
     await _serve_web(listener, None, lambda: None)
-
-
-def _beside(size: int) -> Supervisor:
-    command = canale("serve", "--until-stdin-ends")
-    return Supervisor("web process", command, size, patience=GRACE_SECONDS + 5)
 
 
 async def _serve_web(
@@ -215,125 +247,77 @@ async def _serve_web(
     wsgi = cast("WSGIApp", get_wsgi_application())
     # Views and the API's schemas are made now, not while the first citizen waits.
     get_resolver().url_patterns  # noqa: B018
-    # No bound on what waits for a reader: a thread that waits with it is lost when the reader goes.
+    # Unbounded: a bounded queue would hold the thread for ever when its client disconnects.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
-    house = header_lines(security_headers())
-    pages = PageStore(
-        _fast_path(BufferedBodyMiddleware(cast("ASGI3Application", django), _is_known, house))
-    )
+    headers = security_headers()
+    house = header_lines(headers)
+    buffered = BufferedBodyMiddleware(cast("ASGI3Application", django), _may_upload, house)
+    pages = PageStore(cast("ASGI3Application", FastPath(buffered, headers)))
     bus = process_bus()
     metrics = MetricsEndpoint(
         settings.metrics_allowed_networks, [VersionCollector(), QueueCollector()], house
     )
-    site = Site(pages, workers, bus, metrics)
     hosts = Hosts(settings.base_url)
     protocol = live_protocol(hub, pages.try_cached, hosts, house, connections)
-    server = _server(protocol, site)
-    _stop_when_told(server, stopping, with_stdin=workers is None)
+    server = Server(Site(pages, workers, bus, metrics), protocol)
+    server.stop_on_signals(stopping, with_stdin=workers is None)
     tune_gc()
     sys.setswitchinterval(SWITCH_SECONDS)
-    async with _figures(WebMetrics(hub, pages)), _stream(hub, pages, bus):
+    reporting = pulse("web", WebMetrics(hub, pages).hand_over)
+    async with _running(reporting), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
     # Python would wait for the threads that wait for them.
     stop_decoders()
 
 
-def _is_known(scope: HTTPScope) -> bool:
+def _may_upload(scope: HTTPScope) -> bool:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     return may_upload(scope["path"], headers)
 
 
-def _fast_path(django: ASGI3Application) -> ASGI3Application:
-    # Late: the API's parts are models, which need Django's registry.
-    from canale.api.fast_path import FastPath
-
-    return cast("ASGI3Application", FastPath(django, security_headers()))
-
-
 def _hub_and_connections() -> tuple[Hub, Connections]:
-    """Places for open pages, and for requests, as many as there may be files; a client's are shared
-    out evenly, as the kernel shares out connections."""
+    """Share the files that may be open among pages and requests.
+
+    A client's pages are spread evenly over the web processes, as the kernel spreads connections.
+    """
     files = raise_open_files()
-    places = min(PAGES_LIMIT, files - OTHER_FILES)
-    if places < PAGES_LIMIT:
-        # On one's own machine nobody comes who would need more.
+    pages = min(PAGES_LIMIT, files - OTHER_FILES)
+    if pages < PAGES_LIMIT:
+        # A site without https is for its own machine, which needs no more.
         public = settings.base_url.startswith("https:")
         logger.log(
             logging.WARNING if public else logging.INFO,
             "Only %d files may be open; `canale check` says how to raise the limit",
             files,
         )
-    mine = math.ceil(CLIENT_PAGES / settings.web_processes)
+    client_pages = math.ceil(CLIENT_PAGES / settings.web_processes)
     hub = Hub(
         backlog,
-        connection_limit=max(1, places),
-        client_limit=mine if settings.rate_limits else None,
+        connection_limit=max(1, pages),
+        client_limit=client_pages if settings.rate_limits else None,
     )
-    most = max(1, min(MAX_CONNECTIONS, files - places - OWN_FILES))
+    most = max(1, min(MAX_CONNECTIONS, files - pages - OWN_FILES))
     return hub, Connections(most, MAX_UNFINISHED if settings.rate_limits else most)
-
-
-def _server(protocol: type[asyncio.Protocol], site: Site) -> Server:
-    return Server(
-        uvicorn.Config(
-            site,
-            http=protocol,
-            ws="none",
-            lifespan="off",
-            # Paths and addresses of readers are nobody's business (DESIGN.md, Privacy).
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            proxy_headers=True,
-            forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            backlog=4096,
-        )
-    )
-
-
-def _stop_when_told(server: Server, stopping: Callable[[], None], *, with_stdin: bool) -> None:
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.should_exit = True
-        stopping()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    if with_stdin:
-        on_stdin_eof(stop)
-
-
-@asynccontextmanager
-async def _figures(figures: WebMetrics) -> AsyncIterator[None]:
-    task = asyncio.create_task(pulse("web", figures.hand_over))
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 @asynccontextmanager
 async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
-    follower = EventTailer(hub, pages.forget)
-    await follower.start()
+    tailer = EventTailer(hub, pages.forget)
+    await tailer.start()
 
-    def hear(subject: str, data: bytes) -> None:
+    def receive(subject: str, data: bytes) -> None:
         if subject == LIVE:
-            follower.hint()
+            tailer.hint()
         elif subject == PAGES:
-            for handle in [data.decode()] if data else follower.handles:
+            for handle in [data.decode()] if data else tailer.handles:
                 pages.forget(handle)
 
-    subscription = bus.subscribe(hear)
-    task = asyncio.create_task(follower.run())
+    subscription = bus.subscribe(receive)
     try:
-        yield
+        async with _running(tailer.run()):
+            yield
     finally:
         subscription.close()
-        task.cancel()
 
 
 @asynccontextmanager
@@ -344,11 +328,19 @@ async def _dispatched(dispatcher: Dispatcher | None) -> AsyncIterator[None]:
     subscription = process_bus().subscribe(
         lambda subject, _: dispatcher.hint() if subject == WORK else None
     )
-    task = asyncio.create_task(dispatcher.run())
+    try:
+        async with _running(dispatcher.run()):
+            yield
+    finally:
+        subscription.close()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        subscription.close()
         task.cancel()
         await asyncio.wait({task})
 
@@ -360,13 +352,3 @@ async def _kept(processes: Supervisor) -> AsyncIterator[None]:
         yield
     finally:
         await processes.stop()
-
-
-@asynccontextmanager
-async def _scheduler() -> AsyncIterator[None]:
-    scheduler = Scheduler()
-    scheduler.start()
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(scheduler.stop)

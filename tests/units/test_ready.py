@@ -49,7 +49,7 @@ def _fail() -> None:
 def test_readable_database_is_ready_and_reports_problems(
     outage: Outage, why: DatabaseProblem, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(app, "_ask_database", lambda: None)
+    monkeypatch.setattr(app, "ask_database", lambda: None)
     assert ready(tmp_path) == (200, {"status": "ready", "database": "ok", "bus": "ok"})
     outage.failed(why, OperationalError("no"))
     status, said = ready(tmp_path)
@@ -61,10 +61,10 @@ def test_readable_database_is_ready_and_reports_problems(
 def test_unreadable_database_is_not_ready(
     outage: Outage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(app, "_ask_database", _fail)
+    monkeypatch.setattr(app, "ask_database", _fail)
     status, said = ready(tmp_path)
     assert (status, said["status"], said["database"]) == (503, "not ready", "no answer")
     assert list(said["since"]) == ["database"]
     assert ready(tmp_path)[1] == said
-    monkeypatch.setattr(app, "_ask_database", lambda: None)
+    monkeypatch.setattr(app, "ask_database", lambda: None)
     assert ready(tmp_path) == (200, {"status": "ready", "database": "ok", "bus": "ok"})
