@@ -112,15 +112,12 @@ class LocalSubscription:
                 message = self._socket.recv(MAX_HINT_BYTES)
             except BlockingIOError:
                 return
-            self._notify(message)
-
-    def _notify(self, message: bytes) -> None:
-        subject, _, data = message.partition(b"\n")
-        try:
-            self._callback(subject.decode(), data)
-        except Exception:
-            # One bad hint must not end the subscription.
-            logger.exception("Error handling hint %r", message[:100])
+            subject, _, data = message.partition(b"\n")
+            try:
+                self._callback(subject.decode(), data)
+            except Exception:
+                # One bad hint must not end the subscription.
+                logger.exception("Error handling hint %r", message[:100])
 
     def close(self) -> None:
         """Stop listening. May be called more than once."""

@@ -231,19 +231,18 @@ class Hub:
 
     def _watch(self, connection: Connection, waiting: int) -> None:
         """Drop a reader that takes nothing of its replay for STALL_SECONDS."""
-        if waiting > UNREAD_LIMIT:
-            asyncio.get_running_loop().call_later(
-                STALL_SECONDS, self._drop_if_stalled, connection, waiting
-            )
 
-    def _drop_if_stalled(self, connection: Connection, waited: int) -> None:
-        if connection.transport is None:
-            return
-        waiting = connection.transport.get_write_buffer_size()
-        if waiting >= waited:
-            self._drop(connection)
-        else:
-            self._watch(connection, waiting)
+        def drop_if_stalled() -> None:
+            if connection.transport is None:
+                return
+            still_waiting = connection.transport.get_write_buffer_size()
+            if still_waiting >= waiting:
+                self._drop(connection)
+            else:
+                self._watch(connection, still_waiting)
+
+        if waiting > UNREAD_LIMIT:
+            asyncio.get_running_loop().call_later(STALL_SECONDS, drop_if_stalled)
 
     def publish(self, handle: str, event: EncodedEvent) -> None:
         """Write an event to all readers of its channel, each channel's in order of publishing.

@@ -51,8 +51,12 @@ class MetricsEndpoint:
         if scope["path"] != PATH or not is_allowed(scope, self._allowed):
             await self._say(send, HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"")
             return
-        # Files and tables are read in a thread.
-        body = await asyncio.to_thread(self._figures)
+
+        def read_files_and_tables() -> bytes:
+            sources = (registry(REGISTRY), *self._collectors)
+            return b"".join(generate_latest(source) for source in sources)
+
+        body = await asyncio.to_thread(read_files_and_tables)
         await self._say(send, HTTPStatus.OK, CONTENT_TYPE_LATEST, body)
 
     async def _say(
@@ -75,10 +79,6 @@ class MetricsEndpoint:
             }
         )
         await send({"type": "http.response.body", "body": body, "more_body": False})
-
-    def _figures(self) -> bytes:
-        sources = (registry(REGISTRY), *self._collectors)
-        return b"".join(generate_latest(source) for source in sources)
 
 
 def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:

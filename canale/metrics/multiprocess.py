@@ -52,7 +52,6 @@ def share_metrics(data: Path, *, reset: bool = False) -> bool:
         if reset:
             _forget(folder)
         slot, _held = _take_slot(folder)
-        _reserve(folder, slot)
     except OSError as error:
         logger.warning("Metrics sharing disabled: cannot use %s (%s)", folder, error)
         return False
@@ -75,14 +74,13 @@ def registry(own: CollectorRegistry) -> CollectorRegistry:
 
 
 def _take_slot(folder: Path) -> tuple[int, FileIO]:
+    """Return the first free slot and its lock, with its files allocated. Raises OSError."""
     for slot in range(MAX_SLOTS):
         held = lock(folder / f"slot-{slot}")
         if held is not None:
-            return slot, held
-    raise OSError(f"{MAX_SLOTS} processes are counted already")
-
-
-def _reserve(folder: Path, slot: int) -> None:
+            break
+    else:
+        raise OSError(f"{MAX_SLOTS} processes are counted already")
     for kind in KINDS:
         path = folder / f"{kind}_{slot}.db"
         if kind.startswith("gauge"):
@@ -90,6 +88,7 @@ def _reserve(folder: Path, slot: int) -> None:
             path.unlink(missing_ok=True)
         with path.open("ab") as file:
             os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+    return slot, held
 
 
 def _forget(folder: Path) -> None:

@@ -30,7 +30,7 @@ from canale.delivery.models import Batch
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.nats.cancellation import cancel_until_done
 from canale.nats.connection import FAILURES, NatsConnection
-from canale.nats.stream import ACK_SECONDS, BatchStream, batch_of, consumer
+from canale.nats.stream import ACK_SECONDS, BatchStream, batch_of, consumer_name
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +65,17 @@ class JetStreamSource:
         self._answers: set[asyncio.Future[None]] = set()
 
     async def run(self, wake: Callable[[], None]) -> None:
+        async def report_progress() -> None:
+            while True:
+                await asyncio.sleep(ACK_SECONDS / 3)
+                for message in list(self._held.values()):
+                    with suppress(*FAILURES):
+                        await message.in_progress()
+
         self._loop, self._wake = asyncio.get_running_loop(), wake
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._connection.run_forever())
-            tasks.create_task(cancel_until_done(self._hold))
+            tasks.create_task(cancel_until_done(report_progress))
 
     async def _opened(self, client: Client) -> None:
         context = await self._stream.prepare(client)
@@ -91,7 +98,7 @@ class JetStreamSource:
     ) -> None:
         """Fetch batches of one transport and priority, each when `take` has found none."""
         try:
-            name = consumer(transport, urgent=urgent)
+            name = consumer_name(transport, urgent=urgent)
             subscription = await context.pull_subscribe_bind(name, stream=self._stream.name)
             while True:
                 await self._wanted[urgent].wait()
@@ -108,14 +115,6 @@ class JetStreamSource:
             # The next connection checks stream and consumers again.
             with suppress(*FAILURES):
                 await client.close()
-
-    async def _hold(self) -> None:
-        """Tell the server that this worker still works on its batches."""
-        while True:
-            await asyncio.sleep(ACK_SECONDS / 3)
-            for message in list(self._held.values()):
-                with suppress(*FAILURES):
-                    await message.in_progress()
 
     def take(self, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
         if self._connection.client is not None:

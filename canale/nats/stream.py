@@ -80,12 +80,12 @@ class BatchStream:
             await context.add_stream(config)
         for entry in FAN_OUTS:
             for urgent in (True, False):
-                await context.add_consumer(self.name, self._consumer(entry, urgent=urgent))
+                await context.add_consumer(self.name, self.consumer_config(entry, urgent=urgent))
         return context
 
-    def _consumer(self, entry: FanOutSpec[Any], *, urgent: bool) -> ConsumerConfig:
+    def consumer_config(self, entry: FanOutSpec[Any], *, urgent: bool) -> ConsumerConfig:
         return ConsumerConfig(
-            durable_name=consumer(entry.name, urgent=urgent),
+            durable_name=consumer_name(entry.name, urgent=urgent),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_SECONDS,
             max_deliver=-1,
@@ -144,7 +144,7 @@ async def _ask_once(urls: Sequence[str], ask: Opened, *, fallback: str) -> str:
         await asyncio.gather(running, return_exceptions=True)
 
 
-def consumer(transport: str, *, urgent: bool) -> str:
+def consumer_name(transport: str, *, urgent: bool) -> str:
     return f"{Priority.of(urgent=urgent)}-{transport}"
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Database outages: unreachable, locked, full or read-only, none of them the request's fault.
 
-Everybody who meets it hears the same word for it. The log has one line when it begins and one when
-it is over, and no traceback in between: thousands of requests fail in the same way.
+Every part of canale gives it the same name. The log has one line when it begins and one when it is
+over, and no traceback in between: thousands of requests fail in the same way.
 """
 
 from __future__ import annotations
@@ -87,25 +87,20 @@ _QUIET_SECONDS = {
 def classify_error(error: BaseException | None) -> DatabaseProblem | None:
     """Return the database problem behind an error; None if it is something else."""
     while error is not None:
+        cause = error.__cause__
         if isinstance(error, DatabaseError):
-            return _why(error)
+            if name := getattr(cause, "sqlite_errorname", None):
+                return _SQLITE_WRITES.get(name) or _SQLITE.get(name.split("_")[1])
+            if state := getattr(cause, "sqlstate", None):
+                return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+            # Without a code it comes from the connection, not from the server.
+            is_away = isinstance(error, OperationalError | InterfaceError)
+            return DatabaseProblem.AWAY if is_away else None
         if isinstance(error, OSError) and error.errno in _BESIDE:
             # Uploads are stored beside the database.
             return _BESIDE[error.errno]
-        error = error.__cause__
+        error = cause
     return None
-
-
-def _why(error: DatabaseError) -> DatabaseProblem | None:
-    cause = error.__cause__
-    name = getattr(cause, "sqlite_errorname", None)
-    if name is not None:
-        return _SQLITE_WRITES.get(name) or _SQLITE.get(name.split("_")[1])
-    state = getattr(cause, "sqlstate", None)
-    if state is not None:
-        return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-    # Without a code it comes from the connection, not from the server.
-    return DatabaseProblem.AWAY if isinstance(error, OperationalError | InterfaceError) else None
 
 
 class CurrentOutage(NamedTuple):

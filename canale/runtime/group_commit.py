@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -60,7 +59,20 @@ class GroupCommit(Generic[Act, Result]):
         loop = asyncio.get_running_loop()
         acts = [act for act, _ in group]
         work = loop.run_in_executor(self._thread, self._outcomes, acts)
-        work.add_done_callback(partial(self._tell, [done for _, done in group]))
+
+        def settle(work: asyncio.Future[list[Result | Exception]]) -> None:
+            self._working = False
+            if self._waiting:
+                self._start()
+            for (_, done), outcome in zip(group, work.result(), strict=True):
+                if done.done():
+                    continue  # The caller was cancelled.
+                if isinstance(outcome, Exception):
+                    done.set_exception(outcome)
+                else:
+                    done.set_result(outcome)
+
+        work.add_done_callback(settle)
 
     def _outcomes(self, acts: Sequence[Act]) -> list[Result | Exception]:
         close_old_connections()
@@ -88,19 +100,3 @@ class GroupCommit(Generic[Act, Result]):
             logger.warning("Retrying a group of %d acts", len(acts), exc_info=True)
             close_old_connections()
             return self._perform(acts)
-
-    def _tell(
-        self,
-        waiting: list[asyncio.Future[Result]],
-        work: asyncio.Future[list[Result | Exception]],
-    ) -> None:
-        self._working = False
-        if self._waiting:
-            self._start()
-        for done, outcome in zip(waiting, work.result(), strict=True):
-            if done.done():
-                continue  # The caller was cancelled.
-            if isinstance(outcome, Exception):
-                done.set_exception(outcome)
-            else:
-                done.set_result(outcome)

@@ -19,7 +19,7 @@ from nats.js.api import ConsumerInfo, StreamInfo
 from canale.delivery.plan import SUBJECT
 from canale.nats.connection import installation
 from canale.nats.dispatcher import SWEEP_SECONDS
-from canale.nats.stream import BatchStream, consumer
+from canale.nats.stream import BatchStream, consumer_name
 from tests.faults.amid import Fault
 from tests.faults.broadcast import (
     BATCH_ADDRESSES,
@@ -64,7 +64,7 @@ def seen_at(city: City) -> tuple[StreamInfo, ConsumerInfo]:
         try:
             name = BatchStream(installation(KEY)).name
             stream = await client.jetstream().stream_info(name)
-            usual = consumer("webpush", urgent=False)
+            usual = consumer_name("webpush", urgent=False)
             return stream, await client.jetstream().consumer_info(name, usual)
         finally:
             await client.close()

@@ -177,11 +177,15 @@ def test_metrics_files_are_allocated_before_they_are_mapped(tmp_path: Path) -> N
         kill(process)
 
 
-def test_process_without_a_folder_counts_on_its_own(tmp_path: Path) -> None:
-    (tmp_path / "metrics").write_text("not a folder")
+@pytest.mark.parametrize("lacks", ["a folder", "room"])
+def test_process_without_room_for_files_counts_on_its_own(tmp_path: Path, lacks: str) -> None:
+    if lacks == "a folder":
+        (tmp_path / "metrics").write_text("not a folder")
     program = (
         "import sys; from pathlib import Path\n"
+        "from canale.metrics import multiprocess\n"
         "from canale.metrics.multiprocess import share_metrics, registry\n"
+        "multiprocess.FILE_BYTES = 1 << 60\n"
         "assert not share_metrics(Path(sys.argv[1]))\n"
         "from canale.metrics.names import REGISTRY, LIVE_EVENTS\n"
         "LIVE_EVENTS.inc(); assert registry(REGISTRY) is REGISTRY"

@@ -27,7 +27,7 @@ from canale.followers.follow import follow
 from canale.nats import dispatcher as dispatch
 from canale.nats.dispatcher import Dispatcher
 from canale.nats.jetstream import JetStreamSource
-from canale.nats.stream import BatchStream, consumer
+from canale.nats.stream import BatchStream, consumer_name
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -298,7 +298,9 @@ def limited(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
 
 async def usual(context: JetStreamContext) -> ConsumerInfo:
     """Those of ordinary posts."""
-    return await context.consumer_info(BatchStream(CITY).name, consumer("webpush", urgent=False))
+    return await context.consumer_info(
+        BatchStream(CITY).name, consumer_name("webpush", urgent=False)
+    )
 
 
 def test_workers_together_respect_the_transport_limit(
