@@ -27,7 +27,7 @@ class WorkerPool(Supervisor):
             canale("worker", "--until-stdin-ends"),
             size,
             patience=PATIENCE_SECONDS,
-            after_death=_release,
+            after_exit=_release,
         )
 
 

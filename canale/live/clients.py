@@ -10,7 +10,7 @@ from canale.net.rate_limits import carrier_of
 
 
 def salted_key() -> Callable[[str], bytes]:
-    """A hash of a client's address whose salt lives only as long as this process.
+    """Return a function that hashes a client's address with a salt of this process alone.
 
     An IPv6 client is its /48 network: one subscriber may have all of it, and with ten of its
     65,536 smaller ones could take every place there is.

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 EventKind = Literal["post", "correction", "withdrawal", "reactions"]
 
-# A comment: readers ignore it, proxies see that the connection is alive.
+# A comment: readers ignore it, and proxies do not close the connection as idle.
 HEARTBEAT = b": \n\n"
 
 # Milliseconds before a reader reconnects after a broken connection.

@@ -3,9 +3,9 @@
 """The HTTP server's protocol: `GET /live/<handle>` goes to the hub, cached responses are written
 directly, and everything else goes through Django.
 
-The request is read by uvicorn's parser. When it is complete, and what was asked before it on the
-same connection is answered, the hub's small object takes the transport over and this protocol is
-freed. Every answer that is not a stream goes through uvicorn's own cycle.
+uvicorn's parser reads the request. When it is complete, and earlier requests on the same connection
+are answered, the hub's small object takes the transport over and this protocol is freed. Every
+response that is not a stream or cached goes through uvicorn's own cycle.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 PREFIX = "/live/"
-# With one of them, a request is more than its head.
+# A request with one of these headers is more than its head.
 BODY_HEADERS = {b"content-length", b"transfer-encoding", b"expect"}
 EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -58,7 +58,7 @@ def no_cache(url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
 
 
 class StaticResponse:
-    """An ASGI app with one fixed answer."""
+    """An ASGI app with one fixed response."""
 
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
         self.status = status
@@ -73,7 +73,7 @@ class StaticResponse:
 
 
 def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> StaticResponse:
-    """A problem document (RFC 9457)."""
+    """Return a problem document (RFC 9457)."""
     common, body = refusal(PREFIX, status, detail, [(b"x-content-type-options", b"nosniff")])
     return StaticResponse(status.value, [*common, *headers], body)
 
@@ -91,7 +91,7 @@ class LiveProtocol(TimeoutProtocol):
     live: Connection | None = None
     live_complete = False
     last_event_id: int | None = None
-    # The request that is being read has its answer already.
+    # The request that is being read was answered from the cache.
     answered = False
 
     def on_headers_complete(self) -> None:

@@ -41,7 +41,7 @@ def record_event(
 
 
 def record_content(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
-    """A post or a correction: what a page needs to announce it and fetch the rest."""
+    """Add a post or a correction, with the data that a page needs to announce it."""
     content = post.content
     return record_event(
         post, kind, headline=content.headline, url=post_url(post), kind_of_post=content.kind
@@ -49,14 +49,16 @@ def record_content(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
 
 
 def record_reactions(post: Post, counts: dict[str, int], now: datetime) -> LiveEvent:
-    """Write the current counts in place of the post's former line: the backlog holds one a post."""
+    """Replace the post's line by the current counts: the backlog holds one for each post."""
     post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
     return record_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
 
 
 def advance_sequence() -> None:
-    """After an older database was put back: it would give numbers again that open pages have seen,
-    and they would take what comes with them for old."""
+    """Skip numbers after an older database was restored.
+
+    It would give numbers that open pages have seen, and they would take new events for old ones.
+    """
     table = LiveEvent._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -72,6 +74,6 @@ def advance_sequence() -> None:
 
 
 def latest_id() -> int:
-    """The newest line's number, over all channels; 0 before the first."""
+    """Return the newest line's number, over all channels; 0 before the first."""
     newest = LiveEvent.objects.order_by("-id").values_list("id", flat=True).first()
     return newest or 0

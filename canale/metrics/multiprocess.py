@@ -4,9 +4,9 @@
 
 Each process writes its own to mapped files of a folder; the one that is scraped adds them up
 (prometheus_client's multiprocess mode). A file belongs to a slot, not to a process id: a process
-takes the first free slot by a lock that the system gives back however the process ends, and
-continues counting where the last holder stopped. So a worker that dies every ten seconds leaves no
-trail of files, and of a slot that nobody holds only the counters still count.
+takes the first free slot by a lock that the kernel releases however the process ends, and continues
+counting where the last holder stopped. So a worker that crashes every ten seconds leaves no trail
+of files, and of a slot without a holder only the counters still count (docs/decisions/0022).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _take_slot(folder: Path) -> tuple[int, FileIO]:
     for kind in KINDS:
         path = folder / f"{kind}_{slot}.db"
         if kind.startswith("gauge"):
-            # Gauges of the last holder are void.
+            # Gauges of the last holder are invalid.
             path.unlink(missing_ok=True)
         with path.open("ab") as file:
             os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
@@ -92,8 +92,10 @@ def _take_slot(folder: Path) -> tuple[int, FileIO]:
 
 
 def _forget(folder: Path) -> None:
-    """Delete all counts, or none if a slot is held: Prometheus takes a smaller sum for a restart at
-    0, and would count the rest a second time."""
+    """Delete all counts, or none if a slot is held.
+
+    Prometheus takes a smaller sum for a restart at 0, and would count the rest a second time.
+    """
     free = list(_free_slots(folder))
     if len(free) == len(list(folder.glob("slot-*"))):
         for slot in free:

@@ -3,8 +3,8 @@
 """A bus for several machines: NATS core subjects (https://docs.nats.io/nats-concepts/core-nats).
 
 Django's threads, commands and event loops all publish; none of them may wait for the network. So
-each process has one thread with an event loop that holds its one connection. While NATS is away,
-hints wait there (each once), and this process's own listeners are still notified.
+each process has one thread with an event loop that holds its one connection. While NATS is
+unreachable, hints wait there (each once), and this process's own listeners are still notified.
 """
 
 from __future__ import annotations

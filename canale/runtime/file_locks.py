@@ -29,18 +29,20 @@ def lock(path: Path, mode: Mode = "ab", *, shared: bool = False) -> FileIO | Non
         file.close()
         if isinstance(error, BlockingIOError):
             return None
-        # flock(2) knows no name: a file system without locks is told from others by it.
+        # Errors of flock(2) carry no file name, by which a file system without locks is recognised.
         error.filename = str(path)
         raise
     _held.add(file)
     return file
 
 
-def _let_go() -> None:
-    """A forked child shares what is open, and would keep the lock when its parent is gone. Closing
-    its copy leaves the parent's lock alone. Programs that are started inherit none (PEP 446)."""
+def _close_copies() -> None:
+    """Close a forked child's copies of the locks, which it would keep when its parent has exited.
+
+    The parent's locks stay. Programs that are started inherit none (PEP 446).
+    """
     for file in list(_held):
         file.close()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_close_copies)

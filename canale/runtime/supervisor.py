@@ -30,7 +30,7 @@ class Supervisor:
 
     Each process has the read end of a pipe as its standard input: when this process exits for
     whatever reason, the pipe is closed, and the other stops on its own. ``patience`` is how many
-    seconds it has for that before `stop` kills it; ``after_death`` is called in a thread with the
+    seconds it has for that before `stop` kills it; ``after_exit`` is called in a thread with the
     id of each process that exited without being asked to, and must not raise.
     """
 
@@ -41,13 +41,13 @@ class Supervisor:
         size: int,
         *,
         patience: float,
-        after_death: Callable[[int], None] | None = None,
+        after_exit: Callable[[int], None] | None = None,
     ) -> None:
         self.size = size
         self._name = name
         self._command = command
         self._patience = patience
-        self._after_death = after_death
+        self._after_exit = after_exit
         self._stopping = False
         self._running: set[asyncio.subprocess.Process] = set()
         self._keepers: list[asyncio.Task[None]] = []
@@ -77,8 +77,8 @@ class Supervisor:
             if process is not None:
                 status = process.returncode
                 logger.warning("%s exited with status %s; restarting", self._name, status)
-                if self._after_death is not None:
-                    await loop.run_in_executor(self._thread, self._after_death, process.pid)
+                if self._after_exit is not None:
+                    await loop.run_in_executor(self._thread, self._after_exit, process.pid)
             stable = loop.time() - begun > STABLE_SECONDS
             pause = INITIAL_PAUSE_SECONDS if stable else min(pause * 2, MAX_PAUSE_SECONDS)
             await asyncio.sleep(pause)
