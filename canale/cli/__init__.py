@@ -2,57 +2,21 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The command `canale`: one module for each of its commands.
 
-This module knows their names and how they may be called. It imports no command and no settings, so
-that `canale --help` is quick; runner.py imports the one command that is asked for.
+commands.py knows their names; runner.py imports the one command that is asked for.
 """
 
 from __future__ import annotations
 
-import argparse
 import difflib
-import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from canale.cli.commands import CAN_START_EMPTY, COMMANDS, LONG_RUNNING, CommandError, parser
 from canale.core.data_folder import embedded_database
 from canale.core.errors import SettingsError
-
-COMMANDS = {
-    "serve": "serve the channel: site, real-time stream, scheduler and workers",
-    "worker": "encrypt and send what is waiting; `canale serve` starts its own",
-    "init": "make a channel and its administrator; asks for what is not given",
-    "demo": "make the channel of an invented city, with two weeks of posts and reactions",
-    "publish": "publish a post and print its address",
-    "token": "print a new token for a program that publishes; or --list, --revoke those there are",
-    "check": "tell what is wrong with the set-up and how to mend it",
-    "audit": "verify the audit log",
-    "migrate": "bring the database to this version; `serve`, `init` and `demo` do it too",
-    "password": "set the password of an account; its second factors and passkeys are removed",
-    "setup-link": "print a new one-time link that sets the channel up, valid for 24 hours; older "
-    "ones end",
-    "staff": "list who works in a channel's newsroom; or --add, --remove, --new-email, "
-    "--second-factor",
-    "resume": "send the rest of what was given up after errors in a row, once their reason is "
-    "mended",
-    "backup": "write everything that must be kept into one file, while the channel serves",
-    "restore": "put a backup in place; checks everything before it touches anything",
-    "migrate-database": "copy everything from SQLite to an empty PostgreSQL database, checked row "
-    "by row",
-    "rotate-key": "begin a change of the secret key or, once every server runs with the new one, "
-    "finish it",
-}
-# While one of these runs, others may not take the data away under it (folder_locks.py).
-LONG_RUNNING = ("serve", "worker")
-# These begin where there is nothing yet. Any other, called in the wrong folder, would leave an
-# empty database and a new key there.
-CAN_START_EMPTY = ("serve", "init", "demo", "migrate", "restore", "check")
-
-
-class CommandError(Exception):
-    """Ends a command with one line that says what was wrong and what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,25 +96,3 @@ def _run(arguments: Sequence[str]) -> int:
     from canale.cli.runner import run
 
     return run(arguments)
-
-
-def parser(command: str = "") -> argparse.ArgumentParser:
-    """Make a parser that knows all commands, and the arguments of one, whose module it imports."""
-    parser = argparse.ArgumentParser(
-        prog="canale",
-        description="A city's official line to its citizens.",
-        epilog="Settings are in the environment: docs/settings.md.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name, summary in COMMANDS.items():
-        entry = commands.add_parser(name, help=summary, description=summary)
-        if name == command:
-            module = importlib.import_module(f"canale.cli.{name.replace('-', '_')}")
-            module.add_arguments(entry)
-            entry.set_defaults(run=module.run, command=name)
-    return parser
-
-
-def is_text(argument: str) -> bool:
-    """Python gives a byte that it cannot decode as half of a surrogate pair (PEP 383)."""
-    return not any("\ud800" <= char <= "\udfff" for char in argument)

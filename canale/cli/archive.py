@@ -20,7 +20,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 import canale
-from canale.cli import CommandError, database_sqlite
+from canale.cli import database_sqlite
+from canale.cli.commands import CommandError
 from canale.core.settings import settings
 from canale.net.json_reader import read_json
 from canale.vault.keys import key_id

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from django.db import connection
 
-from canale.cli import CommandError, database_postgresql, database_sqlite
+from canale.cli import database_postgresql, database_sqlite
 from canale.cli.archive import dump_name, pack
+from canale.cli.commands import CommandError
 from canale.cli.diagnostics import no_channel_diagnosis
 from canale.core import durable_files
 from canale.core.settings import settings

@@ -17,7 +17,7 @@ from canale.accounts.addresses import address
 from canale.accounts.models import Staff
 from canale.channel.characters import is_blank
 from canale.channel.models import Channel
-from canale.cli import CommandError, is_text
+from canale.cli.commands import CommandError, is_text
 from canale.net.numbers import number_in
 
 CHANNEL_HELP = "the channel's handle, as in /c/HANDLE/"

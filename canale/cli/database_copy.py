@@ -18,7 +18,7 @@ from django.db import models as django_models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.types.json import Jsonb
 
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 
 # Rows held in memory at once; an image may have half a megabyte.
 CHUNK = 100

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 
 # With one of these off, a power cut loses or damages what was committed, whatever a session asks.
 # https://www.postgresql.org/docs/current/runtime-config-wal.html

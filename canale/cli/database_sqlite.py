@@ -8,7 +8,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 from canale.core import durable_files
 
 BEFORE = ".before-restore"

@@ -21,7 +21,7 @@ from canale.accounts.setup import make_admin
 from canale.channel.channels import create_channel
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Post, State, Topic
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS, DemoPost
 from canale.cli.migrate import migrate
 from canale.core.settings import settings

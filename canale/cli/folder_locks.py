@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 from canale.core.settings import settings
 from canale.runtime.file_locks import lock
 from canale.vault.keys import key_id

@@ -15,7 +15,8 @@ from django.utils import translation
 from canale.accounts.models import Staff
 from canale.accounts.setup import make_admin
 from canale.channel.channels import create_channel
-from canale.cli import CommandError, chosen, is_text
+from canale.cli import chosen
+from canale.cli.commands import CommandError, is_text
 from canale.cli.migrate import migrate
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from django.core.management import call_command
 from django.db import connection
 
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 from canale.cli.diagnostics import foreign_diagnosis
 
 _MIGRATION_LOCK = 0x6D696772617465

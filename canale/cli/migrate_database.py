@@ -13,8 +13,9 @@ import psycopg
 from django.core.management import call_command
 from django.db import Error, connection, connections, transaction
 
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
 from canale.cli import database_copy as copying
+from canale.cli.commands import CommandError
 from canale.cli.folder_locks import exclusive_folder
 from canale.core.database_url import parse_database_url
 

@@ -13,7 +13,8 @@ from django.db import transaction
 from canale.accounts import audit
 from canale.accounts.models import Staff
 from canale.accounts.sessions import end_sessions
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,8 @@ from django.utils import translation
 
 from canale.channel.images import DecodersBusyError
 from canale.channel.links import post_url
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 from canale.publishing.content import FIELDS, NewImage, PostRefused, check, read_content
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish

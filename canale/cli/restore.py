@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection
 
-from canale.cli import CommandError, database_postgresql, database_sqlite
+from canale.cli import database_postgresql, database_sqlite
 from canale.cli.archive import (
     DUMPS,
     KEY,
@@ -24,6 +24,7 @@ from canale.cli.archive import (
     unpack,
     unpacking_advice,
 )
+from canale.cli.commands import CommandError
 from canale.cli.folder_locks import exclusive_folder
 from canale.core import durable_files
 from canale.core.secret_key import read_key, write_key

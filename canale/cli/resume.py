@@ -13,7 +13,8 @@ from django.utils import timezone
 from canale.accounts import audit
 from canale.channel.links import post_url
 from canale.channel.models import Post
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.given_up import resume, too_late
 

@@ -11,8 +11,8 @@ import sys
 from django.db import transaction
 
 from canale.accounts import audit
-from canale.cli import CommandError
 from canale.cli.brokers import delete_stream
+from canale.cli.commands import CommandError
 from canale.cli.diagnostics import database_diagnosis
 from canale.cli.folder_locks import exclusive_folder, runs_with
 from canale.core import durable_files

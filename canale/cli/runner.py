@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import django
 
-from canale.cli import LONG_RUNNING, CommandError, is_text, parser
+from canale.cli.commands import LONG_RUNNING, CommandError, is_text, parser
 from canale.core.settings import settings
 
 # Arguments that name files: on Linux a name is bytes, in whatever encoding.

@@ -8,7 +8,7 @@ import argparse
 import sys
 
 from canale.accounts.setup import AlreadySetUpError, make_setup_link
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

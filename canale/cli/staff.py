@@ -13,7 +13,8 @@ from django.core.validators import validate_email
 from canale.accounts import memberships, second_factor
 from canale.accounts.models import Role, Staff
 from canale.channel.models import Channel
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 
 # The model has an approver too, who has nothing to approve yet.
 ROLES = ("editor", "publisher", "admin")

@@ -12,7 +12,8 @@ from django.db import transaction
 from canale.accounts import audit, tokens
 from canale.accounts.models import Token
 from canale.channel.characters import is_damaged, one_line
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 
 MAX_NAME_LENGTH = 60
 

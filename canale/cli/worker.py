@@ -16,8 +16,8 @@ import uvloop
 from django.db import connection
 
 from canale.bus import process_bus
-from canale.cli import CommandError
 from canale.cli.brokers import batch_source
+from canale.cli.commands import CommandError
 from canale.cli.diagnostics import database_diagnosis
 from canale.cli.folder_locks import shared_folder
 from canale.core.settings import settings

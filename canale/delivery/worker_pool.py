@@ -13,20 +13,20 @@ from canale.runtime.supervisor import Supervisor, canale
 
 logger = logging.getLogger(__name__)
 
-# A chunk takes at most two rounds of time-outs; who needs longer is cut off, and the
-# sweep hands its batch out again.
-PATIENCE_SECONDS = 25.0
+# A chunk takes at most two rounds of time-outs. A worker that needs longer is killed, and its batch
+# is handed out again.
+STOP_SECONDS = 25.0
 
 
 class WorkerPool(Supervisor):
-    """Keeps so many worker processes alive; told to stop, each finishes its chunk."""
+    """Keep ``size`` worker processes running; asked to stop, each finishes its chunk."""
 
     def __init__(self, size: int) -> None:
         super().__init__(
             "worker",
             canale("worker", "--until-stdin-ends"),
             size,
-            patience=PATIENCE_SECONDS,
+            patience=STOP_SECONDS,
             after_exit=_release,
         )
 

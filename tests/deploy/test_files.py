@@ -114,7 +114,7 @@ def test_units_keep_the_data_folder_private() -> None:
 
 
 def test_units_start_commands_that_exist() -> None:
-    from canale.cli import COMMANDS
+    from canale.cli.commands import COMMANDS
 
     started = {unit.name: programs(unit) for unit in UNITS}
     assert started["canale@.service"] == ["serve"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from canale.cli import COMMANDS
+from canale.cli.commands import COMMANDS
 from tests.commands import run_each
 from tests.databases import ON_POSTGRESQL
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs

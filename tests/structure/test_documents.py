@@ -8,7 +8,7 @@ import argparse
 import re
 from pathlib import Path
 
-from canale.cli import COMMANDS, parser
+from canale.cli.commands import COMMANDS, parser
 from tests.structure.repository import ROOT, files, text
 
 # At the start of a line or after a path: elsewhere it is the name of a user or a database.

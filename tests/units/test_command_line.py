@@ -19,7 +19,8 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import COMMANDS, CommandError, chosen, demo, main, parser, setup_link
+from canale.cli import chosen, demo, main, setup_link
+from canale.cli.commands import COMMANDS, CommandError, parser
 from tests.ports import free_port
 from tests.structure.repository import ROOT
 from tests.waiting import wait_until

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from canale.accounts.models import Staff
 from canale.channel.models import Channel, Post
-from canale.cli import CommandError, chosen, main
+from canale.cli import chosen, main
+from canale.cli.commands import CommandError
 from tests.site import PASSWORD
 
 ITALIAN = "Libertà, così è\nperché 🚧"

@@ -17,7 +17,7 @@ from PIL import Image
 from canale.api.schemas import CorrectionIn, NewImageIn, WithdrawalIn, WordingIn
 from canale.channel.channels import create_channel
 from canale.channel.models import HEADLINE_LENGTH, TEXT_LENGTH, Channel
-from canale.cli import CommandError
+from canale.cli.commands import CommandError
 from canale.cli.token import checked_name
 from canale.newsroom.forms import ChannelSettings, SetupForm
 from canale.publishing.content import Content, NewImage, PostRefused, check

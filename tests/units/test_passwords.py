@@ -26,7 +26,8 @@ from canale.accounts.passwords import (
     normalise,
 )
 from canale.channel.channels import create_channel
-from canale.cli import CommandError, chosen
+from canale.cli import chosen
+from canale.cli.commands import CommandError
 
 pytestmark = pytest.mark.django_db
 EMAIL, WORDS = "anna.bianchetti@alfa.test", "una città perché così è più forte"

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from canale.cli import CommandError
 from canale.cli.archive import FORM, Manifest, unpack, unpacking_advice
+from canale.cli.commands import CommandError
 
 MANIFEST: dict[str, Any] = {
     "form": FORM, "canale": "0.1", "made_at": "2026-11-30T10:00:00+00:00", "vendor": "sqlite",

@@ -21,7 +21,8 @@ from canale.api.guards import one_upload_at_a_time
 from canale.channel.channels import create_channel
 from canale.channel.images import decoder
 from canale.channel.models import Channel, Post
-from canale.cli import CommandError, publish
+from canale.cli import publish
+from canale.cli.commands import CommandError
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish as publish_post
