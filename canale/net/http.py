@@ -6,9 +6,9 @@ Only https at the default port of a host whose name leads to a public address is
 connection goes to the address that was checked (pins.py). No redirects, fixed time-outs, bounded
 answers. The caller can narrow the hosts to known ones, and add origins that are trusted wholly.
 
-Web Push tries HTTP/2 first, over one connection: reqwest shares a connection only with prior
-knowledge of HTTP/2, else each waiting call opens its own. A host that does not answer to HTTP/2 is
-negotiated with (ALPN) until it answers over HTTP/2 again. Other callers negotiate at once.
+A client for bulk calls tries HTTP/2 first, over one connection: reqwest shares a connection only
+with prior knowledge of HTTP/2, else each waiting call opens its own. A host that does not answer to
+HTTP/2 is negotiated with (ALPN) until it answers over HTTP/2 again. Others negotiate at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from pyreqwest.response import Response as Answer
 
 from canale.net.endpoints import KnownHosts, Resolver, checked_origin, system_resolver
 from canale.net.http_errors import (
+    REPEATED,
     TIMED_OUT,
+    UNANSWERED,
     Failure,
     NoResponseError,
     ResponseTooLargeError,
@@ -36,12 +38,14 @@ from canale.net.http_errors import (
 )
 from canale.net.pins import Pin, Pins
 
-CONNECT_TIMEOUT = timedelta(seconds=10)
+# A far end that drops connections in a burst accepts the next ones.
+CONNECT_TIMEOUT = timedelta(seconds=3)
 TOTAL_TIMEOUT = timedelta(seconds=30)
 # Time beyond TOTAL_TIMEOUT for all tries, so that a single try reports its own time-out.
 GRACE_SECONDS = 1.0
 IDLE_TIMEOUT = timedelta(seconds=60)
 PING_INTERVAL = timedelta(seconds=15)
+PING_TIMEOUT = timedelta(seconds=10)
 
 # A response body is read up to this size, so that its connection can be used again.
 MAX_ANSWER_BYTES = 64 * 1024
@@ -79,11 +83,12 @@ class GuardedClient:
         resolver: Resolver = system_resolver,
         root_certificate: bytes | None = None,
         proxy: str = "",
-        http2_first: bool = False,
+        bulk: bool = False,
     ) -> None:
         """``known``: the only hosts to call, instead of any public one. ``trusted_origins`` are
         called directly, at any address; ``root_certificate`` is one more PEM authority to trust;
-        ``proxy``: http://user:password@host:port, for which hosts says docs/decisions/0042."""
+        ``proxy``: http://user:password@host:port, used as docs/decisions/0055 says; ``bulk``: for
+        many calls to few hosts, HTTP/2 first."""
         self._trusted = frozenset(trusted_origins)
         self._known = known
         self._max_connections = max_connections
@@ -95,7 +100,7 @@ class GuardedClient:
             known=known,
             resolver=resolver,
             proxy=proxy,
-            http2_first=http2_first,
+            bulk=bulk,
             close_after=total_timeout.total_seconds() + 1,
         )
 
@@ -121,12 +126,21 @@ class GuardedClient:
             raise ResponseTooLargeError(answer.status, limit)
         return Response(answer.status, _headers(answer), bytes(content or b""))
 
-    async def post(self, origin: str, url: str, headers: AnyHeaders, body: bytes) -> Reply:
+    async def post(
+        self,
+        origin: str,
+        url: str,
+        headers: AnyHeaders,
+        body: bytes,
+        *,
+        again_after: timedelta | None = None,
+    ) -> Reply:
         """POST to a URL of an origin that the caller has checked.
 
-        Raises NoResponseError, EndpointRefusedError.
+        What is not answered within ``again_after`` is sent once more, over another connection: the
+        far end may see it twice. Raises NoResponseError, EndpointRefusedError.
         """
-        call = _Call("POST", url, headers, body, MAX_ANSWER_BYTES)
+        call = _Call("POST", url, headers, body, MAX_ANSWER_BYTES, again_after)
         answer, _ = await self._call(origin, call)
         return Reply(answer.status, _readable(answer, "retry-after"))
 
@@ -135,7 +149,7 @@ class GuardedClient:
         end = time.monotonic() + self._total_timeout.total_seconds() + GRACE_SECONDS
         pin = self._pins.held(origin)
         # A first try has its own time-out; asyncio's would cost a tenth of a message's time.
-        if pin is not None:
+        if pin is not None and pin.has_room:
             answer = await self._try(pin, origin, call, failed)
             if answer is not None:
                 return answer
@@ -156,13 +170,21 @@ class GuardedClient:
         request = pin.client.request(call.method, call.url).headers(call.headers)
         if call.body:
             request = request.body_bytes(call.body)
+        if call.again_after is not None and UNANSWERED not in failed:
+            request = request.timeout(call.again_after)
+        opening = await pin.pacer.begin() if pin.pacer is not None else None
+        answered = False
         begun = pin.begin()
         try:
             async with request.build_streamed() as answer:
                 # Read to the end, so that the connection can be used again.
                 content = await answer.body_reader.read(call.most)
+            answered = True
         except RequestError as error:
-            failure = self._pins.failed(origin, pin, begun, failure_of(error))
+            failure = failure_of(error)
+            if call.again_after is not None:
+                failure = REPEATED.get(failure, failure)
+            failure = self._pins.failed(origin, pin, begun, failure)
             failed.append(failure)
             times = failed.count(failure)
             if times == failure.tries:
@@ -172,6 +194,8 @@ class GuardedClient:
             return None
         finally:
             pin.in_flight -= 1
+            if pin.pacer is not None:
+                pin.pacer.end(opening, answered=answered)
         self._pins.answered(origin, pin, answer.version)
         return answer, content
 
@@ -194,7 +218,7 @@ class GuardedClient:
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(self._total_timeout)
             .http2_keep_alive_interval(PING_INTERVAL)
-            .http2_keep_alive_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timeout(self._total_timeout)
             .max_connections(self._max_connections)
@@ -211,6 +235,8 @@ class _Call(NamedTuple):
     body: bytes
     most: int
     """The number of bytes of the response to read."""
+    again_after: timedelta | None = None
+    """The time-out of the first try."""
 
 
 def _headers(answer: Answer) -> dict[str, str]:

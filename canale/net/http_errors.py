@@ -46,6 +46,13 @@ class Failure(NamedTuple):
 
 TIMED_OUT = Failure("no answer in time", error=NoResponseError)
 BROKEN = Failure("the connection broke", error=NoResponseError)
+# The far end's kernel confirms nothing (TCP_USER_TIMEOUT): mostly its queue of connections was full
+# when the handshake ended, and it knows nothing of this one.
+UNDELIVERED = Failure("nothing was confirmed", error=NoResponseError)
+# The same two for a message that may be sent twice: with more tries.
+UNANSWERED = Failure("no answer in time", tries=2, error=NoResponseError)
+UNCONFIRMED = Failure("nothing was confirmed", tries=4, error=NoResponseError)
+REPEATED = {TIMED_OUT: UNANSWERED, UNDELIVERED: UNCONFIRMED}
 # Nothing was sent yet, so a retry sends nothing twice. It goes to the next address if there is one,
 # then negotiates the protocol.
 UNCONNECTED = Failure("no connection", tries=3)
@@ -58,6 +65,7 @@ UNPROCESSED = Failure("refused unread", tries=6, pause=0.05)
 # connection that breaks after the request, or from a time-out of the answer.
 FAILURES = {
     "client error (Connect)": UNCONNECTED,
+    "Connection timed out (os error 110)": UNDELIVERED,
     # REFUSED_STREAM
     "stream error received: refused stream before processing any application logic": UNPROCESSED,
     # A stream above the last one named by a GOAWAY without error.

@@ -12,16 +12,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.proxy import ProxyBuilder
 
+from canale.net.connection_pacer import ConnectionPacer
 from canale.net.endpoints import KnownHosts, Resolver, public_addresses
 from canale.net.http_errors import (
     BROKEN,
+    UNANSWERED,
     UNCONNECTED,
     UNPROCESSED,
     UNREACHED,
@@ -33,6 +36,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RESOLVE_TIMEOUT = 10.0
+# Without a confirmation of what was sent, over HTTP/1.1; HTTP/2 has pings.
+UNDELIVERED_TIMEOUT = timedelta(seconds=1.5)
 PIN_SECONDS = 300.0  # Hosts change their addresses; resolve again this often.
 # A connection without any response for this long gets no new calls.
 STALL_SECONDS = 3.0
@@ -56,6 +61,16 @@ class Pin:
     in_flight: int = 0
     answered_at: float = 0.0
     """The time of the last response, or of a call that began with no other in flight."""
+    pacer: ConnectionPacer | None = field(init=False)
+    """None over HTTP/2, where all calls share a connection."""
+
+    def __post_init__(self) -> None:
+        self.pacer = None if self.http2 else ConnectionPacer()
+
+    @property
+    def has_room(self) -> bool:
+        """True if a call would be sent at once."""
+        return self.pacer is None or self.pacer.has_room
 
     def begin(self) -> float:
         now = time.monotonic()
@@ -84,7 +99,7 @@ class Pins:
         known: KnownHosts | None,
         resolver: Resolver,
         proxy: str,
-        http2_first: bool,
+        bulk: bool,
         close_after: float,
     ) -> None:
         """``trusted`` origins are called directly, at any address. Behind a ``proxy`` only
@@ -95,7 +110,7 @@ class Pins:
         self._known_hosts = known
         self._resolver = resolver
         self._proxy = proxy
-        self._http2_first = http2_first
+        self._bulk = bulk
         self._close_after = close_after
         self._pins: dict[str, Pin] = {}
         self._turns: dict[str, int] = {}
@@ -135,7 +150,7 @@ class Pins:
 
     async def _renewed(self, origin: str) -> Pin:
         await self._close_retired()
-        http2 = origin.startswith("https:") and self._http2.get(origin, self._http2_first)
+        http2 = origin.startswith("https:") and self._http2.get(origin, self._bulk)
         client, addresses = await self._client(origin, http2=http2)
         now = time.monotonic()
         fresh = Pin(client, http2, made_at=now, addresses=addresses, silent_since=now)
@@ -171,6 +186,8 @@ class Pins:
         builder = self._builder()
         if http2:
             builder = builder.http2_prior_knowledge()
+        elif self._bulk:
+            builder = builder.tcp_user_timeout(UNDELIVERED_TIMEOUT)
         if at is not None:
             builder = builder.https_only(True).resolve(*at)
         if proxied:
@@ -187,7 +204,7 @@ class Pins:
             if pin.silent_since is not None:
                 pin.silent_since = None
                 _remember(self._http2, origin, True)
-        elif self._http2_first and version == "HTTP/2.0" and self._pins.get(origin) is pin:
+        elif self._bulk and version == "HTTP/2.0" and self._pins.get(origin) is pin:
             _remember(self._http2, origin, True)
             self._drop(origin)
 
@@ -199,9 +216,19 @@ class Pins:
         if failure is BROKEN and pin.http2 and not known and origin not in self._http2:
             # A server of HTTP/1.1 cannot have processed a request sent as HTTP/2.
             failure = UNCONNECTED
-        if failure is UNPROCESSED or self._pins.get(origin) is not pin:
-            return failure
-        if failure is UNCONNECTED:
+        if failure is not UNPROCESSED and self._pins.get(origin) is pin:
+            self._doubt(origin, pin, begun, failure)
+        return failure
+
+    def _doubt(self, origin: str, pin: Pin, begun: float, failure: Failure) -> None:
+        """Leave the connection, the address or HTTP/2 after a failure that may be theirs."""
+        silent = pin.answered_at <= begun
+        if failure is UNANSWERED:
+            # Over HTTP/1.1 the call was alone on its connection, which is closed.
+            if silent and pin.http2:
+                self._drop(origin)
+            return
+        if failure is UNCONNECTED and silent:
             self._rotate_address(origin, pin)
         if pin.silent_since is None:
             pin.silent_since = time.monotonic()
@@ -209,7 +236,6 @@ class Pins:
             # Two consecutive calls failed: the host may no longer speak HTTP/2.
             _remember(self._http2, origin, False)
             self._drop(origin)
-        return failure
 
     def _rotate_address(self, origin: str, pin: Pin) -> None:
         """Use the host's next address from now on, once for any number of failed calls."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -163,10 +164,22 @@ class Http11Server:
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
+    async def shorten_queue(self, backlog: int) -> None:
+        """Drop every line; only so many connections may wait to be accepted from now on, and the
+        kernel drops others."""
+        assert self._server is not None
+        for each in self._server.sockets:
+            with socket.fromfd(each.fileno(), each.family, each.type) as listener:
+                listener.listen(backlog)
+        self._drop_lines()
+
     async def close(self) -> None:
         """Stop listening and drop every line."""
         if self._server is not None:
             self._server.close()
+        self._drop_lines()
+
+    def _drop_lines(self) -> None:
         for connection in list(self._connections):
             if connection.transport is not None:
                 connection.transport.abort()

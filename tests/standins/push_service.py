@@ -161,6 +161,11 @@ class PushService:
         """Make subscriptions, each with its own keys; bound to a key if one is given."""
         return [self._subscription(vapid_key or self._vapid_key) for _ in range(count)]
 
+    def shorten_queue(self, backlog: int) -> None:
+        """Of HTTP/1.1: drop every line, and the connections of a burst from now on."""
+        assert isinstance(self._server, Http11Server)
+        self._thread.run(self._server.shorten_queue(backlog))
+
     def behave(self, behaviour: Behaviour, endpoint: str | None = None) -> None:
         """Answer so from now on: for one subscription, or for all others."""
         with self._changed:

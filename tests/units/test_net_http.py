@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The pin: a client goes to the address that was checked, wherever the name leads later."""
+"""Failures of calls, their time-outs, and the bounds on what is read and remembered."""
 
 from __future__ import annotations
 
@@ -12,176 +12,27 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import RequestError
 
 from canale.net import http as net_http
 from canale.net import pins as net_pins
-from canale.net.endpoints import EndpointRefusedError
 from canale.net.http import GuardedClient
-from canale.net.http_errors import FAILURES, UNPROCESSED, NoResponseError
+from canale.net.http_errors import (
+    FAILURES,
+    UNDELIVERED,
+    UNPROCESSED,
+    NoResponseError,
+    NotProcessedError,
+)
 from canale.net.pins import Pins
-from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
-
-
-class Answers:
-    """A resolver that gives one list of addresses after the other, then the last again."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        self.asked += 1
-        return self.answers[min(self.asked, len(self.answers)) - 1]
-
-
-def test_name_that_resolves_to_a_private_address_is_not_called() -> None:
-    async def work() -> None:
-        http = GuardedClient(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
-        with pytest.raises(EndpointRefusedError, match="no public address"):
-            await http.post("https://push.example", "https://push.example/x", {}, b"")
-
-    run(work())
-
-
-def test_pinned_address_is_called_whatever_dns_answers_later() -> None:
-    hosts: list[str] = []
-
-    async def handler(request: Request) -> Reply:
-        hosts.append(request.headers["host"])
-        return Reply(201)
-
-    thread = LoopThread()
-    thread.start()
-    server = Http11Server(handler)
-    port = thread.run(server.listen("127.0.0.1", 0))
-
-    async def work() -> None:
-        # ``.invalid`` never resolves (RFC 6761): only the pin can lead to the server.
-        http = GuardedClient()
-        client = http._builder().resolve("push.invalid", "127.0.0.1", port).build()
-        answer = await client.post(f"http://push.invalid:{port}/x").build().send()
-        assert answer.status == 201
-        await client.close()
-
-    run(work())
-    thread.run(server.close())
-    thread.stop()
-    assert hosts == [f"push.invalid:{port}"]
-
-
-def test_a_name_is_resolved_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def work() -> None:
-        resolver = Answers(["8.8.8.8"])
-        http = GuardedClient(resolver=resolver)
-        pins = await asyncio.gather(*(http._pins.get("https://push.example") for _ in range(50)))
-        assert len({id(pin) for pin in pins}) == 1
-        assert resolver.asked == 1
-        monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
-        assert await http._pins.get("https://push.example") is not pins[0]
-        assert resolver.asked == 2
-        await http.close()
-
-    run(work())
-
-
-def test_dns_rebinding_after_the_pin_expires_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
-
-    async def work() -> None:
-        http = GuardedClient(resolver=Answers(["8.8.8.8"], ["127.0.0.1"]))
-        await http._pins.get("https://push.example")
-        with pytest.raises(EndpointRefusedError):
-            await http._pins.get("https://push.example")
-
-    run(work())
-
-
-def test_next_address_is_tried_when_one_refuses() -> None:
-    async def work() -> None:
-        resolver = Answers(["8.8.8.8", "8.8.4.4"])
-        http = GuardedClient(resolver=resolver)
-        first = await http._pins.get("https://push.example")
-        for _ in range(3):
-            http._pins._rotate_address("https://push.example", first)
-        assert await http._pins.get("https://push.example") is not first
-        assert http._pins._turns == {"https://push.example": 1}
-        await http.close()
-
-    run(work())
-
-
-def test_number_of_cached_clients_is_bounded() -> None:
-    async def work() -> None:
-        answers = Answers(["8.8.8.8"])
-        http = GuardedClient(resolver=answers)
-        for number in range(net_pins.MAX_PINS + 5):
-            await http._pins.get(f"https://a{number}.notify.windows.com")
-            # The one that is used all the time keeps its connections.
-            await http._pins.get("https://fcm.googleapis.com")
-        assert len(http._pins._pins) == net_pins.MAX_PINS
-        assert answers.asked == net_pins.MAX_PINS + 6
-        assert "https://a0.notify.windows.com" not in http._pins._pins
-        await http.close()
-
-    run(work())
-
-
-class Stuck:
-    """A client that cannot be closed."""
-
-    async def close(self) -> None:
-        raise RuntimeError("it is closed already")
-
-
-def test_connection_that_cannot_be_closed_does_not_block_calls(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(net_pins, "PIN_SECONDS", -1.0)
-
-    async def work() -> None:
-        http = GuardedClient(resolver=Answers(["8.8.8.8"]))
-        first = await http._pins.get("https://push.example")
-        first.client = cast("Client", Stuck())
-        second = await http._pins.get("https://push.example")
-        first.made_at = float("-inf")
-        # Retired, and due to be closed before this one is made.
-        third = await http._pins.get("https://push.example")
-        assert len({id(pin) for pin in (first, second, third)}) == 3
-        third.client = cast("Client", Stuck())
-        await http.close()
-
-    run(work())
-    assert caplog.text.count("Error closing an old connection") == 2
-
-
-def test_cancelled_call_does_not_cancel_a_shared_resolution() -> None:
-    async def work() -> None:
-        asked, go_on = asyncio.Event(), asyncio.Event()
-
-        async def resolver(host: str, port: int) -> list[str]:
-            asked.set()
-            await go_on.wait()
-            return ["8.8.8.8"]
-
-        http = GuardedClient(resolver=resolver)
-        first = asyncio.create_task(http._pins.get("https://push.example"))
-        second = asyncio.create_task(http._pins.get("https://push.example"))
-        await asked.wait()
-        first.cancel()
-        go_on.set()
-        assert await second is http._pins._pins["https://push.example"]
-        await http.close()
-
-    run(work())
 
 
 def test_unresolvable_name_raises_no_response_error() -> None:
@@ -214,7 +65,7 @@ def test_host_that_never_answered_is_tried_once_and_keeps_its_client(
         origin = f"https://127.0.0.1:{nobody.getsockname()[1]}"
 
         async def work() -> None:
-            http = GuardedClient([origin], http2_first=True)
+            http = GuardedClient([origin], bulk=True)
             counts = []
             for _ in range(4):
                 with pytest.raises(NoResponseError, match="no connection"):
@@ -250,7 +101,7 @@ class Sends:
 
     def __init__(self, *sends: Callable[[], Awaitable[object]]) -> None:
         self._sends = list(sends)
-        self.request = self.headers = self.body_bytes = lambda *_: self
+        self.request = self.headers = self.body_bytes = self.timeout = lambda *_: self
         self.build_streamed = lambda: self
 
     async def __aenter__(self) -> object:
@@ -308,7 +159,7 @@ def test_memory_of_origins_that_answered_is_bounded(
     async def work() -> None:
         client = Sends(*[partial(answers, "HTTP/2.0")] * len(origins))
         monkeypatch.setattr(Pins, "_built", lambda *_, **__: client)
-        http = GuardedClient(origins, http2_first=True)
+        http = GuardedClient(origins, bulk=True)
         for origin in origins:
             await http.post(origin, f"{origin}/x", {}, b"")
         assert list(http._pins._known) == list(http._pins._http2) == origins[-3:]
@@ -375,5 +226,29 @@ def test_response_with_an_unreadable_header_is_accepted() -> None:
         assert await http.post(origin, f"{origin}/x", {}, b"") == (429, None)
         await http.close()
         server.close()
+
+    run(work())
+
+
+@pytest.mark.parametrize("again_after", [None, timedelta(seconds=1000)])
+def test_message_that_the_far_end_never_confirms_is_repeated_if_it_may_come_twice(
+    monkeypatch: pytest.MonkeyPatch, again_after: timedelta | None
+) -> None:
+    async def unconfirmed() -> object:
+        text = next(text for text, what in FAILURES.items() if what is UNDELIVERED)
+        raise RequestError("no", {"causes": [{"message": text}]})
+
+    async def work() -> None:
+        origin, client = "http://push.example", Sends(unconfirmed, unconfirmed, answers)
+        monkeypatch.setattr(Pins, "_built", lambda *_, **__: client)
+        http = GuardedClient([origin])
+        send = http.post(origin, f"{origin}/x", {}, b"", again_after=again_after)
+        if again_after is None:
+            with pytest.raises(NoResponseError, match="nothing was confirmed") as error:
+                await send
+            assert not isinstance(error.value, NotProcessedError)
+        else:
+            assert (await send).status == 201
+        await http.close()
 
     run(work())

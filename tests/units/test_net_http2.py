@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ class Service:
 def run(service: Service, work: Callable[[GuardedClient], Awaitable[None]]) -> None:
     async def whole() -> None:
         await service.listen()
-        http = GuardedClient([service.origin], root_certificate=service.authority, http2_first=True)
+        http = GuardedClient([service.origin], root_certificate=service.authority, bulk=True)
         try:
             await work(http)
         finally:
@@ -135,6 +136,29 @@ def test_hanging_streams_do_not_block_others(
 
     run(service, work)
     assert [line.requests for line in service.server.lines] == [1 + streams, 1]
+
+
+def test_message_that_may_come_twice_is_sent_again_over_another_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(tmp_path, Manners())
+    monkeypatch.setattr(pins, "STALL_SECONDS", 0.05)
+
+    async def work(http: GuardedClient) -> None:
+        assert await post(http, service, 0)
+        service.hangs = True
+        url, again = f"{service.origin}/1", timedelta(seconds=0.2)
+        call = asyncio.create_task(
+            http.post(service.origin, url, Headers({}), b"x", again_after=again)
+        )
+        while not service.taken["/1"]:
+            await asyncio.sleep(0.01)
+        service.hangs = False
+        assert (await call).status == 201
+
+    run(service, work)
+    assert service.taken["/1"] == 2
+    assert [line.requests for line in service.server.lines] == [2, 1]
 
 
 @pytest.mark.parametrize("streams", [10, 100])

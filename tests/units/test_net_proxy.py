@@ -79,7 +79,7 @@ def test_known_host_is_called_through_the_proxy_over_one_connection(tmp_path: Pa
             known=LOCALHOST,
             root_certificate=authority,
             proxy=url,
-            http2_first=True,
+            bulk=True,
         )
         try:
             call = ("https://localhost", "https://localhost/x", Headers({}), b"x")

@@ -39,6 +39,10 @@ from canale.net.http_errors import NoResponseError, ResolutionError
 NAME = "webpush"
 CONCURRENCY = 256
 
+# An alert without an answer is sent once more; by Topic and tag the phone shows it once (RFC 8030,
+# section 5.4).
+ALERT_AGAIN_AFTER = timedelta(seconds=4)
+
 # One line a minute for each service and code, however many thousand messages it concerns.
 LOG_EVERY = 60.0
 
@@ -87,7 +91,7 @@ class WebPushTransport:
             total_timeout=total_timeout,
             root_certificate=root_certificate,
             proxy=proxy,
-            http2_first=True,
+            bulk=True,
         )
         self._logged: dict[tuple[str, str], float] = {}
 
@@ -124,7 +128,13 @@ class WebPushTransport:
         body = encrypt(_payload(message, limit), target.keys)
         headers = _headers(message, self._authorizer.header(target.origin))
         try:
-            reply = await self._http.post(target.origin, target.endpoint, headers, body)
+            reply = await self._http.post(
+                target.origin,
+                target.endpoint,
+                headers,
+                body,
+                again_after=ALERT_AGAIN_AFTER if message.kind == "alert" else None,
+            )
         except EndpointRefusedError as refusal:
             return Result(Outcome.REJECTED, None, str(refusal))
         except ResolutionError as failure:
