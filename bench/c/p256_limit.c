@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// P-256 key pairs a second of CPU by OpenSSL alone, its context set up once, as `openssl speed` of
-// OpenSSL 3.2 and later counts them (Debian 12's does not).
+// P-256 key pairs per second of CPU by OpenSSL alone, with its context set up once, as `openssl speed`
+// of OpenSSL 3.2 and later counts them (Debian 12's does not).
 //
 //     p256_limit SECONDS
 #include <openssl/ec.h>

@@ -1,13 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// A push service that takes everything at once: TLS, HTTP/2 or HTTP/1.1 as the sender likes, one
-// thread. It answers 201 to every POST and keeps counts; nothing is decrypted, stored or checked.
+// A push service that accepts every message at once: TLS, HTTP/2 or HTTP/1.1 as the sender chooses,
+// one thread. It responds 201 to every POST and counts; nothing is decrypted, stored or checked.
 //
 //     push_sink CERTIFICATE.pem KEY.pem [ADDRESS]      prints its port; listens at 127.0.0.1
 //
 // GET /counts (HTTP/1.1)  {"requests","bytes","connections","first","last"}, seconds of the
-//                         monotonic clock at the first and the last answer since the last /reset
+//                         monotonic clock at the first and the last response since the last /reset
 // GET /reset              sets them to zero
 // GET /last               the body of the last POST
 #define _GNU_SOURCE
@@ -102,7 +102,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
                    size_t length, void *argument) {
   (void)session, (void)flags;
   Connection *connection = argument;
-  // What arrives in several frames is kept only if the frames of no other stream come between.
+  // A body in several frames is kept only if no frames of another stream arrive in between.
   static int32_t whose;
   if (whose != stream) connection->body = 0;
   whose = stream;

@@ -1,22 +1,22 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// Thousands of open pages in one thread: they read a stream, and time each event from the moment
-// that stands in it. It also publishes, so that the next event leaves when the last has arrived.
+// Thousands of open pages in one thread: they read a stream, and measure the age of each event by
+// its time stamp. It also publishes, so that the next event is sent when the last has arrived.
 //
 //     sse_readers PORT PATH PUBLISH_PORT PUBLISH_PATH PAYLOAD_BYTES BODY_HEAD BODY_TAIL
 //
-// Commands come on stdin, one a line; each is answered by one line of JSON on stdout:
+// Commands come on stdin, one per line; the response to each is one line of JSON on stdout:
 //
-//     connect READERS STALLED    open so many connections; so many more that never read again
-//     churn PER_MILLE            from now on so many of 1000 readers a second leave and come anew
-//     flat EVENTS WINDOW         publish with up to WINDOW events on their way: the highest rate
+//     connect READERS STALLED    open this many connections, and this many more that stop reading
+//     churn PER_MILLE            from now on this many of 1000 readers reconnect per second
+//     flat EVENTS WINDOW         publish with up to WINDOW events in flight: the highest rate
 //     paced EVENTS PAUSE_MS      publish one at a time: the latency
-//     listen EVENTS              somebody else publishes: when each was first and last read
+//     listen EVENTS              another process publishes: when each was first and last read
 //
-// An event carries a mark, "@", its number (6 digits) and when it was sent (16 digits, microseconds
-// since the epoch), after its padding: whoever has the mark has the event. An event is owed to all
-// who were connected when it was sent; one that does not arrive within ten seconds is lost.
+// An event ends with a mark after its padding: "@", its number (6 digits) and when it was sent (16
+// digits, microseconds since the epoch). A reader that has the mark has the event. All readers that
+// were connected when it was sent should get it; one that does not arrive within ten seconds is lost.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -172,7 +172,7 @@ static void readable(struct reader *reader) {
     if (!reader->stalled) read_marks(reader, buffer, size);
 }
 
-// A new connection for each: a publisher may close one after its answer, as pushpin does.
+// A new connection for each request: a publisher may close one after its response, as pushpin does.
 static void dial_publisher(void) {
     publish_fd = dial(publish_port, true);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
@@ -230,7 +230,7 @@ static void churn(uint64_t since, uint64_t *made) {
     }
 }
 
-// Who was cut off while all came at once comes again, as browsers do; how many that were.
+// Reconnects readers that were refused while all connected at once, as browsers do; returns their number.
 static unsigned ask_again(void) {
     unsigned again = 0;
     for (size_t i = 0; i < reader_count; i++) {

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// The floor under every stream server: one thread, epoll, and one write(2) an event and reader.
-// It knows no channels, no heartbeat, no replay, no HTTP beyond the first line; a reader whose
-// socket is full is closed. Prints its port; `POST` sends the body to all who asked with `GET`.
+// The lower bound for any stream server: one thread, epoll, and one write(2) per event and reader.
+// It has no channels, no heartbeat, no replay, no HTTP beyond the first line; a reader whose socket
+// is full is closed. Prints its port; `POST` sends the body to all readers that sent a `GET`.
 //
 //     write_loop
 #define _GNU_SOURCE

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// npm's web-push as a peer of `push`: node push_peer.mjs PACKAGES JOB WHAT COUNT
-// WHAT: `encrypt` only, or `send` through one keep-alive agent, CONCURRENCY messages under way.
-// Prints JSON: messages, seconds of the clock and of the whole process's CPU, and for encryption
+// npm's web-push as a peer of `push`: node push_peer.mjs PACKAGES JOB METHOD COUNT
+// METHOD: only `encrypt`, or `send` through one keep-alive agent with CONCURRENCY messages in flight.
+// Prints JSON: messages, seconds of wall clock and of the whole process's CPU, and for encryption
 // one of the bodies in base64.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,8 +1,8 @@
 -- SPDX-FileCopyrightText: 2026 The canale authors
 -- SPDX-License-Identifier: AGPL-3.0-or-later
 --
--- For wrk: sends METHOD with BODY (from the environment) and prints what came of it as JSON.
--- "%d" in the body becomes the request's number. Every status but STATUS is counted as wrong.
+-- For wrk: sends METHOD with BODY (from the environment) and prints the results as JSON.
+-- "%d" in the body becomes the request's number. Every status other than STATUS counts as wrong.
 local method, body = os.getenv("METHOD"), os.getenv("BODY")
 local numbered = body and body:find("%%d")
 local thread_of

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Writing a post: errors, and a session that is over, without losing a word.
+// The composer: handles errors and an expired session without losing any text.
 
 export function startComposer(): void {
   const form = document.querySelector<HTMLFormElement>("[data-composer]");
@@ -18,7 +18,7 @@ function guard(form: HTMLFormElement): void {
   });
 }
 
-/** Chosen files stay chosen when something must change, because the page stays. */
+/** Submits by script, so that the page and its chosen files stay when the form has errors. */
 async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   event.preventDefault();
   const submitter = event.submitter as HTMLButtonElement | null;
@@ -45,7 +45,7 @@ async function send(form: HTMLFormElement, event: SubmitEvent): Promise<void> {
   }
 }
 
-/** Says why, and what to do with the words that are still here. */
+/** Shows why saving failed, and what to do with the text that is still here. */
 function refused(form: HTMLFormElement, answer: Response): boolean {
   const signedOut = new URL(answer.url).pathname.startsWith("/newsroom/accounts/");
   if (signedOut) alert(form.dataset["signedOut"]);
@@ -54,8 +54,8 @@ function refused(form: HTMLFormElement, answer: Response): boolean {
   return signedOut || [404, 503].includes(answer.status);
 }
 
-/** Of the page as it is now: signing in again, in another tab, has changed the one in the form, and
- * scripts cannot read the cookie. */
+/** Reads the token from the page as just fetched: signing in again in another tab has invalidated
+ * the form's, and scripts cannot read the cookie. */
 function tokenIn(html: string): string {
   const fields = new DOMParser().parseFromString(html, "text/html");
   return fields.querySelector<HTMLInputElement>("[name=csrfmiddlewaretoken]")?.value ?? "";
@@ -76,7 +76,7 @@ function showErrors(form: HTMLFormElement, html: string): void {
   field?.focus({ preventScroll: true });
 }
 
-/** Told that the draft has changed, the editor may press again: the next press knows that wording. */
+/** After the notice that the draft changed, the next press may overwrite that version. */
 function takeMark(form: HTMLFormElement, said: Document): void {
   const fresh = said.querySelector<HTMLInputElement>("[data-composer] [name=seen]");
   const mark = form.querySelector<HTMLInputElement>("[name=seen]");

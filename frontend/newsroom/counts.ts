@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// How much room is left in each field with a data-limit, counted as the server counts. Nothing is
-// cut: a paste that is too long stays, and says by how much.
+// Shows the characters left in each field with a data-limit, counted as the server does. Nothing is
+// truncated: a paste that is too long stays, and the counter shows by how much.
 
 type Field = HTMLInputElement | HTMLTextAreaElement;
 
@@ -52,7 +52,7 @@ function overBy(count: HTMLElement, characters: number): string {
 const LINE_ENDS = /\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
 const UNPRINTED = /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
-/** Code points of what the server keeps (canale/channel/characters.py): one emoji may be several. */
+/** Counts code points after the server's cleaning (canale/channel/characters.py); an emoji may be several. */
 function lengthOf(field: Field): number {
   const kept = field.value.normalize("NFC").replace(LINE_ENDS, "\n").replace(UNPRINTED, "");
   const tidied = field instanceof HTMLInputElement ? kept.replace(/\s+/gu, " ") : kept;
@@ -61,7 +61,7 @@ function lengthOf(field: Field): number {
 
 let waiting = 0;
 
-/** To a screen reader once typing pauses, and only what matters: too long, or no longer so. */
+/** Notifies a screen reader once typing pauses, and only that a text is too long, or fits again. */
 function announceLater(announced: HTMLElement, field: Field, wasOver: boolean): void {
   const count = countOf(field);
   if (!count || (!isOver(field) && !wasOver)) return;

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Small courtesies of every form: ask before what cannot be undone, and send once.
+// For every form: ask before an irreversible action, and submit only once.
 
 export function startForms(): void {
   document.addEventListener("click", (event) => {
@@ -10,10 +10,10 @@ export function startForms(): void {
   document.addEventListener("submit", (event) => {
     const button = (event as SubmitEvent).submitter;
     if (!(button instanceof HTMLButtonElement) || !("once" in button.dataset)) return;
-    // After the press: a disabled button would not be sent with its form.
+    // Later, because a disabled button is not submitted with its form.
     setTimeout(() => (button.disabled = true));
   });
-  // Back from the next page, the button works again.
+  // Enable the button again when the person returns from the next page.
   addEventListener("pageshow", () => {
     for (const button of document.querySelectorAll<HTMLButtonElement>("[data-once]")) button.disabled = false;
   });

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The album: pick, drop or paste images; each has its words; order by moving up.
+// The album: pick, drop or paste images, describe each, move it up.
 
 const LARGEST_BYTES = 15 * 1024 * 1024;
 
@@ -20,7 +20,7 @@ export function startImages(): void {
   });
   const form = album.closest("form");
   form?.addEventListener("paste", (event) => {
-    // Word processors put a picture of the text beside the text.
+    // Word processors put a picture of the text on the clipboard beside the text.
     const clipboard = event.clipboardData;
     if (clipboard?.files.length && !clipboard.types.includes("text/plain")) take(clipboard.files);
   });
@@ -67,7 +67,7 @@ function act(slots: HTMLElement, pressed: Element): void {
   slots.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-/** The server reads the slots in the order of their numbers. */
+/** Renumbers the slots, because the server reads them in the order of their numbers. */
 function number(slots: HTMLElement): void {
   slots.hidden = slots.children.length === 0;
   Array.from(slots.children).forEach((slot, index) => {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The first set-up: the address follows from the name until somebody writes it.
+// The first set-up: derives the address from the name until somebody edits it.
 
 export function startSetup(): void {
   const name = document.querySelector<HTMLInputElement>("[data-setup] #id_name");
