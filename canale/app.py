@@ -109,13 +109,13 @@ class Site:
         if scope["path"] == "/healthz":
             await send_json(send, HTTPStatus.OK, {"status": "ok"})
         elif scope["path"] == "/readyz":
-            await self._ready(send)
+            await self.ready(send)
         elif scope["path"] == METRICS:
             await self._metrics(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
 
-    async def _ready(self, send: ASGISendCallable) -> None:
+    async def ready(self, send: ASGISendCallable) -> None:
         """Answer 200 if requests can be answered now: there is a database, and a worker.
 
         An unreachable bus does not count: processes find what is new by polling, a little later.

@@ -279,17 +279,18 @@ class Hub:
         self.detach(reader)
 
     def _schedule_heartbeat(self) -> None:
-        if self._heartbeats is None:
-            self._heartbeats = asyncio.get_running_loop().call_later(self._pause, self._heartbeat)
+        """Send each slot's heartbeats in turn; the timer stops while nobody is connected."""
 
-    def _heartbeat(self) -> None:
-        """Send one slot's heartbeats; the timer stops while nobody is connected."""
-        self._slot = (self._slot + 1) % SLOTS
-        for stream in self._streams.values():
-            write_to_all(stream.in_slot(self._slot), HEARTBEAT, self._drop)
-        self._heartbeats = None
-        if self._connections:
-            self._schedule_heartbeat()
+        def send() -> None:
+            self._slot = (self._slot + 1) % SLOTS
+            for stream in self._streams.values():
+                write_to_all(stream.in_slot(self._slot), HEARTBEAT, self._drop)
+            self._heartbeats = None
+            if self._connections:
+                self._schedule_heartbeat()
+
+        if self._heartbeats is None:
+            self._heartbeats = asyncio.get_running_loop().call_later(self._pause, send)
 
     def close_gracefully(self, connection: Connection) -> None:
         """Close one connection after telling the client when to reconnect."""

@@ -244,28 +244,29 @@ class NatsSubscription:
         self._closed = False
 
     def notify(self, hint: Hint) -> None:
-        """Called on the bus's thread."""
+        """Call back on the listener's loop. Called on the bus's thread."""
+
+        def call_back() -> None:
+            with self._lock:
+                undelivered, self._undelivered = self._undelivered, {}
+            for subject, data in undelivered:
+                if self._closed:
+                    return
+                try:
+                    self._callback(subject, data)
+                except Exception:
+                    # One bad hint must not end the subscription.
+                    logger.exception("Error handling hint %r", (subject, data[:100]))
+
         with self._lock:
             first = not self._undelivered
             _remember(self._undelivered, hint)
         if first:
+            # The listener's loop may be closed.
             try:
-                self._loop.call_soon_threadsafe(self._notify_all)
+                self._loop.call_soon_threadsafe(call_back)
             except RuntimeError:
-                # Its loop was closed without it.
                 self.close()
-
-    def _notify_all(self) -> None:
-        with self._lock:
-            undelivered, self._undelivered = self._undelivered, {}
-        for subject, data in undelivered:
-            if self._closed:
-                return
-            try:
-                self._callback(subject, data)
-            except Exception:
-                # One bad hint must not end the subscription.
-                logger.exception("Error handling hint %r", (subject, data[:100]))
 
     def close(self) -> None:
         """Stop listening. May be called more than once."""
