@@ -61,11 +61,11 @@ def published(channel: Channel, headline: str, text: str) -> dict[str, float]:
 def line_written(bearer: Post, line: str) -> dict[str, float]:
     from django.db import transaction
 
+    from canale.live.events import append_event
     from canale.live.models import LiveEvent
-    from canale.live.record import record_event
 
     with transaction.atomic():
-        event = record_event(bearer, LiveEvent.Kind.POST, pad=line)
+        event = append_event(bearer, LiveEvent.Kind.POST, pad=line)
     return {"id": event.pk}
 
 

@@ -32,9 +32,9 @@ from canale.core.settings import settings
 from canale.delivery.figures import QueueCollector
 from canale.delivery.plan import SUBJECT as WORK
 from canale.delivery.worker_pool import WorkerPool
-from canale.live.hints import PAGES
-from canale.live.hints import SUBJECT as LIVE
 from canale.live.hub import Hub
+from canale.live.notify import PAGES
+from canale.live.notify import SUBJECT as LIVE
 from canale.live.protocol import live_protocol
 from canale.live.tail import EventTailer, backlog
 from canale.metrics.endpoint import PATH as METRICS

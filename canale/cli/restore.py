@@ -29,7 +29,7 @@ from canale.cli.folder_locks import exclusive_folder
 from canale.core import durable_files
 from canale.core.secret_key import read_key, write_key
 from canale.core.settings import settings
-from canale.live.record import advance_sequence
+from canale.live.events import advance_sequence
 from canale.vault.keys import key_id
 
 

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from canale.live.encoding import EncodedEvent
 
 # Recent events a channel remembers, so that reconnecting readers need no database.
-MEMORY = 256
+MAX_RECENT_EVENTS = 256
 # Kernel send buffer for a client that does not read; by default it would grow to 4 MB. The kernel
 # doubles the number and counts its own overhead: some 50 KB of events. Decision 0029.
 SEND_BUFFER = 32 * 1024
@@ -70,7 +70,7 @@ class Stream:
     def remember(self, event: EncodedEvent) -> None:
         self.last_id = event.id
         self.recent.append(event)
-        if len(self.recent) > MEMORY:
+        if len(self.recent) > MAX_RECENT_EVENTS:
             self.complete_after = self.recent.popleft().id
 
     def since(self, event_id: int) -> bytes:
@@ -85,7 +85,7 @@ class Stream:
                 event for event in reversed(events) if event.id <= self.complete_after
             )
             self.complete_after = after
-        while len(self.recent) > MEMORY:
+        while len(self.recent) > MAX_RECENT_EVENTS:
             self.complete_after = self.recent.popleft().id
 
     def add(self, reader: Connection) -> None:

@@ -38,7 +38,7 @@ SLICE = 1000
 # Seconds in which a reader must take some of a replay.
 STALL_SECONDS = 30.0
 # Seconds that a reader has to receive the last bytes when the server stops.
-GRACE = 2.0
+GRACE_SECONDS = 2.0
 
 
 class Hub:
@@ -300,7 +300,7 @@ class Hub:
         connection.socket = NOT_DIRECT
         transport.write(encode_reconnect())
         transport.close()
-        asyncio.get_running_loop().call_later(GRACE, connection.abort)
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, connection.abort)
         connection.stream.remove(connection)
 
     def detach(self, connection: Connection) -> None:

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, transaction
 
 from canale.channel.models import Post
+from canale.live.events import append_reactions_event
 from canale.live.models import LiveEvent
-from canale.live.record import record_reactions
 from canale.reactions.models import Unannounced
 from canale.reactions.tallies import counts
 
@@ -46,5 +46,5 @@ def _publish_counts(post_id: int, now: datetime) -> bool:
         return False
     if post is None or not post.is_visible(now):
         return False
-    record_reactions(post, counts([post_id])[post_id], now)
+    append_reactions_event(post, counts([post_id])[post_id], now)
     return True

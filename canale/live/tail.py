@@ -19,9 +19,9 @@ from django.db import close_old_connections, connection
 
 from canale.channel.models import Channel
 from canale.live.encoding import EncodedEvent, EventKind, encode_sse
+from canale.live.events import latest_id
 from canale.live.hub import Hub
 from canale.live.models import LiveEvent
-from canale.live.record import latest_id
 from canale.runtime.database_away import outage
 
 logger = logging.getLogger(__name__)

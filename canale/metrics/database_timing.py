@@ -14,31 +14,31 @@ from django.http.response import HttpResponseBase
 
 from canale.metrics.names import REQUESTS
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class DatabaseTimingMiddleware:
-    """Middleware: one observation for each request that asked the database."""
+    """Middleware: one observation for each request that queries the database."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        watch = QueryTimer()
-        with connection.execute_wrapper(watch):
+        timer = QueryTimer()
+        with connection.execute_wrapper(timer):
             response = self._get_response(request)
-        if watch.asked:
-            REQUESTS.observe(watch.seconds)
+        if timer.queries:
+            REQUESTS.observe(timer.seconds)
         return response
 
 
 class QueryTimer:
     """Adds up the time of a request's queries."""
 
-    __slots__ = ("asked", "seconds")
+    __slots__ = ("queries", "seconds")
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.queries = 0
         self.seconds = 0.0
 
     # The types of Django's own stubs.
@@ -48,4 +48,4 @@ class QueryTimer:
             return execute(sql, params, many, context)
         finally:
             self.seconds += time.perf_counter() - begun
-            self.asked += 1
+            self.queries += 1

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 FORGED = "_canale_forged_form"
 _REASONS: dict[int, str] = {
@@ -31,7 +31,7 @@ def count_refusal(reason: str) -> None:
 class Refusals:
     """Middleware: one count for each answer that refuses access."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -25,7 +25,7 @@ from canale.channel.characters import one_line
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
-from canale.live.hints import forget_pages
+from canale.live.notify import forget_pages
 from canale.net.numbers import number_in
 from canale.newsroom.access import retry_later, role_required, staff_of
 from canale.newsroom.forms import ChannelSettings

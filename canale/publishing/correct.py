@@ -15,8 +15,8 @@ from canale.channel.characters import is_damaged, one_line
 from canale.channel.models import Post, Revision
 from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
+from canale.live.events import append_post_event
 from canale.live.models import LiveEvent
-from canale.live.record import record_content
 from canale.publishing.content import Content, PostRefused, check, not_unicode
 from canale.publishing.drafts import write_revision
 from canale.publishing.publish import show
@@ -47,7 +47,7 @@ def correct(
         show(visible, revision, by=by, now=now)
         plan_broadcasts(revision, Purpose.CORRECTION, now)
         record(by, "post.corrected", visible.channel.handle, post=post.pk, note=note)
-        record_content(visible, LiveEvent.Kind.CORRECTION)
+        append_post_event(visible, LiveEvent.Kind.CORRECTION)
     return revision
 
 

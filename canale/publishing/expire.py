@@ -11,8 +11,8 @@ from django.db import transaction
 
 from canale.channel.models import Post, State
 from canale.delivery.plan import stop_broadcasts
+from canale.live.events import latest_id
 from canale.live.models import LiveEvent
-from canale.live.record import latest_id
 from canale.publishing.transitions import Act, move
 from canale.reactions.models import Reaction
 from canale.reactions.tallies import close

@@ -13,8 +13,8 @@ from canale.accounts.audit import record
 from canale.channel.models import Post, Revision
 from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
+from canale.live.events import append_post_event
 from canale.live.models import LiveEvent
-from canale.live.record import record_content
 from canale.publishing.drafts import ChangedMeanwhile
 from canale.publishing.transitions import Act, move
 
@@ -45,7 +45,7 @@ def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | Non
     show(post, revision, by=by, now=now)
     plan_broadcasts(revision, Purpose.POST, now)
     record(by, "post.published", post.channel.handle, post=post.pk, headline=revision.headline)
-    record_content(post, LiveEvent.Kind.POST)
+    append_post_event(post, LiveEvent.Kind.POST)
     return post
 
 

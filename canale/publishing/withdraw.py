@@ -14,8 +14,8 @@ from canale.accounts.audit import record
 from canale.channel.models import Post
 from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
+from canale.live.events import append_event
 from canale.live.models import LiveEvent
-from canale.live.record import record_event
 from canale.publishing.correct import NotVisible, check_note, lock_visible
 from canale.publishing.transitions import Act, move
 from canale.reactions.tallies import close
@@ -34,5 +34,5 @@ def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
         # What was withdrawn is not replayed to who comes later; its words may be the reason.
         withdrawn.live_events.all().delete()
-        record_event(withdrawn, LiveEvent.Kind.WITHDRAWAL)
+        append_event(withdrawn, LiveEvent.Kind.WITHDRAWAL)
     return withdrawn

@@ -134,7 +134,7 @@ def test_slow_client_gets_the_longest_replay_and_newer_events(run: Run) -> None:
 def test_client_that_does_not_read_the_goodbye_is_aborted(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hubs, "GRACE", 0.1)
+    monkeypatch.setattr(hubs, "GRACE_SECONDS", 0.1)
 
     async def flow() -> None:
         async with serving(hub_with()) as site, line(site) as stuck:

@@ -18,7 +18,7 @@ import httpx
 import nats as nats_client
 import pytest
 
-from canale.live.hints import SUBJECT
+from canale.live.notify import SUBJECT
 from tests.nats_server import NatsServer, needs_nats
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site

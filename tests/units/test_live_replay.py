@@ -57,7 +57,7 @@ def test_reader_that_takes_nothing_of_a_replay_is_dropped(
 def test_backlog_is_read_again_if_too_much_was_published_during_a_read(
     monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(connection, "MEMORY", 3)
+    monkeypatch.setattr(connection, "MAX_RECENT_EVENTS", 3)
     database = HeldDatabase()
     database.events = [event(number) for number in range(1, 4)]
     hub = hub_with(3, database)

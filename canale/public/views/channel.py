@@ -21,7 +21,7 @@ from canale.core.settings import settings
 from canale.delivery.transports import registry
 from canale.followers import invites
 from canale.followers.models import ChannelCount
-from canale.live.record import latest_id
+from canale.live.events import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards
 from canale.public.page_keys import is_place
 from canale.public.page_store import stored

@@ -13,7 +13,7 @@ PAGES = "pages"
 """With a channel's handle: what its pages show changed, though not by a post. Without: any's."""
 
 
-def tell_pages() -> None:
+def notify_web() -> None:
     """Send a hint after the commit. A lost hint is made up for by polling."""
     transaction.on_commit(lambda: process_bus().publish(SUBJECT))
 

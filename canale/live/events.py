@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from canale.channel.links import post_url
 from canale.channel.models import Post
-from canale.live.hints import tell_pages
 from canale.live.models import LiveEvent
+from canale.live.notify import notify_web
 
 # An arbitrary number: PostgreSQL's advisory locks share one space.
 _NUMBERING_LOCK = 0x63616E616C65
@@ -21,7 +21,7 @@ _NUMBERING_LOCK = 0x63616E616C65
 SKIPPED = 1_000_000
 
 
-def record_event(
+def append_event(
     post: Post, kind: LiveEvent.Kind, *, now: datetime | None = None, **more: object
 ) -> LiveEvent:
     """Add a line to the stream of the post's channel, inside the caller's transaction.
@@ -36,22 +36,22 @@ def record_event(
     event = LiveEvent.objects.create(
         channel=post.channel, post=post, kind=kind, data=data, created_at=now or timezone.now()
     )
-    tell_pages()
+    notify_web()
     return event
 
 
-def record_content(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
+def append_post_event(post: Post, kind: LiveEvent.Kind) -> LiveEvent:
     """Add a post or a correction, with the data that a page needs to announce it."""
     content = post.content
-    return record_event(
+    return append_event(
         post, kind, headline=content.headline, url=post_url(post), kind_of_post=content.kind
     )
 
 
-def record_reactions(post: Post, counts: dict[str, int], now: datetime) -> LiveEvent:
+def append_reactions_event(post: Post, counts: dict[str, int], now: datetime) -> LiveEvent:
     """Replace the post's line by the current counts: the backlog holds one for each post."""
     post.live_events.filter(kind=LiveEvent.Kind.REACTIONS).delete()
-    return record_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
+    return append_event(post, LiveEvent.Kind.REACTIONS, now=now, counts=counts)
 
 
 def advance_sequence() -> None:
