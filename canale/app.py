@@ -29,7 +29,7 @@ from canale.api.fast_path import FastPath
 from canale.bus import Bus, process_bus
 from canale.channel.images import stop_decoders
 from canale.core.settings import settings
-from canale.delivery.figures import QueueCollector
+from canale.delivery.metrics import QueueCollector
 from canale.delivery.plan import SUBJECT as WORK
 from canale.delivery.worker_pool import WorkerPool
 from canale.live.hub import Hub
@@ -263,7 +263,7 @@ async def _serve_web(
     server.stop_on_signals(stopping, with_stdin=workers is None)
     tune_gc()
     sys.setswitchinterval(SWITCH_SECONDS)
-    reporting = pulse("web", WebMetrics(hub, pages).hand_over)
+    reporting = pulse("web", WebMetrics(hub, pages).flush)
     async with _running(reporting), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
     # Python would wait for the threads that wait for them.

@@ -16,7 +16,7 @@ from canale.channel.models import Post
 from canale.cli import chosen
 from canale.cli.commands import CommandError
 from canale.delivery.clock import by_the_databases_clock
-from canale.delivery.given_up import resume, too_late
+from canale.delivery.failed_batches import expired, resume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             audit.record("cli", "delivery.resumed", each.post.channel.handle, post=each.post.pk)
     for each in resumed:
         sys.stdout.write(f"{post_url(each.post)}\t{_batches(each.batches)}\n")
-    left = too_late(now, number)
+    left = expired(now, number)
     for each in left:
         sys.stderr.write(
             f"canale: {post_url(each.post)}: {_batches(each.batches)} not resumed: withdrawn, "

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from canale.delivery.leases import claim_next
+from canale.delivery.leases import claim
 from canale.delivery.models import Batch
 
 
@@ -20,7 +20,7 @@ class DatabaseSource:
         await asyncio.Event().wait()
 
     def take(self, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-        return claim_next(worker, now, urgent=urgent)
+        return claim(Batch.objects.filter(urgent=urgent), worker, now)
 
     def finished(self, batch_id: int) -> None:
         """Nothing to do: the table has it."""

@@ -49,26 +49,20 @@ def _claimable(now: datetime) -> Q:
     return Q(state=Batch.State.WAITING) | Q(state=Batch.State.CLAIMED, claimed_until__lt=now)
 
 
-def claim_next(worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-    """The oldest unfinished batch of a priority, now this worker's; None when there is none."""
-    open_batches = Batch.objects.filter(_claimable(now), urgent=urgent)
-    # Several candidates: workers that start at once do not all fight for the first.
-    for batch_id in open_batches.order_by("pk").values_list("pk", flat=True)[:8]:
-        batch = claim(batch_id, worker, now, urgent=urgent)
-        if batch is not None:
-            return batch
+def claim(batches: QuerySet[Batch], worker: str, now: datetime) -> Batch | None:
+    """Claim the oldest of these batches that is unfinished and free; None if there is none."""
+    free = batches.filter(_claimable(now)).order_by("pk")
+    # Several candidates: workers that start together do not all compete for the first.
+    for batch_id, urgent in free.values_list("pk", "urgent")[:8]:
+        claimed = Batch.objects.filter(_claimable(now), pk=batch_id).update(
+            state=Batch.State.CLAIMED,
+            claimed_by=worker,
+            claimed_until=lease_end(now, urgent=urgent),
+        )
+        if claimed:
+            rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
+            return rows.get(pk=batch_id)
     return None
-
-
-def claim(batch_id: int, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
-    """That batch of that priority, now this worker's; None when another has it, or it is done."""
-    claimed = Batch.objects.filter(_claimable(now), pk=batch_id, urgent=urgent).update(
-        state=Batch.State.CLAIMED, claimed_by=worker, claimed_until=lease_end(now, urgent=urgent)
-    )
-    if not claimed:
-        return None
-    rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
-    return rows.get(pk=batch_id)
 
 
 def lease_end(now: datetime, *, urgent: bool) -> datetime:
@@ -92,9 +86,9 @@ class BatchLease(Lease):
     worker: str
     batches: BatchSource
     """Where the batch was taken from."""
-    read_to: int
+    read_to: int = field(init=False)
     """The last address that was read."""
-    topics: list[int]
+    topics: list[int] = field(init=False)
     unrecorded: int = 0
     """Chunks that were read and are not recorded."""
     ended: bool = False
@@ -112,6 +106,8 @@ class BatchLease(Lease):
         self.broadcast = self.batch.broadcast
         self.transport = self.broadcast.transport
         self.urgent = self.batch.urgent
+        self.read_to = self.batch.cursor
+        self.topics = list(self.broadcast.revision.topics.values_list("pk", flat=True))
 
     def log_fields(self) -> dict[str, int]:
         return {"batch": self.batch.pk, "post": self.broadcast.post_id}
@@ -119,42 +115,31 @@ class BatchLease(Lease):
     # Reading
 
     def read(self, now: datetime) -> Chunk:
-        """The next CHUNK_ADDRESSES, or all that is left of a stopped broadcast as skipped."""
+        """Read the next CHUNK_ADDRESSES, or what is left of a stopped broadcast as skipped."""
+        channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
+        end, recipients = self.batch.last_address, []
         if stopped([self.broadcast], now):
-            chunk = self._rest_as_skipped()
+            seen = in_range(channel_id, kind, self.read_to, end).count()
         else:
-            chunk = self._next_addresses(now)
-        self.read_to, self.ended = chunk.end, chunk.last
+            wanted = wanted_by(self.topics, urgent=self.urgent)
+            rows = first_in_range(channel_id, kind, self.read_to, end, CHUNK_ADDRESSES)
+            rows = rows.annotate(wanted=ExpressionWrapper(wanted, output_field=BooleanField()))
+            columns = ("pk", "sealed", "follower__language", "missing_since", "wanted")
+            read = list(rows.values_list(*columns))
+            recipients = [
+                Recipient(pk, language, opened(bytes(sealed), kind, channel_id), missing_since)
+                for pk, sealed, language, missing_since, is_wanted in read
+                if is_wanted
+            ]
+            seen = len(read)
+            if seen == CHUNK_ADDRESSES:
+                end = read[-1][0]
+        messages = self._messages(languages(recipients), now)
+        last = end == self.batch.last_address
+        chunk = Chunk(self, recipients, messages, self.read_to, end, seen, last)
+        self.read_to, self.ended = end, last
         self.unrecorded += 1
         return chunk
-
-    def _rest_as_skipped(self) -> Chunk:
-        channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
-        end = self.batch.last_address
-        rest = in_range(channel_id, kind, self.read_to, end).count()
-        return Chunk(self, [], {}, self.read_to, end, seen=rest)
-
-    def _next_addresses(self, now: datetime) -> Chunk:
-        channel_id, kind = self.broadcast.post.channel_id, self.broadcast.address_kind
-        end = self.batch.last_address
-        rows = first_in_range(channel_id, kind, self.read_to, end, CHUNK_ADDRESSES)
-        wanted = ExpressionWrapper(
-            wanted_by(self.topics, urgent=self.broadcast.urgent), output_field=BooleanField()
-        )
-        read = list(
-            rows.annotate(wanted=wanted).values_list(
-                "pk", "sealed", "follower__language", "missing_since", "wanted"
-            )
-        )
-        recipients = [
-            Recipient(pk, language, opened(bytes(sealed), kind, channel_id), missing_since)
-            for pk, sealed, language, missing_since, is_wanted in read
-            if is_wanted
-        ]
-        last = len(read) < CHUNK_ADDRESSES or read[-1][0] == end
-        messages = self._messages(languages(recipients), now)
-        end = end if last else read[-1][0]
-        return Chunk(self, recipients, messages, self.read_to, end, len(read), last)
 
     def _messages(self, needed: set[str], now: datetime) -> dict[str, object]:
         """Rendered once for the chunks that are read shortly after one another."""
@@ -183,13 +168,11 @@ class BatchLease(Lease):
 
     # Recording
 
-    def record(self, chunk: Chunk, now: datetime) -> None:
-        if not self.lost:
-            self._record(chunk, now)
-
     @transaction.atomic
-    def _record(self, chunk: Chunk, now: datetime) -> None:
+    def record(self, chunk: Chunk, now: datetime) -> None:
         """Move the cursor, count, delete dead addresses, keep retries: all or nothing."""
+        if self.lost:
+            return
         # The cursor tells this claim from a later one, and a chunk from the one after it.
         claimed = Batch.objects.filter(
             pk=self.batch.pk,
@@ -227,12 +210,6 @@ class BatchLease(Lease):
             self.batches.finished(self.batch.pk)
         elif self.ended and not self.unrecorded:
             self.batches.released(self.batch.pk)
-
-
-def lease_of(batch: Batch, worker: str, batches: BatchSource) -> BatchLease:
-    """The lease on a batch that this worker has just claimed."""
-    topics = list(batch.broadcast.revision.topics.values_list("pk", flat=True))
-    return BatchLease(batch, worker, batches, batch.cursor, topics)
 
 
 def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:

@@ -65,7 +65,7 @@ class Batch(models.Model):
         CLAIMED = "claimed"
         DONE = "done"
         FAILED = "failed"
-        """Again and again, and nobody foresaw why; waits for `canale resume` (given_up.py)."""
+        """Failed MAX_FAILURES times for an unknown reason; waits for `canale resume`."""
 
     broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="batches")
     urgent = models.BooleanField(default=False)

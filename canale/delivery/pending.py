@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Chunk, Lease, Results, languages, recipient_of
 from canale.delivery.clock import SLOW_SECONDS
-from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, PendingMessage, lock_in_order
 from canale.delivery.plan import notify_workers
 from canale.delivery.recording import count, delete_dead
 from canale.delivery.transports.base import Outcome
 from canale.delivery.transports.registry import for_address_kind, get_fan_out
+from canale.delivery.unresolvable import expire_unresolvable
 from canale.delivery.window import RETRY_CHUNK
 
 # Longer than two rounds of a service's time-outs.
@@ -118,7 +118,7 @@ class PendingLease(Lease):
     @transaction.atomic
     def record_results(self, results: Results, now: datetime, in_time: int = 0) -> None:
         """Delete the rows whose result is final, and put the rest off."""
-        results = judged(results, now)
+        results = expire_unresolvable(results, now)
         rows = self._existing_rows()
         put_off, final = [], []
         for sent, result in results:

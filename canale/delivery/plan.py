@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, F, Max, Min, QuerySet
@@ -17,7 +17,7 @@ from canale.channel.models import Kind, Revision
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.models import Batch, Broadcast, PendingMessage, lock_in_order
 from canale.delivery.transports.base import Purpose
-from canale.delivery.transports.registry import FAN_OUTS, FanOutSpec
+from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.models import Address
 
 # The bus's subject.
@@ -37,36 +37,51 @@ TIME_TO_LIVE = {
 
 
 class AddressRange(NamedTuple):
-    """Addresses that follow one another: the first and last id, and how many there are."""
+    """Consecutive addresses: the first and the last id, and the number of addresses."""
 
     first: int
     last: int
     addresses: int
 
 
-def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> list[Broadcast]:
-    """One broadcast per transport, with its batches, inside the caller's transaction.
+def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> None:
+    """Plan one broadcast per transport, with its batches, inside the caller's transaction.
 
     ``now`` is by this machine's clock; workers count by the database's.
     """
-    now = by_the_databases_clock(now)
+    now, channel = by_the_databases_clock(now), revision.post.channel
     silent = stop_broadcasts(revision.post_id, now)
-    planned = [_plan(revision, purpose, entry, now, silent=silent) for entry in FAN_OUTS]
+    urgent = revision.kind == Kind.ALERT
+    for transport in FAN_OUTS:
+        broadcast = Broadcast.objects.create(
+            post=revision.post,
+            revision=revision,
+            transport=transport.name,
+            address_kind=transport.address_kind,
+            purpose=purpose,
+            urgent=urgent,
+            silent=silent and not urgent,
+            created_at=now,
+            accepted_in_time=0,
+            expires_at=now + TIME_TO_LIVE[Kind(revision.kind)],
+        )
+        addresses = Address.objects.filter(channel=channel, kind=transport.address_kind)
+        broadcast.planned = _plan_batches(broadcast, addresses)
+        broadcast.save(update_fields=["planned"])
     notify_workers()
-    return planned
 
 
 def stop_broadcasts(post_id: int, now: datetime) -> bool:
-    """What is still unsent of the post's older wordings is not sent any more.
+    """Stop what is still unsent of the post's older revisions.
 
-    True when there was an older wording and it had already reached everybody.
+    Return True if there was an older one and it had already reached everybody.
     """
     older = list(Broadcast.objects.filter(post_id=post_id, stopped_at=None))
     unsent = Batch.objects.filter(broadcast__in=older).exclude(state=Batch.State.DONE).exists()
     waiting = 0
     for broadcast in older:
         # First the retries, then the broadcast, as workers do: else each would wait for the other.
-        # What comes between is dropped by whoever would send it.
+        # A retry that is stored in between is dropped by the worker that would send it.
         retries = PendingMessage.objects.filter(broadcast=broadcast)
         lock_in_order(retries)
         dropped = retries.delete()[0]
@@ -77,31 +92,8 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     return bool(older) and not unsent and not waiting
 
 
-def _plan(
-    revision: Revision, purpose: Purpose, entry: FanOutSpec[Any], now: datetime, *, silent: bool
-) -> Broadcast:
-    post = revision.post
-    urgent = revision.kind == Kind.ALERT
-    broadcast = Broadcast.objects.create(
-        post=post,
-        revision=revision,
-        transport=entry.name,
-        address_kind=entry.address_kind,
-        purpose=purpose,
-        urgent=urgent,
-        silent=silent and not urgent,
-        created_at=now,
-        accepted_in_time=0,
-        expires_at=now + TIME_TO_LIVE[Kind(revision.kind)],
-    )
-    addresses = Address.objects.filter(channel=post.channel, kind=entry.address_kind)
-    broadcast.planned = _plan_batches(broadcast, addresses)
-    broadcast.save(update_fields=["planned"])
-    return broadcast
-
-
 def _plan_batches(broadcast: Broadcast, addresses: QuerySet[Address]) -> int:
-    """Cover the addresses with batches; how many addresses that are."""
+    """Cover the addresses with batches; return the number of addresses."""
     planned = 0
     ranges = _ranges(addresses)
     while some := list(islice(ranges, ROWS_AT_ONCE)):
@@ -109,30 +101,33 @@ def _plan_batches(broadcast: Broadcast, addresses: QuerySet[Address]) -> int:
             Batch(
                 broadcast=broadcast,
                 urgent=broadcast.urgent,
-                first_address=run.first,
-                last_address=run.last,
-                cursor=run.first - 1,
+                first_address=part.first,
+                last_address=part.last,
+                cursor=part.first - 1,
             )
-            for run in some
+            for part in some
         )
-        planned += sum(run.addresses for run in some)
+        planned += sum(part.addresses for part in some)
     return planned
 
 
 def _ranges(addresses: QuerySet[Address]) -> Iterator[AddressRange]:
-    """Runs of at most BATCH_ADDRESSES, each found and counted by one query of the index
-    ``address_ranges``; neither the database nor we hold more than one."""
+    """Yield ranges of at most BATCH_ADDRESSES.
+
+    Each is found and counted by one query of the index ``address_ranges``; neither the database
+    nor this process holds more than one.
+    """
     after = 0
     while True:
-        next_ones = addresses.filter(pk__gt=after).order_by("pk")[:BATCH_ADDRESSES]
-        found = next_ones.aggregate(first=Min("pk"), last=Max("pk"), addresses=Count("pk"))
-        if not found["addresses"]:
+        following = addresses.filter(pk__gt=after).order_by("pk")[:BATCH_ADDRESSES]
+        counted = following.aggregate(first=Min("pk"), last=Max("pk"), addresses=Count("pk"))
+        if not counted["addresses"]:
             return
-        run = AddressRange(**found)
-        yield run
-        if run.addresses < BATCH_ADDRESSES:
+        part = AddressRange(**counted)
+        yield part
+        if part.addresses < BATCH_ADDRESSES:
             return
-        after = run.last
+        after = part.last
 
 
 def notify_workers() -> None:

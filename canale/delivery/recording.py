@@ -13,10 +13,10 @@ from django.db.models import F
 from canale.delivery import slo
 from canale.delivery.backoff import next_attempt
 from canale.delivery.chunk import Results
-from canale.delivery.missing import judged
 from canale.delivery.models import Broadcast, PendingMessage
 from canale.delivery.reasons import keep_reasons, reason_of
 from canale.delivery.transports.base import Outcome
+from canale.delivery.unresolvable import expire_unresolvable
 from canale.followers.addresses import delete_gone
 from canale.followers.models import Address
 
@@ -25,7 +25,7 @@ def record_results(
     broadcast: Broadcast, results: Results, now: datetime, *, skipped: int = 0, in_time: int = 0
 ) -> None:
     """Record first attempts, inside the caller's transaction."""
-    results = judged(results, now)
+    results = expire_unresolvable(results, now)
     retries, expired = _retries(broadcast, results, now)
     if retries:
         PendingMessage.objects.bulk_create(retries, ignore_conflicts=True)

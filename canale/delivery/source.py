@@ -12,7 +12,7 @@ from django.db import DatabaseError
 
 from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk
-from canale.delivery.leases import BatchLease, lease_of, stopped
+from canale.delivery.leases import BatchLease, stopped
 from canale.delivery.pending import claim_pending
 from canale.delivery.window import Load, Window
 from canale.metrics.names import BATCHES
@@ -72,7 +72,7 @@ class ChunkSource:
             if batch is None:
                 return None
             CLAIMED.inc()
-            lease = self._leases[urgent] = lease_of(batch, self._worker, self._batches)
+            lease = self._leases[urgent] = BatchLease(batch, self._worker, self._batches)
         try:
             chunk = lease.read(self._clock())
         except DatabaseError:

@@ -28,9 +28,9 @@ from canale.bus.base import Bus
 from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk, Delivery
-from canale.delivery.figures import WorkerFigures
 from canale.delivery.leases import LeaseLostError, release_worker, stopped
 from canale.delivery.limiter import Limiters
+from canale.delivery.metrics import WorkerMetrics
 from canale.delivery.pending import record_late
 from canale.delivery.plan import SUBJECT
 from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
@@ -80,7 +80,7 @@ class Worker:
         """Read and not yet recorded, in the order of reading."""
         self._deliveries: dict[asyncio.Task[None], Chunk] = {}
         self._sending: set[asyncio.Task[None]] = set()
-        self._figures = WorkerFigures()
+        self._metrics = WorkerMetrics()
         self._stopping = False
         self._hinted = False
         self._wakeup = asyncio.Event()
@@ -93,7 +93,7 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
                     tasks.create_task(self._batches.run(self._wakeup.set)),
-                    tasks.create_task(pulse("worker", self._figures.hand_over)),
+                    tasks.create_task(pulse("worker", self._metrics.flush)),
                 ]
                 await self._release_leftovers()
                 while not self._stopping:
@@ -215,7 +215,7 @@ class Worker:
         transport, limiters = self._transport(chunk.lease.transport)
         for delivery in list(chunk.open.values()):
             if delivery.recipient.opened is None:
-                self._figures.unopened(chunk.lease.transport)
+                self._metrics.unopened(chunk.lease.transport)
                 chunk.settle(delivery, UNOPENED, now)
                 continue
             limiter = delivery.limiter = limiters.at(transport.origin(delivery.recipient.opened))
@@ -231,9 +231,9 @@ class Worker:
             entry = get_fan_out(name)
             clock = asyncio.get_running_loop().time
             transport = entry.open()
-            tally = self._figures.tallies(name, transport)
+            tally = self._metrics.tallies(name, transport)
             limiters = Limiters(entry.concurrency, self._start, Delivery.defer, clock, tally)
-            self._figures.watch(name, limiters)
+            self._metrics.watch(name, limiters)
             self._transports[name] = transport, limiters
         return self._transports[name]
 

@@ -29,7 +29,7 @@ class DeltaCounters:
             self._before[name] = now[name]
 
 
-async def pulse(process: str, hand_over: Callable[[], None]) -> None:
+async def pulse(process: str, flush: Callable[[], None]) -> None:
     """Report until cancelled. An error in a metric must not stop the process."""
     PROCESSES.labels(process).set(1)
     lag = LOOP_LAG.labels(process)
@@ -39,6 +39,6 @@ async def pulse(process: str, hand_over: Callable[[], None]) -> None:
         await asyncio.sleep(SECONDS)
         lag.observe(max(0.0, loop.time() - due))
         try:
-            hand_over()
+            flush()
         except Exception:
             logger.exception("Error reporting metrics")

@@ -25,7 +25,7 @@ from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NoMessage
 from nats.js import JetStreamContext
 
-from canale.delivery.leases import claim, claim_next, is_unfinished
+from canale.delivery.leases import claim, is_unfinished
 from canale.delivery.models import Batch
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.nats.cancellation import cancel_until_done
@@ -120,7 +120,7 @@ class JetStreamSource:
         if self._connection.client is not None:
             self._connected_at = time.monotonic()
         elif time.monotonic() - self._connected_at > AWAY_SECONDS:
-            return claim_next(worker, now, urgent=urgent)
+            return claim(Batch.objects.filter(urgent=urgent), worker, now)
         batch = self._claim_offered(worker, now, urgent=urgent)
         if batch is None:
             self._on_loop(self._wanted[urgent].set)
@@ -135,7 +135,8 @@ class JetStreamSource:
         while offered:
             batch_id = offered.popleft()
             try:
-                batch = claim(batch_id, worker, now, urgent=urgent)
+                of_id = Batch.objects.filter(pk=batch_id, urgent=urgent)
+                batch = claim(of_id, worker, now)
                 unfinished = batch is not None or is_unfinished(batch_id)
             except DatabaseError:
                 offered.appendleft(batch_id)

@@ -37,7 +37,7 @@ class WebMetrics:
             {"hits": PAGES.labels("store"), "misses": PAGES.labels("rendering")}
         )
 
-    def hand_over(self) -> None:
+    def flush(self) -> None:
         counts = self._hub.counts()
         LIVE_CONNECTIONS.set(counts.connections)
         self._stream.copy(asdict(counts))

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from prometheus_client import Metric
 
-from canale.delivery.figures import FAMILIES
+from canale.delivery.metrics import FAMILIES
 from canale.metrics.endpoint import VersionCollector
 from canale.metrics.names import REGISTRY
 from tests.structure.repository import ROOT, text

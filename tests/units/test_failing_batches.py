@@ -16,7 +16,7 @@ from canale.channel.models import Post
 from canale.cli import main
 from canale.delivery.chunk import Chunk
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.leases import MAX_FAILURES, BatchLease, claim_next
+from canale.delivery.leases import MAX_FAILURES, BatchLease, claim
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.progress import progress
 from canale.delivery.source import BatchFailedError, ChunkSource
@@ -98,7 +98,7 @@ def test_failing_batch_backs_off_and_is_then_given_up(
     with pytest.raises(BatchFailedError):
         reader.next(window_of([]))
     assert Batch.objects.get().state == Batch.State.FAILED
-    assert claim_next(WORKER, clock.now + timedelta(days=1), urgent=False) is None
+    assert claim(Batch.objects.filter(urgent=False), WORKER, clock.now + timedelta(days=1)) is None
     row = progress(post)[0]
     assert (row.finished, row.given_up, row.not_sent, row.waiting) == (True, True, 6, 0)
 
@@ -164,8 +164,8 @@ def test_expired_leases_are_taken_over_alerts_first(post: Post, kind: str, secon
     recorded_at = clock.now + timedelta(seconds=3)
     record(recorded_at, chunk)
     end = recorded_at + timedelta(seconds=seconds)
-    assert claim_next(WORKER, end - timedelta(seconds=1), urgent=urgent) is None
-    taken = claim_next(WORKER, end + timedelta(seconds=1), urgent=urgent)
+    assert claim(Batch.objects.filter(urgent=urgent), WORKER, end - timedelta(seconds=1)) is None
+    taken = claim(Batch.objects.filter(urgent=urgent), WORKER, end + timedelta(seconds=1))
     assert taken is not None
     assert (taken.urgent, taken.cursor) == (urgent, chunk.end)
 

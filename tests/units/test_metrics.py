@@ -19,8 +19,8 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry
 
 from canale.channel.channels import create_channel
-from canale.delivery import figures
-from canale.delivery.figures import QueueCollector
+from canale.delivery import metrics as delivery_metrics
+from canale.delivery.metrics import QueueCollector
 from canale.delivery.models import Batch, Broadcast, PendingMessage
 from canale.delivery.pending import plan_welcomes
 from canale.followers.device_token import new_token
@@ -207,7 +207,7 @@ def sent(db: None) -> Broadcast:
 def test_queue_metrics_are_cached_for_a_second(
     sent: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "close_old_connections", lambda: None)
+    monkeypatch.setattr(delivery_metrics, "close_old_connections", lambda: None)
     monkeypatch.setattr(connection, "close", lambda: None)
     now, clock = timezone.now() + timedelta(seconds=30), [0.0]
     collector = QueueCollector(lambda: now, lambda: clock[0])
@@ -243,8 +243,8 @@ def test_only_database_up_is_exported_during_an_outage(
     def away(_: object) -> None:
         raise DatabaseError
 
-    monkeypatch.setattr(figures, "_waiting", away)
-    monkeypatch.setattr(figures, "close_old_connections", lambda: None)
+    monkeypatch.setattr(delivery_metrics, "_waiting", away)
+    monkeypatch.setattr(delivery_metrics, "close_old_connections", lambda: None)
     monkeypatch.setattr(connection, "close", lambda: None)
     families = list(QueueCollector().collect())
     assert [(each.name, each.samples[0].value) for each in families] == [("canale_database_up", 0)]

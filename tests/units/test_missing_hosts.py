@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.delivery.chunk import recipient_of
-from canale.delivery.missing import MISSING_FOR
 from canale.delivery.models import Broadcast, PendingMessage
 from canale.delivery.pending import PendingLease
 from canale.delivery.recording import record_results
@@ -23,6 +22,7 @@ from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipi
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
 from canale.delivery.transports.webpush.transport import WebPushTransport
+from canale.delivery.unresolvable import MISSING_FOR
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, Follower

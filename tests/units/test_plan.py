@@ -14,8 +14,8 @@ from django.utils import timezone
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.database_source import DatabaseSource
-from canale.delivery.leases import claim_next, lease_of
-from canale.delivery.models import Broadcast
+from canale.delivery.leases import BatchLease, claim
+from canale.delivery.models import Batch, Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
@@ -139,10 +139,10 @@ def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
             cursor.execute("SET LOCAL random_page_cost = 1.1")
     with CaptureQueriesContext(connection) as planning:
         published(channel, *topics)
-    batch = claim_next("w", timezone.now(), urgent=False)
+    batch = claim(Batch.objects.filter(urgent=False), "w", timezone.now())
     assert batch is not None
     with CaptureQueriesContext(connection) as reading:
-        chunk = lease_of(batch, "w", DatabaseSource()).read(timezone.now())
+        chunk = BatchLease(batch, "w", DatabaseSource()).read(timezone.now())
     assert chunk.seen == CHUNK_ADDRESSES
     return [
         query["sql"]

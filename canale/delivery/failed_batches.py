@@ -14,28 +14,28 @@ from canale.delivery.models import Batch, Broadcast
 from canale.delivery.plan import notify_workers
 
 
-class GivenUp(NamedTuple):
+class FailedBatches(NamedTuple):
     """So many batches of one broadcast of the post."""
 
     post: Post
     batches: int
 
 
-def resume(now: datetime, post_id: int | None = None) -> list[GivenUp]:
+def resume(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
     """Let workers go on where they stopped, of that post or of all; inside the caller's
     transaction. What is stopped or too old stays: sent it would be wrong, counted it would look
     like people who did not want it."""
     # Locked, so that a correction or a withdrawal comes before it or after it.
-    broadcasts = _with_failed(post_id).filter(worth_sending(now)).select_for_update(of=("self",))
-    resumed = [GivenUp(each.post, _set_waiting(each)) for each in broadcasts]
+    broadcasts = _with_failed(post_id).filter(active(now)).select_for_update(of=("self",))
+    resumed = [FailedBatches(each.post, _set_waiting(each)) for each in broadcasts]
     notify_workers()
     return [each for each in resumed if each.batches]
 
 
-def too_late(now: datetime, post_id: int | None = None) -> list[GivenUp]:
+def expired(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
     """What `resume` leaves as it is."""
-    broadcasts = _with_failed(post_id).exclude(worth_sending(now))
-    return [GivenUp(each.post, _failed(each).count()) for each in broadcasts]
+    broadcasts = _with_failed(post_id).exclude(active(now))
+    return [FailedBatches(each.post, _failed(each).count()) for each in broadcasts]
 
 
 def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
@@ -46,7 +46,7 @@ def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
     return broadcasts.order_by("pk")
 
 
-def worth_sending(now: datetime) -> Q:
+def active(now: datetime) -> Q:
     """Of broadcasts: neither stopped nor too old."""
     return Q(stopped_at=None, expires_at__gt=now)
 

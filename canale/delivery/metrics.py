@@ -21,7 +21,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from canale.delivery.clock import by_the_databases_clock
-from canale.delivery.given_up import worth_sending
+from canale.delivery.failed_batches import active
 from canale.delivery.leases import unfinished
 from canale.delivery.limiter import Limiters
 from canale.delivery.models import Batch, Broadcast, PendingMessage
@@ -34,7 +34,7 @@ from canale.metrics.tally import Tally
 KEPT_SECONDS = 1.0
 
 
-class WorkerFigures:
+class WorkerMetrics:
     """Of one worker; belongs to its event loop."""
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class WorkerFigures:
             self._tallies[key] = Tally(name, origin)
         return self._tallies[key]
 
-    def hand_over(self) -> None:
+    def flush(self) -> None:
         for name, limiters in self._limiters.items():
-            self._hand_over_limiters(name, limiters)
+            self._flush_limiters(name, limiters)
 
-    def _hand_over_limiters(self, name: str, limiters: Limiters[Any]) -> None:
+    def _flush_limiters(self, name: str, limiters: Limiters[Any]) -> None:
         """Limiters of hosts that share a name are added up; who had one and has none counts 0."""
         limit: dict[str, int] = defaultdict(int)
         in_flight: dict[str, int] = defaultdict(int)
@@ -156,7 +156,7 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     again = pending.values_list("broadcast__urgent", "broadcast__transport")
     to_retry = {row[:2]: row[2] for row in again.annotate(Count("pk"))}
     # Of the others nothing is to be done any more: nobody need be called for them.
-    alive = Broadcast.objects.filter(worth_sending(now))
+    alive = Broadcast.objects.filter(active(now))
     given_up = Batch.objects.filter(state=Batch.State.FAILED, broadcast__in=alive).order_by()
     stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))
     for entry in FAN_OUTS:

@@ -16,7 +16,7 @@ from canale.followers.addresses import lock_owners, mark_found, mark_missing
 MISSING_FOR = timedelta(days=3)
 
 
-def judged(results: Results, now: datetime) -> Results:
+def expire_unresolvable(results: Results, now: datetime) -> Results:
     """The results, in which an address that is missing for too long is gone; since when others are
     is kept. Inside the caller's transaction, before it changes anything of an address."""
     missing = [sent for sent, result in results if result.missing]
