@@ -27,9 +27,16 @@ def resume(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
     like people who did not want it."""
     # Locked, so that a correction or a withdrawal comes before it or after it.
     broadcasts = _with_failed(post_id).filter(active(now)).select_for_update(of=("self",))
-    resumed = [FailedBatches(each.post, _set_waiting(each)) for each in broadcasts]
+    resumed = []
+    for broadcast in broadcasts:
+        # Two callers at once do not both count a batch, nor take it from a worker that has it.
+        batches = _failed(broadcast).update(
+            state=Batch.State.WAITING, failures=0, claimed_by="", claimed_until=None
+        )
+        if batches:
+            resumed.append(FailedBatches(broadcast.post, batches))
     notify_workers()
-    return [each for each in resumed if each.batches]
+    return resumed
 
 
 def expired(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
@@ -49,13 +56,6 @@ def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
 def active(now: datetime) -> Q:
     """Of broadcasts: neither stopped nor too old."""
     return Q(stopped_at=None, expires_at__gt=now)
-
-
-def _set_waiting(broadcast: Broadcast) -> int:
-    """Two who resume at once do not both count a batch, nor take it from a worker that has it."""
-    return _failed(broadcast).update(
-        state=Batch.State.WAITING, failures=0, claimed_by="", claimed_until=None
-    )
 
 
 def _failed(broadcast: Broadcast) -> QuerySet[Batch]:

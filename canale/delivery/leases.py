@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from canale.core.settings import settings
@@ -254,9 +254,17 @@ def release_worker(worker: str) -> int:
 
 
 def release_exited_worker(pid: int) -> None:
-    """As `release_worker`, for a worker of this data folder that ran in that process."""
-    for worker in exited_worker(settings.data, pid):
-        release_worker(worker)
+    """Let others take the batches of a worker that ran in that process, before its leases end.
+
+    Never raises; closes the thread's connection.
+    """
+    try:
+        for worker in exited_worker(settings.data, pid):
+            release_worker(worker)
+    except Exception:
+        logger.exception("Batches of worker process %d not released; the next worker will", pid)
+    finally:
+        connection.close()
 
 
 def clamp_deadlines(now: datetime) -> None:

@@ -144,17 +144,13 @@ class AdaptiveLimiter(Generic[Q]):
         if self._taken and now - self._answered_at > SILENCE_SECONDS:
             # Messages in flight may never be answered, the probe included.
             self._trip()
-        if self._refuses(now):
+        # While the circuit is open one probe is enough.
+        probing = self._open and (self._taken >= self.limit or any(self._waiting))
+        if probing or self._paused_until - now > SHORT_PAUSE_SECONDS:
             self._defer(queued, self._retry_delay(now))
             return
         self._waiting[0 if queued.urgent else 1].append(queued)
         self._dispatch()
-
-    def _refuses(self, now: float) -> bool:
-        if self._paused_until - now > SHORT_PAUSE_SECONDS:
-            return True
-        # One probe is enough.
-        return self._open and (self._taken >= self.limit or any(self._waiting))
 
     def has_capacity(self, *, urgent: bool) -> bool:
         """True if one more message would be sent at once. Deferred alerts come first."""
@@ -183,27 +179,19 @@ class AdaptiveLimiter(Generic[Q]):
     def _dispatch(self) -> None:
         now = self._clock()
         if now < self._paused_until:
-            if any(self._waiting):
-                self._wake_at(self._paused_until)
+            if self._timer is None and any(self._waiting):
+                pause = self._paused_until - now
+                self._timer = asyncio.get_running_loop().call_later(pause, self._wake)
             return
-        while self._taken < self.limit and (queued := self._first()) is not None:
-            if not self._taken:
-                self._answered_at = now
-            self._in_flight += 1
-            self._start(queued)
-
-    def _first(self) -> Q | None:
         for queue in self._waiting:
-            while queue:
+            while queue and self._taken < self.limit:
                 queued = queue.popleft()
-                if not queued.over:
-                    return queued
-        return None
-
-    def _wake_at(self, moment: float) -> None:
-        if self._timer is None:
-            pause = max(0.0, moment - self._clock())
-            self._timer = asyncio.get_running_loop().call_later(pause, self._wake)
+                if queued.over:
+                    continue
+                if not self._taken:
+                    self._answered_at = now
+                self._in_flight += 1
+                self._start(queued)
 
     def _wake(self) -> None:
         self._timer = None
@@ -224,17 +212,17 @@ class AdaptiveLimiter(Generic[Q]):
         self._abandoned = max(0, min(self._abandoned, self._in_flight))
         self._answered_at = now
         if result.code is None and result.outcome is Outcome.RETRY:
-            self._failed(begun=now - seconds)
+            # After a trip it is the same failure: a lost connection takes every message in flight
+            # with it.
+            if now - seconds > self._tripped_at:
+                self._failed()
         elif result.outcome is Outcome.RETRY:
             self._asked_for_less(result, now)
         else:
             self._answered(seconds, now, saturated=saturated)
         self._dispatch()
 
-    def _failed(self, begun: float) -> None:
-        if begun <= self._tripped_at:
-            # The same failure: a lost connection takes every message in flight with it.
-            return
+    def _failed(self) -> None:
         self._failures += 1
         self._decrease()
         if self._open or self._failures >= FAILURES:
@@ -326,7 +314,8 @@ class Limiters(Generic[Q]):
         limiter = self._limiters.get(origin)
         if limiter is None:
             if len(self._limiters) >= self.MAX_LIMITERS:
-                self._drop_idle()
+                for idle in [key for key, other in self._limiters.items() if other.idle]:
+                    self._limiters.pop(idle).close()
             limiter = self._limiters[origin] = self._make(self._tally(origin))
         return limiter
 
@@ -336,10 +325,6 @@ class Limiters(Generic[Q]):
         Where every service is slow, this machine is, and deferring messages would gain nothing.
         """
         return limiter.slow and (urgent or any(other.healthy for other in self))
-
-    def _drop_idle(self) -> None:
-        for origin in [origin for origin, limiter in self._limiters.items() if limiter.idle]:
-            self._limiters.pop(origin).close()
 
     def close(self) -> None:
         for limiter in self._limiters.values():

@@ -64,25 +64,21 @@ class WorkerMetrics:
         return self._tallies[key]
 
     def flush(self) -> None:
+        """Set the gauges: a service's limiters are added up; one that has none now counts 0."""
+        limit: dict[tuple[str, str], int] = defaultdict(int)
+        in_flight: dict[tuple[str, str], int] = defaultdict(int)
+        circuit_open: dict[tuple[str, str], int] = defaultdict(int)
         for name, limiters in self._limiters.items():
-            self._flush_limiters(name, limiters)
-
-    def _flush_limiters(self, name: str, limiters: Limiters[Any]) -> None:
-        """Limiters of hosts that share a name are added up; who had one and has none counts 0."""
-        limit: dict[str, int] = defaultdict(int)
-        in_flight: dict[str, int] = defaultdict(int)
-        circuit_open: dict[str, int] = defaultdict(int)
-        for limiter in limiters:
-            origin = limiter.tally.origin
-            self._seen.add((name, origin))
-            limit[origin] += limiter.limit
-            in_flight[origin] += limiter.in_flight
-            circuit_open[origin] += limiter.circuit_open
-        for transport, origin in self._seen:
-            if transport == name:
-                CONCURRENCY_LIMIT.labels(name, origin).set(limit[origin])
-                IN_FLIGHT.labels(name, origin).set(in_flight[origin])
-                CIRCUIT_OPEN.labels(name, origin).set(circuit_open[origin])
+            for limiter in limiters:
+                labels = name, limiter.tally.origin
+                self._seen.add(labels)
+                limit[labels] += limiter.limit
+                in_flight[labels] += limiter.in_flight
+                circuit_open[labels] += limiter.circuit_open
+        for labels in self._seen:
+            CONCURRENCY_LIMIT.labels(*labels).set(limit[labels])
+            IN_FLIGHT.labels(*labels).set(in_flight[labels])
+            CIRCUIT_OPEN.labels(*labels).set(circuit_open[labels])
 
 
 class QueueCollector(Collector):

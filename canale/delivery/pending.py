@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Now
 
 from canale.delivery.backoff import next_attempt
@@ -58,11 +58,7 @@ def claim_pending(now: datetime, *, urgent: bool) -> PendingLease | None:
     if first.broadcast_id is None:
         address = first.address
         alike = alike.filter(address__channel=address.channel_id, address__kind=address.kind)
-    return _claim_first(alike, now)
-
-
-def _claim_first(alike: QuerySet[PendingMessage], now: datetime) -> PendingLease | None:
-    """Claim the first of these rows that no other worker is claiming."""
+    # Rows that another worker is claiming are left to it.
     free = alike.select_for_update(skip_locked=True, of=("self",))
     ids = list(free.values_list("pk", flat=True)[:RETRY_CHUNK])
     claimed = PendingMessage.objects.filter(pk__in=ids)
@@ -92,14 +88,14 @@ class PendingLease(Lease):
 
     def read(self, now: datetime) -> Chunk:
         recipients = [recipient_of(row.address) for row in self.rows]
-        messages = {language: self._render(language, now) for language in languages(recipients)}
+        needed, transport = languages(recipients), get_fan_out(self.transport)
+        if self.broadcast is not None:
+            content = self.broadcast.content(now)
+            messages = {language: transport.render(content, language) for language in needed}
+        else:
+            channel = self.rows[0].address.channel
+            messages = {each: transport.render_welcome(channel, each, now) for each in needed}
         return Chunk(self, recipients, messages)
-
-    def _render(self, language: str, now: datetime) -> object:
-        transport = get_fan_out(self.transport)
-        if self.broadcast is None:
-            return transport.render_welcome(self.rows[0].address.channel, language, now)
-        return transport.render(self.broadcast.content(now), language)
 
     @transaction.atomic
     def drop(self) -> None:

@@ -114,7 +114,7 @@ class TransportProgress:
         """None while it is under way, when it was not measured, and of too few people."""
         wanted = self.accepted + self.rejected + self.expired + self.not_sent
         measured = self.accepted_in_time is not None and self.finished and not self.stopped
-        if not measured or not wanted or self._is_small(wanted):
+        if not measured or not wanted or (not self.exact and wanted < SMALLEST_GROUP):
             return None
         seconds = slo_seconds(urgent=self.urgent)
         return Objective(seconds, self.accepted_in_time or 0, wanted, self.exact)
@@ -123,9 +123,6 @@ class TransportProgress:
     def exact(self) -> bool:
         """True if every outcome may be counted: nobody was left out by their own wish."""
         return not self.skipped
-
-    def _is_small(self, part: int) -> bool:
-        return not self.exact and part < SMALLEST_GROUP
 
 
 def progress(post: Post) -> list[TransportProgress]:

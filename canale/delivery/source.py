@@ -53,10 +53,8 @@ class ChunkSource:
             return chunk
         retries = partial(self._read_pending, window.alerts, urgent=True)
         normal = partial(self._read_normal, window.normal)
-        if self._urgent_retries < URGENT_RETRIES_IN_A_ROW:
-            chunk = retries() or normal()
-        else:
-            chunk = normal() or retries()
+        retries_first = self._urgent_retries < URGENT_RETRIES_IN_A_ROW
+        chunk = (retries() or normal()) if retries_first else (normal() or retries())
         is_retry = chunk is not None and chunk.urgent
         self._urgent_retries = self._urgent_retries % URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
         return chunk

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canale.delivery.chunk import Results
-from canale.delivery.transports.base import Outcome, Recipient, Result
+from canale.delivery.transports.base import Outcome, Recipient
 from canale.followers.addresses import lock_owners, mark_found, mark_missing
 
 # Longer than the weekend in which nobody mends a resolver.
@@ -27,15 +27,14 @@ def expire_unresolvable(results: Results, now: datetime) -> Results:
     lock_owners(_ids([*missing, *found, *gone]))
     mark_missing(_ids(missing), now)
     mark_found(_ids(found))
-    return [(sent, _judged(sent, result, now)) for sent, result in results]
+    longest = now - MISSING_FOR
+    return [
+        (sent, replace(result, outcome=Outcome.GONE))
+        if result.missing and sent.missing_since and sent.missing_since <= longest
+        else (sent, result)
+        for sent, result in results
+    ]
 
 
 def _ids(recipients: Sequence[Recipient]) -> list[int]:
     return [recipient.address_id for recipient in recipients]
-
-
-def _judged(sent: Recipient, result: Result, now: datetime) -> Result:
-    since = sent.missing_since
-    if not result.missing or since is None or now - since < MISSING_FOR:
-        return result
-    return replace(result, outcome=Outcome.GONE)

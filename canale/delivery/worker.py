@@ -88,7 +88,7 @@ class Worker:
 
     async def run(self, bus: Bus) -> None:
         """Deliver until `stop` is called; then finish what is in flight and release the rest."""
-        subscription = bus.subscribe(self._on_hint)
+        subscription = bus.subscribe(self.notify)
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
@@ -116,7 +116,7 @@ class Worker:
         self._stopping = True
         self._wakeup.set()
 
-    def _on_hint(self, subject: str, _: bytes) -> None:
+    def notify(self, subject: str, _: bytes) -> None:
         """Look for a post that was published, corrected or withdrawn."""
         if subject == SUBJECT:
             self._hinted = True

@@ -4,14 +4,8 @@
 
 from __future__ import annotations
 
-import logging
-
-from django.db import connection
-
 from canale.delivery.leases import release_exited_worker
 from canale.runtime.supervisor import Supervisor, canale
-
-logger = logging.getLogger(__name__)
 
 # A chunk takes at most two rounds of time-outs. A worker that needs longer is killed, and its batch
 # is handed out again.
@@ -27,15 +21,5 @@ class WorkerPool(Supervisor):
             canale("worker", "--until-stdin-ends"),
             size,
             patience=STOP_SECONDS,
-            after_exit=_release,
+            after_exit=release_exited_worker,
         )
-
-
-def _release(pid: int) -> None:
-    """Let others take a worker's batches before its leases end."""
-    try:
-        release_exited_worker(pid)
-    except Exception:
-        logger.exception("Batches of worker process %d not released; the next worker will", pid)
-    finally:
-        connection.close()

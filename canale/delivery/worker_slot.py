@@ -43,7 +43,8 @@ class WorkerSlot:
         try:
             (data / FOLDER).mkdir(mode=0o700, exist_ok=True)
             self._file = _first_free(data / FOLDER)
-            token = _token_of(self._file) or secrets.token_hex(6).encode()
+            content = CONTENT.fullmatch(self._file.read(CONTENT_BYTES))
+            token = content[1] if content else secrets.token_hex(6).encode()
             os.pwrite(self._file.fileno(), b"%s %-10d\n" % (token, os.getpid()), 0)
             self.name = _name(token)
         except OSError as error:
@@ -69,11 +70,6 @@ def _first_free(folder: Path) -> FileIO:
     raise AssertionError("count() does not end")
 
 
-def _token_of(file: FileIO) -> bytes | None:
-    found = CONTENT.fullmatch(file.read(CONTENT_BYTES))
-    return found[1] if found else None
-
-
 def _name(token: bytes) -> str:
     """A name that no other slot has, nor a copy of this one on another host.
 
@@ -92,7 +88,7 @@ def exited_worker(data: Path, pid: int) -> Iterator[str]:
     """
     for path in (data / FOLDER).glob("*"):
         with suppress(OSError):
-            found = CONTENT.fullmatch(path.read_bytes())
-            if found and int(found[2]) == pid and (file := lock(path, "r+b")) is not None:
+            content = CONTENT.fullmatch(path.read_bytes())
+            if content and int(content[2]) == pid and (file := lock(path, "r+b")) is not None:
                 with file:
-                    yield _name(found[1])
+                    yield _name(content[1])
