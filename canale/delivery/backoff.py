@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""When to try again."""
+"""The delay before a message is tried again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import random
 
 from canale.delivery.transports.base import Result
 
-FIRST_SECONDS = 5.0
-LONGEST_SECONDS = 900.0
+INITIAL_SECONDS = 5.0
+MAX_SECONDS = 900.0
 
 
 def next_attempt(attempts: int, result: Result) -> float:
@@ -22,5 +22,5 @@ def next_attempt(attempts: int, result: Result) -> float:
     asked = result.retry_after or 0.0
     if not result.tried:
         return asked
-    pause = min(FIRST_SECONDS * 2.0 ** min(attempts - 1, 10), LONGEST_SECONDS)
+    pause = min(INITIAL_SECONDS * 2.0 ** min(attempts - 1, 10), MAX_SECONDS)
     return max(pause * random.uniform(0.5, 1.0), asked + random.uniform(0, 1))

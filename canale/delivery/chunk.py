@@ -25,7 +25,7 @@ Results = Sequence[tuple[Recipient, Result]]
 
 
 def opened(sealed: bytes, kind: str, channel_id: int) -> dict[str, object] | None:
-    """The sealed address, or None when the vault cannot open it."""
+    """Open a sealed address; None if the vault cannot."""
     try:
         return open_sealed(sealed, kind, channel_id)
     except VaultError:
@@ -43,7 +43,7 @@ def languages(recipients: Iterable[Recipient]) -> set[str]:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message to one address: waits at a limiter, is started, is over."""
+    """One message to one address: it waits at a limiter, is started, and ends."""
 
     chunk: Chunk
     recipient: Recipient
@@ -64,7 +64,7 @@ class Delivery:
 
 
 class Lease(ABC):
-    """What a worker has claimed for a while: chunks are read from it, and recorded in it."""
+    """A worker's claim on messages, with an end: chunks are read from it, and recorded in it."""
 
     pending = False
     """True for messages outside a batch, which have a part of the window of their own."""
@@ -74,7 +74,7 @@ class Lease(ABC):
 
     @abstractmethod
     def read(self, now: datetime) -> Chunk:
-        """The next addresses, opened, and their messages."""
+        """Read the next addresses, opened, and their messages."""
 
     @abstractmethod
     def record(self, chunk: Chunk, now: datetime) -> None:
@@ -84,7 +84,7 @@ class Lease(ABC):
         """
 
     def log_fields(self) -> dict[str, int]:
-        """The post and the batch, for a line of the log."""
+        """Return the post and the batch, as fields of a log record."""
         return {"post": self.broadcast.post_id} if self.broadcast is not None else {}
 
 
@@ -101,14 +101,14 @@ class Chunk:
     end: int = 0
     """The last address of its range, if it is part of a batch."""
     seen: int = 0
-    """Addresses in that range, those that did not want the post included."""
+    """The number of addresses in that range, including those that did not want the post."""
     last: bool = True
     """Nothing of the lease comes after it."""
     urgent: bool = field(init=False)
     slo_deadline: float = float("-inf")
     """An acceptance until then, on the loop's clock, meets the objective (see slo.py)."""
     open: dict[int, Delivery] = field(init=False)
-    """By address, those whose outcome is not known."""
+    """The messages whose outcome is not known, by address."""
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no outcome is awaited any more."""
     results: list[tuple[Recipient, Result]] = field(default_factory=list)
@@ -120,7 +120,7 @@ class Chunk:
     """Answers to messages that were detached."""
     in_time: int = 0
     late_in_time: int = 0
-    """Of ``results`` and ``late``, those that met the objective."""
+    """The numbers of ``results`` and ``late`` that met the objective."""
 
     def __post_init__(self) -> None:
         self.urgent = self.lease.urgent

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The clock by which leases and retries are counted: one for all machines, the database's.
+"""The clock of leases and retries: one for all machines, the database's.
 
 By its own clock, a machine that is an hour ahead takes every batch from those that work on it, and
 what it claims or puts off waits for an hour when it is lost.
@@ -21,12 +21,12 @@ from django.utils import timezone
 logger = logging.getLogger(__name__)
 
 READ_SECONDS = 10.0
-# An answer that took longer says too little about what time it is.
+# The time in a slower response is too inexact.
 SLOW_SECONDS = 1.0
 
 
 def by_the_databases_clock(moment: datetime) -> datetime:
-    """What that clock showed when this machine's showed ``moment``. Raises django.db.Error."""
+    """Convert a moment of this machine's clock to the database's. Raises django.db.Error."""
     if connection.vendor != "postgresql":
         return moment
     before = timezone.now()
@@ -42,13 +42,15 @@ def _read() -> datetime:
 
 
 class DatabaseClock:
-    """The time, by the database's clock as it was last read, and by the monotonic one since. SQLite
-    has no other clock than the machine's; nor have we until the database was read."""
+    """The time by the database's clock, as last read, and by the monotonic clock since then.
+
+    With SQLite, and until the database was read, it is the machine's clock.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._ahead: float | None = None
-        """Of the monotonic clock, the database's."""
+        """The database's clock minus the monotonic one."""
 
     def __call__(self) -> datetime:
         if self._ahead is None:
@@ -56,7 +58,7 @@ class DatabaseClock:
         return datetime.fromtimestamp(self._ahead + self._monotonic(), UTC)
 
     def read(self) -> None:
-        """Ask the database. Raises django.db.Error."""
+        """Read the database's clock. Raises django.db.Error."""
         if connection.vendor != "postgresql":
             return
         begun = self._monotonic()
@@ -66,7 +68,7 @@ class DatabaseClock:
             self._ahead = moment.timestamp() - begun - took / 2
 
     async def keep(self, call: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Read it now and then, until cancelled; ``call`` runs what asks the database."""
+        """Read it every READ_SECONDS until cancelled; ``call`` runs the query."""
         while True:
             await self.try_to_read(call)
             await asyncio.sleep(READ_SECONDS)
@@ -75,4 +77,4 @@ class DatabaseClock:
         try:
             await call(self.read)
         except DatabaseError as error:
-            logger.warning("The database did not say what time it is: %s", error)
+            logger.warning("Cannot read the database's clock: %s", error)

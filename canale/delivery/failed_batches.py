@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Batches that were given up after errors that nobody foresaw, and what becomes of them."""
+"""Batches that were given up after repeated unexpected errors, and their resumption."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from canale.delivery.plan import notify_workers
 
 
 class FailedBatches(NamedTuple):
-    """So many batches of one broadcast of the post."""
+    """The number of failed batches of one of a post's broadcasts."""
 
     post: Post
     batches: int
 
 
 def resume(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
-    """Let workers go on where they stopped, of that post or of all; inside the caller's
-    transaction. What is stopped or too old stays: sent it would be wrong, counted it would look
-    like people who did not want it."""
-    # Locked, so that a correction or a withdrawal comes before it or after it.
+    """Let workers continue the failed batches of that post, or of all posts.
+
+    Inside the caller's transaction. A broadcast that is stopped or too old stays as it is: sent
+    it would be wrong, and counted it would look like people who did not want it.
+    """
+    # Locked, so that a correction or a withdrawal comes either before or after.
     broadcasts = _with_failed(post_id).filter(active(now)).select_for_update(of=("self",))
     resumed = []
     for broadcast in broadcasts:
@@ -40,7 +42,7 @@ def resume(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
 
 
 def expired(now: datetime, post_id: int | None = None) -> list[FailedBatches]:
-    """What `resume` leaves as it is."""
+    """List the failed batches that `resume` leaves as they are."""
     broadcasts = _with_failed(post_id).exclude(active(now))
     return [FailedBatches(each.post, _failed(each).count()) for each in broadcasts]
 
@@ -54,7 +56,7 @@ def _with_failed(post_id: int | None) -> QuerySet[Broadcast]:
 
 
 def active(now: datetime) -> Q:
-    """Of broadcasts: neither stopped nor too old."""
+    """The condition for broadcasts that are neither stopped nor too old."""
     return Q(stopped_at=None, expires_at__gt=now)
 
 

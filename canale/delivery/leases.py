@@ -35,10 +35,10 @@ logger = logging.getLogger(__name__)
 # is killed is released by its parent, or by the next worker in its slot (worker_slot.py).
 BATCH_LEASE = timedelta(seconds=30)
 ALERT_LEASE = timedelta(seconds=10)
-# Tries of a batch that fails for a reason that nobody foresaw: seven and a half minutes.
+# Attempts at a batch that fails for an unknown reason: seven and a half minutes.
 MAX_FAILURES = 5
 
-# A message says how long it may live: it is rendered again now and then.
+# A message contains its remaining time to live, so it is rendered again after this time.
 RENDERED = timedelta(seconds=30)
 
 FAILED = BATCHES.labels("failed")
@@ -66,7 +66,7 @@ def claim(batches: QuerySet[Batch], worker: str, now: datetime) -> Batch | None:
 
 
 def lease_end(now: datetime, *, urgent: bool) -> datetime:
-    """Until when a batch of that priority is a worker's that says nothing more."""
+    """Return the end of a lease that is not renewed."""
     return now + (ALERT_LEASE if urgent else BATCH_LEASE)
 
 
@@ -85,14 +85,14 @@ class BatchLease(Lease):
     batch: Batch
     worker: str
     batches: BatchSource
-    """Where the batch was taken from."""
+    """The source of the batch."""
     read_to: int = field(init=False)
     """The last address that was read."""
     topics: list[int] = field(init=False)
     unrecorded: int = 0
     """Chunks that were read and are not recorded."""
     ended: bool = False
-    """Nothing more is read: all was, or other workers may go on with it."""
+    """Nothing more is read: all was, or other workers may continue the batch."""
     lost: bool = False
     failed: bool = False
     """Reading it raised an unexpected error."""
@@ -142,7 +142,7 @@ class BatchLease(Lease):
         return chunk
 
     def _messages(self, needed: set[str], now: datetime) -> dict[str, object]:
-        """Rendered once for the chunks that are read shortly after one another."""
+        """Render once for chunks that are read shortly after one another."""
         if self.rendered_at is None or now - self.rendered_at > RENDERED:
             self.messages, self.rendered_at = {}, now
         render, content = get_fan_out(self.transport).render, self.broadcast.content(now)
@@ -153,7 +153,7 @@ class BatchLease(Lease):
     # Giving it back
 
     def end(self) -> None:
-        """Read nothing more, so that others may go on, once what was read is recorded."""
+        """Read nothing more, and release the batch once what was read is recorded."""
         self.ended = True
         if not self.unrecorded:
             release(self.batch, self.worker)
@@ -187,14 +187,14 @@ class BatchLease(Lease):
         transaction.on_commit(lambda: self._recorded(chunk))
 
     def _state_after(self, chunk: Chunk, now: datetime) -> dict[str, Any]:
-        """The batch's columns when its next chunk is recorded."""
+        """Return the batch's columns after this chunk is recorded."""
         if chunk.last:
             return {"state": Batch.State.DONE}
         if not self.ended or self.unrecorded > 1:
             return {"claimed_until": lease_end(now, urgent=self.urgent), "failures": 0}
         if self.failed:
             return failure_update(self.batch, 1, now)
-        # Something more urgent took its place: others, or this worker later, go on.
+        # Something more urgent took its place: any worker may continue.
         return {
             "state": Batch.State.WAITING,
             "claimed_by": "",
@@ -213,7 +213,7 @@ class BatchLease(Lease):
 
 
 def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
-    """Ids of those that are not sent any more: a newer revision or their end has stopped them."""
+    """Return the ids of broadcasts that a newer revision, a withdrawal or their end has stopped."""
     ids = [broadcast.pk for broadcast in broadcasts]
     ended = Broadcast.objects.filter(pk__in=ids).exclude(stopped_at=None)
     over = {broadcast.pk for broadcast in broadcasts if now >= broadcast.expires_at}
@@ -221,19 +221,19 @@ def stopped(broadcasts: Sequence[Broadcast], now: datetime) -> set[int]:
 
 
 def count_failure(batch: Batch, worker: str, now: datetime) -> None:
-    """Reading it failed, and nothing of it waits to be recorded."""
+    """Count a failed reading of a batch of which nothing waits to be recorded."""
     mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
     mine.update(**failure_update(batch, batch.failures + 1, now))
 
 
 def failure_update(batch: Batch, failures: int, now: datetime) -> dict[str, Any]:
-    """It waits longer each time; after MAX_FAILURES without progress nobody tries again."""
+    """Return a batch's columns after a failure: a longer pause each time, until MAX_FAILURES."""
     if failures < MAX_FAILURES:
         pause = BATCH_LEASE * 2 ** (failures - 1)
         return {"failures": failures, "claimed_until": now + pause}
     transaction.on_commit(FAILED.inc)
     logger.error(
-        "Batch %s failed %d times and is given up: docs/metrics.md says what to do",
+        "Batch %s failed %d times; giving up (see docs/metrics.md)",
         batch.pk,
         failures,
         extra={"batch": batch.pk, "post": batch.broadcast.post_id},
@@ -242,13 +242,13 @@ def failure_update(batch: Batch, failures: int, now: datetime) -> dict[str, Any]
 
 
 def release(batch: Batch, worker: str) -> None:
-    """Let others take one batch."""
+    """Let other workers take one batch."""
     mine = Batch.objects.filter(pk=batch.pk, state=Batch.State.CLAIMED, claimed_by=worker)
     mine.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
 
 def release_worker(worker: str) -> int:
-    """Let others take the batches of a worker that stops or died; the number of batches."""
+    """Let others take the batches of a worker that stopped or exited; return their number."""
     claimed = Batch.objects.filter(state=Batch.State.CLAIMED, claimed_by=worker)
     return claimed.update(state=Batch.State.WAITING, claimed_by="", claimed_until=None)
 
@@ -268,7 +268,7 @@ def release_exited_worker(pid: int) -> None:
 
 
 def clamp_deadlines(now: datetime) -> None:
-    """Bring forward what a clock that was ahead has put off by hours.
+    """Clamp deadlines that were set by a clock that was hours ahead.
 
     Limiters, which use the monotonic clock, still keep to what a far end asked for.
     """
@@ -290,7 +290,7 @@ def unfinished() -> QuerySet[Batch]:
 
 
 class UnfinishedBatch(NamedTuple):
-    """A batch for the engine to hand out."""
+    """A batch for the broker to hand out."""
 
     pk: int
     urgent: bool
@@ -298,7 +298,7 @@ class UnfinishedBatch(NamedTuple):
 
 
 def waiting_from(batch_id: int) -> list[UnfinishedBatch]:
-    """Unfinished batches from that number on, alerts first."""
+    """Return unfinished batches from that id on, alerts first."""
     rows = unfinished().filter(pk__gte=batch_id).order_by("-urgent", "pk")
     columns = rows.values_list("pk", "urgent", "broadcast__transport")
     return [UnfinishedBatch(*row) for row in columns]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is measured of delivery: by each worker once a second, of the tables when somebody asks."""
+"""Metrics of delivery: each worker's once a second, the tables' when they are scraped."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ KEPT_SECONDS = 1.0
 
 
 class WorkerMetrics:
-    """Of one worker; belongs to its event loop."""
+    """The metrics of one worker. Belongs to its event loop."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._limiters: dict[str, Limiters[Any]] = {}
         self._seen: set[tuple[str, str]] = set()
-        # There from the start, at 0: an alarm sees the first of its kind.
+        # Exported from the start, at 0, so that an alert sees the first of its kind.
         for entry in FAN_OUTS:
             for code in ("none", *entry.refusals):
                 REJECTED.labels(entry.name, code)
 
     def tallies(self, name: str, transport: FanOutTransport[Any]) -> Callable[[str], Tally]:
-        """Gives the tally of an origin of that transport."""
+        """Return a function that returns the tally of an origin of that transport."""
         return lambda origin: self._tally(name, transport.service(origin))
 
     def watch(self, name: str, limiters: Limiters[Any]) -> None:
         self._limiters[name] = limiters
 
     def unopened(self, name: str) -> None:
-        """The vault did not open an address: nobody knows its origin."""
+        """Count an address that the vault could not open: its origin is unknown."""
         self._tally(name, "none").add("rejected", None, 0.0)
 
     def _tally(self, name: str, origin: str) -> Tally:
@@ -82,9 +82,9 @@ class WorkerMetrics:
 
 
 class QueueCollector(Collector):
-    """What waits in the tables, for the whole installation: whichever node is asked reads it.
+    """The queue in the tables, for the whole installation: any node that is scraped reads it.
 
-    Kept for a second, so that several askers cost one reading.
+    Kept for a second, so that several scrapers cost one reading.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class QueueCollector(Collector):
         self._read_at = float("-inf")
 
     def describe(self) -> Iterable[Metric]:
-        """Names only."""
+        """Describe the names only."""
         return (make() for make in FAMILIES)
 
     def collect(self) -> Iterable[Metric]:
@@ -113,15 +113,15 @@ class QueueCollector(Collector):
         answers = _DATABASE()
         try:
             close_old_connections()
-            said = list(_waiting(self._now()))
+            metrics = list(_waiting(self._now()))
             answers.add_metric([], 1)
         except DatabaseError:
-            # What is not known is not said; that it is not known, is.
-            said = []
+            # Export only that the database cannot be read.
+            metrics = []
             answers.add_metric([], 0)
         finally:
             connection.close()
-        return [*said, answers]
+        return [*metrics, answers]
 
 
 def _family(name: str, says: str, *labels: str) -> Callable[[], GaugeMetricFamily]:
@@ -151,7 +151,7 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     pending = PendingMessage.objects.order_by()
     again = pending.values_list("broadcast__urgent", "broadcast__transport")
     to_retry = {row[:2]: row[2] for row in again.annotate(Count("pk"))}
-    # Of the others nothing is to be done any more: nobody need be called for them.
+    # Nothing can be done about the others: nobody need be paged for them.
     alive = Broadcast.objects.filter(active(now))
     given_up = Batch.objects.filter(state=Batch.State.FAILED, broadcast__in=alive).order_by()
     stuck = dict(given_up.values_list("broadcast__transport").annotate(Count("pk")))

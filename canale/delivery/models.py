@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is to be sent and how far it got. The tables are the queue."""
+"""Broadcasts, their batches and pending messages. The tables are the queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from canale.followers.models import Address
 
 
 class Broadcast(models.Model):
-    """One revision on one transport, with what really arrived."""
+    """One revision on one transport, with its outcomes."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="broadcasts")
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="broadcasts")
@@ -25,11 +25,11 @@ class Broadcast(models.Model):
     purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.POST)
     urgent = models.BooleanField(default=False)
     silent = models.BooleanField(default=False)
-    """Replaces a notification that the phone already showed, without sounding again."""
+    """Replaces a notification that the phone already showed, without a sound."""
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True, blank=True)
-    """A newer revision or a withdrawal stopped what was still unsent."""
+    """Set when a newer revision or a withdrawal stopped what was still unsent."""
 
     planned = models.PositiveIntegerField(default=0)
     accepted = models.PositiveIntegerField(default=0)
@@ -72,12 +72,12 @@ class Batch(models.Model):
     first_address = models.BigIntegerField()
     last_address = models.BigIntegerField()
     cursor = models.BigIntegerField()
-    """The last address that is recorded; work goes on after it."""
+    """The last address that is recorded; work continues after it."""
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     claimed_by = models.CharField(max_length=40, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
-    """In a row, without anything being recorded between them."""
+    """Consecutive, without anything being recorded between them."""
 
     class Meta:
         indexes = (models.Index(fields=["state", "-urgent", "id"], name="batch_queue"),)
@@ -87,11 +87,11 @@ class Batch(models.Model):
 
 
 class Rejection(models.Model):
-    """How many messages of a broadcast were refused for one reason that is our fault."""
+    """The number of messages of a broadcast refused for one reason that is our fault."""
 
     broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="rejections")
     reason = models.CharField(max_length=80)
-    """The far end's code as digits, or words of ours; never a part of an address."""
+    """The service's code as digits, or a word of ours; never a part of an address."""
     count = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -104,7 +104,7 @@ class Rejection(models.Model):
 
 
 class PendingMessage(models.Model):
-    """One message outside a batch: a retry, or the welcome that proves to a new address it works.
+    """One message outside a batch: a retry, or the welcome to a new address.
 
     A retry stands for a message that the far end could not take yet. A welcome has no broadcast.
     """

@@ -17,7 +17,7 @@ from canale.delivery.chunk import Chunk, Lease, Results, languages, recipient_of
 from canale.delivery.clock import SLOW_SECONDS
 from canale.delivery.models import Broadcast, PendingMessage, lock_in_order
 from canale.delivery.plan import notify_workers
-from canale.delivery.recording import count, delete_dead
+from canale.delivery.recording import count, delete_gone_addresses
 from canale.delivery.transports.base import Outcome
 from canale.delivery.transports.registry import for_address_kind, get_fan_out
 from canale.delivery.unresolvable import expire_unresolvable
@@ -48,7 +48,7 @@ def plan_welcomes(address_ids: Sequence[int]) -> None:
 
 @transaction.atomic
 def claim_pending(now: datetime, *, urgent: bool) -> PendingLease | None:
-    """Due retries of one broadcast, or welcomes of one channel and kind of address, if any."""
+    """Claim due retries of one broadcast, or welcomes to one channel's addresses of one kind."""
     due = PendingMessage.objects.filter(urgent=urgent, not_before__lte=now)
     due = due.order_by("not_before", "pk")
     first = due.select_related("address").first()
@@ -70,7 +70,7 @@ def claim_pending(now: datetime, *, urgent: bool) -> PendingLease | None:
 
 @dataclass(slots=True, eq=False)
 class PendingLease(Lease):
-    """Rows that were due, all alike, put off for the length of a lease while they are sent."""
+    """Due rows of one broadcast, or one channel's welcomes, deferred while they are sent."""
 
     rows: list[PendingMessage]
     broadcast: Broadcast | None
@@ -113,10 +113,10 @@ class PendingLease(Lease):
 
     @transaction.atomic
     def record_results(self, results: Results, now: datetime, in_time: int = 0) -> None:
-        """Delete the rows whose result is final, and put the rest off."""
+        """Delete the rows whose result is final, and defer the rest."""
         results = expire_unresolvable(results, now)
         rows = self._existing_rows()
-        put_off, final = [], []
+        deferred, final = [], []
         for sent, result in results:
             row = rows.get(sent.address_id)
             if row is None:
@@ -127,19 +127,19 @@ class PendingLease(Lease):
                 if self._may_try_again(attempts, due):
                     # The row in memory stays as it was read: after an error of the database
                     # everything is recorded again.
-                    put_off.append(PendingMessage(pk=row.pk, attempts=attempts, not_before=due))
+                    deferred.append(PendingMessage(pk=row.pk, attempts=attempts, not_before=due))
                     continue
             final.append((sent, result))
-        PendingMessage.objects.bulk_update(put_off, ["attempts", "not_before"])
+        PendingMessage.objects.bulk_update(deferred, ["attempts", "not_before"])
         ended = [rows[sent.address_id].pk for sent, _ in final]
         PendingMessage.objects.filter(pk__in=ended).delete()
-        delete_dead(final)
+        delete_gone_addresses(final)
         if self.broadcast is not None:
             expired = sum(result.outcome is Outcome.RETRY for _, result in final)
             count(self.broadcast, final, expired=expired, in_time=in_time)
 
     def _existing_rows(self) -> dict[int, PendingMessage]:
-        """By address, locked. A withdrawal deletes rows, and counts them itself."""
+        """The rows that still exist, by address, locked: a withdrawal deletes and counts rows."""
         read = PendingMessage.objects.filter(pk__in=[row.pk for row in self.rows])
         existing = set(lock_in_order(read))
         return {row.address_id: row for row in self.rows if row.pk in existing}
@@ -151,7 +151,7 @@ class PendingLease(Lease):
 
 
 def record_late(lease: Lease, results: Results, now: datetime, in_time: int) -> None:
-    """Record answers that came after a later attempt had been planned in their stead."""
+    """Record answers that came after their messages were planned to be sent again."""
     addresses = [sent.address_id for sent, _ in results]
     rows = list(PendingMessage.objects.filter(broadcast=lease.broadcast, address_id__in=addresses))
     if rows:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What really arrived, per transport: only counts."""
+"""The outcomes of a broadcast, per transport: only counts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from canale.channel.models import Post
-from canale.delivery.audience import SMALLEST_GROUP, shown
+from canale.delivery.audience import MIN_GROUP_SIZE, shown
 from canale.delivery.models import Batch, Broadcast
 from canale.delivery.reasons import explanation
 from canale.delivery.slo import slo_seconds
@@ -20,7 +20,7 @@ from canale.delivery.transports.registry import get
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """So many messages were refused for this reason, which is our fault."""
+    """The number of messages refused for one reason that is our fault."""
 
     count: int
     explanation: Explanation
@@ -28,7 +28,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """Of so many people that a broadcast should reach, so many were reached in so many seconds.
+    """The number of people who wanted a broadcast, and of those reached within the objective.
 
     Without ``numbers`` only the share may be told, in whole hundredths, rounded down: who wants
     the post, or does not, are so few that a number would tell of them (audience.py).
@@ -46,7 +46,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class TransportProgress:
-    """One broadcast. The counts add up to ``planned`` but for addresses deleted meanwhile."""
+    """One broadcast. The counts add up to ``planned``, except for addresses deleted since."""
 
     transport: str
     label: str
@@ -62,7 +62,7 @@ class TransportProgress:
     stopped: bool
     started_at: datetime
     given_up: bool
-    """A part of it failed again and again, and waits for `canale resume`."""
+    """A part of it failed repeatedly, and waits for `canale resume`."""
     refusals: list[Refusal]
     accepted_in_time: int | None
     urgent: bool
@@ -88,12 +88,12 @@ class TransportProgress:
         return self._shown(self.rejected + self.expired)
 
     def _shown(self, count: int) -> str:
-        """Beside what others did not want it is a breakdown: see audience.py."""
+        """Beside the number of people who did not want it this is a breakdown: see audience.py."""
         return str(count) if self.exact else shown(count, self.planned)
 
     @property
     def settled(self) -> int:
-        """Of those planned, for how many it is known what became of them."""
+        """The number of planned messages whose outcome is known."""
         return self.planned - self.waiting - self.not_sent
 
     @property
@@ -102,7 +102,7 @@ class TransportProgress:
 
     @property
     def not_sent(self) -> int:
-        """Those of the parts that were given up."""
+        """The messages of batches that were given up."""
         return self._unsettled if self.finished and self.given_up else 0
 
     @property
@@ -111,17 +111,17 @@ class TransportProgress:
 
     @property
     def objective(self) -> Objective | None:
-        """None while it is under way, when it was not measured, and of too few people."""
+        """None while it is being sent, if it was not measured, and for too few people."""
         wanted = self.accepted + self.rejected + self.expired + self.not_sent
         measured = self.accepted_in_time is not None and self.finished and not self.stopped
-        if not measured or not wanted or (not self.exact and wanted < SMALLEST_GROUP):
+        if not measured or not wanted or (not self.exact and wanted < MIN_GROUP_SIZE):
             return None
         seconds = slo_seconds(urgent=self.urgent)
         return Objective(seconds, self.accepted_in_time or 0, wanted, self.exact)
 
     @property
     def exact(self) -> bool:
-        """True if every outcome may be counted: nobody was left out by their own wish."""
+        """True if every outcome may be shown: nobody was left out by choice."""
         return not self.skipped
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Why messages were refused for a fault of ours: counted per broadcast, told in plain words."""
+"""Refusals that are our fault: counted per broadcast and reason, explained in plain words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from canale.delivery.models import Broadcast, Rejection
 from canale.delivery.transports.base import Explanation, Result
 
-OUR_ERROR = "an error of our own"
-NOT_OPENED = "the vault does not open this address"
+OUR_ERROR = "internal_error"
+NOT_OPENED = "address_not_opened"
 
 
 OURS: dict[str, Explanation] = {
@@ -33,15 +33,15 @@ UNKNOWN = Explanation(
 
 
 def reason_of(result: Result) -> str:
-    """What a refusal is counted under."""
+    """The key under which a refusal is counted."""
     return str(result.code) if result.code is not None else result.reason[:80]
 
 
 def keep_reasons(broadcast: Broadcast, counted: Mapping[str, int]) -> None:
-    """Inside the caller's transaction."""
+    """Add to the counts, inside the caller's transaction."""
     if not counted:
         return
-    # In one order: two workers do not wait for each other's rows.
+    # In a fixed order, so that two workers do not wait for each other's rows.
     reasons = sorted(counted)
     rows = [Rejection(broadcast=broadcast, reason=reason) for reason in reasons]
     Rejection.objects.bulk_create(rows, ignore_conflicts=True)

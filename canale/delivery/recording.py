@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Records results: counts them, deletes dead addresses, plans retries."""
+"""Records results: counts them, deletes gone addresses, plans retries."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def record_results(
     retries, expired = _retries(broadcast, results, now)
     if retries:
         PendingMessage.objects.bulk_create(retries, ignore_conflicts=True)
-    delete_dead(results)
+    delete_gone_addresses(results)
     count(broadcast, results, expired=expired, skipped=skipped, in_time=in_time)
 
 
 def _retries(
     broadcast: Broadcast, results: Results, now: datetime
 ) -> tuple[list[PendingMessage], int]:
-    """Rows for messages to be sent again, and how many would be sent too late."""
+    """Return rows for messages to be sent again, and the number that would be sent too late."""
     later = [
         (recipient, result) for recipient, result in results if result.outcome is Outcome.RETRY
     ]
     if not later:
         return [], 0
-    # An address may have been deleted while we sent to it.
+    # An address may have been deleted while a message was sent to it.
     ids = [recipient.address_id for recipient, _ in later]
     existing = set(Address.objects.filter(pk__in=ids).values_list("pk", flat=True))
     due = [
@@ -64,7 +64,7 @@ def _retries(
     return rows, len(later) - len(rows)
 
 
-def delete_dead(results: Results) -> None:
+def delete_gone_addresses(results: Results) -> None:
     """Delete the addresses that no longer exist at the far end."""
     gone = [recipient.address_id for recipient, result in results if result.outcome is Outcome.GONE]
     if gone:

@@ -17,7 +17,7 @@ from canale.delivery.pending import claim_pending
 from canale.delivery.window import Load, Window
 from canale.metrics.names import BATCHES
 
-URGENT_RETRIES_IN_A_ROW = 4
+MAX_URGENT_RETRIES_IN_A_ROW = 4
 
 CLAIMED = BATCHES.labels("claimed")
 
@@ -53,10 +53,12 @@ class ChunkSource:
             return chunk
         retries = partial(self._read_pending, window.alerts, urgent=True)
         normal = partial(self._read_normal, window.normal)
-        retries_first = self._urgent_retries < URGENT_RETRIES_IN_A_ROW
+        retries_first = self._urgent_retries < MAX_URGENT_RETRIES_IN_A_ROW
         chunk = (retries() or normal()) if retries_first else (normal() or retries())
         is_retry = chunk is not None and chunk.urgent
-        self._urgent_retries = self._urgent_retries % URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
+        self._urgent_retries = (
+            self._urgent_retries % MAX_URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
+        )
         return chunk
 
     def _read_normal(self, load: Load) -> Chunk | None:

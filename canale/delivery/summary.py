@@ -7,7 +7,7 @@ from __future__ import annotations
 from canale.channel.text import excerpt
 
 BODY_LENGTH = 240
-# Fewer characters of a text are no sentence.
+# Fewer characters of a text are not a sentence.
 SHORTEST_EXCERPT = 20
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Addresses whose far end has no such name. Once is an error of the DNS; for days it is the end."""
+"""Addresses whose host cannot be resolved: once may be a DNS error, for days the host is gone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from canale.delivery.chunk import Results
 from canale.delivery.transports.base import Outcome, Recipient
 from canale.followers.addresses import lock_owners, mark_found, mark_missing
 
-# Longer than the weekend in which nobody mends a resolver.
-MISSING_FOR = timedelta(days=3)
+# Outlasts a weekend-long DNS outage.
+UNRESOLVABLE_FOR = timedelta(days=3)
 
 
 def expire_unresolvable(results: Results, now: datetime) -> Results:
-    """The results, in which an address that is missing for too long is gone; since when others are
-    is kept. Inside the caller's transaction, before it changes anything of an address."""
+    """Return the results, with addresses that were unresolvable for too long as gone.
+
+    Store since when the others are. Inside the caller's transaction, before it changes an address.
+    """
     missing = [sent for sent, result in results if result.missing]
     found = [sent for sent, result in results if sent.missing_since and result.code is not None]
     gone = [sent for sent, result in results if result.outcome is Outcome.GONE]
@@ -27,10 +29,10 @@ def expire_unresolvable(results: Results, now: datetime) -> Results:
     lock_owners(_ids([*missing, *found, *gone]))
     mark_missing(_ids(missing), now)
     mark_found(_ids(found))
-    longest = now - MISSING_FOR
+    limit = now - UNRESOLVABLE_FOR
     return [
         (sent, replace(result, outcome=Outcome.GONE))
-        if result.missing and sent.missing_since and sent.missing_since <= longest
+        if result.missing and sent.missing_since and sent.missing_since <= limit
         else (sent, result)
         for sent, result in results
     ]

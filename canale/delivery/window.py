@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The two priorities, and how far a worker reads ahead of what it has recorded.
+"""The two priorities, and the window: how far a worker reads ahead of what it has recorded.
 
 Alerts have a window of their own, so that they never wait for room behind anything else.
 """
@@ -14,7 +14,7 @@ from typing import NamedTuple
 # Read at once: half a window, so that the next are read while these are sent.
 CHUNK_ADDRESSES = 250
 # Read and not yet recorded of one priority, in one worker. When it is killed, at most this many of
-# a broadcast are sent twice, and beside them what late far ends had not answered (decision 0032).
+# a broadcast are sent twice, and beside them what slow services had not answered (decision 0032).
 WINDOW_ADDRESSES = 500
 # The part of the window for retries and welcomes, and how many of them are read at once: only
 # their services can delay them.
@@ -37,7 +37,7 @@ class Load(NamedTuple):
 
     addresses: int
     retries: int
-    """Those of them that are pending messages, not of a batch."""
+    """The part of them outside any batch."""
 
     @property
     def has_room_for_batch(self) -> bool:
@@ -57,7 +57,7 @@ class Window(NamedTuple):
 
 
 def window_of(on_their_way: Iterable[tuple[bool, bool, int]]) -> Window:
-    """The window, from each chunk's urgency, whether it is pending, and its number of addresses."""
+    """Sum up chunks, each given by its urgency, whether it is pending, and its addresses."""
     addresses, retries = [0, 0], [0, 0]
     for urgent, pending, count in on_their_way:
         addresses[urgent] += count

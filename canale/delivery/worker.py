@@ -47,11 +47,11 @@ from canale.runtime.database_away import outage
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Retries fall due, and hints get lost: look at least this often.
+# Retries become due, and hints get lost: look at least this often.
 POLL_SECONDS = 1.0
 # A chunk goes on without the answers that have not come in this time.
 CHUNK_TIMEOUT_SECONDS = 3.0
-# Between two looks at a chunk's services.
+# Between two checks of a chunk's services.
 TICK_SECONDS = 0.25
 # Late answers are recorded this often.
 FLUSH_SECONDS = 0.5
@@ -123,17 +123,17 @@ class Worker:
             self._wakeup.set()
 
     async def _release_leftovers(self) -> None:
-        """Release what this worker held when it was last killed."""
+        """Release what this worker's name still holds since it was last killed."""
         while not self._stopping:
             try:
                 await self.call(lambda: release_worker(self.name))
                 return
             except DatabaseError:
-                logger.exception("The database did not answer; trying again")
+                logger.exception("Database error while looking for work; will retry")
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _next(self) -> Chunk | None:
-        """The next chunk; None if there is none, or no room for one, or the database is away."""
+        """Read the next chunk; None if there is none, no room for one, or no database."""
         window = window_of(
             (chunk.urgent, chunk.lease.pending, len(chunk.recipients)) for chunk in self._chunks
         )
@@ -146,15 +146,13 @@ class Worker:
                 self._chunks += [chunk] if chunk is not None else []
                 return chunk
         except DatabaseError:
-            logger.exception("The database did not answer; trying again")
+            logger.exception("Database error while looking for work; will retry")
         except BatchFailedError as failure:
             # It stays claimed until its lease ends: others go first.
-            logger.exception(
-                "%s; it is tried again later", failure, extra=failure.lease.log_fields()
-            )
+            logger.exception("%s; will retry", failure, extra=failure.lease.log_fields())
         except Exception:
             # Claimed rows are tried again when their lease ends.
-            logger.exception("Retries or welcomes could not be read; they are tried again later")
+            logger.exception("Unexpected error reading pending messages; will retry")
         return None
 
     async def _cancel_stopped(self) -> None:
@@ -276,7 +274,7 @@ class Worker:
                 return None
             except DatabaseError:
                 logger.exception(
-                    "The database did not record results; trying again",
+                    "Database error recording results; will retry",
                     extra=lease.log_fields(),
                 )
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
@@ -288,9 +286,12 @@ class Worker:
             await self.call(lambda: record_late(chunk.lease, late, self.clock(), in_time))
         except DatabaseError:
             # Their retries are sent all the same, and the phone shows one notification.
-            logger.exception("Late answers were not recorded", extra=chunk.lease.log_fields())
+            logger.exception(
+                "Database error recording late answers; their messages are sent again",
+                extra=chunk.lease.log_fields(),
+            )
 
-    # The end
+    # Shutting down
 
     async def _finish(self) -> None:
         """Wait for messages in flight, release the leases, close the connections."""
@@ -307,7 +308,7 @@ class Worker:
         try:
             await self.call(lambda: release_worker(self.name))
         except DatabaseError as error:
-            logger.warning("Leases were not released: %s", error)
+            logger.warning("Cannot release leases; they will expire: %s", error)
         finally:
             self._slot.close()
             await self._batches.close()

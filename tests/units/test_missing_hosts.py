@@ -22,7 +22,7 @@ from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipi
 from canale.delivery.transports.registry import check_address
 from canale.delivery.transports.webpush import services
 from canale.delivery.transports.webpush.transport import WebPushTransport
-from canale.delivery.unresolvable import MISSING_FOR
+from canale.delivery.unresolvable import UNRESOLVABLE_FOR
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address, Follower
@@ -133,7 +133,7 @@ def test_address_unresolvable_for_days_is_deleted() -> None:
     sent.record(MISSING, timedelta())
     sent.record(MISSING, timedelta(hours=30))
     assert Address.objects.get().missing_since == sent.begun
-    sent.record(MISSING, MISSING_FOR)
+    sent.record(MISSING, UNRESOLVABLE_FOR)
     assert not Follower.objects.exists()
     sent.broadcast.refresh_from_db()
     assert sent.broadcast.gone == 1
@@ -145,8 +145,8 @@ def test_response_resets_the_missing_time() -> None:
     sent.record(MISSING, timedelta())
     sent.record(ACCEPTED, timedelta(hours=1))
     assert Address.objects.get().missing_since is None
-    sent.record(MISSING, MISSING_FOR)
-    assert Address.objects.get().missing_since == sent.begun + MISSING_FOR
+    sent.record(MISSING, UNRESOLVABLE_FOR)
+    assert Address.objects.get().missing_since == sent.begun + UNRESOLVABLE_FOR
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ from canale.delivery.database_source import DatabaseSource
 from canale.delivery.leases import BatchLease, count_failure
 from canale.delivery.models import Batch, Broadcast, PendingMessage
 from canale.delivery.pending import PendingLease, plan_welcomes
-from canale.delivery.source import URGENT_RETRIES_IN_A_ROW, ChunkSource
+from canale.delivery.source import MAX_URGENT_RETRIES_IN_A_ROW, ChunkSource
 from canale.delivery.window import window_of
 from canale.followers.device_token import new_token
 from canale.followers.follow import follow
@@ -50,11 +50,11 @@ def test_normal_batches_are_read_between_retries_of_alerts(
     for address in Address.objects.all():
         PendingMessage.objects.create(broadcast=alert, address=address, urgent=True, not_before=now)
     reader = ChunkSource("worker", DatabaseSource(), timezone.now)
-    read = [reader.next(window_of([])) for _ in range(2 * URGENT_RETRIES_IN_A_ROW + 1)]
+    read = [reader.next(window_of([])) for _ in range(2 * MAX_URGENT_RETRIES_IN_A_ROW + 1)]
     assert [type(chunk.lease) for chunk in read if chunk is not None] == [
-        *[PendingLease] * URGENT_RETRIES_IN_A_ROW,
+        *[PendingLease] * MAX_URGENT_RETRIES_IN_A_ROW,
         BatchLease,
-        *[PendingLease] * URGENT_RETRIES_IN_A_ROW,
+        *[PendingLease] * MAX_URGENT_RETRIES_IN_A_ROW,
     ]
     # And alerts again where there is nothing else.
     again = reader.next(window_of([]))
