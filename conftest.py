@@ -42,6 +42,8 @@ import canale  # noqa: E402, F401
 
 django.setup()
 
+from django.conf import settings as django_settings  # noqa: E402
+
 from tests.databases import skip_without_postgresql  # noqa: E402
 from tests.site import Site, new_site  # noqa: E402
 from tests.standins.live_site import Run  # noqa: E402
@@ -58,6 +60,10 @@ def _be_patient() -> None:
 
 _be_patient()
 
+
+# Each hash takes a fifth of a second of processor time.
+REAL_HASHERS = django_settings.PASSWORD_HASHERS
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 QUICK_FOLDERS = ("units", "structure")
 
@@ -115,6 +121,6 @@ def no_cards_in_memory() -> None:
 
 
 @pytest.fixture
-def quick_hasher(settings: Settings) -> None:
-    """For tests that sign in and do not ask how long a password takes to hash."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def real_hasher(settings: Settings) -> None:
+    """For tests of hashing itself."""
+    settings.PASSWORD_HASHERS = REAL_HASHERS

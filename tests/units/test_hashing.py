@@ -13,6 +13,8 @@ from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, ma
 
 from tests.waiting import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("real_hasher")
+
 
 def test_concurrent_password_hashes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     counted, under_way, most = threading.Lock(), 0, 0

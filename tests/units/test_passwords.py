@@ -36,7 +36,7 @@ FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
 
 @pytest.fixture(autouse=True)
-def italian(quick_hasher: None) -> Iterator[None]:
+def italian() -> Iterator[None]:
     with translation.override("it"):
         yield
 

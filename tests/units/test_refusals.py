@@ -18,7 +18,7 @@ from canale.accounts.models import AuditEntry, FailedSignIn, Membership, Role, S
 from canale.metrics.names import REFUSAL_REASONS, REGISTRY
 from tests.accounts import EMAIL, PASSWORD, add_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
+pytestmark = pytest.mark.django_db
 ACCOUNTS, HOME = "/newsroom/accounts/", "/newsroom/c/cremona/"
 STRANGER = "203.0.113.77"
 

@@ -25,7 +25,7 @@ from canale.newsroom.mfa_forms import plain_code
 from canale.newsroom.sign_in_limits import ACCOUNT_SECONDS, MAX_PER_ACCOUNT
 from tests.accounts import EMAIL, PASSWORD, add_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
+pytestmark = pytest.mark.django_db
 LOGIN = "/newsroom/accounts/login/"
 CODE = "/newsroom/accounts/2fa/authenticate/"
 TOO_MANY = "Troppi tentativi"

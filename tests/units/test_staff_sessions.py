@@ -19,7 +19,7 @@ from canale.cli import password as password_command
 from canale.newsroom.browsers import browser_name
 from tests.accounts import EMAIL, PASSWORD, add_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick_hasher")]
+pytestmark = pytest.mark.django_db
 HOME, SESSIONS = "/newsroom/c/cremona/", "/newsroom/sessions/"
 CHANGE = "/newsroom/accounts/password/change/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"

@@ -41,7 +41,6 @@ ACCOUNTS = "/newsroom/accounts"
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.usefixtures("quick_hasher"),
     pytest.mark.skipif(
         not (JAVA and CHECKER.exists()) and not os.environ.get("CI"),
         reason="Java or the checker is missing: bin/install-test-system, bin/setup --dev",
