@@ -53,7 +53,7 @@ pytest_plugins = ["tests.faults.table"]
 
 
 def _be_patient() -> None:
-    """What asks without a time-out of its own would give up after five seconds."""
+    """Raise httpx's default timeout of five seconds, which is short for a busy machine."""
     timeout = inspect.signature(httpx.get).parameters["timeout"].default
     timeout.connect = timeout.read = timeout.write = timeout.pool = PATIENCE
 
@@ -98,7 +98,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def module_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """As `site`, shared by the tests of one file: they must not mind each other's posts. Nothing
+    """A `site` that the tests of one file share: they must tolerate each other's posts. Nothing
     is sent: there are no workers."""
     with new_site(tmp_path_factory.mktemp("site"), CANALE_WORKERS="0") as running:
         yield running

@@ -63,7 +63,7 @@ def run_each(site: Site, calls: Sequence[Sequence[str]]) -> list[Ended]:
 
 
 def refused_in_one_line(end: Ended) -> str:
-    """What a command that could not do its work wrote: one line on stderr, and nothing else."""
+    """Return the error of a failed command: one line on stderr, and nothing else."""
     assert (end.status, end.stdout) == (1, ""), end
     assert len(end.stderr.splitlines()) == 1, end
     return end.stderr

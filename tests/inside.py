@@ -98,7 +98,7 @@ def _shown(value: object) -> str:
 
 
 def counts(post_id: int) -> list[dict[str, Any]]:
-    """What the newsroom shows of a post's way."""
+    """Return what the newsroom shows of a post's delivery."""
     from canale.channel.models import Post
     from canale.delivery.progress import progress
 
@@ -273,7 +273,7 @@ def forget_migration(step: list[str]) -> None:
 
 
 def lose_table(name: str) -> None:
-    """As after a restore that was not finished, or a hand that slipped."""
+    """Drop a table, as after an unfinished restore."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -309,7 +309,7 @@ ACTS = {
     )
 }
 
-# What the acts import, or most of it.
+# Most of the modules that the acts import.
 IMPORTED = (
     "canale.accounts.models",
     "canale.delivery.progress",
@@ -329,7 +329,7 @@ def answer_each_line() -> None:
             os.close(reading)
             with os.fdopen(writing, "w") as out:
                 out.write(json.dumps(_done(*json.loads(line))))
-            # What is said to the bus is said when the process ends.
+            # Notifications for the bus are sent when the process exits.
             return
         os.close(writing)
         with os.fdopen(reading) as answered:

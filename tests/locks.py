@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whether somebody waits in PostgreSQL for what somebody else holds."""
+"""Detecting that a PostgreSQL session waits for a lock of another."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class NatsServer:
         self._end(signal.SIGKILL)
 
     def quit(self) -> None:
-        """As systemd stops it."""
+        """Stop it as systemd does."""
         self._end(signal.SIGINT)
 
     def freeze(self) -> None:
@@ -152,9 +152,9 @@ def closed_buses() -> Iterator[None]:
 
 
 async def listening(bus: Bus) -> Heard:
-    """What a new listener receives from now on, once it is sure to receive.
+    """Return the list that a new listener fills, once it is certain to receive.
 
-    What makes it sure, and may still be on its way to other listeners, is in no list.
+    The probes that make it certain, and may still reach other listeners, are in no list.
     """
     heard: Heard = []
     mark, returned = secrets.token_bytes(8), asyncio.Event()

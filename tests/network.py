@@ -54,7 +54,7 @@ class Machine:
         return ["ip", "netns", "exec", self.space, *named, *map(str, command)]
 
     def cut_off(self) -> None:
-        """As when the cable is pulled: packets go nowhere, connections stay open."""
+        """Pull the cable: packets are dropped, connections stay open."""
         _ip("link", "set", self.cable, "down")
 
     def reconnect(self) -> None:
@@ -69,7 +69,7 @@ class Network:
 
     @property
     def address(self) -> str:
-        """Of this machine."""
+        """The address of this machine in the network."""
         return f"{self.subnet}.1"
 
     @property
@@ -97,7 +97,7 @@ class Network:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Whatever runs in its machines must have ended before."""
+    """A network that is removed at the end, when nothing may run in its machines any more."""
     _sweep()
     made = Network(f"cn{secrets.token_hex(3)}", f"{BLOCK}.{secrets.randbelow(256)}")
     try:
@@ -113,7 +113,7 @@ def network() -> Iterator[Network]:
 
 
 def _sweep() -> None:
-    """What a run that was killed has left."""
+    """Remove what a killed run has left behind."""
     for space in _ip("netns", "list").splitlines():
         found = re.match(rf"{PREFIX}-(\d+)-(\w+)-(\d+)\b", space)
         if found and not Path(f"/proc/{found[1]}").exists():

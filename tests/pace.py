@@ -19,7 +19,7 @@ def answers_until_refused(act: Callable[[int], int], at_once: int, per_seconds: 
     answers: list[int] = []
     while not answers or answers[-1] != 429:
         earned = (time.monotonic() - began) * at_once / per_seconds
-        # Paces begin anew at midnight (net/rate_limits.py).
+        # Rate limits start again at midnight (net/rate_limits.py).
         begun = 1 + (datetime.now(UTC).date() - today).days
         assert len(answers) <= begun * at_once + earned + 1, answers
         answers.append(act(len(answers)))

@@ -62,7 +62,7 @@ class PostgresqlServer:
         self._run("pg_ctl", "-D", "data", "-w", "-s", "-l", "log", "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        """As when the machine loses its power, unless told otherwise."""
+        """Stop as if the machine lost its power, unless another mode is given."""
         self._run("pg_ctl", "-D", "data", "-w", "-s", "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -91,7 +91,7 @@ def lease(chunk: Chunk) -> BatchLease:
 
 
 def record(now: datetime, chunk: Chunk, result: Result = ACCEPTED) -> None:
-    """As if every message of the chunk had been sent."""
+    """Record the chunk as if every message had been sent."""
     chunk.results = [(recipient, result) for recipient in chunk.recipients]
     chunk.lease.record(chunk, now)
 

@@ -67,7 +67,7 @@ class Site:
         return f"{self.url}/api/v1"
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
-        """What a command prints. Fails with what it says on stderr."""
+        """Run a command and return its output. Fails with its stderr."""
         done = subprocess.run(
             [*self.tracer, *self.program, *arguments],
             env=self.environment,
@@ -112,7 +112,7 @@ class Site:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """kill -9 of the server's process; its workers notice by themselves."""
+        """kill -9 of the server's process; its workers notice and exit."""
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
@@ -219,7 +219,7 @@ class Acting:
             if waiting.poll(120_000):
                 answer = told.readline()
         if not answer:
-            # What it would say later is no answer to what is asked then.
+            # A late answer would be taken for that of the next question.
             self.end()
         assert answer, f"no answer to {act}: {self._log.read_text()}"
         said = json.loads(answer)

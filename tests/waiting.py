@@ -31,7 +31,7 @@ def wait_until(true: Callable[[], T], *, seconds: float = PATIENCE) -> T:
 
 
 async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Leaves the event loop its turn meanwhile. Raises TimeoutError."""
+    """Wait without blocking the event loop. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.002)

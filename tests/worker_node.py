@@ -47,7 +47,7 @@ def is_held(slot: Path) -> bool:
 def worker_node(
     environment: Mapping[str, str], log: Path, *, inside: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """What still runs at the end is killed."""
+    """Run a worker node within the block; it is killed at the end if it still runs."""
     process = start_worker(environment, log, inside=inside)
     try:
         yield process

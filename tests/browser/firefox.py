@@ -239,7 +239,7 @@ class Firefox:
         raise BrowserError(f"no notification {title!r} is on the screen")
 
     def notifications(self) -> list[dict[str, Any]]:
-        """What is shown now on behalf of the page's service worker.
+        """Return the notifications that the page's service worker shows now.
 
         Without a desktop, Firefox shows a notification for 20 seconds and then forgets it; with
         ``requireInteraction`` it stays.

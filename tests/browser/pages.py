@@ -138,7 +138,7 @@ def open_page(context: BrowserContext, url: str) -> Page:
 
 
 def open_live_page(context: BrowserContext, url: str) -> Page:
-    """As `open_page`, once the stream is open, in this tab or through another one."""
+    """Open a page and wait until its stream is open, in this tab or through another one."""
     page = open_page(context, url)
     page.wait_for_selector("html[data-live=open]")
     return page
@@ -146,7 +146,7 @@ def open_live_page(context: BrowserContext, url: str) -> Page:
 
 @contextmanager
 def answered(page: Page, part: str, status: int, body: str) -> Iterator[None]:
-    """What the page's scripts get meanwhile from an address that holds ``part``. Playwright's
+    """Answer the page's scripts when they request a URL that contains ``part``. Playwright's
     `route` misses calls of a page that a service worker has just taken over."""
     page.evaluate(
         """([part, status, body]) => {

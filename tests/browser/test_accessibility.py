@@ -61,10 +61,10 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserCo
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, with the rule and the element."""
+    """Return axe's findings, each with its rule and element."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text())
-    # What passes is not described: that takes half of the time.
+    # Passing rules are left out of the report: they take half of the time.
     found: list[str] = page.evaluate(
         """async (tags) => (
           await axe.run(document, { runOnly: tags, resultTypes: ["violations"] })
@@ -107,7 +107,7 @@ def test_every_state_of_following_passes_axe(
 
 
 def put_into_state(page: Page, name: str) -> None:
-    """As follow.ts shows it, with everything open that can be opened."""
+    """Show a state as follow.ts does, with everything open that can be opened."""
     page.evaluate(
         """(name) => {
           const place = document.getElementById("follow-state");

@@ -86,7 +86,7 @@ def test_follower_is_notified_by_newsroom_api_and_command_line(
     firefox.press_notification("Dal programma")
     firefox.switch_to(str(api["url"]))
 
-    # Who stops following is told no more.
+    # After unfollowing there are no more notifications.
     acks = len(push.acks)
     firefox.open(city.channel)
     firefox.wait_for("document.getElementById('follow').dataset.state === 'following'")

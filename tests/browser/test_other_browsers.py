@@ -320,7 +320,7 @@ def test_eight_tabs_share_one_stream_without_missing_events(city: City, browser:
     first = city.publish("In tutte le schede")
     for page in pages:
         expect(article(page, first)).to_be_visible()
-    # The tab that reads is closed; what comes meanwhile is not lost.
+    # The reading tab is closed; events that arrive until another takes over are not lost.
     pages.pop(0).close()
     second = city.publish("Nel passaggio")
     for page in pages:

@@ -18,7 +18,7 @@ from tests.structure.repository import ROOT
 
 pytestmark = needs_chromium
 
-# Of 255, in each premultiplied channel: decoders and colour engines round in their own ways.
+# Out of 255, in each premultiplied channel: decoders and colour engines round differently.
 TOLERANCE = 3
 SHOW = """(files) => Promise.all(files.map(async (url) => {
   const image = new Image();

@@ -90,7 +90,7 @@ def _open(city: City, page: Page, path: str) -> None:
 
 
 def _code(secret: str) -> str:
-    """What an app shows now (RFC 6238)."""
+    """Return the code that an authenticator app shows now (RFC 6238)."""
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
     start = digest[-1] & 15

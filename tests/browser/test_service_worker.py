@@ -73,7 +73,7 @@ class Phone:
         return self.context.service_workers[0]
 
     def push(self, data: str) -> None:
-        """What the browser does when its push service brings a message."""
+        """Dispatch a push event, as the browser does when its push service delivers a message."""
         before = self.worker.evaluate("self.shown")
         message = {"origin": self.city.site.url, "registrationId": self._registration}
         self._cdp.send("ServiceWorker.deliverPushMessage", {**message, "data": data})
@@ -122,7 +122,7 @@ def phone(city: City, playwright: Playwright, tmp_path: Path) -> Iterator[Phone]
 
 @pytest.fixture
 def subscription(city: City, phone: Phone) -> Subscription:
-    """Of a phone that follows."""
+    """The subscription of a phone that follows."""
     given = city.subscription()
     let_subscribe(phone.context, given)
     page = phone.open(city.site.channel)
@@ -132,7 +132,7 @@ def subscription(city: City, phone: Phone) -> Subscription:
 
 
 def pushed(city: City, subscription: Subscription, title: str) -> dict[str, Any]:
-    """What our server sent to the phone, as its browser decrypts it."""
+    """Return the message that our server sent to the phone, as its browser decrypts it."""
 
     def found() -> list[dict[str, Any]]:
         return [
@@ -353,7 +353,7 @@ def test_new_build_keeps_only_assets_that_cached_pages_need(city: City, phone: P
     page.evaluate(
         "Promise.all(['canale-parts-a', 'canale-parts-b'].map((name) => caches.open(name)))"
     )
-    # The same worker installs anew, as after a new build.
+    # The same worker installs again, as after a new build.
     page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.unregister())")
     page.goto("about:blank")
     phone.open(city.site.channel)

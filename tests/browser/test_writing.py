@@ -139,7 +139,7 @@ def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page)
 def test_unsaved_text_survives_the_end_of_the_session(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.fill("#id_headline", "Scritto con pazienza")
-    # As after twelve hours.
+    # The session ends, as it does after twelve hours.
     desk.context.clear_cookies(name="canale_staff")
     said: list[str] = []
     desk.on("dialog", lambda dialog: (said.append(dialog.message), dialog.accept()))
@@ -283,7 +283,7 @@ def test_published_correction_is_confirmed(city: City, desk: Page) -> None:
 
 
 def test_added_passkey_signs_in(city: City, device: BrowserContext) -> None:
-    # Of somebody else: with a passkey, the password alone no longer opens the door.
+    # A second account: with a passkey, a password alone no longer signs in.
     city.site.inside("staff", ["sindaca@cremona.test", PASSWORD, HANDLE, "admin"])
     desk = sign_in(device, city, "sindaca@cremona.test")
     cdp = desk.context.new_cdp_session(desk)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What deploy/ holds is what the programs that read it take."""
+"""The files in deploy/ are accepted by the programs that read them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def needs(program: str) -> None:
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """As they are, but with a program and user that this machine has, and a name for each @."""
+    """Copy the units, with a program and user that this machine has, and a name for each @."""
     for unit in UNITS:
         changed = re.sub(
             r"^ExecStart=/opt/\S+", "ExecStart=/bin/true", unit.read_text(), flags=re.MULTILINE
@@ -234,7 +234,7 @@ def test_containers_start_in_order() -> None:
 @pytest.mark.parametrize("name", COMPOSED)
 def test_secrets_are_ignored_by_git_and_docker(name: str) -> None:
     files = [f"deploy/{secret['file']}" for secret in compose(name)["secrets"].values()]
-    # Who made them before there was secrets/ has them still.
+    # Installations older than secrets/ still have these.
     files += ["deploy/secret-key", "deploy/database-url", "deploy/database-password"]
     for file in ["deploy/.env", *map(os.path.normpath, files)]:
         ignored = subprocess.run(["git", "check-ignore", "-q", file], cwd=ROOT, check=False)
@@ -246,7 +246,7 @@ def test_secrets_are_ignored_by_git_and_docker(name: str) -> None:
 
 
 def test_commands_of_the_guide_create_the_secrets(tmp_path: Path) -> None:
-    """As they stand there; only who may give a file away is root."""
+    """Run the guide's commands unchanged; chown is left out where the tests do not run as root."""
     said = text(Path("docs/operate.md")).split("## With containers")[1]
     lines = re.findall(r"```\n(.*?)```", said, re.DOTALL)[0]
     free = "" if os.geteuid() == 0 else "chown() { :; }\n"

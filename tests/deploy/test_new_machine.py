@@ -27,7 +27,7 @@ def lines() -> str:
 
 
 def new_machine(folder: Path, city: Site) -> Path:
-    """As installed, up to `systemctl enable`; the two files that were saved are in `saved`."""
+    """Install up to `systemctl enable`; the two files that were saved are in `saved`."""
     for name in ("release/deploy", "release/.venv/bin", "backups", "saved", "path"):
         (folder / name).mkdir(parents=True)
     (folder / "release/.venv/bin/canale").symlink_to(ROOT / ".venv/bin/canale")

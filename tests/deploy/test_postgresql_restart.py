@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed"),
 ]
 FOLLOWERS = 10
-# As docs/operate.md says: of one server, and of each worker.
+# The limits of docs/operate.md: for one server, and for each worker.
 SERVER_CONNECTIONS, WORKER_CONNECTIONS = 16, 4
 
 
@@ -78,7 +78,7 @@ def test_site_recovers_on_its_own_after_a_postgresql_restart(
         assert not push.refused
         assert city.server is not None
         assert city.server.poll() is None
-        # Whoever signed in still is.
+        # Sessions survive.
         assert "Prima" in press.browser.get(press.home).text
         processes = 1 + len(city.workers())
         wait_until(lambda: city.log().count("Database recovered after") == processes)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whose word about a reader's address and scheme is believed."""
+"""Only trusted proxies determine a client's address and scheme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.pace import answers_until_refused
 from tests.site import HANDLE, Site, new_site
 
-# What a client may guess tokens: this often at once, and again in a minute (api/guards.py).
+# A client's attempts to guess tokens: this many at once, and again in a minute (api/guards.py).
 GUESSES, MINUTE = 20, 60
 
 
@@ -42,7 +42,7 @@ def test_client_address_is_taken_from_trusted_proxies_only(city: tuple[Site, boo
     site, trusted = city
 
     def told(number: int) -> int:
-        # What the reader itself wrote stands on the left, and counts for nothing.
+        # The client's own entry is on the left and is ignored.
         forged = f"198.51.100.{number}, 203.0.113.9" if trusted else f"192.0.2.{number}"
         return guess(site, {"X-Forwarded-For": forged})
 

@@ -37,7 +37,7 @@ def installed() -> Iterator[Path]:
     """A folder that the service's user may enter, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="canale-installed-"))
     for entered in (".", "release", "release/deploy", "release/.venv", "release/.venv/bin"):
-        # Whatever the umask of who tests.
+        # Independent of the umask of the tests.
         (folder / entered).mkdir(exist_ok=True)
         (folder / entered).chmod(0o755)
     program = folder / "release/.venv/bin/canale"
@@ -142,7 +142,7 @@ def test_first_commands_of_a_new_installation(installed: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become the service's user")
 def test_service_user_does_not_get_roots_terminal(installed: Path) -> None:
-    """Who holds it may type into it (TIOCSTI), and root's shell reads that."""
+    """A process with root's terminal may type into it (TIOCSTI), and root's shell runs that."""
     (installed / "release/.venv/bin/canale").write_text(
         "#!/bin/sh\nid -un\necho $HOME\ntty\nexit 3\n"
     )

@@ -11,9 +11,10 @@ from tests.standins.push_service import PushService, Received
 
 
 class Fault:
-    """What happens as soon as so many were told of a post, and before anybody else is told: nobody
-    is answered meanwhile. So it is in the middle of the broadcast, however quick or slow the
-    machine. It must not wait for who waits for an answer."""
+    """A callback that runs once N messages of a post have been received, before any other is.
+
+    The push service answers nothing until it returns, so it runs in the middle of the broadcast
+    on a machine of any speed. It must not wait for a process that waits for an answer."""
 
     def __init__(self, act: Callable[[], object], after: int = 250) -> None:
         self._act = act

@@ -28,8 +28,8 @@ from tests.waiting import wait_until
 
 # The long form: `make soak`. It runs the tests that are marked `long` too.
 SOAK = bool(os.environ.get("SOAK"))
-# Of a broadcast into which the push service puts a fault. Workers have a third of it in hand:
-# whenever the fault comes, there are batches that nobody was given yet.
+# The size of a broadcast with a fault. Workers hold a third of it at a time: whenever the fault
+# happens, there are batches that no worker has claimed yet.
 BATCH_ADDRESSES = 100
 FEWER = 15 * BATCH_ADDRESSES
 FOLLOWERS = 3_000 if SOAK else FEWER
@@ -69,7 +69,7 @@ class City:
     def publish_in_batches(
         self, headline: str = "Piena del Po", kind: str = "news", fault: Fault | None = None
     ) -> Broadcast:
-        """Of BATCH_ADDRESSES each; returns when the fault has happened, in its middle."""
+        """Publish in batches of BATCH_ADDRESSES; return once the fault has happened, midway."""
         title, since = _title(headline, kind), len(self.push.received)
         if fault is not None:
             self.push.put(fault, title)
@@ -106,7 +106,7 @@ class City:
         return 0
 
     def start_what_is_down(self) -> None:
-        """As systemd does; workers are started again by the server."""
+        """Start what systemd would start again; the server restarts its own workers."""
         if self.site.server is None:
             self.site.start()
         if self.broker is not None and not self.broker.runs:
@@ -176,7 +176,7 @@ class Broadcast:
         sent to."""
         wait_until(lambda: self._counts()["finished"], seconds=FINISHED_SECONDS)
         told, counts = self.told(), self._counts()
-        # What workers had read, if the word did not reach them; test_withdrawals.py: if it did.
+        # Workers may send what they had read if the notification is lost.
         assert sum(told.values()) - self.told_in_time <= WORKERS * WINDOW_ADDRESSES
         assert counts["accepted"] <= len(told) <= counts["accepted"] + killed * WINDOW_ADDRESSES
         assert counts["accepted"] + counts["skipped"] == self.city.followers
@@ -184,7 +184,7 @@ class Broadcast:
         saw(not_told=self.city.followers - len(told))
 
     def _counts(self) -> dict[str, int]:
-        """Of the post itself; its withdrawal is a broadcast too."""
+        """Return the counts of the post itself; its withdrawal is a broadcast too."""
         counts: dict[str, int] = self.city.site.inside("counts", self.post)[-1]
         return counts
 

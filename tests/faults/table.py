@@ -20,8 +20,8 @@ _seen: Counter[str] = Counter()
 
 
 def saw(*, reached: int = 0, twice: int = 0, not_told: int = 0) -> None:
-    """What is to stand beside the test's name, summed up: how many were told, how many of them
-    twice, and how many were not, of a post that was withdrawn."""
+    """Add to the totals beside the test's name: followers reached, reached twice, and, for a
+    withdrawn post, not told."""
     for word, number in (("reached", reached), ("twice", twice), ("withdrawn in time", not_told)):
         _seen[word] += number
 

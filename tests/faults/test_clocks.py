@@ -20,7 +20,7 @@ from tests.standins.push_service import Behaviour
 from tests.waiting import wait_until
 from tests.worker_node import worker_node
 
-# Who takes it has everything.
+# A worker that claims it has the whole broadcast.
 ONE_BATCH = 600
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 

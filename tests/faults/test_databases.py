@@ -83,7 +83,7 @@ def test_backup_can_be_made_during_a_broadcast(city: City, tmp_path: Path) -> No
         tar.extract("database.sqlite3", tmp_path, filter="data")
     with contextlib.closing(sqlite3.connect(tmp_path / "database.sqlite3")) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        # Of a moment in the midst of it.
+        # The copy is of a moment during the broadcast.
         ((accepted, batches),) = copy.execute(
             "SELECT accepted, (SELECT count(*) FROM delivery_batch WHERE state != 'done')"
             " FROM delivery_broadcast"
@@ -148,7 +148,7 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
 
 
 def cut_log(database: Path) -> None:
-    """What was written goes into the database: in the log's place there is room for more."""
+    """Checkpoint the write-ahead log into the database, so that its space is free again."""
     import sqlite3
 
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection:

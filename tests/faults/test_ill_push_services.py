@@ -25,7 +25,7 @@ from tests.standins.push_service import Behaviour, PushService
 from tests.waiting import wait_until
 
 EACH = 100 if SOAK else 30
-# What was deferred comes back within so many seconds.
+# Deferred messages return within this time.
 PROBED_SECONDS = 4
 # A worker hears of a withdrawal, and what it had begun is answered, within so many.
 HEARD_SECONDS = 4.0
@@ -75,7 +75,7 @@ class Town:
         return int(str(self.site.post(self.token, headline=headline, text=TEXT)["id"]))
 
     def counts(self, post: int) -> dict[str, int]:
-        """Of the post itself, not of its withdrawal."""
+        """Return the counts of the post itself, not of its withdrawal."""
         counts: dict[str, int] = self.site.inside("counts", post)[-1]
         return counts
 
@@ -145,7 +145,7 @@ def test_each_unhealthy_service_receives_its_messages(course: Course, illness: s
     if illness in ODD:
         assert not twice
     elif ILL[illness].takes:
-        # What it took and did not confirm is sent again.
+        # Messages that it took and did not confirm are sent again.
         assert 0 < twice <= WINDOW_ADDRESSES
         assert course.meanwhile[illness] < EACH
     else:

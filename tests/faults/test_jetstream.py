@@ -130,7 +130,7 @@ def test_broadcast_survives_a_broker_outage(city: City) -> None:
 
 @pytest.mark.long
 def test_broadcast_survives_a_frozen_broker(city: City) -> None:
-    """As behind a network that swallows packets."""
+    """A frozen broker behaves like a network that drops packets."""
     assert city.broker is not None
     broadcast = city.publish_in_batches("Gelo", fault=Fault(city.broker.freeze))
     broadcast.all_are_told()
@@ -149,7 +149,7 @@ def test_broadcast_survives_a_killed_broker(city: City) -> None:
 
 @pytest.mark.long
 def test_broadcast_survives_a_broker_that_lost_its_streams(city: City) -> None:
-    """Stream and consumers are made anew, and the rest of the broadcast goes through them."""
+    """Stream and consumers are created again, and the rest of the broadcast goes through them."""
     assert city.broker is not None
     broker = city.broker
 
@@ -185,7 +185,7 @@ def test_lost_batches_are_published_again_while_followers_arrive(city: City) -> 
     url = city.broker.url
 
     def handed_out_again() -> bool:
-        # As each new follower does.
+        # Each new follower sends this notification.
         assert tell_from_a_process(url, installation(KEY), SUBJECT) == ""
         return seen_at(city)[0].state.messages == BATCHES
 

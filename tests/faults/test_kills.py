@@ -14,8 +14,8 @@ from tests.faults.broadcast import KILLS, City, on_each_engine
 
 
 def kill_them(city: City, kill: Callable[[], int]) -> None:
-    """As many kills as asked for, each amid a broadcast, over as many posts as that takes; and one
-    more when a post has been withdrawn."""
+    """Kill as often as asked for, each time amid a broadcast, over as many posts as that takes; and
+    once more when a post has been withdrawn."""
     done = 0
     for number in count(1):
         broadcast = city.publish_in_batches(f"Avviso {number}")

@@ -23,7 +23,7 @@ from tests.site import HANDLE, Site
 from tests.waiting import wait_until
 from tests.worker_node import start_worker, workers_up
 
-# What nodes of one city have in common.
+# Settings that the nodes of one city share.
 COMMON = ("SECRET_KEY", "DATABASE_URL", "NATS_URL", "PUSH_ORIGINS", "WORKERS", "BASE_URL")
 
 
@@ -45,7 +45,7 @@ def test_broadcast_survives_restarts_of_server_and_workers(small_city: City) -> 
 
 class Node(Protocol):
     def request_stop(self) -> None:
-        """As systemd does."""
+        """Send SIGTERM, as systemd does."""
 
     def restart(self) -> None:
         """Once it has ended, which it was told."""

@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 # Less than it takes to be given up as silent.
 DELAY = 2.0
-# Who waits for it waits for more than six delays.
+# A broadcast that waits for it takes more than six delays.
 ALLOWED = 2 * DELAY
 MANY, FEW = 1_000, 250
 
@@ -86,7 +86,7 @@ def test_slow_service_does_not_delay_followers_elsewhere(
     wait_until(lambda: all_is_recorded(site, number), seconds=60)
     counts = site.inside("counts", number)[0]
     assert (counts["accepted"], counts["retrying"]) == (MANY + FEW, 0)
-    # What it answers late is recorded as such, and not sent again.
+    # Late answers are recorded, and nothing is sent again.
     assert set(told(slow, headline).values()) == {1}
     assert set(told(well, headline).values()) == {1}
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A post is withdrawn amid its broadcast: what workers have read of it and not begun is not sent.
+"""A post is withdrawn amid its broadcast: messages that are read but not started are not sent.
 
-The push service answers nobody meanwhile, so it is known what may be on its way: that does not
-depend on the machine.
+The push service holds its answers back, so that the number of messages in flight is known and
+does not depend on the machine.
 """
 
 from __future__ import annotations

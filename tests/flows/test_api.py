@@ -141,7 +141,7 @@ def test_only_the_channels_own_token_publishes(module_site: Site, program: httpx
     is_problem(httpx.post(f"{module_site.api}/{POSTS}", json=POST, headers=wrong), 401)
     module_site.inside("staff", ["x@altrove.test", "una parola lunghissima", "altrove", "admin"])
     is_problem(program.post("channels/altrove/posts", json=POST), 403)
-    # Of its posts it learns nothing, not even which numbers they have.
+    # A token of another channel learns nothing about its posts, not even their numbers.
     other = {"Authorization": f"Bearer {module_site.run('token', '--channel', 'altrove')}"}
     draft = httpx.post(
         f"{module_site.api}/channels/altrove/posts", json={**POST, "draft": True}, headers=other
@@ -220,7 +220,7 @@ def test_invites_are_counted_and_anonymous(module_site: Site, page: httpx.Client
         unknown = {**body, "invite": "bcdfghjkmn"}
         with httpx.Client(base_url=f"{module_site.api}/") as third:
             assert third.post(f"channels/{HANDLE}/followers", json=unknown).status_code == 201
-    # Who follows again is counted once, and nothing says who made the invite or who used it.
+    # A repeated follow counts once, and nothing records who made the invite or who used it.
     (kept,) = module_site.inside("invites")
     assert kept == {"code": code, "joined": 2, "columns": ["code", "created_on", "id", "joined"]}
     followers = module_site.inside("follower_rows")
@@ -358,7 +358,7 @@ def test_date_without_a_time_is_a_whole_day(module_site: Site, program: httpx.Cl
 
     assert read()["starts_on"] == "2099-05-01"
     moment = read()["starts_at"]
-    # What was read may be sent back: the day stays one.
+    # A client may send back what it read: it stays a whole day.
     program.patch(f"posts/{number}", json={"note": "x", "starts_at": moment, "text": "Nuovo"})
     assert (read()["starts_on"], read()["text"]) == ("2099-05-01", "Nuovo")
     program.patch(f"posts/{number}", json={"note": "x", "starts_at": "2099-05-01T18:00"})

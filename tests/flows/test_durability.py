@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What canale has acknowledged is on the disk: each answer is preceded by a sync of the log."""
+"""Acknowledged writes are on the disk: a sync of the log precedes each answer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a running canale says of itself, and to whom."""
+"""The metrics and logs of a running canale, and access to them."""
 
 from __future__ import annotations
 

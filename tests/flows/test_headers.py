@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What every answer carries, whoever made it."""
+"""The headers that every response has, whichever part made it."""
 
 from __future__ import annotations
 

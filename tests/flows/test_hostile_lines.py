@@ -54,7 +54,7 @@ def lines(site: Site, request: bytes, number: int = LINES) -> Iterator[list[sock
 
 
 def answers(site: Site) -> bool:
-    """Of a page that is not in the store: Django must render it."""
+    """Request something that is not in the page store, so that Django must answer."""
     return httpx.get(f"{site.api}/channels/{HANDLE}/posts", timeout=8).status_code == 200
 
 
@@ -120,7 +120,7 @@ def test_chunked_request_is_accepted(site: Site) -> None:
 
 
 def test_forged_host_does_not_poison_the_page_store(site: Site) -> None:
-    """Who asks first has the page rendered for all who ask at the same moment."""
+    """The first request renders the page for all simultaneous ones."""
     for path in ("/privacy", f"/c/{HANDLE}/", "/legal?" + "v=1&" * 1_001):
         assert httpx.get(site.url + path, headers={"Host": "a b"}).status_code == 400
         assert httpx.get(site.url + path, headers={"Host": "evil.example"}).status_code == 200

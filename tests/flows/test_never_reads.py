@@ -26,7 +26,7 @@ from tests.standins.live_site import (
     serving,
 )
 
-# Of the reader's own machine; Linux doubles it and has a least of its own.
+# The receive buffer of the client's machine; Linux doubles it and has a minimum of its own.
 READERS_BUFFER = 4096
 SLACK = 16 * 1024
 EVENT = 600
@@ -60,7 +60,7 @@ async def publish_until_dropped(site: Running, listening: Reader, first: int) ->
 
 
 def kept_by_the_kernel(server: int, reader: int) -> bool:
-    """Whether the server's end of this line still stands (proc(5), /proc/net/tcp)."""
+    """Tell whether the server's end of this connection still exists (proc(5), /proc/net/tcp)."""
     ends = (f":{server:04X}", f":{reader:04X}")
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any(row[1].endswith(ends[0]) and row[2].endswith(ends[1]) for row in rows)
@@ -119,7 +119,7 @@ def test_slow_client_gets_the_longest_replay_and_newer_events(run: Run) -> None:
                 received = b""
                 number = missed
                 while f"\nid: {missed + meanwhile}\n".encode() not in received[-2_000:]:
-                    # As a telephone at the edge of the city: a little at a time.
+                    # A little at a time, like a phone with poor reception.
                     received += await asyncio.get_running_loop().sock_recv(slow, 4096)
                     if number < missed + meanwhile:
                         number += 1

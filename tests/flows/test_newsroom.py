@@ -184,7 +184,7 @@ def test_roles_and_channels_limit_permissions(module_site: Site) -> None:
     for path in (f"posts/{number}/publish/", "channel/", "topics/", "tokens/", "log/"):
         assert editor.browser.get(editor.home + path).status_code == 403, path
     other = Newsroom(module_site, "other@cremona.test")
-    # Of a channel in which one has no role, nothing is to be seen, also not through one's own.
+    # Nothing of a channel is visible without a role in it, nor through one's own channel.
     for home in (f"/newsroom/c/{HANDLE}/", "/newsroom/c/altrove/"):
         for path in ("", "edit/", "publish/", "progress/", "withdraw/"):
             answer = other.browser.get(f"{home}posts/{number}/{path}")
@@ -233,7 +233,7 @@ def test_set_up_link_creates_the_first_channel(tmp_path: Path) -> None:
         weak = browser.post(link, data={**data, "password": "password12345"})
         assert weak.status_code == 422
         assert "troppo comune" in weak.text
-        # As the page's script sends it: what was chosen stays, and the script goes on by itself.
+        # Sent as by the page's script, which keeps chosen files and follows the redirect.
         asked = {"Accept": "application/json"}
         done = browser.post(link, data={**data, "password": PASSWORD}, headers=asked)
         done = browser.get(site.url + done.json()["location"])

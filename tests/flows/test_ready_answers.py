@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Answers that the protocol writes by itself, among those that go the ordinary way."""
+"""Responses that the protocol writes directly, among those that the application makes."""
 
 import asyncio
 
@@ -99,7 +99,7 @@ def test_pipelining_client_that_never_reads_does_not_fill_memory(run: Run) -> No
         async with serving(hub_with(), large) as site:
             reader = await site.reader(READY * 5000)
             await asyncio.sleep(0.5)
-            # What the sockets hold, and little more; the rest waits unread.
+            # The server reads what the sockets hold and little more; the rest stays unread.
             assert asked < 200
             reader.writer.transport.abort()
 

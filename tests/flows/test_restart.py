@@ -68,7 +68,7 @@ class Editor:
     def _write(self) -> None:
         while not self._over.wait(0.05):
             for node in self._nodes:
-                # Who is not there, or has no answer any more, published nothing.
+                # A node that is down or no longer answers has published nothing.
                 with contextlib.suppress(httpx.ConnectError):
                     self.posts.append(int(str(node.post(self._token)["id"])))
                     break

@@ -64,7 +64,7 @@ def test_key_rotation_is_invisible_to_users(city: Site, push: PushService) -> No
     assert "restart" in city.run("rotate-key")
     assert (data / "secret-key.old").read_text() == first != (data / "secret-key").read_text()
     assert (data / "secret-key").stat().st_mode & 0o777 == 0o600
-    # The server that still runs would not open what is sealed anew.
+    # The server that still runs could not open values sealed with the new key.
     refused = run(city, "rotate-key")
     assert refused.returncode == 1
     assert "restart it first" in refused.stderr

@@ -17,7 +17,7 @@ EXAMPLES = 4
 
 def test_api_passes_schemathesis(module_site: Site, tmp_path: Path) -> None:
     post = module_site.post(module_site.token())["id"]
-    # What is really there, so that the calls get past "not found".
+    # Existing objects, so that the calls get past "not found".
     known = f'[parameters]\nhandle = "{HANDLE}"\n"path.post_id" = {post}\n'
     (tmp_path / "schemathesis.toml").write_text(known)
     program = Path(sys.executable).with_name("schemathesis")

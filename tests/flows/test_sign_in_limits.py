@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What one process counted, the others know: a code opens once, guesses are few."""
+"""Processes share the counts of sign-in attempts: a code works once, guesses are limited."""
 
 from __future__ import annotations
 

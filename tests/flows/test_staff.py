@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who works in the newsroom: a second person, another role or address, somebody who leaves."""
+"""Newsroom staff: adding a second person, changing a role or an address, leaving."""
 
 from __future__ import annotations
 

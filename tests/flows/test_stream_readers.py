@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What readers get: all they missed, nothing twice, heartbeats, and a polite end."""
+"""Stream readers get all that they missed, nothing twice, heartbeats, and a clean end."""
 
 import asyncio
 import random
@@ -202,7 +202,7 @@ def test_database_is_read_once_after_a_withdrawal(run: Run) -> None:
                 database.events.append(event(number))
                 hub.publish("cremona", event(number))
             hub.forget("cremona")
-            # Who comes while the first read is under way waits for a second one.
+            # Readers that arrive during the first read wait for a second one.
             await storm(site, waves=5, after=15, last=20)
             assert database.reads <= 2
             await storm(site, waves=3, after=5, last=20)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What keeps a command from its work is said in one line: what, with which value, what to do."""
+"""Commands report problems in one line: the problem, its value, and what to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CALLS = {
 
 
 def one_line(site: Site, *commands: str) -> dict[str, str]:
-    """What each says of its trouble; checks that it says nothing else, and no secret."""
+    """Return each command's error line; check that there is no other output and no secret."""
     calls = [[name, *CALLS[name].format(folder=site.folder).split()] for name in commands]
     ends = run_each(site, calls)
     return {name: _line(name, *end) for name, end in zip(commands, ends, strict=True)}
@@ -83,7 +83,7 @@ def test_every_command_reports_missing_tables(tmp_path: Path) -> None:
     file.touch(mode=0o600)
     for line in one_line(site, *asking).values():
         assert f"there is no channel in the database sqlite:///{file}" in line
-    # What is of last year, what is half there, and what is none.
+    # An outdated schema, an incomplete one, and none.
     site.run("migrate")
     site.inside("undo_migrations", "delivery")
     for line in one_line(site, "worker", "check", "rotate-key").values():

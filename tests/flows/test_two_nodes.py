@@ -73,7 +73,7 @@ def seconds_until_told(reader: Reader, node: Site, token: str, headline: str) ->
 
 
 def usual_times(told_after: Callable[[], float]) -> list[float]:
-    """Of nine times, of which most were a hint's doing; a busy machine has three tries."""
+    """Measure nine times, most of them due to a notification; a busy machine has three tries."""
     for _ in range(3):
         times = [told_after() for _ in range(9)]
         if sorted(times)[4] < HINTED_SECONDS:

@@ -79,7 +79,7 @@ def test_api_post_reaches_page_stream_and_phone(city: Site, token: str, phone: P
         told = reader.wait_for("post", int(str(post["id"])))
         assert told.data["headline"] == "Ponte chiuso"
         assert told.data["url"] == post["url"]
-        # Who is told and asks at once gets it.
+        # A reader that requests the page on notification gets the post.
         assert "Ponte chiuso" in httpx.get(city.channel).text
     message = wait_until(lambda: phone.shown("Ponte chiuso"))[0]
     notification = message.payload["notification"]
@@ -179,7 +179,7 @@ def test_counts_match_the_push_service(
     row = wait_until(counted)
     counts = ("planned", "accepted", "gone", "rejected", "skipped", "expired", "retrying")
     assert [row[name] for name in counts] == [3, 2, 1, 0, 0, 0, 0]
-    # Whose only address is gone follows no more.
+    # A follower whose only address is gone no longer follows.
     assert gone.browser.get("me").json()["following"] == []
     assert len(later.browser.get("me").json()["following"]) == 1
     later.browser.delete("me")
@@ -264,13 +264,13 @@ def test_a_post_is_gone_after_its_thirty_days(city: Site, token: str) -> None:
     address = f"{city.api}/posts/{post['id']}/reaction"
     httpx.put(address, json={"emoji": "👍"}, headers={"Origin": city.url})
     city.inside("age", 30)
-    # The page in memory knows its own end only by the clock: as after 30 days, start anew.
+    # A page in memory expires by the clock, which the test cannot change: restart instead.
     city.stop()
     city.start()
     assert httpx.get(str(post["url"])).status_code == 410
     assert "Vecchio avviso" not in httpx.get(city.channel).text
     posts = httpx.get(f"{city.api}/channels/{HANDLE}/posts").json()
     assert "Vecchio avviso" not in str(posts)
-    # Who reacted is forgotten; how many did, stays for the newsroom.
+    # Reactions are deleted; their totals stay for the newsroom.
     wait_until(lambda: city.inside("rows")["reactions_reaction"] == 0)
     assert city.inside("kept_counts", post["id"]) == {"👍": 1}

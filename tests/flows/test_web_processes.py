@@ -94,7 +94,7 @@ def policies(process: int) -> list[int]:
     """By which its threads are scheduled; there are several."""
     found = []
     for thread in Path(f"/proc/{process}/task").iterdir():
-        # One may end meanwhile.
+        # A thread may end while we look.
         with contextlib.suppress(ProcessLookupError):
             found.append(os.sched_getscheduler(int(thread.name)))
     assert len(found) > 1

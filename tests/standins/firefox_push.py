@@ -67,7 +67,7 @@ class FirefoxPush:
 
     @property
     def prefs(self) -> dict[str, str | bool | int]:
-        """What makes a Firefox use this service, and allow notifications without asking."""
+        """The preferences with which Firefox uses this service and allows notifications unasked."""
         return {
             "dom.push.serverURL": self.socket_url,
             "dom.push.testing.allowInsecureServerURL": True,

@@ -24,7 +24,7 @@ from tests.standins.http11 import Handler, Reply, Request
 
 @dataclass(slots=True)
 class Manners:
-    """What a server allows on a line, and how it ends it. May be changed while it listens."""
+    """The limits of a server's connections and how it ends them. May change while it listens."""
 
     streams: int = 100
     """Open at once, as it tells its clients (SETTINGS_MAX_CONCURRENT_STREAMS)."""
@@ -38,7 +38,7 @@ class Manners:
 
 @dataclass(slots=True)
 class Line:
-    """What one connection was used for."""
+    """The use of one connection."""
 
     requests: int = 0
     taken: int = 0
@@ -120,7 +120,7 @@ class Http2Protocol(asyncio.Protocol):
             line.unprocessed += 1
             self._go_away()
         elif manners.refuse or line.open >= manners.streams:
-            # Of a new line the client has not read yet how many it may open.
+            # On a new connection the client has not read yet how many streams it may open.
             manners.refuse = max(0, manners.refuse - 1)
             line.unprocessed += 1
             self._h2.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
@@ -137,8 +137,9 @@ class Http2Protocol(asyncio.Protocol):
         self.line.most_open = max(self.line.most_open, self.line.open)
 
     def _go_away(self) -> None:
-        """What was taken is answered still, which h2's own close_connection() would forbid; then
-        it is the client's turn to close."""
+        """Send GOAWAY and still answer the streams taken before; the client closes then.
+
+        h2's own close_connection() would forbid these answers."""
         assert self.transport is not None
         self._going_away = True
         self._flush()

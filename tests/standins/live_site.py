@@ -35,7 +35,7 @@ def event(number: int, size: int = 20) -> EncodedEvent:
 
 
 class Database:
-    """What the hub reads when its memory does not reach back far enough."""
+    """The events that the hub reads when its memory does not reach back far enough."""
 
     def __init__(self) -> None:
         self.events: list[EncodedEvent] = []

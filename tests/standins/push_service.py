@@ -66,7 +66,7 @@ class Behaviour:
 
     @property
     def takes(self) -> bool:
-        """Whether a message is taken over, whatever its sender is told."""
+        """Tell whether a message is accepted, whatever the sender is answered."""
         if self.taken is not None:
             return self.taken
         return 200 <= self.status < 300 and not (self.hang or self.drop or self.raw)
@@ -154,7 +154,7 @@ class PushService:
 
     @property
     def lines(self) -> list[Line]:
-        """Of HTTP/2: every connection there was, and what it was used for."""
+        """Every HTTP/2 connection so far and its use."""
         return self._server.lines if isinstance(self._server, Http2Server) else []
 
     def subscribe(self, count: int = 1, vapid_key: str | None = None) -> list[Subscription]:

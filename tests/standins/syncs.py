@@ -49,8 +49,8 @@ class Syncs:
         paths += self._paths()[before:]
 
     def _paths(self) -> list[str]:
-        """Of the calls that have returned 0. One that another thread's call interrupts is written
-        as two lines, the path in the first, the result in the second."""
+        """Return the paths of calls that returned 0. strace writes a call that another thread's
+        interrupts as two lines: the path in the first, the result in the second."""
         begun: dict[str, str] = {}
         returned = []
         for line in self._file.read_text().splitlines():

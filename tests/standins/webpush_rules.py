@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a push service demands of a request (RFC 8030, 8291, 8292), by other code than ours."""
+"""The rules of push services for requests (RFC 8030, 8291, 8292), by other code than ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = 24 * 3600
 
 @dataclass
 class RefusedError(Exception):
-    """What the real service would answer, and why."""
+    """A refusal as the real service would answer it, with the reason."""
 
     status: int
     reason: str

@@ -17,7 +17,7 @@ PAGE = text(Path("docs/architecture.md"))
 MODELS = {model.__name__: model for model in apps.get_models()}
 _RELATION = re.compile(r"^  (\w+) (\|\|--o\{|\|\|--o\||\}o--o\{) (\w+) : ", re.MULTILINE)
 _COLUMNS = re.compile(r"^  (\w+) \{\n(.*?)^  \}", re.MULTILINE | re.DOTALL)
-# What hangs on the left side of each drawn relation, as Django calls it.
+# The attribute by which Django names the left side of each drawn relation.
 _FIELDS = {"||--o{": "many_to_one", "||--o|": "one_to_one", "}o--o{": "many_to_many"}
 
 

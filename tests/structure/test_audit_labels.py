@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whatever is recorded in the log has its words there, and there are no words for nothing."""
+"""Every recorded action has a label in the log page, and every label an action."""
 
 from __future__ import annotations
 

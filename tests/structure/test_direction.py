@@ -13,7 +13,7 @@ import pytest
 from tests.structure.repository import files, text
 
 TEMPLATES = [path for path in files(".html") if path.parts[0] == "canale"]
-# What a template calls the words of a city or of its staff.
+# The template variables that hold text of a city or of its staff.
 WORDS = re.compile(
     r"\b(?:headline|place|alt|note|withdrawal_reason|description|box\.choice_label"
     r"|(?:channel|topic|token)\.name|post\.text)\b(?!\.(?:errors|field|label))"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the documents tell people to type exists."""
+"""Commands, files and links named in the documents exist."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_file_named_in_documents_exists() -> None:
     named = [
         (str(path), name)
         for path in files(".md")
-        # What it names was there in its version.
+        # A changelog names what existed in its version.
         if path.name != "CHANGELOG.md"
         for name in re.findall(rf"`((?:{top})/[^`\s]*)`", text(path))
     ]

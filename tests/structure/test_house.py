@@ -43,7 +43,7 @@ def test_imports_point_only_down(tmp_path: Path) -> None:
 
 
 def _words(node: ast.AST) -> Iterator[str]:
-    """What a node names: an identifier, an imported module, or a string that is one word."""
+    """Yield the names in a node: an identifier, an imported module, or a one-word string."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
             yield name

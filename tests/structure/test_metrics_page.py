@@ -81,7 +81,7 @@ def test_dashboard_queries_exported_metrics_only() -> None:
         for target in panel["targets"]:
             _check(target["expr"])
             asked += target["expr"]
-    # Whatever there is can be seen.
+    # Every metric is on the dashboard.
     assert {name for name, _, _ in _exposed() if name not in asked} == set()
 
 

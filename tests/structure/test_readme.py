@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the README names is what a stranger can run, and what CI demands."""
+"""The commands of the README can be run by a stranger, and CI runs them."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_texts_of_templates_are_found(tmp_path: Path) -> None:
 
 
 def test_all_clear_has_one_italian_name() -> None:
-    """As Italy's civil protection says it, in the notification, on the page and in the newsroom."""
+    """Notification, page and newsroom use the term of Italy's civil protection."""
     said = {
         app: str(message.string)
         for app in ("delivery", "newsroom", "public")

@@ -48,7 +48,7 @@ def test_concurrent_attempts_do_not_exceed_the_limit() -> None:
     waits = [wait for each in taken for wait in each]
     assert waits.count(None) == 10
     assert all(0 < wait <= 60 for wait in waits if wait is not None)
-    # What was refused by one limit was not counted by the other.
+    # An attempt that one limit refused is not counted by the other.
     assert sorted(AttemptCount.objects.values_list("used", flat=True)) == [10, 10]
 
 

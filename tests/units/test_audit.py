@@ -28,7 +28,7 @@ def test_a_changed_or_missing_entry_is_found() -> None:
 
 
 def _rewrite(entries: list[AuditEntry]) -> None:
-    """As somebody would who has the database and knows how the hashes are made."""
+    """Rewrite the log, as an attacker does who has the database and knows the hashes."""
     previous = audit.GENESIS_HASH
     for entry in entries:
         entry.previous_hash = previous
@@ -81,7 +81,7 @@ def test_new_set_up_link_replaces_the_old_one_and_works_once() -> None:
 
 
 def test_set_up_link_is_invalid_once_there_is_an_account() -> None:
-    """As one that another process made while somebody sent the form of the link before."""
+    """The account was made by another process while the form of the link was being sent."""
     Staff.objects.create_user("admin@cremona.test", "acqua alta")
     SetupLink.objects.create(secret_hash=secret_hash("beside"))
     assert not setup.is_open("beside")
@@ -90,7 +90,7 @@ def test_set_up_link_is_invalid_once_there_is_an_account() -> None:
 
 @pytest.mark.postgres(only="SQLite has one writer at a time")
 def test_concurrent_entries_form_one_chain() -> None:
-    """As sign-ins are recorded: outside any transaction."""
+    """Sign-ins are recorded outside any transaction."""
     threads, each = 4, 15
     barrier = Barrier(threads)
 
@@ -114,7 +114,7 @@ def test_simultaneous_entries_follow_one_another(
     together, saved = Barrier(4), AuditEntry.save
 
     def save_slowly(entry: AuditEntry, *arguments: object, **more: object) -> None:
-        # Whoever read the newest entry before gets here beside us, unless the lock is held.
+        # Another thread that read the same newest entry gets here too, unless the lock is held.
         with suppress(BrokenBarrierError):
             together.wait(0.3)
         saved(entry, *arguments, **more)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from PIL import Image
 from canale.channel.avatar_drawing import draw_avatar, initials
 from canale.channel.fonts import BOLD, EUROPEAN, FONTS, REGULAR, font_with, has
 
-# Of the languages of Europe, in capitals; Georgian has none.
+# The capital letters of the languages of Europe; Georgian has none.
 LETTERS = {
     "Latin": "AÀÁÂÃÄÅĀĂĄÆBCÇĆĈĊČDÐĎĐEÈÉÊËĒĔĖĘĚFGĜĞĠĢHĤĦIÌÍÎÏĨĪĮİĲJĴKĶLĹĻĽŁMNÑŃŅŇŊOÒÓÔÕÖØŌŐŒPQRŔŖŘ"
     "SŚŜŞŠȘTŢŤŦȚUÙÚÛÜŨŪŬŮŰŲVWŴẀẂẄXYÝŶŸỲZŹŻŽÞƏẞ",

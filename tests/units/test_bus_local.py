@@ -16,7 +16,7 @@ import pytest
 from canale.bus.local import LONGEST_PATH, LocalBus, short_folder, socket_folder
 from tests.waiting import until
 
-# Of a socket, in datagrams (unix(7)).
+# The queue of a socket, in datagrams (unix(7)).
 QUEUE_LENGTH = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
 
 
@@ -81,7 +81,7 @@ def test_busy_listener_does_not_block_the_publisher(tmp_path: Path) -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
         listener = bus.subscribe(lambda subject, data: heard.append(data))
-        # The loop does not run meanwhile.
+        # The loop does not run until all are sent.
         for number in range(4 * QUEUE_LENGTH):
             bus.publish("live", str(number).encode())
         bus_was_full = len(heard)

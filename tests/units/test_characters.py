@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What keyboards and word processors put into a text, and what of it is kept."""
+"""Characters that keyboards and word processors put into a text, and which are kept."""
 
 from __future__ import annotations
 

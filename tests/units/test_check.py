@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What `canale check` says of this machine."""
+"""The findings of `canale check` about this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_files_deleted_during_the_check_are_ignored(
     lock_files.chmod(0o755)
     for file in (folder / name for folder in (lock_files, tmp_path) for name in ("here", "gone")):
         file.touch()
-        # Whatever umask a command has left in this process.
+        # Independent of the umask that a command has left in this process.
         file.chmod(0o644)
     real = Path.stat
 
@@ -39,7 +39,7 @@ def test_files_deleted_during_the_check_are_ignored(
     (tmp_path / "gone").touch()
     tmp_path.chmod(0o755)
     (closed,) = check.others()
-    # What stayed is open to all.
+    # The file that stayed is readable by all.
     assert not closed.ok
     assert not (tmp_path / "gone").exists()
 

@@ -201,7 +201,7 @@ def test_server_stopped_during_start_exits_cleanly(tmp_path: Path) -> None:
 
 
 def catches_sigterm(pid: int) -> bool:
-    """Whether the process has a handler for it (proc(5), status: SigCgt)."""
+    """Tell whether the process handles SIGTERM (proc(5), status: SigCgt)."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the command line reads arrives whole or is refused: nothing of a text is lost on its way."""
+"""Text that the command line reads arrives complete or is refused."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What an editor may write, and what would mislead readers or break their pages."""
+"""Rules for what editors write: no text that misleads readers or breaks their pages."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_lone_surrogates_are_refused_not_dropped() -> None:
 
 @pytest.mark.django_db
 def test_replacement_characters_are_refused() -> None:
-    """Whatever replaced a character by U+FFFD could not read it."""
+    """U+FFFD stands for a character that some program could not decode."""
     lost = "Citt\ufffd"
     pictures = (NewImage(PICTURE.getvalue(), lost),)
     errors = refused(headline=lost, text=lost, place=lost, images=pictures)

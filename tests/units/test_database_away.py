@@ -81,7 +81,7 @@ def full() -> Iterator[None]:
         cursor.execute("PRAGMA page_count")
         cursor.execute(f"PRAGMA max_page_count = {cursor.fetchone()[0]}")
         try:
-            # What is free within the file is used up first.
+            # Free pages within the file are used up first.
             for size in (4000, 200, 10):
                 _fill(cursor, size)
             yield

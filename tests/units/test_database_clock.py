@@ -70,7 +70,7 @@ def test_slow_clock_reading_is_ignored_unless_it_is_the_first() -> None:
     assert abs(clock() - first - timedelta(seconds=100)) < timedelta(milliseconds=1)
 
 
-# What a web machine plans is counted by workers, whose machine is another.
+# Batches planned on a web machine are timed by workers on another machine.
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_gif_is_transparent_outside_its_frame() -> None:
     assert ImageChops.difference(picture.crop(frame), shown).getbbox(alpha_only=False) is None
 
 
-# As published, under D50: red, green and blue.
+# The published colorants under D50: red, green and blue.
 COLORANTS = {
     (1, 4): ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)),
     (9, 13): ((0.6735, 0.2790, -0.0019), (0.1657, 0.6753, 0.0300), (0.1251, 0.0456, 0.7969)),

@@ -121,7 +121,7 @@ def test_resumed_batch_continues_where_it_stopped(
     assert Batch.objects.get(broadcast__post=other).state == Batch.State.FAILED
     mine = Batch.objects.get(broadcast__post=post)
     assert (mine.state, mine.failures, mine.cursor) == ("waiting", 0, mine.first_address + 1)
-    # A worker of its own: the one before still has the batch in its hands.
+    # Another worker: the previous one still holds the batch.
     reader = ChunkSource("a:2:2", DatabaseSource(), clock)
     for _ in range(2):
         record(clock.now, next_batch_chunk(reader))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the short way does with a call that it cannot perform."""
+"""The fast path's handling of calls that it cannot perform."""
 
 from __future__ import annotations
 

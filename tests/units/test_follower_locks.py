@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whoever changes addresses holds their followers before: nobody waits in a circle.
+"""Code that changes addresses locks their followers first, so that there are no deadlocks.
 
-Each test holds a follower, lets the other act run into it, and looks at what that one holds while
-it waits: whatever it holds, it would keep from us.
+Each test locks a follower, runs the other operation into that lock, and checks that it holds no
+other lock while it waits.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def test_broadcast_is_not_locked_while_waiting_for_its_retries(
             stop_broadcasts(post.pk, now)
 
     with transaction.atomic():
-        # As who records them: then it counts, in the broadcast.
+        # Lock it as recording does, which then counts it in the broadcast.
         PendingMessage.objects.select_for_update().get(pk=row.pk)
         stopping = elsewhere.submit(stop)
         wait_until(somebody_waits)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the newsroom's forms say of a mistake is Italian, whoever's words it is."""
+"""Error messages of the newsroom's forms are Italian, also those of Django and allauth."""
 
 from __future__ import annotations
 

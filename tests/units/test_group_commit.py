@@ -33,7 +33,7 @@ class Writer:
 
 
 async def outcomes(writer: Writer, acts: Sequence[int], most: int = 500) -> list[object]:
-    """Of acts that all come while the first is being performed."""
+    """Return the results of writes that all arrive while the first is being performed."""
     grouped = GroupCommit("test", writer.perform, most)
     tasks = [asyncio.create_task(grouped.do(act)) for act in acts]
     await asyncio.sleep(0)  # Each has had its turn.

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Uploads are decoded and made anew; hostile ones are refused with a reason."""
+"""Uploads are decoded and encoded again; hostile ones are refused with a reason."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_malformed_exif_is_ignored() -> None:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """As full of detail as a photograph of gravel."""
+    """An image as full of detail as a photograph of gravel."""
     size = (width // 2, height // 2)
     pixels = random.Random(7).randbytes(size[0] * size[1] * 3)
     return Image.frombytes("RGB", size, pixels).resize((width, height), Image.Resampling.BICUBIC)
@@ -203,7 +203,7 @@ def test_progressive_picture_of_a_camera_is_accepted() -> None:
 
 @pytest.mark.parametrize("kind", ["AVIF", "JPEG", "PNG", "WEBP", "GIF"])
 def test_truncated_picture_is_refused(kind: str) -> None:
-    """Whatever a decoder raises: libavif's errors, unlike the others', are RuntimeErrors."""
+    """Decoders raise different errors: libavif's, unlike the others', are RuntimeErrors."""
     mandelbrot = Image.effect_mandelbrot((90, 70), (-2, -1, 1, 1), 60).convert("RGB")
     whole = saved(mandelbrot, kind)
     assert not isinstance(prepared("image", whole), str)

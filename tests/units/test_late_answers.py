@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the API and the newsroom answer to whoever comes too late, or is not known."""
+"""Answers of the API and the newsroom to late requests and unknown devices."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_form_sent_after_a_withdrawal_changes_nothing(
     answer = editor.post(path, {**words, "reason": "Errore"}, follow=True)
     assert "non è più visibile" in answer.content.decode()
     if act == "correct":
-        # What the editor wrote is not lost.
+        # The editor's text is not lost.
         assert answer.status_code == 422
         assert 'value="Altro"' in answer.content.decode()
     assert editor.get(path, follow=True).redirect_chain, "there is nothing to correct"
@@ -283,7 +283,7 @@ def test_draft_published_by_someone_else_is_not_overwritten(city: Channel, edito
     path = f"/newsroom/c/cremona/posts/{post.pk}/edit/"
     words = {"kind": "news", "headline": "Altro", "text": "Altro", "save": "1"}
     answer = editor.post(path, words)
-    # What the editor wrote is not lost.
+    # The editor's text is not lost.
     assert answer.status_code == 422
     assert 'value="Altro"' in answer.content.decode()
     assert wording_of(post)[0] == "Titolo"
@@ -311,7 +311,7 @@ def test_draft_published_during_validation_is_not_overwritten(
 
 @pytest.mark.parametrize("path", ["posts/999/", "posts/new/"])
 def test_forbidden_page_redirects_to_the_newsroom(city: Channel, editor: Client, path: str) -> None:
-    """Of a post that is not there, and of another city's newsroom."""
+    """A missing post, and another city's newsroom."""
     create_channel("piadena", "Comune di Piadena")
     handle = "cremona" if "999" in path else "piadena"
     answer = editor.get(f"/newsroom/c/{handle}/{path}")

@@ -180,7 +180,7 @@ def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
     desk.answer(1)
     desk.submit(10)
     assert len(desk.started) == started + 11
-    # That they fail at last says nothing of how it is now.
+    # Their late failure says nothing about the service's state now.
     desk.answer(4, NO_ANSWER, seconds=30.0)
     desk.submit(1)
     assert len(desk.started) == started + 12
@@ -192,7 +192,7 @@ def test_unresponsive_service_is_detected_before_the_timeout() -> None:
         desk.warm()
         desk.submit(INITIAL_LIMIT + 5)
         desk.now += SILENCE_SECONDS + 0.1
-        # Who waited is sent away, one tries when the pause is over, the others are sent away too.
+        # Waiting messages are deferred; after the pause one probes, and the others are deferred.
         desk.submit(3)
         assert len(desk.deferred) == 5 + 2
         assert len(desk.started) == 1 + INITIAL_LIMIT
@@ -315,7 +315,7 @@ def test_limit_falls_when_the_service_slows_down() -> None:
     for _ in range(200):
         desk.now += 0.1
         desk.answer(1, seconds=5.0)
-    # Not less than is no burden to anybody: it may be slow by itself.
+    # The limit does not fall below a harmless size: the service may be slow on its own.
     assert 0.8 * INITIAL_LIMIT <= desk.limiter.limit <= INITIAL_LIMIT
 
 
@@ -391,7 +391,7 @@ def test_late_failure_of_an_abandoned_message_starts_no_second_probe() -> None:
         assert (len(desk.started), len(desk.deferred)) == (probed, 1)
         desk.now += 0.25
         desk.answer(1, seconds=0.25)
-        # What is written off takes none of the places that the answered probe opens.
+        # Abandoned messages take none of the slots that the answered probe opens.
         desk.submit(MOST)
         assert len(desk.started) == probed + desk.limiter.limit
         desk.answer(INITIAL_LIMIT - FAILURES - 5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS + 0.25)

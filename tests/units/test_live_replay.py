@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is sent to those who come back after a long time, and to those who never read it."""
+"""Replays for readers that return after a long time, and for readers that never read."""
 
 from __future__ import annotations
 

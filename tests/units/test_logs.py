@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a line of the log looks like, and what it never shows."""
+"""The format of log lines, and what they never contain."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who may write in a newsroom, and what the audit log keeps of it."""
+"""Permissions in a newsroom, and their entries in the audit log."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What processes count, how they share_metrics it, and who may read it."""
+"""Counting metrics, sharing them among processes, and access to them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_processes_are_summed_and_dead_ones_keep_only_counters(tmp_path: Path) -
         assert read(tmp_path) == "11 11"
         kill(first)
         assert read(tmp_path) == "11 10"
-        # Whoever comes next takes the place of the dead, and counts on.
+        # The next process takes the slot of the dead one and continues its counters.
         for _ in range(3):
             first = counting(tmp_path, 100)
             kill(first)
@@ -167,7 +167,7 @@ def test_processes_are_summed_and_dead_ones_keep_only_counters(tmp_path: Path) -
 
 
 def test_metrics_files_are_allocated_before_they_are_mapped(tmp_path: Path) -> None:
-    """Who writes to a mapped page that a full disk cannot give is killed."""
+    """Writing to a mapped page that a full disk cannot back kills the process (SIGBUS)."""
     process = counting(tmp_path, 1)
     try:
         for path in (tmp_path / "metrics").glob("*.db"):

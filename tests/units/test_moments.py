@@ -50,7 +50,7 @@ def form_of(start: str, hour: str = "", stored: Written | None = None) -> Writte
 
 
 def program_of(text: str) -> Written | str | None:
-    """As the API and the command line read it."""
+    """Parse a time as the API and the command line do."""
     try:
         return read_times({"starts_at": text})["starts_at"]
     except PostRefused as refused:

@@ -30,7 +30,7 @@ from tests.waiting import until
 
 pytestmark = [needs_nats, pytest.mark.usefixtures("closed_buses")]
 
-# What a request may lose of this thread's processor time to a hint; it is some microseconds.
+# The processor time that a notification may cost a request; in fact some microseconds.
 NOTICEABLE_SECONDS = 0.001
 
 
@@ -120,7 +120,7 @@ def test_burst_wakes_the_listener_without_blocking_the_publisher(nats: NatsServe
     async def flow() -> None:
         bus = new_bus(nats.url)
         heard = await listening(bus)
-        for number in range(20_000):  # the listener's loop does not run meanwhile
+        for number in range(20_000):  # the listener's loop does not run until all are sent
             bus.publish("live", str(number).encode())
         assert heard == []
         # Too many to keep: who was busy is told to look at everything, and is not deaf afterwards.
@@ -221,7 +221,7 @@ def test_listener_receives_again_after_a_server_restart(
         nats.start()
         await until(lambda: not bus.problem and not other.problem)
         await until(lambda: set(EVERYTHING) <= set(heard) and set(EVERYTHING) <= set(elsewhere))
-        # What was said meanwhile is not lost on whoever was there first.
+        # The first listener did not miss the notifications sent in between.
         other.publish("live", b"again")
         await until(lambda: heard[-1] == elsewhere[-1] == ("live", b"again"))
         words = [record.getMessage() for record in caplog.records]

@@ -131,7 +131,7 @@ def test_tls_with_a_private_authority(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """For localhost, signed by itself."""
+    """Make a self-signed certificate for localhost."""
     secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

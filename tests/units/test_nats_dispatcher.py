@@ -55,7 +55,7 @@ def channel(transactional_db: None) -> Channel:
 
 @pytest.fixture
 def unswept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is handed out was handed out after a hint."""
+    """Without sweeps, batches are published on notification only."""
     monkeypatch.setattr("canale.nats.dispatcher.SWEEP_SECONDS", 3600.0)
 
 
@@ -135,7 +135,7 @@ def test_batch_committed_after_later_ones_is_published_immediately(
     broker: NatsServer, channel: Channel, unswept: None
 ) -> None:
     early, _ = planned(channel), planned(channel)
-    # As if its transaction, which took its number first, had not been committed yet.
+    # Its transaction, which took its number first, is not committed yet.
     Batch.objects.filter(pk=early.pk).delete()
 
     async def flow() -> None:
@@ -277,10 +277,10 @@ def test_resumed_batches_are_published_immediately(
             worker = await stack.enter_async_context(working(broker, "a:1:1"))
             assert await worker.next() == failing
             Batch.objects.filter(pk=failing.pk).update(state=Batch.State.FAILED, claimed_by="")
-            # As whoever is offered it next does.
+            # The worker that is offered it next does this.
             worker.batches.finished(failing.pk)
             assert await worker.next() == later
-            # As after each follower and post, and as the sweep does by itself.
+            # Each follower and post notifies like this, and the sweep needs no notification.
             dispatcher.hint()
             await until(lambda: dispatcher.published == {later.pk})
             await until_there_are(context, 1)
@@ -345,7 +345,7 @@ def test_changed_limit_applies_from_the_next_start(
             one = await stack.enter_async_context(working(broker, "a:1:1"))
             await one.next()
             assert (await usual(context)).config.max_ack_pending == 1
-            # As it is: push services have no limit in common.
+            # The default: push services have no common limit.
             monkeypatch.setattr("canale.nats.stream.FAN_OUTS", FAN_OUTS)
             two = await stack.enter_async_context(working(broker, "a:2:2"))
             await two.next()

@@ -204,7 +204,7 @@ def test_endless_response_body_is_cut() -> None:
         http = GuardedClient([origin], total_timeout=timedelta(seconds=30))
         assert (await http.post(origin, f"{origin}/x", {}, b"")).status == 410
         await ended.wait()
-        # What both kernels and the client's own buffers take is some megabytes.
+        # Both kernels' and the client's own buffers take some megabytes.
         assert sent[0] < 64 * 2**20
         await http.close()
         server.close()

@@ -29,7 +29,7 @@ NO_APPLICATION_PROTOCOL = 120
 
 
 class Service:
-    """What each path was sent, and how the server of the moment behaves."""
+    """A service that counts the messages per path, and its current server."""
 
     def __init__(self, folder: Path, manners: Manners) -> None:
         self._folder = folder
@@ -83,7 +83,7 @@ def run(service: Service, work: Callable[[GuardedClient], Awaitable[None]]) -> N
 
 
 async def post(http: GuardedClient, service: Service, number: int) -> bool:
-    """Whether it was answered."""
+    """Send one message; tell whether it was answered."""
     url = f"{service.origin}/{number}"
     try:
         return (await http.post(service.origin, url, Headers({}), b"x" * 600)).status == 201
@@ -172,7 +172,7 @@ def test_reconnecting_after_goaway_opens_one_connection_at_a_time(
         assert await post(http, service, MESSAGES)
         answered = await broadcast(http, service)
         assert len(service.taken) == 1 + answered
-        # Of those whom every line refuses, some are left for later.
+        # Some of the messages that every connection refuses are left for later.
         assert answered > MESSAGES * 0.95
 
     run(service, work)

@@ -31,7 +31,7 @@ from canale.runtime.database_away import DatabaseProblem, Outage
 from tests.units.test_page_store import Renderer, ask, run
 
 READERS = 300
-# What other sites, mail programs and people with bad intentions add to a link.
+# Parameters that other sites, mail programs and attackers add to a link.
 QUERIES = [
     "fbclid={}",
     "utm_source=newsletter&utm_campaign={}",
@@ -244,7 +244,7 @@ def test_link_with_tracking_parameters_is_served_from_memory(query: str) -> None
 def test_waiting_for_a_rendering_has_a_limit(
     monkeypatch: pytest.MonkeyPatch, stands_in: bool
 ) -> None:
-    """As when the database accepts queries and does not answer them."""
+    """The database accepts queries and does not answer them."""
     monkeypatch.setattr(page_store, "RENDER_SECONDS", 0.05)
 
     async def flow() -> None:

@@ -25,7 +25,7 @@ Answered = tuple[int, Headers, bytes]
 
 
 class Renderer:
-    """What stands behind the store; `body` is what it says now."""
+    """The application behind the store; `body` is its current answer."""
 
     def __init__(self, handle: str | None = "cremona", until: float | None = None) -> None:
         self.body, self.status = TEXT, 200
@@ -198,7 +198,7 @@ def test_rendering_started_before_a_change_is_not_stored() -> None:
         await until(lambda: len(app.seen) == 2)
         app.gate.set()
         assert (await early)[2].decode() == TEXT
-        # Who asks after the change does not wait for the older rendering.
+        # A request after the change does not wait for the older rendering.
         assert (await late)[2] == b"Nuovo"
         assert (await ask(store))[2] == b"Nuovo"
 

@@ -130,12 +130,12 @@ def test_topics_are_looked_up_per_follower(city: Channel) -> None:
 
 
 def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
-    """What planning and the first chunk ask the table of addresses."""
+    """Return the statements of planning and of the first chunk on the table of addresses."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # As it does by itself before long; SQLite never does.
+            # Autovacuum does it before long; SQLite never does.
             cursor.execute("ANALYZE")
-            # As in deploy/postgresql.conf.
+            # The value of deploy/postgresql.conf.
             cursor.execute("SET LOCAL random_page_cost = 1.1")
     with CaptureQueriesContext(connection) as planning:
         published(channel, *topics)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the citizen's pages say of a channel and its posts."""
+"""The public pages of a channel and its posts."""
 
 from __future__ import annotations
 

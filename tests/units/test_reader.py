@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a worker reads next."""
+"""The order in which a worker reads batches."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a database that fell over did not record is recorded again, as if for the first time."""
+"""Results that a failing database did not record are recorded again, as if for the first time."""
 
 from __future__ import annotations
 

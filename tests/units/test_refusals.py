@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is refused leaves a trace: in the figures, and in the log of the account's channels."""
+"""Refused sign-ins leave traces: in the metrics, and in the log of the account's channels."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _pages() -> list[str]:
 
 @contextmanager
 def _counted() -> Iterator[list[str]]:
-    """The headlines of the cards that are rendered meanwhile."""
+    """Collect the headlines of the cards that are rendered within the block."""
     headlines: list[str] = []
 
     def note(template: Any, context: Any, **_rest: object) -> None:

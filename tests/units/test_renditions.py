@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whatever shows a post says the words that were written: none changed, glued, renumbered, lost."""
+"""Every rendition of a post has the words as written: none changed, glued, renumbered or lost."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ LISTS = "3) Linea 3 sospesa\n7) Linea 7 deviata\n12) Linea 12 regolare\n\n1. a\n
 
 
 class Shown(HTMLParser):
-    """What a page says, with a line end wherever a block or a line ends."""
+    """The text of a page, with a line end wherever a block or a line ends."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Shown(HTMLParser):
 def said(text: str) -> list[str]:
     """The words, as letters, digits and accents that stand together."""
     text = unicodedata.normalize("NFC", text)
-    # What has no width neither joins words nor parts them; halves of characters are refused.
+    # Zero-width characters neither join nor part words; lone surrogates are refused.
     text = regex.sub(r"[\p{C}--[\p{Co}\s\x1c-\x1f]]", "", text, flags=regex.V1)
     return regex.findall(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*", text)
 
@@ -122,7 +122,7 @@ Rendition = Callable[[Post], str]
 
 
 def card(post: Post) -> str:
-    # What was published never changes, except in these tests.
+    # A published revision never changes, except in these tests.
     rendered_cards.clear()
     shown = cards(post.channel, [post], set(), timezone.now())[0]
     page = show("public/card.html", {"channel": post.channel, "card": shown}).content.decode()
@@ -191,7 +191,7 @@ def test_calendars_and_notifications_contain_every_word_in_order(post: Post) -> 
 
 
 def rewritten(post: Post, text: str) -> Post:
-    """As publishing keeps it; feeds and databases take no halves and no noncharacters."""
+    """Store a text as publishing does; feeds and databases take no noncharacters."""
     wording = post.content.wording
     wording.text = several_lines(regex.sub(r"[\p{Cs}\p{NChar}]", "", text))
     wording.save(update_fields=["text"])

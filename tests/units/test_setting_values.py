@@ -21,7 +21,7 @@ from canale.core.settings import Settings, SettingsError, load
 
 Read = Callable[..., Settings]
 
-# As it is set, and as it is used everywhere.
+# The value as it is set, and as it is used everywhere.
 BASE_URLS = {
     "https://canale.comune.forlì.it": "https://canale.comune.xn--forl-tpa.it",
     "https://canale.comune.forli\u0300.it": "https://canale.comune.xn--forl-tpa.it",

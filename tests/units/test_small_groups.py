@@ -69,8 +69,9 @@ Sizes = tuple[int, int, int, int]
 
 
 def _chosen(sizes: Sizes) -> list[int]:
-    """Of a channel's people: nothing chosen (all topics), one topic, the other, muted; how many a
-    post without topics, with one, with the other, with both is sent to."""
+    """Count the recipients of a post without topics, with one, with the other, and with both.
+
+    ``sizes`` are followers with nothing chosen (all topics), one topic, the other, and muted."""
     everything, one, other, _muted = sizes
     both = everything + one + other
     return [both, everything + one, everything + other, both]

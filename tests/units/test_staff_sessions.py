@@ -218,7 +218,7 @@ def test_required_second_factor_blocks_all_other_pages(owner: Staff) -> None:
     client, colleague = signed_in(), Client()
     colleague.force_login(editor)
     client.post(FACTOR, {"required": "1"})
-    # Whoever has none would lock themselves out.
+    # A person without a second factor would lock themselves out.
     assert is_in(client)
     totp.TOTP.activate(owner, totp.generate_totp_secret())
     client.post(FACTOR, {"required": "1"})

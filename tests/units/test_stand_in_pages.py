@@ -94,7 +94,7 @@ def test_requests_get_stale_pages_while_one_retries_the_database(
 
 
 async def _all_landed() -> None:
-    """What was begun for a page that stands in goes on beside."""
+    """Wait for the renderings that stale pages have started in the background."""
     beside = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*beside)
 

@@ -216,7 +216,7 @@ def test_stopped_retries_are_dropped_and_not_sent(city: Channel) -> None:
 
 
 def test_retry_due_after_the_broadcasts_end_expires(city: Channel) -> None:
-    """Of two that could not be sent, one would come too late."""
+    """Two could not be sent; one of the retries would be too late."""
     published(city)
     clock = Clock()
     Batch.objects.all().delete()

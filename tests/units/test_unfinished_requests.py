@@ -151,7 +151,7 @@ def test_endless_body_times_out_at_every_path(kind: str) -> None:
             last = answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
             said, _, body = last.partition(b"\r\n\r\n")
             if not answer and slowly:
-                continue  # What was on its way when the server closed resets the connection.
+                continue  # Bytes in flight when the server closed reset the connection.
             if path.startswith("/api/v1/"):
                 assert b" 408 " in said.split(b"\r\n")[0], (method, path, answer)
                 assert json.loads(body)["status"] == 408

@@ -52,7 +52,7 @@ Pages = dict[str, str]
 
 
 def check(folder: Path) -> list[str]:
-    """What the checker calls an error in the folder's files: `file:line: sentence: extract`."""
+    """Return the checker's errors for a folder's files: `file:line: sentence: extract`."""
     assert JAVA
     done = subprocess.run(
         [
@@ -183,7 +183,7 @@ def _public(city: Channel, posts: dict[str, int]) -> Pages:
     }
     there = [post for name, post in posts.items() if name not in gone]
     cards = "".join(_page(client, f"{channel}p/{post}/card") for post in there)
-    # As an open page holds it: each once, an alert's copy above.
+    # An open page holds each card once, and an alert's copy above.
     pages["cards"] = _alone(f"<h1>x</h1><h2>y</h2>{cards}")
     invite = f"/i/{make_invite(city).code}"
     older = f"{channel}older?before={posts['clear']}"

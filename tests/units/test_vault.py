@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is sealed opens only here, only whole, only in its own place."""
+"""Sealed values open only here, unchanged, and in their own place."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def microsoft(size: int) -> str:
     return f"https://wns2-par02p.notify.windows.com/w/?token={lower}"
 
 
-# As browsers get them today; the tokens are invented.
+# Endpoints as browsers get them today, with invented tokens.
 ENDPOINTS = {
     "Google": f"https://fcm.googleapis.com/fcm/send/{token(11)}:APA91b{token(134)}",
     "Google, new path": f"https://fcm.googleapis.com/wp/{token(11)}:APA91b{token(134)}",

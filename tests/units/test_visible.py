@@ -21,7 +21,7 @@ from canale.publishing.publish import publish
     ("later", "visible"),
     [
         (timedelta(), True),
-        # Of a node that is behind, or was put back.
+        # Published by a node whose clock is behind, or was set back.
         (timedelta(seconds=-2), True),
         (timedelta(hours=-1), True),
         (timedelta(days=30, seconds=-1), True),

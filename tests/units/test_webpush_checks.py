@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What `canale check` says of the contact, the way to the push services, and the clock."""
+"""The findings of `canale check` about contact, reach of push services, and clock."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What each answer of a push service means."""
+"""The meaning of each response of a push service."""
 
 from __future__ import annotations
 

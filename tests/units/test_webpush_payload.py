@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the notification says, and what it leaves out when there is no room."""
+"""The content of a notification, and what it leaves out for want of room."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What programs look for on every site, and what they should not find."""
+"""Well-known files that programs look for, and files that they must not find."""
 
 from __future__ import annotations
 

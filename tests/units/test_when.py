@@ -187,7 +187,7 @@ def test_no_calendar_entry_has_zero_length(city: Channel) -> None:
     start = at("2026-12-16T21:00")
     post = published(city, "event", starts_at=start, ends_at=start)
     assert post.content.ends_at is None
-    # As an older version kept it.
+    # An older version stored it like this.
     post.content.ends_at = start
     entry = entry_of(post)
     assert entry["dtend"].dt > entry["dtstart"].dt

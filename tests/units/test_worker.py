@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a worker does with messages on their way: stop them, survive them, record them."""
+"""A worker stops, survives and records messages in flight."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_late_answer_takes_the_place_of_its_retry(
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         await until(lambda: far_end.begun)
         chunk = worker._chunks[0]
-        # As when the service is slow: one message is in flight, the others wait for their turn.
+        # The service is slow: one message is in flight, the others wait for their turn.
         chunk.detach(chunk.limiters)
         if not answered_before:
             await until(chunk.recorded.is_set)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a worker takes as a sign that the database answers again."""
+"""A worker's evidence that the database answers again."""
 
 from __future__ import annotations
 

@@ -64,9 +64,7 @@ def test_name_goes_to_the_next_process_after_a_kill(tmp_path: Path, worker: Proc
     again.close()
 
 
-def test_parent_learns_the_name_of_the_child_that_was_killed(
-    tmp_path: Path, worker: Process
-) -> None:
+def test_parent_learns_the_name_of_a_killed_child(tmp_path: Path, worker: Process) -> None:
     assert list(exited_worker(tmp_path, worker.pid)) == [], "it runs"
     other = WorkerSlot(tmp_path)
     worker.kill()
@@ -81,7 +79,7 @@ def test_parent_learns_the_name_of_the_child_that_was_killed(
     assert list(exited_worker(tmp_path, 1)) == []
 
 
-def test_slot_that_another_process_took_is_not_the_killed_worker_s(
+def test_slot_taken_by_another_process_is_not_the_killed_workers(
     tmp_path: Path, worker: Process
 ) -> None:
     worker.kill()
@@ -90,10 +88,10 @@ def test_slot_that_another_process_took_is_not_the_killed_worker_s(
     assert list(exited_worker(tmp_path, worker.pid)) == []
 
 
-def test_names_fit_the_table_and_differ_between_hosts_that_share_a_folder(
+def test_names_fit_the_column_and_differ_between_hosts_with_one_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a copy of the folder, or of the disk, to another machine."""
+    """The folder, or the disk, may be copied to another machine."""
     longest = Batch._meta.get_field("claimed_by").max_length
     hosts = [f"{'worker' * 6}-{number}" for number in (1, 2)] + ["a", "a/../b c", "w" * 64]
     names = []
@@ -108,10 +106,10 @@ def test_names_fit_the_table_and_differ_between_hosts_that_share_a_folder(
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == ["1"]
 
 
-def test_hosts_of_one_name_with_folders_of_their_own_have_workers_of_their_own(
+def test_worker_names_differ_between_folders_on_hosts_of_one_name(
     tmp_path: Path,
 ) -> None:
-    """As in containers."""
+    """Containers of one image have the same host name."""
     slots = [WorkerSlot(tmp_path), WorkerSlot(tmp_path / "another")]
     (tmp_path / "another").mkdir()
     slots.append(WorkerSlot(tmp_path / "another"))
