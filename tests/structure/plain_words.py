@@ -81,6 +81,12 @@ ABOLISHED_NAMES = {
     "without_addresses": "redact_urls",
 }
 
+MAX_TEST_NAME_LENGTH = 70
+
+RIDDLE = re.compile(
+    r"test_(of|that|whether|what|whatever|who|whoever|whom|whose|as|it)_|_(anew|meanwhile)(_|$)"
+)
+
 EXEMPT: dict[str, tuple[str, ...]] = {
     "bare opening": (
         "canale/channel",
@@ -126,6 +132,7 @@ def main() -> int:
         *(found for path in sources for found in wording(path, sources[path], trees[path])),
         *exceptions(trees),
         *(found for path, tree in trees.items() for found in names(path, tree)),
+        *(found for path, tree in trees.items() for found in names_of_tests(path, tree)),
     ]
     held = [found for found in findings if not _is_exempt(found)]
     for found in held:
@@ -168,6 +175,17 @@ def names(path: Path, tree: ast.Module) -> Iterator[Finding]:
         if isinstance(node, ast.ClassDef | Function) and node.name in ABOLISHED_NAMES:
             message = f"{node.name}: say {ABOLISHED_NAMES[node.name]}"
             yield Finding("abolished name", path, node.lineno, message)
+
+
+def names_of_tests(path: Path, tree: ast.Module) -> Iterator[Finding]:
+    """Yield names of tests that do not say which thing does what."""
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.name.startswith("test_"):
+            if RIDDLE.search(node.name):
+                yield Finding("test name", path, node.lineno, f"name the thing: {node.name}")
+            if len(node.name) > MAX_TEST_NAME_LENGTH:
+                message = f"{node.name} is longer than {MAX_TEST_NAME_LENGTH} characters"
+                yield Finding("test name", path, node.lineno, message)
 
 
 def docstrings(tree: ast.Module) -> Iterator[Prose]:

@@ -14,6 +14,9 @@ from tests.structure.repository import ROOT, files, text
 # At the start of a line or after a path: elsewhere it is the name of a user or a database.
 _CALLED = re.compile(r"(?:^|[`/])canale ([a-z][a-z-]+)((?: [^|;&#)\n]*)?)", re.MULTILINE)
 _TYPED = re.compile(r"(?:(?:^|`)(make )|(?:^|[`\s])(bin/))([a-z][a-z-]*)", re.MULTILINE)
+_TEST_DEFINED = re.compile(r"def (test_\w+)\(")
+# In backticks, or as a file.
+_TEST_NAMED = re.compile(r"`(test_\w+)`|\b(test_\w+)\.py\b")
 DEPLOYED = ("deploy/", "Dockerfile")
 
 
@@ -81,6 +84,21 @@ def test_every_file_named_in_documents_exists() -> None:
     assert {"docs/architecture.md", "docs/operate.md"} <= {path for path, _ in named}
     assert len(named) > 150
     assert [(path, name) for path, name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_test_named_in_documents_and_comments_exists() -> None:
+    sources = {path: text(path) for path in files(".py", ".md") if path.name != "CHANGELOG.md"}
+    known = {path.stem for path in sources}
+    known |= {name for source in sources.values() for name in _TEST_DEFINED.findall(source)}
+    named = {
+        (str(path), name)
+        for path, source in sources.items()
+        for names in _TEST_NAMED.findall(source)
+        for name in names
+        if name
+    }
+    assert len(named) > 50
+    assert [(path, name) for path, name in sorted(named) if name not in known] == []
 
 
 def test_links_between_documents_resolve() -> None:

@@ -7,7 +7,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from tests.structure.plain_words import exceptions, names, single_use_percent, wording
+from tests.structure.plain_words import (
+    exceptions,
+    names,
+    names_of_tests,
+    single_use_percent,
+    wording,
+)
 
 PATH = Path("canale/example.py")
 
@@ -52,6 +58,16 @@ def test_abolished_names_are_found_where_they_are_defined() -> None:
 
     assert [(found.line, found.message) for found in names(PATH, tree)] == [
         (1, "Grouped: say GroupCommit")
+    ]
+
+
+def test_riddles_and_long_names_of_tests_are_found() -> None:
+    long = f"test_{'x' * 70}"
+    tree = ast.parse(f"def test_who_waits(): ...\ndef test_queue_waits(): ...\ndef {long}(): ...")
+
+    assert [(found.rule, found.line) for found in names_of_tests(PATH, tree)] == [
+        ("test name", 1),
+        ("test name", 3),
     ]
 
 
