@@ -18,7 +18,7 @@ FOLLOWERS = 3_000
 ALLOWED_SECONDS = 8.0
 
 
-def test_alert_reaches_all_although_connections_are_dropped(tmp_path: Path) -> None:
+def test_alert_reaches_all_followers_when_connections_are_dropped(tmp_path: Path) -> None:
     with new_city(tmp_path, "local", followers=FOLLOWERS, CANALE_WORKERS="1") as city:
         seconds = []
         for headline, queue in (("Piena del Po", 4096), ("Piena dell'Adda", 4)):
@@ -26,7 +26,7 @@ def test_alert_reaches_all_although_connections_are_dropped(tmp_path: Path) -> N
             alert = city.publish(headline, kind="alert")
             wait_until(lambda alert=alert: len(alert.told()) == FOLLOWERS, seconds=60)  # type: ignore[misc]
             seconds.append(time.monotonic() - alert.begun)
-            # What was not confirmed may have come all the same, and was sent once more.
+            # Messages that were not confirmed may have arrived, and were sent once more.
             alert.all_are_told(killed=1)
         usual, dropping = seconds
         assert dropping <= usual + ALLOWED_SECONDS

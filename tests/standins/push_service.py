@@ -162,7 +162,7 @@ class PushService:
         return [self._subscription(vapid_key or self._vapid_key) for _ in range(count)]
 
     def shorten_queue(self, backlog: int) -> None:
-        """Of HTTP/1.1: drop every line, and the connections of a burst from now on."""
+        """Drop every HTTP/1.1 connection, and from now on those of a burst."""
         assert isinstance(self._server, Http11Server)
         self._thread.run(self._server.shorten_queue(backlog))
 

@@ -93,19 +93,23 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
+        "tests",
     ),
     "exception without Error": (
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
+        "tests",
     ),
     "abolished word": (
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
+        "tests",
     ),
+    "test name": ("tests",),
 }
 
 

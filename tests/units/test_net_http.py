@@ -231,7 +231,7 @@ def test_response_with_an_unreadable_header_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("again_after", [None, timedelta(seconds=1000)])
-def test_message_that_the_far_end_never_confirms_is_repeated_if_it_may_come_twice(
+def test_unconfirmed_message_is_repeated_if_it_may_arrive_twice(
     monkeypatch: pytest.MonkeyPatch, again_after: timedelta | None
 ) -> None:
     async def unconfirmed() -> object:
