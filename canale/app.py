@@ -41,11 +41,11 @@ from canale.metrics.endpoint import PATH as METRICS
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.listener import Listener
 from canale.metrics.pulse import pulse
-from canale.net.answers import header_lines, send_answer, with_house
 from canale.net.body_buffering import BufferedBodyMiddleware
 from canale.net.connections import MAX_CONNECTIONS, MAX_UNFINISHED, Connections
 from canale.net.hosts import Hosts
 from canale.net.open_files import raise_open_files
+from canale.net.responses import body_headers, header_lines, send_response, with_house
 from canale.public.metrics import WebMetrics
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
@@ -158,12 +158,8 @@ def ask_database() -> None:
 
 async def send_json(send: ASGISendCallable, status: HTTPStatus, content: dict[str, object]) -> None:
     body = json.dumps(content).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send_answer(send, status, with_house(headers, header_lines(security_headers())), body)
+    headers = with_house(body_headers("application/json", body), header_lines(security_headers()))
+    await send_response(send, status, headers, body)
 
 
 class Server(Listener):

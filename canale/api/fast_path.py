@@ -38,6 +38,7 @@ from canale.followers.follow import FollowRequest
 from canale.net.body_buffering import ANONYMOUS_TIMEOUT_SECONDS
 from canale.net.json_reader import read_json
 from canale.net.numbers import number_in
+from canale.net.responses import header_lines, send_response
 from canale.reactions.react import ReactionChange, apply_changes
 from canale.runtime.group_commit import GroupCommit
 
@@ -96,7 +97,7 @@ class FastPath:
 
     def __init__(self, app: ASGI3Application, headers: Mapping[str, str]) -> None:
         self._app = app
-        self._headers = [(name.lower().encode(), text.encode()) for name, text in headers.items()]
+        self._headers = header_lines(headers)
         self._reactions: GroupCommit[ReactionChange, dict[str, int] | None] = GroupCommit(
             "reactions", _react_all
         )
@@ -197,23 +198,12 @@ class FastPath:
         return Answer(status, answer.following, call.token)
 
     async def _send(self, response: HttpResponse, send: ASGISendCallable) -> None:
-        headers = [
-            (name.lower().encode("latin-1"), text.encode("latin-1"))
-            for name, text in response.items()
-        ]
         cookies = [
             (b"set-cookie", cookie.OutputString().encode()) for cookie in response.cookies.values()
         ]
         length = (b"content-length", str(len(response.content)).encode())
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code,
-                "headers": [*headers, length, *cookies, *self._headers],
-                "trailers": False,
-            }
-        )
-        await send({"type": "http.response.body", "body": response.content, "more_body": False})
+        headers = [*header_lines(response.headers), length, *cookies, *self._headers]
+        await send_response(send, response.status_code, headers, response.content)
 
 
 def _ordinary_token(scope: HTTPScope) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
+from canale.net.responses import PROBLEM_TYPE
+
 DOCUMENT: dict[str, Any] = {
     "info": {
         "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
@@ -51,7 +53,7 @@ def _name_problems(responses: dict[int, dict[str, Any]]) -> None:
     for status, response in responses.items():
         content = response.get("content", {})
         if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
-            content["application/problem+json"] = content.pop("application/json")
+            content[PROBLEM_TYPE] = content.pop("application/json")
 
 
 def _nodes(value: object) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
 from canale.core.settings import settings
+from canale.net.responses import PROBLEM_TYPE, problem_document
 from canale.publishing.content import PostRefused
 from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
@@ -47,19 +47,11 @@ class ProblemError(Exception):
 
 
 def problem_response(problem: ProblemError) -> HttpResponse:
-    document: dict[str, object] = {
-        "type": f"{settings.base_url}/problems/{problem.name}" if problem.name else "about:blank",
-        "title": problem.status.phrase,
-        "status": problem.status.value,
-        "detail": problem.detail,
-    }
-    if problem.errors:
-        document["errors"] = problem.errors
+    kind = f"{settings.base_url}/problems/{problem.name}" if problem.name else "about:blank"
     return HttpResponse(
-        # Escaped: a field's name, which a stranger chose, may be half a surrogate pair.
-        json.dumps(document),
+        problem_document(problem.status, problem.detail, kind=kind, errors=problem.errors),
         status=problem.status.value,
-        content_type="application/problem+json",
+        content_type=PROBLEM_TYPE,
         headers={"Cache-Control": "no-store", **problem.headers},
     )
 

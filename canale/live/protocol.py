@@ -11,7 +11,7 @@ response that is not a stream or cached goes through uvicorn's own cycle.
 import asyncio
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 from urllib.parse import parse_qsl, unquote
 
 import httptools
@@ -19,12 +19,13 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from canale.live.connection import Connection
 from canale.live.hub import Hub
-from canale.net.answers import Headers, refusal, with_house
 from canale.net.connections import Connections
 from canale.net.hosts import Hosts
+from canale.net.responses import Headers, refusal, send_response, with_house
 from canale.net.timeouts import TimeoutProtocol
 
 if TYPE_CHECKING:
+    from asgiref.typing import ASGISendCallable as Send
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 PREFIX = "/live/"
@@ -68,8 +69,8 @@ class StaticResponse:
     async def __call__(
         self, scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable"
     ) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        # uvicorn's types and asgiref's are the same by another name.
+        await send_response(cast("Send", send), self.status, self.headers, self.body)
 
 
 def problem(status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> StaticResponse:

@@ -17,11 +17,11 @@ from prometheus_client.registry import Collector
 import canale
 from canale.metrics.multiprocess import registry
 from canale.metrics.names import REGISTRY
+from canale.net.responses import Headers, body_headers, send_response, with_house
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-Headers = list[tuple[bytes, bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PATH = "/metrics"
@@ -62,23 +62,8 @@ class MetricsEndpoint:
     async def _say(
         self, send: ASGISendCallable, status: HTTPStatus, mime: str, body: bytes
     ) -> None:
-        headers = [
-            (b"content-type", mime.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        own = {name for name, _ in headers}
-        headers.extend((name, value) for name, value in self._house if name not in own)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status.value,
-                "headers": headers,
-                "trailers": False,
-            }
-        )
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        headers = [*body_headers(mime, body), (b"x-content-type-options", b"nosniff")]
+        await send_response(send, status, with_house(headers, self._house), body)
 
 
 def is_allowed(scope: HTTPScope, allowed: Sequence[Network]) -> bool:

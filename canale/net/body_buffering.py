@@ -15,8 +15,8 @@ from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
-from canale.net.answers import refusal, send_answer
 from canale.net.readable import charset_of, is_utf_8
+from canale.net.responses import refusal, send_response
 
 if TYPE_CHECKING:
     from asgiref.typing import (
@@ -119,7 +119,7 @@ class BufferedBodyMiddleware:
         self, scope: HTTPScope, send: ASGISendCallable, status: HTTPStatus, detail: str
     ) -> None:
         headers, body = refusal(scope["path"], status, detail, self._house)
-        await send_answer(send, status, [(b"connection", b"close"), *headers], body)
+        await send_response(send, status, [(b"connection", b"close"), *headers], body)
 
     async def _knows(self, scope: HTTPScope) -> bool:
         loop = asyncio.get_running_loop()

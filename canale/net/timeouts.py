@@ -16,8 +16,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from canale.net.answers import Headers, refusal
 from canale.net.connections import Connections
+from canale.net.responses import Headers, refusal
 
 # Request line and headers of one request, each line with its overhead in memory.
 HEAD_BYTES = 32 * 1024

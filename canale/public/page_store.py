@@ -27,7 +27,7 @@ import brotli
 from django.http import HttpRequest, HttpResponse
 
 from canale.core.settings import settings
-from canale.net.answers import header_lines, refusal, send_answer
+from canale.net.responses import Headers, header_lines, refusal, send_response
 from canale.public.page_keys import Key, key_of, query_of
 from canale.public.security import security_headers
 from canale.runtime.database_away import RETRY_SECONDS, DatabaseProblem, outage
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     )
 
 P = ParamSpec("P")
-Headers = list[tuple[bytes, bytes]]
 CHANNEL_HEADER = b"x-canale-channel"
 UNTIL_HEADER = b"x-canale-until"
 AT_MOST_HEADER = b"x-canale-at-most"
@@ -250,7 +249,7 @@ async def _refuse(
 ) -> None:
     status, house = HTTPStatus(code), header_lines(security_headers())
     headers, body = refusal(scope["path"], status, detail, house)
-    await send_answer(send, status, [header, *headers], body)
+    await send_response(send, status, [header, *headers], body)
 
 
 def _impersonal(scope: HTTPScope, key: Key) -> HTTPScope:
@@ -339,17 +338,9 @@ async def _answer(
     page: Page, method: str, wanted: dict[bytes, bytes], send: ASGISendCallable
 ) -> None:
     status, encoding = _choice(page, wanted)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": int(status),
-            "headers": _headers(page, status, encoding),
-            "trailers": False,
-        }
-    )
     bodiless = method == "HEAD" or status == HTTPStatus.NOT_MODIFIED
     body = b"" if bodiless else page.variants[encoding]
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send_response(send, status, _headers(page, status, encoding), body)
 
 
 def _choice(page: Page, wanted: dict[bytes, bytes]) -> tuple[HTTPStatus, str]:

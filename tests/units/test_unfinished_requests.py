@@ -22,9 +22,9 @@ from canale.live.hub import Hub
 from canale.live.protocol import live_protocol
 from canale.net import body_buffering, timeouts
 from canale.net import connections as counting
-from canale.net.answers import header_lines
 from canale.net.body_buffering import BufferedBodyMiddleware
 from canale.net.connections import Connections
+from canale.net.responses import header_lines
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from tests.units.test_unreadable_requests import _filled, _patterns

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
-from canale.net.answers import problem_document
+from canale.net.responses import PROBLEM_TYPE, problem_document
 from canale.public.page_keys import LONGEST_QUERY
 from canale.public.pages import show
 from canale.public.typed_paths import meant_path
@@ -123,4 +123,4 @@ def _error(request: HttpRequest, status: HTTPStatus, title: str, said: str) -> H
 def _problem(status: HTTPStatus, said: str) -> HttpResponse:
     """Programs get a problem document (RFC 9457)."""
     body = problem_document(status, said)
-    return HttpResponse(body, status=status, content_type="application/problem+json")
+    return HttpResponse(body, status=status, content_type=PROBLEM_TYPE)
