@@ -23,6 +23,7 @@ from canale.api.router import router
 from canale.api.schemas import (
     CorrectionIn,
     Id,
+    PostDetailOut,
     PostIn,
     PostStateOut,
     ProblemOut,
@@ -32,6 +33,7 @@ from canale.api.schemas import (
 )
 from canale.channel.links import post_url
 from canale.channel.models import Channel, Post, State
+from canale.delivery.copy_progress import copy_progress
 from canale.publishing.content import (
     DAYS,
     FIELDS,
@@ -160,6 +162,23 @@ def _find_post(request: HttpRequest, post_id: int) -> Post:
     if post is None:
         raise not_found()
     return post
+
+
+@router.get(
+    "/posts/{post_id}",
+    tags=["posts"],
+    auth=TokenAuth(),
+    response={200: PostDetailOut, 422: ProblemOut, 429: ProblemOut, **REFUSALS},
+    summary="Read a post's state",
+    description="`copies` says what each other outlet, such as a webhook, holds of it.",
+)
+def read_post(request: HttpRequest, post_id: Id) -> dict[str, object]:
+    post = _find_post(request, post_id)
+    copies = [
+        {"outlet": copy.outlet, "state": copy.state, "url": copy.url}
+        for copy in copy_progress(post)
+    ]
+    return {**_state(post), "copies": copies}
 
 
 @router.patch(

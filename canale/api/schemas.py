@@ -203,6 +203,18 @@ class PostStateOut(Schema):
     state: str
 
 
+class CopyOut(Schema):
+    """The copy of a post on one outlet; ``url`` is empty where nobody can open it."""
+
+    outlet: str
+    state: str
+    url: str
+
+
+class PostDetailOut(PostStateOut):
+    copies: list[CopyOut]
+
+
 if TYPE_CHECKING:
     AddressesIn = Strict
 else:

@@ -95,10 +95,15 @@ def password(path: str | None, whose: str) -> str:
         if not sys.stdin.isatty():
             raise CommandError("give --password-file (- reads standard input)")
         return _typeable(getpass.getpass(f"Password of {whose}: "), "the terminal")
-    text = first_line_typed() if path == "-" else _first_line(file(path), path)
+    text = first_line_of(path)
     if not text:
         raise CommandError(f"{path} is empty; its first line is the password")
     return _typeable(text, path)
+
+
+def first_line_of(path: str) -> str:
+    """The first line of a file, or of standard input for ``-``. Raises CommandError."""
+    return first_line_typed() if path == "-" else _first_line(file(path), path)
 
 
 def _typeable(password: str, source: str) -> str:

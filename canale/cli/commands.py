@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "make the channel of an invented city, with two weeks of posts and reactions",
     "publish": "publish a post and print its address",
     "token": "print a new token for a program that publishes; or --list, --revoke those there are",
+    "outlet": "list a channel's outlets; or --add, --test, --off, --on, --remove",
     "check": "tell what is wrong with the set-up and how to mend it",
     "audit": "verify the audit log",
     "migrate": "bring the database to this version; `serve`, `init` and `demo` do it too",

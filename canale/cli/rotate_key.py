@@ -18,6 +18,7 @@ from canale.cli.folder_locks import exclusive_folder, runs_with
 from canale.core import durable_files
 from canale.core.secret_key import new_key, read_key, write_key
 from canale.core.settings import settings
+from canale.delivery.outlets import reseal_outlets
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.addresses import delete_gone
 from canale.followers.lasting import keep_lasting_keys, renew_lasting_key
@@ -80,12 +81,19 @@ def _finish(*, drop_lost: bool) -> int:
     try:
         keep_lasting_keys()
         factors = reseal_second_factors()
+        outlets, lost = reseal_outlets()
     except VaultError as error:
         raise CommandError(f"{error}; nothing was lost: put the right key back") from error
+    if lost:
+        raise CommandError(
+            f"the secrets of {', '.join(lost)} open with neither key; the old key is kept. Put the "
+            "right key back, or remove these outlets and add them again: canale outlet --remove"
+        )
     addresses = _reseal_addresses(drop_lost=drop_lost)
     # Also seals the end of the log with the new key.
     audit.record("cli", "key.changed")
-    sys.stdout.write(f"Sealed anew: {addresses} addresses, {factors} second factors.\n")
+    sealed = f"{addresses} addresses, {factors} second factors, {outlets} outlets"
+    sys.stdout.write(f"Sealed anew: {sealed}.\n")
     _delete_old_stream()
     _forget_old_key()
     return 0

@@ -22,6 +22,7 @@ from canale.cli.diagnostics import database_diagnosis
 from canale.cli.folder_locks import shared_folder
 from canale.core.settings import settings
 from canale.delivery.clock import DatabaseClock
+from canale.delivery.relay import RelayRunner
 from canale.delivery.worker import Worker
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.listener import listen, listening
@@ -74,9 +75,11 @@ async def _work(*, until_stdin_ends: bool) -> None:
     loop = asyncio.get_running_loop()
     clock = DatabaseClock()
     worker = Worker(batch_source(), clock)
+    relays = RelayRunner(worker.name, clock)
 
     def request_stop() -> None:
         worker.stop()
+        relays.stop()
         _exit_at_the_latest()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,7 +92,9 @@ async def _work(*, until_stdin_ends: bool) -> None:
         await clock.try_to_read(worker.call)
         keeping = asyncio.create_task(clock.keep(worker.call))
         try:
-            await worker.run(process_bus())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(relays.run(process_bus()))
+                await worker.run(process_bus())
         finally:
             keeping.cancel()
 

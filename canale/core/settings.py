@@ -191,11 +191,19 @@ class Settings:
         allowed="origins (https://host:port or http://host:port), separated by commas",
         default_text="none",
     )
+    outlet_origins: tuple[str, ...] = option(
+        origins,
+        lambda _: (),
+        doc="Addresses that outlets may call besides public ones at https, such as a program in "
+        "the city's own network; also for rehearsals and tests.",
+        allowed="origins (https://host:port or http://host:port), separated by commas",
+        default_text="none",
+    )
     push_proxy: str = option(
         push_proxy,
         environments_proxy,
-        doc="Proxy through which push services are reached (CONNECT); those of "
-        "`CANALE_PUSH_ORIGINS` are reached directly.",
+        doc="Proxy through which push services and outlets are reached (CONNECT); those of "
+        "`CANALE_PUSH_ORIGINS` and `CANALE_OUTLET_ORIGINS` are reached directly.",
         allowed="http://user:password@host:port, https://… or `direct`",
         default_text="`HTTPS_PROXY` or `ALL_PROXY` of the environment, unless `NO_PROXY` is `*`; "
         "else direct",

@@ -19,7 +19,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from canale.core.settings import settings
 from canale.delivery.batch_source import BatchSource
 from canale.delivery.chunk import Chunk, Lease, languages, opened
-from canale.delivery.models import Batch, Broadcast, PendingMessage
+from canale.delivery.copies import OUTLET_LEASE, release_outlets
+from canale.delivery.models import Batch, Broadcast, Copy, Outlet, PendingMessage
 from canale.delivery.recording import record_results
 from canale.delivery.transports.base import Recipient
 from canale.delivery.transports.registry import get_fan_out
@@ -261,6 +262,7 @@ def release_exited_worker(pid: int) -> None:
     try:
         for worker in exited_worker(settings.data, pid):
             release_worker(worker)
+            release_outlets(worker)
     except Exception:
         logger.exception("Batches of worker process %d not released; the next worker will", pid)
     finally:
@@ -275,6 +277,9 @@ def clamp_deadlines(now: datetime) -> None:
     late = now + BATCH_LEASE
     PendingMessage.objects.filter(not_before__gt=late).update(not_before=late)
     Batch.objects.filter(claimed_until__gt=late).update(claimed_until=late)
+    Copy.objects.filter(not_before__gt=late).update(not_before=late)
+    outlet_lease = now + OUTLET_LEASE
+    Outlet.objects.filter(claimed_until__gt=outlet_lease).update(claimed_until=outlet_lease)
 
 
 def is_unfinished(batch_id: int) -> bool:

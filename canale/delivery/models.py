@@ -9,19 +9,61 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from canale.channel.models import Post, Revision
+from canale.channel.models import Channel, Post, Revision
 from canale.delivery.transports.base import BroadcastContent, Purpose
 from canale.followers.models import Address
 
 
+class Outlet(models.Model):
+    """A relay set up for one channel. The channel's pages and its fan-outs have no row: they are
+    always on (see outlets.py)."""
+
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="outlets")
+    transport = models.CharField(max_length=20)
+    name = models.CharField(max_length=40)
+    options = models.JSONField(default=dict)
+    """{name: text}; nothing secret."""
+    sealed = models.BinaryField(default=b"")
+    """The secrets, as a JSON object in the vault."""
+    on = models.BooleanField(default=True)
+    paused = models.CharField(max_length=80, blank=True)
+    """The far end's code or our words, where the far end said that it wants no more."""
+    created_at = models.DateTimeField(default=timezone.now)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    """The last post that verifiably arrived."""
+    problem = models.CharField(max_length=80, blank=True)
+    """Why a post did not arrive, until the next one does."""
+    problem_since = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=40, blank=True)
+    """The worker that makes calls: one call at a time for each outlet."""
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["channel", "name"], name="one_outlet_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def active(self) -> bool:
+        return self.on and not self.paused
+
+
 class Broadcast(models.Model):
-    """One revision on one transport, with its outcomes."""
+    """One revision on one outlet, with its outcomes."""
 
     post = models.ForeignKey(Post, models.CASCADE, related_name="broadcasts")
     revision = models.ForeignKey(Revision, models.CASCADE, related_name="broadcasts")
+    outlet = models.ForeignKey(
+        Outlet, models.CASCADE, null=True, blank=True, related_name="broadcasts"
+    )
+    """A relay's; None for a fan-out, which the channel always has."""
     transport = models.CharField(max_length=20)
-    address_kind = models.CharField(max_length=12)
+    address_kind = models.CharField(max_length=12, blank=True)
     purpose = models.CharField(max_length=12, choices=Purpose.choices, default=Purpose.POST)
     urgent = models.BooleanField(default=False)
     silent = models.BooleanField(default=False)
@@ -138,3 +180,45 @@ def lock_in_order(rows: models.QuerySet[Any]) -> list[int]:
     In one order: otherwise two transactions that want the same rows could wait for each other.
     """
     return list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
+class Copy(models.Model):
+    """A relay broadcast: one call to the far end, and what the outlet then holds of the post."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        SENDING = "sending", _("being sent")
+        ACCEPTED = "accepted", _("accepted")
+        SEEN = "seen", _("seen there")
+        UNKNOWN = "unknown", _("unknown")
+        REFUSED = "refused", _("refused")
+        STALE = "stale", _("superseded")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    broadcast = models.OneToOneField(Broadcast, models.CASCADE, related_name="copy")
+    outlet = models.ForeignKey(Outlet, models.CASCADE, related_name="copies")
+    urgent = models.BooleanField(default=False)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
+    attempt_id = models.CharField(max_length=40)
+    """The idempotency key: the same for every attempt at this copy."""
+    attempts = models.PositiveSmallIntegerField(default=0)
+    looks = models.PositiveSmallIntegerField(default=0)
+    """How often the outlet was read back to find out whether an unknown copy is there."""
+    not_before = models.DateTimeField(null=True, blank=True)
+    """When the next attempt or look is due; None: nothing more happens without a person."""
+    external = models.JSONField(default=dict)
+    """The far end's ids of what it holds: what an edit or a deletion needs."""
+    url = models.CharField(max_length=500, blank=True)
+    """Where everybody can see it."""
+    digest = models.CharField(max_length=64, blank=True)
+    """SHA-256, in hexadecimal, of the rendition that was sent."""
+    reason = models.CharField(max_length=80, blank=True)
+    """The far end's code as digits, or words of ours."""
+    sent_at = models.DateTimeField(null=True, blank=True)
+    """When the last attempt began."""
+
+    class Meta:
+        indexes = (models.Index(fields=["outlet", "state", "not_before"], name="copy_queue"),)
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.state}"

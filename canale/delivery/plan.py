@@ -15,6 +15,7 @@ from django.db.models import Count, F, Max, Min, QuerySet
 from canale.bus import process_bus
 from canale.channel.models import Kind, Revision
 from canale.delivery.clock import by_the_databases_clock
+from canale.delivery.copies import plan_copies, supersede
 from canale.delivery.models import Batch, Broadcast, PendingMessage, lock_in_order
 from canale.delivery.transports.base import Purpose
 from canale.delivery.transports.registry import FAN_OUTS
@@ -45,13 +46,15 @@ class AddressRange(NamedTuple):
 
 
 def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> None:
-    """Plan one broadcast per transport, with its batches, inside the caller's transaction.
+    """Plan one broadcast for each outlet that is on, with its batches or its copy. Inside the
+    caller's transaction.
 
     ``now`` is by this machine's clock; workers count by the database's.
     """
     now, channel = by_the_databases_clock(now), revision.post.channel
     silent = stop_broadcasts(revision.post_id, now)
     urgent = revision.kind == Kind.ALERT
+    expires_at = now + TIME_TO_LIVE[Kind(revision.kind)]
     for transport in FAN_OUTS:
         broadcast = Broadcast.objects.create(
             post=revision.post,
@@ -63,11 +66,12 @@ def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> None
             silent=silent and not urgent,
             created_at=now,
             accepted_in_time=0,
-            expires_at=now + TIME_TO_LIVE[Kind(revision.kind)],
+            expires_at=expires_at,
         )
         addresses = Address.objects.filter(channel=channel, kind=transport.address_kind)
         broadcast.planned = _plan_batches(broadcast, addresses)
         broadcast.save(update_fields=["planned"])
+    plan_copies(revision, purpose, now, expires_at)
     notify_workers()
 
 
@@ -76,7 +80,8 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
 
     Return True if there was an older one and it had already reached everybody.
     """
-    older = list(Broadcast.objects.filter(post_id=post_id, stopped_at=None))
+    supersede(post_id)
+    older = list(Broadcast.objects.filter(post_id=post_id, outlet=None, stopped_at=None))
     unsent = Batch.objects.filter(broadcast__in=older).exclude(state=Batch.State.DONE).exists()
     waiting = 0
     for broadcast in older:

@@ -127,7 +127,7 @@ class TransportProgress:
 
 def progress(post: Post) -> list[TransportProgress]:
     """The post's broadcasts, newest first."""
-    return [_progress(row) for row in post.broadcasts.order_by("-id")]
+    return [_progress(row) for row in post.broadcasts.filter(outlet=None).order_by("-id")]
 
 
 def _progress(row: Broadcast) -> TransportProgress:

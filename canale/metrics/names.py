@@ -52,6 +52,7 @@ IN_FLIGHT = _gauge("canale_push_in_flight", "Messages in flight now", *FAR_END)
 CIRCUIT_OPEN = _gauge(
     "canale_push_circuit_open", "Workers that send nothing, or one message as a probe", *FAR_END
 )
+COPIES = _counter("canale_copies", "Calls to outlets such as webhooks", "transport", "outcome")
 BATCHES = _counter("canale_batches", "What workers did with batches", "event")
 SLO_EVENTS = _counter(
     "canale_slo_events", "Addresses that a broadcast should have reached", "priority"

@@ -14,6 +14,10 @@ ACTS: dict[str, Promise] = {
     "channel.changed": _("changed how the channel presents itself"),
     "delivery.resumed": _("resumed sending a post's notifications"),
     "key.changed": _("gave the installation a new secret key"),
+    "outlet.added": _("added an outlet"),
+    "outlet.removed": _("removed an outlet"),
+    "outlet.switched_off": _("switched an outlet off"),
+    "outlet.switched_on": _("switched an outlet on"),
     "post.corrected": _("corrected a post"),
     "post.draft_deleted": _("deleted a draft"),
     "post.drafted": _("wrote a draft"),
@@ -54,6 +58,8 @@ DETAILS: dict[str, Promise] = {
     "fields": _("what"),
     "token": _("token"),
     "topic": _("topic"),
+    "outlet": _("outlet"),
+    "transport": _("type"),
     "count": _("times"),
 }
 # Actors without an account.

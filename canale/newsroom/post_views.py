@@ -23,6 +23,7 @@ from canale.channel.moments import times_of
 from canale.channel.text import render_html
 from canale.channel.when import when, where_and_when
 from canale.delivery.audience import least, shown
+from canale.delivery.copy_progress import copy_progress
 from canale.delivery.progress import progress
 from canale.delivery.summary import summary
 from canale.followers.models import ChannelCount
@@ -235,8 +236,15 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
 def delivery_progress(channel: Channel, post: Post) -> dict[str, object]:
     """Return the context of newsroom/progress.html."""
     rows = progress(post)
-    running = any(not row.finished for row in rows)
-    return {"rows": rows, "handle": channel.handle, "post_id": post.pk, "running": running}
+    copies = copy_progress(post)
+    return {
+        "rows": rows,
+        "copies": copies,
+        "handle": channel.handle,
+        "post_id": post.pk,
+        "running": not all(row.finished for row in rows)
+        or not all(copy.finished for copy in copies),
+    }
 
 
 @role_required(may_write)

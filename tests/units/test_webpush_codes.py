@@ -10,8 +10,9 @@ import pytest
 from django.utils.translation import override
 
 from canale.delivery.transports.base import Outcome
-from canale.delivery.transports.webpush.codes import LONGEST_WAIT, result_of, seconds_of
+from canale.delivery.transports.webpush.codes import result_of
 from canale.delivery.transports.webpush.refusals import REFUSALS
+from canale.net.retry_after import MAX_RETRY_AFTER, seconds_of
 
 NOW = datetime(2026, 11, 24, 3, 0, 0, tzinfo=UTC)
 
@@ -53,8 +54,8 @@ def test_every_code_has_an_outcome(code: int, outcome: Outcome) -> None:
         (" 0 ", 0.0),
         ("Tue, 24 Nov 2026 03:01:30 GMT", 90.0),
         ("Tue, 24 Nov 2026 02:00:00 GMT", 0.0),
-        ("99999999999999999999", LONGEST_WAIT),
-        ("Tue, 24 Nov 2099 03:01:30 GMT", LONGEST_WAIT),
+        ("99999999999999999999", MAX_RETRY_AFTER),
+        ("Tue, 24 Nov 2099 03:01:30 GMT", MAX_RETRY_AFTER),
         ("soon", None),
         ("-5", None),
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),

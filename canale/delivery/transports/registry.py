@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from canale.channel.models import Channel
 from canale.core.finding import Finding
-from canale.delivery.transports import webpush
+from canale.delivery.transports import webhook, webpush
 from canale.delivery.transports.base import (
     AddressRefusedError,
     BroadcastContent,
@@ -24,7 +24,17 @@ from canale.delivery.transports.base import (
     FanOutTransport,
     R,
 )
+from canale.delivery.transports.relays import (
+    Capabilities,
+    OutletSetup,
+    RelayRendition,
+    RelayTransport,
+)
+from canale.delivery.transports.webhook.render import render as render_event
 from canale.delivery.transports.webpush.render import render, render_welcome
+from canale.net.http import GuardedClient
+
+Rendition = TypeVar("Rendition", bound=RelayRendition)
 
 
 class AddressCheck(Protocol):
@@ -69,6 +79,24 @@ class FanOutSpec(TransportSpec, Generic[R]):
     """The purpose of the lasting key to which every address is bound, if there is one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySpec(TransportSpec, Generic[Rendition]):
+    """A transport that makes one call per post, set up for one channel as an outlet."""
+
+    capabilities: Capabilities
+    options: tuple[str, ...]
+    required_options: tuple[str, ...]
+    secrets: tuple[str, ...]
+    """Names of those that an operator gives."""
+    prepare: Callable[[Mapping[str, str], Mapping[str, str]], OutletSetup]
+    """Check given options and secrets, and make what else is needed. Raises OutletRefusedError."""
+    render: Callable[[BroadcastContent], Rendition]
+    """Make the rendition. Reads the database."""
+    open: Callable[[OutletSetup, GuardedClient], RelayTransport[Rendition]]
+
+
+PAGES = TransportSpec(name="pages", label=_("The channel's pages"), refusals={})
+
 FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
     FanOutSpec(
         name="webpush",
@@ -89,10 +117,29 @@ FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
         lasting_key="vapid",
     ),
 )
-TRANSPORTS: tuple[TransportSpec, ...] = FAN_OUTS
+
+RELAYS: tuple[RelaySpec[Any], ...] = (
+    RelaySpec(
+        name="webhook",
+        label=_("Webhook"),
+        refusals=webhook.REFUSALS,
+        capabilities=webhook.CAPABILITIES,
+        options=("url",),
+        required_options=("url",),
+        secrets=(),
+        prepare=webhook.prepare,
+        render=render_event,
+        open=webhook.open_transport,
+    ),
+)
+
+# Every channel has these; they are never set up, removed or switched off.
+BUILT_IN: tuple[TransportSpec, ...] = (PAGES, *FAN_OUTS)
+TRANSPORTS: tuple[TransportSpec, ...] = (*BUILT_IN, *RELAYS)
 
 _BY_NAME = {spec.name: spec for spec in TRANSPORTS}
 _FAN_OUT_BY_NAME = {spec.name: spec for spec in FAN_OUTS}
+_RELAY_BY_NAME = {spec.name: spec for spec in RELAYS}
 _BY_ADDRESS_KIND = {spec.address_kind: spec for spec in FAN_OUTS}
 PUBLIC_PARAMS = [name for spec in FAN_OUTS for name in spec.public_params]
 ADDRESS_SCHEMAS = {spec.address_kind: spec.address_schema for spec in FAN_OUTS}
@@ -106,6 +153,11 @@ def get(name: str) -> TransportSpec:
 def get_fan_out(name: str) -> FanOutSpec[Any]:
     """Return the fan-out transport of that name. Raises KeyError."""
     return _FAN_OUT_BY_NAME[name]
+
+
+def get_relay(name: str) -> RelaySpec[Any]:
+    """Return the relay of that name. Raises KeyError."""
+    return _RELAY_BY_NAME[name]
 
 
 def for_address_kind(kind: str) -> FanOutSpec[Any]:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 from canale.delivery.transports.base import Outcome, Result
+from canale.net.retry_after import seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,6 @@ CLASSES: dict[int, Answer] = {
 # An unknown kind of code is no answer.
 UNKNOWN = Answer("not a push service's answer", Outcome.RETRY)
 
-# Beyond this no push service's wish is taken literally: the message would be stale.
-LONGEST_WAIT = 24 * 3600.0
-
 
 def answer_to(code: int) -> Answer:
     """The row for a status code; every code has one."""
@@ -79,16 +76,3 @@ def _final(code: int) -> Result:
     """Nearly all answers are alike."""
     answer = answer_to(code)
     return Result(answer.outcome, code, answer.meaning)
-
-
-def seconds_of(retry_after: str | None, now: datetime) -> float | None:
-    """Read ``Retry-After``: seconds or a date (RFC 9110, section 10.2.3); junk is None."""
-    text = (retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), LONGEST_WAIT)
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return min(max(0.0, (aware - now).total_seconds()), LONGEST_WAIT)

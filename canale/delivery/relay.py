@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 The canale authors
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes the calls of relays, beside the fan-out: one at a time for each outlet.
+
+Before a call its copy is marked as being sent, and the mark is committed; after it the answer is. A
+mark that is found without its worker means that nobody knows whether the far end took the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
+
+from canale.bus.base import Bus
+from canale.delivery.copies import (
+    Act,
+    Call,
+    claim_copy,
+    claim_outlets,
+    record_receipt,
+    record_sighting,
+    release_outlets,
+)
+from canale.delivery.outlets import open_client
+from canale.delivery.plan import SUBJECT
+from canale.delivery.reasons import OUR_ERROR
+from canale.delivery.transports.base import Outcome, Result
+from canale.delivery.transports.relays import Receipt, RelayTransport, Sighting
+from canale.metrics.names import COPIES
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Retries fall due, and hints get lost.
+POLL_SECONDS = 1.0
+DATABASE_PAUSE_SECONDS = 0.5
+# Of a whole call, which may be several requests. An outlet's lease is longer.
+CALL_SECONDS = 40.0
+# At shutdown: calls not answered by then are unknown.
+GRACE_SECONDS = 10.0
+
+NO_ANSWER = Receipt(Result(Outcome.UNKNOWN, None, "no answer in time"))
+FAILED = Receipt(Result(Outcome.UNKNOWN, None, OUR_ERROR))
+
+
+class RelayRunner:
+    """One per worker process; its database calls run in one thread, its requests on the loop."""
+
+    def __init__(self, worker: str, clock: Callable[[], datetime]) -> None:
+        """``worker`` is the name under which outlets are leased: whoever finds that this worker has
+        exited releases them."""
+        self._worker = worker
+        self._clock = clock
+        self._database = ThreadPoolExecutor(1, "relay-database")
+        self._client = open_client()
+        self._serving: dict[int, asyncio.Task[None]] = {}
+        self._wakeup = asyncio.Event()
+        self._stopping = False
+
+    async def run(self, bus: Bus) -> None:
+        """Serve outlets until `stop` is called, then wait for calls in flight."""
+        subscription = bus.subscribe(self._on_hint)
+        try:
+            # Leased by this worker when it was last killed.
+            await self._release()
+            while not self._stopping:
+                self._wakeup.clear()
+                await self._serve_due()
+                await self._sleep()
+        finally:
+            subscription.close()
+            await self._finish()
+
+    def stop(self) -> None:
+        """End `run`. Called on the event loop."""
+        self._stopping = True
+        self._wakeup.set()
+
+    def _on_hint(self, subject: str, _: bytes) -> None:
+        """Look for a post that was published, corrected or withdrawn."""
+        if subject == SUBJECT:
+            self._wakeup.set()
+
+    async def _serve_due(self) -> None:
+        try:
+            outlets = await self._call(lambda: claim_outlets(self._worker, self._clock()))
+        except Exception:
+            # A database that is locked or away is waited for.
+            logger.exception("Copies could not be read; trying again")
+            return
+        for outlet_id in outlets:
+            task = asyncio.create_task(self._serve(outlet_id))
+            self._serving[outlet_id] = task
+            task.add_done_callback(partial(self._served, outlet_id))
+
+    def _served(self, outlet_id: int, task: asyncio.Task[None]) -> None:
+        if self._serving.get(outlet_id) is task:
+            del self._serving[outlet_id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("Serving an outlet failed", exc_info=error, extra={"outlet": outlet_id})
+
+    async def _serve(self, outlet_id: int) -> None:
+        """Make the outlet's calls, one after another, until none is due."""
+        try:
+            while not self._stopping:
+                call = await self._call(lambda: claim_copy(outlet_id, self._worker, self._clock()))
+                if call is None:
+                    break
+                await self._make(call)
+        except DatabaseError:
+            logger.exception("Copies could not be read; trying again", extra={"outlet": outlet_id})
+        finally:
+            await self._release(outlet_id)
+
+    async def _make(self, call: Call) -> None:
+        relay = call.spec.open(call.setup, self._client)
+        if call.act is Act.LOOK:
+            sighting = await self._look(relay, call)
+            await self._record(lambda: record_sighting(call, sighting, self._clock()))
+            return
+        receipt = await self._send(relay, call)
+        COPIES.labels(call.spec.name, receipt.result.outcome).inc()
+        await self._record(lambda: record_receipt(call, receipt, self._clock()))
+
+    async def _send(self, relay: RelayTransport[Any], call: Call) -> Receipt:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                match call.act:
+                    case Act.CORRECT:
+                        return await relay.correct(call.held, call.rendition, call.key)
+                    case Act.WITHDRAW:
+                        return await relay.withdraw(call.held, call.rendition, call.key)
+                return await relay.publish(call.rendition, call.key)
+        except TimeoutError:
+            return NO_ANSWER
+        except Exception:
+            logger.exception("Unexpected error sending a copy", extra=call.log_fields())
+            return FAILED
+
+    async def _look(self, relay: RelayTransport[Any], call: Call) -> Sighting:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await relay.look(call.held, call.rendition)
+        except TimeoutError:
+            return Sighting.UNKNOWN
+        except Exception:
+            logger.exception("Unexpected error reading an outlet back", extra=call.log_fields())
+            return Sighting.UNKNOWN
+
+    async def _record(self, work: Callable[[], None]) -> None:
+        """Wait for a database that is locked or away: only this process has the answer."""
+        while True:
+            try:
+                return await self._call(work)
+            except DatabaseError:
+                logger.exception("The database did not record an answer; trying again")
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+
+    async def _release(self, outlet_id: int | None = None) -> None:
+        try:
+            await self._call(lambda: release_outlets(self._worker, outlet_id))
+        except DatabaseError as error:
+            # The lease ends, or somebody finds that this worker has exited.
+            logger.warning("Outlets were not released: %s", error)
+
+    async def _finish(self) -> None:
+        serving = list(self._serving.values())
+        if serving:
+            await asyncio.wait(serving, timeout=GRACE_SECONDS)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await self._release()
+        await self._call(connection.close)
+        await self._client.close()
+
+    async def _sleep(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wakeup.wait()
+        except TimeoutError:
+            pass
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        def run() -> T:
+            close_old_connections()
+            return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._database, run)
