@@ -47,18 +47,18 @@ from django.conf import settings as django_settings  # noqa: E402
 from tests.databases import skip_without_postgresql  # noqa: E402
 from tests.site import Site, new_site  # noqa: E402
 from tests.standins.live_site import Run  # noqa: E402
-from tests.waiting import PATIENCE  # noqa: E402
+from tests.waiting import TIMEOUT_SECONDS  # noqa: E402
 
 pytest_plugins = ["tests.faults.table"]
 
 
-def _be_patient() -> None:
+def _raise_default_timeout() -> None:
     """Raise httpx's default timeout of five seconds, which is short for a busy machine."""
     timeout = inspect.signature(httpx.get).parameters["timeout"].default
-    timeout.connect = timeout.read = timeout.write = timeout.pool = PATIENCE
+    timeout.connect = timeout.read = timeout.write = timeout.pool = TIMEOUT_SECONDS
 
 
-_be_patient()
+_raise_default_timeout()
 
 
 # Each hash takes a fifth of a second of processor time.

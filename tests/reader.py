@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import TIMEOUT_SECONDS, wait_until
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Reader:
             # The server stopped, or the test is over.
             pass
 
-    def wait_for(self, kind: str, post: int, *, seconds: float = PATIENCE) -> Told:
+    def wait_for(self, kind: str, post: int, *, seconds: float = TIMEOUT_SECONDS) -> Told:
         def found() -> list[Told]:
             return [told for told in self.told if told.kind == kind and told.data["post"] == post]
 

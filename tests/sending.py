@@ -33,7 +33,7 @@ from canale.followers.follow import follow
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 GONE = Result(Outcome.GONE, 410, "")
@@ -137,8 +137,8 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
     """
     entry = replace(get_fan_out("webpush"), open=lambda: far_end, concurrency=1)
     monkeypatch.setattr("canale.delivery.worker.get_fan_out", lambda name: entry)
-    for patience in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
-        monkeypatch.setattr(f"canale.delivery.{patience}", PATIENCE)
+    for constant in ("worker.TICK_SECONDS", "limiter.LATE_SECONDS", "limiter.SILENCE_SECONDS"):
+        monkeypatch.setattr(f"canale.delivery.{constant}", TIMEOUT_SECONDS)
     worker = Worker(DatabaseSource())
     running = asyncio.create_task(worker.run(LocalBus(settings.data)))
     try:

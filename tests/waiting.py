@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE = 60.0
-"""Seconds until what comes at once is said not to come. Only a failing test waits so long."""
-LONGEST_PAUSE = 0.2
+TIMEOUT_SECONDS = 60.0
+"""Only a failing test waits this long for something that comes immediately."""
+MAX_PAUSE_SECONDS = 0.2
 
 
-def wait_until(true: Callable[[], T], *, seconds: float = PATIENCE) -> T:
-    """The first true answer. Fails after so many seconds.
+def wait_until(true: Callable[[], T], *, seconds: float = TIMEOUT_SECONDS) -> T:
+    """Return the first true result; fail after ``seconds``.
 
-    What takes long to find out is asked less often: others need the processor.
+    A condition that is slow to check is checked less often: others need the processor.
     """
     end = time.monotonic() + seconds
     while True:
@@ -27,10 +27,10 @@ def wait_until(true: Callable[[], T], *, seconds: float = PATIENCE) -> T:
             return answer
         now = time.monotonic()
         assert now < end, f"not within {seconds} s: {true}"
-        time.sleep(min(max(0.02, 4 * (now - begun)), LONGEST_PAUSE))
+        time.sleep(min(max(0.02, 4 * (now - begun)), MAX_PAUSE_SECONDS))
 
 
-async def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
+async def until(true: Callable[[], object], seconds: float = TIMEOUT_SECONDS) -> None:
     """Wait without blocking the event loop. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
         while not true():

@@ -31,7 +31,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 PROGRAM = shutil.which("firefox-esr") or shutil.which("firefox")
 # System access: the windows in which Firefox shows notifications are its own, not a page's.
@@ -155,7 +155,7 @@ class Firefox:
             raise BrowserError(reply["exceptionDetails"]["text"])
         return json.loads(reply["result"]["value"])
 
-    def wait_for(self, expression: str, timeout: float = PATIENCE) -> Any:
+    def wait_for(self, expression: str, timeout: float = TIMEOUT_SECONDS) -> Any:
         """Wait until an expression is true in the page, also across navigations; its value."""
         end = time.monotonic() + timeout
         while True:
@@ -216,7 +216,7 @@ class Firefox:
         contexts = self.command("browsingContext.getTree", maxDepth=0)["contexts"]
         return [context["url"] for context in contexts]
 
-    def switch_to(self, url: str, timeout: float = PATIENCE) -> None:
+    def switch_to(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
         """Wait for a tab whose address is or begins with this, and drive that tab from now on."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -252,7 +252,7 @@ class Firefox:
         )
         return shown
 
-    def wait_for_notification(self, title: str, timeout: float = PATIENCE) -> dict[str, Any]:
+    def wait_for_notification(self, title: str, timeout: float = TIMEOUT_SECONDS) -> dict[str, Any]:
         """Wait until one of that title is shown."""
         self.wait_for(
             "navigator.serviceWorker.ready.then(r => r.getNotifications())"

@@ -22,7 +22,7 @@ from tests.deploy.proxies import NAME
 from tests.pace import answers_until_refused
 from tests.ports import free_port
 from tests.site import HANDLE, Site, new_site
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import TIMEOUT_SECONDS, wait_until
 
 BATCH_ADDRESSES = 2_000
 INSTALLED = {
@@ -166,7 +166,7 @@ def test_event_arrives_immediately_and_missed_ones_are_replayed(front: Front) ->
 
     listener = threading.Thread(target=listen, args=(None,), daemon=True)
     listener.start()
-    assert opened.wait(PATIENCE)
+    assert opened.wait(TIMEOUT_SECONDS)
     publish(front, "Al di là del proxy")
     published = time.monotonic()
     found = wait_until(lambda: [at for at, line in heard if "Al di là" in line])
@@ -323,7 +323,7 @@ def connections_to(port: int) -> int:
 
 def half_request(front: Front, method: str, path: str) -> ssl.SSLSocket:
     trust = ssl.create_default_context(cafile=str(front.folder / "cert.pem"))
-    line = socket.create_connection(("127.0.0.1", front.tls), timeout=PATIENCE)
+    line = socket.create_connection(("127.0.0.1", front.tls), timeout=TIMEOUT_SECONDS)
     tls = trust.wrap_socket(line, server_hostname=NAME)
     head = f"{method} {path} HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/json\r\n"
     tls.sendall(f"{head}Content-Length: 2000\r\n\r\n{{".encode())

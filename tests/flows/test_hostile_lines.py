@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.site import HANDLE, Site, new_site
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 # More than the threads that Django answers in.
 LINES = 12
@@ -210,6 +210,6 @@ def test_idle_connection_is_closed(site: Site) -> None:
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", site.port)) as line:
         line.sendall(b"GET / HTTP/1.1\r\nHost:")
-        line.settimeout(PATIENCE)
+        line.settimeout(TIMEOUT_SECONDS)
         assert line.recv(100) == b""
     assert time.monotonic() - begun > HEAD_SECONDS / 2, "it was closed for another reason"

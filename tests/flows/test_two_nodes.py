@@ -22,7 +22,7 @@ from canale.live.notify import SUBJECT
 from tests.nats_server import NatsServer, needs_nats
 from tests.reader import Reader
 from tests.site import HANDLE, Site, new_site
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import TIMEOUT_SECONDS, wait_until
 
 pytestmark = [needs_nats, pytest.mark.postgres(only="several nodes share no SQLite file")]
 
@@ -104,7 +104,7 @@ def test_command_sends_its_notification_before_it_exits(
         url = await asyncio.to_thread(two.run, "publish", *words)
         reader.wait_for("post", int(url.rsplit("/", 1)[1]))
         # Nobody else sends this hint, and the process that should have is gone.
-        await hints.next_msg(PATIENCE)
+        await hints.next_msg(TIMEOUT_SECONDS)
         await listener.close()
 
     with Reader(f"{two.url}/live/{HANDLE}") as reader:

@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 from tests.standins.webpush_rules import RefusedError, base64url, check_request
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 DELIVERED = 100
 
@@ -96,7 +96,7 @@ class FirefoxPush:
     ) -> None:
         self.stop()
 
-    def wait_for_acks(self, count: int, timeout: float = PATIENCE) -> list[Ack]:
+    def wait_for_acks(self, count: int, timeout: float = TIMEOUT_SECONDS) -> list[Ack]:
         """Wait until Firefox has answered that many messages; gives all. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.acks) >= count, timeout):

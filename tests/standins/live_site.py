@@ -16,7 +16,7 @@ import uvicorn
 from canale.live.encoding import EncodedEvent, encode_sse
 from canale.live.hub import Hub
 from canale.live.protocol import CachedResponder, live_protocol, no_cache
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
@@ -56,7 +56,7 @@ class HeldDatabase(Database):
 
     def backlog(self, handle: str, after: int) -> Sequence[EncodedEvent]:
         self.asked.set()
-        assert self.answer.wait(PATIENCE)
+        assert self.answer.wait(TIMEOUT_SECONDS)
         return super().backlog(handle, after)
 
 
@@ -85,7 +85,7 @@ class Running:
         return self.readers[-1]
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not true():
                 await asyncio.sleep(0.005)
 
@@ -96,16 +96,16 @@ class Reader:
         self.writer = writer
 
     async def head(self) -> str:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return (await self.stream.readuntil(b"\r\n\r\n")).decode().lower()
 
     async def body(self) -> bytes:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.stream.read()
 
     async def block(self) -> str:
         """One block of the stream: what stands before an empty line."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return (await self.stream.readuntil(b"\n\n")).decode()
 
     async def ids(self, last: int) -> list[int]:
@@ -139,7 +139,7 @@ async def serving(
         yield running
     finally:
         server.should_exit = True
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await task
 
 

@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.standins.http2 import Http2Server, Line, Manners
 from tests.standins.http11 import Handler, Http11Server, LoopThread, Reply, Request
 from tests.standins.webpush_rules import RefusedError, base64url, check_request
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 Subscription = dict[str, Any]
 """``PushSubscription.toJSON()``."""
@@ -171,7 +171,7 @@ class PushService:
         with self._changed:
             self._behaviours[endpoint] = behaviour
 
-    def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = TIMEOUT_SECONDS) -> list[Received]:
         """Wait until that many messages have come; gives all. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.received) >= count, timeout):

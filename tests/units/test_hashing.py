@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
 
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.usefixtures("real_hasher")
 
@@ -27,7 +27,7 @@ def test_concurrent_password_hashes_are_limited(monkeypatch: pytest.MonkeyPatch)
             most = max(most, under_way)
         # Two at once, if two may be: each waits for the other.
         with suppress(threading.BrokenBarrierError):
-            together.wait(PATIENCE)
+            together.wait(TIMEOUT_SECONDS)
         with counted:
             under_way -= 1
         return True

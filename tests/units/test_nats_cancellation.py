@@ -12,7 +12,7 @@ import pytest
 
 from canale.nats import cancellation
 from canale.nats.cancellation import cancel_until_done
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 
 async def deaf(times: int) -> str:
@@ -28,7 +28,7 @@ async def deaf(times: int) -> str:
 
 def run(flow: Coroutine[Any, Any, None]) -> None:
     async def in_time() -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await flow
 
     asyncio.run(in_time())

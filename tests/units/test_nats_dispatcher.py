@@ -32,7 +32,7 @@ from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from tests.nats_server import NatsServer, needs_nats, run
-from tests.waiting import PATIENCE, until
+from tests.waiting import TIMEOUT_SECONDS, until
 
 pytestmark = [needs_nats, pytest.mark.django_db(transaction=True)]
 
@@ -125,7 +125,9 @@ async def _is(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
     return await count() == wanted
 
 
-async def until_async(true: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
+async def until_async(
+    true: Callable[[], Awaitable[bool]], seconds: float = TIMEOUT_SECONDS
+) -> None:
     async with asyncio.timeout(seconds):
         while not await true():
             await asyncio.sleep(0.01)
@@ -237,7 +239,7 @@ def test_batches_planned_during_a_purge_stay_in_the_stream(
                     monkeypatch.setattr(dispatch, "unfinished_ids", lambda: found)
                     subject = stream.subject(planned(channel).pk, "webpush", urgent=False)
                     asyncio.run_coroutine_threadsafe(stream.publish(context, subject), loop).result(
-                        PATIENCE
+                        TIMEOUT_SECONDS
                     )
                 return found
 

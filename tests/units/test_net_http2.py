@@ -19,7 +19,7 @@ from canale.net.http_errors import NoResponseError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
 from tests.standins.http11 import Http11Server, Reply, Request
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 AT_ONCE = 64
 MESSAGES = 300
@@ -129,7 +129,7 @@ def test_hanging_streams_do_not_block_others(
         service.hangs = False
         monkeypatch.setattr(pins, "STALL_SECONDS", 0.05)
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await post(http, service, 1 + streams)
         for each in waiting:
             each.cancel()

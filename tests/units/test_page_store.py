@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from canale.core.settings import settings
 from canale.public import page_store
 from canale.public.page_store import PageStore, stored
-from tests.waiting import PATIENCE, until
+from tests.waiting import TIMEOUT_SECONDS, until
 
 TEXT = "Strada chiusa per lavori. " * 60
 Headers = dict[bytes, bytes]
@@ -81,7 +81,7 @@ async def ask(
 
 def run(flow: Callable[[], Awaitable[None]]) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await flow()
 
     asyncio.run(whole())

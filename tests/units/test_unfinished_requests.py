@@ -28,7 +28,7 @@ from canale.net.responses import header_lines
 from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from tests.units.test_unreadable_requests import _filled, _patterns
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 SHORT = 0.4
 VALUES = {"handle": "cremona", "post_id": "1", "secret": "x", "image_id": "1", "code": "abcdefgh"}
@@ -84,7 +84,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(flow: Coroutine[Any, Any, None]) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await flow
 
     asyncio.run(whole())

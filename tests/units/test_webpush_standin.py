@@ -30,7 +30,7 @@ from tests.standins.certificate import certified
 from tests.standins.http2 import Manners
 from tests.standins.push_service import Behaviour, PushService, Subscription
 from tests.standins.webpush_rules import base64url, unbase64url
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 SENDER = ec.generate_private_key(ec.SECP256R1())
@@ -65,7 +65,7 @@ def changed(body: bytes) -> bytes:
 
 
 def post(
-    url: str, headers: dict[str, str], body: bytes, timeout: float = PATIENCE
+    url: str, headers: dict[str, str], body: bytes, timeout: float = TIMEOUT_SECONDS
 ) -> tuple[int, Any]:
     request = urllib.request.Request(url, body, headers, method="POST")
     try:

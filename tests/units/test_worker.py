@@ -39,7 +39,7 @@ from tests.sending import (
     published,
     record,
 )
-from tests.waiting import PATIENCE, until
+from tests.waiting import TIMEOUT_SECONDS, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FOLLOWERS = 6
@@ -51,7 +51,7 @@ def city() -> Channel:
 
 
 async def all_recorded(worker: Worker) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while await worker.call(lambda: unfinished().exists()):
             await asyncio.sleep(0.002)
 
