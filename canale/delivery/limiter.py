@@ -215,18 +215,15 @@ class AdaptiveLimiter(Generic[Q]):
             # After a trip it is the same failure: a lost connection takes every message in flight
             # with it.
             if now - seconds > self._tripped_at:
-                self._failed()
+                self._failures += 1
+                self._decrease()
+                if self._open or self._failures >= FAILURES:
+                    self._trip()
         elif result.outcome is Outcome.RETRY:
             self._asked_for_less(result, now)
         else:
             self._answered(seconds, now, saturated=saturated)
         self._dispatch()
-
-    def _failed(self) -> None:
-        self._failures += 1
-        self._decrease()
-        if self._open or self._failures >= FAILURES:
-            self._trip()
 
     def _trip(self) -> None:
         """Open the circuit: pause, then probe with one message at a time."""

@@ -104,24 +104,21 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         with self._lock:
-            if self._monotonic() - self._read_at > KEPT_SECONDS:
-                self._kept = self._read()
-                self._read_at = self._monotonic()
+            if self._monotonic() - self._read_at <= KEPT_SECONDS:
+                return self._kept
+            database_up = _DATABASE()
+            try:
+                close_old_connections()
+                self._kept = [*_waiting(self._now()), database_up]
+                database_up.add_metric([], 1)
+            except DatabaseError:
+                # Export only that the database cannot be read.
+                self._kept = [database_up]
+                database_up.add_metric([], 0)
+            finally:
+                connection.close()
+            self._read_at = self._monotonic()
             return self._kept
-
-    def _read(self) -> list[Metric]:
-        answers = _DATABASE()
-        try:
-            close_old_connections()
-            metrics = list(_waiting(self._now()))
-            answers.add_metric([], 1)
-        except DatabaseError:
-            # Export only that the database cannot be read.
-            metrics = []
-            answers.add_metric([], 0)
-        finally:
-            connection.close()
-        return [*metrics, answers]
 
 
 def _family(name: str, says: str, *labels: str) -> Callable[[], GaugeMetricFamily]:

@@ -124,7 +124,11 @@ class PendingLease(Lease):
             if result.outcome is Outcome.RETRY:
                 attempts = row.attempts - (not result.tried)
                 due = now + timedelta(seconds=next_attempt(attempts, result))
-                if self._may_try_again(attempts, due):
+                if self.broadcast is None:
+                    again = attempts < WELCOME_ATTEMPTS
+                else:
+                    again = due < self.broadcast.expires_at
+                if again:
                     # The row in memory stays as it was read: after an error of the database
                     # everything is recorded again.
                     deferred.append(PendingMessage(pk=row.pk, attempts=attempts, not_before=due))
@@ -143,11 +147,6 @@ class PendingLease(Lease):
         read = PendingMessage.objects.filter(pk__in=[row.pk for row in self.rows])
         existing = set(lock_in_order(read))
         return {row.address_id: row for row in self.rows if row.pk in existing}
-
-    def _may_try_again(self, attempts: int, due: datetime) -> bool:
-        if self.broadcast is None:
-            return attempts < WELCOME_ATTEMPTS
-        return due < self.broadcast.expires_at
 
 
 def record_late(lease: Lease, results: Results, now: datetime, in_time: int) -> None:

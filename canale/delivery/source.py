@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 
 from django.db import DatabaseError
 
@@ -49,21 +48,23 @@ class ChunkSource:
         those of a large city come back again and again, and normal posts wait for services that
         answer.
         """
+        alerts, normal = window
         if (chunk := self._read_batch(urgent=True)) is not None:
             return chunk
-        retries = partial(self._read_pending, window.alerts, urgent=True)
-        normal = partial(self._read_normal, window.normal)
         retries_first = self._urgent_retries < MAX_URGENT_RETRIES_IN_A_ROW
-        chunk = (retries() or normal()) if retries_first else (normal() or retries())
-        is_retry = chunk is not None and chunk.urgent
-        self._urgent_retries = (
-            self._urgent_retries % MAX_URGENT_RETRIES_IN_A_ROW + 1 if is_retry else 0
-        )
+        if retries_first:
+            chunk = self._read_pending(alerts, urgent=True)
+        if chunk is None and normal.has_room_for_batch:
+            chunk = self._read_batch(urgent=False)
+        if chunk is None:
+            chunk = self._read_pending(normal, urgent=False)
+        if chunk is None and not retries_first:
+            chunk = self._read_pending(alerts, urgent=True)
+        if chunk is not None and chunk.urgent:
+            self._urgent_retries = self._urgent_retries % MAX_URGENT_RETRIES_IN_A_ROW + 1
+        else:
+            self._urgent_retries = 0
         return chunk
-
-    def _read_normal(self, load: Load) -> Chunk | None:
-        chunk = self._read_batch(urgent=False) if load.has_room_for_batch else None
-        return chunk or self._read_pending(load, urgent=False)
 
     def _read_batch(self, *, urgent: bool) -> Chunk | None:
         lease = self._leases.get(urgent)

@@ -17,7 +17,6 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
 from itertools import count
 from pathlib import Path
 
@@ -39,13 +38,17 @@ class WorkerSlot:
 
     def __init__(self, data: Path) -> None:
         self.name = _name(secrets.token_hex(6).encode())
-        self._file: FileIO | None = None
+        self._file = file = None
+        numbers = count(1)
         try:
             (data / FOLDER).mkdir(mode=0o700, exist_ok=True)
-            self._file = _first_free(data / FOLDER)
-            content = CONTENT.fullmatch(self._file.read(CONTENT_BYTES))
+            while file is None:
+                path = data / FOLDER / str(next(numbers))
+                path.touch(0o600)
+                self._file = file = lock(path, "r+b")
+            content = CONTENT.fullmatch(file.read(CONTENT_BYTES))
             token = content[1] if content else secrets.token_hex(6).encode()
-            os.pwrite(self._file.fileno(), b"%s %-10d\n" % (token, os.getpid()), 0)
+            os.pwrite(file.fileno(), b"%s %-10d\n" % (token, os.getpid()), 0)
             self.name = _name(token)
         except OSError as error:
             logger.warning(
@@ -59,15 +62,6 @@ class WorkerSlot:
         """Leave the slot to another process."""
         if self._file is not None:
             self._file.close()
-
-
-def _first_free(folder: Path) -> FileIO:
-    for number in count(1):
-        path = folder / str(number)
-        path.touch(0o600)
-        if (file := lock(path, "r+b")) is not None:
-            return file
-    raise AssertionError("count() does not end")
 
 
 def _name(token: bytes) -> str:
