@@ -20,28 +20,28 @@ from canale.core.errors import SettingsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 only when done, 1 when it could not be, 2 when it was asked wrongly."""
-    # Database, write-ahead log and sockets are nobody else's on this machine.
+    """Return the exit status: 0 when done, 1 when it failed, 2 for wrong arguments."""
+    # No other user of this machine may open the database, its log or the sockets.
     os.umask(0o077)
     _open_missing_streams()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "canale.core.django_settings")
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        if given[0].startswith("-"):
-            return _show_help(given)
-        if given[0] not in COMMANDS:
-            sys.stderr.write(f"canale: {_unknown_command(given[0])}\n")
+        if words[0].startswith("-"):
+            return _show_help(words)
+        if words[0] not in COMMANDS:
+            sys.stderr.write(f"canale: {_unknown_command(words[0])}\n")
             return 2
-        if {"-h", "--help"} & set(given):
-            return _show_help(given, command=given[0])
-        return _run(given)
+        if {"-h", "--help"} & set(words):
+            return _show_help(words, command=words[0])
+        return _run(words)
     except (SettingsError, CommandError) as error:
         sys.stderr.write(f"canale: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output closed it, as `head` does; Python would write again at exit.
+        # The reader closed our output, as `head` does. Python flushes stdout again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -55,16 +55,16 @@ def _open_missing_streams() -> None:
 
 
 def _unknown_command(command: str) -> str:
-    """Before the settings are read: a slip of the finger makes no data folder."""
+    """Suggest the nearest command. No settings are read, so a typo creates no data folder."""
     near = difflib.get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "`canale --help` shows those there are"
     return f"there is no command {command!a}; {hint}"
 
 
 def _show_help(arguments: Sequence[str], command: str = "") -> int:
-    """Help needs no settings, and makes no folder and no key."""
+    """Help works without settings, and creates no folder and no key."""
     if command:
-        # Late: without a command it takes neither.
+        # Late: `canale --help` needs neither.
         import django
 
         from canale.core.settings import settings_for_help
@@ -81,7 +81,7 @@ def _show_help(arguments: Sequence[str], command: str = "") -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command = arguments[0]
-    # Before the settings are read, which make the data folder and a key.
+    # Checked before the settings are read, which creates the data folder and a key.
     file = None if command in CAN_START_EMPTY else embedded_database(os.environ)
     if file is not None and not file.exists():
         raise CommandError(
@@ -89,10 +89,10 @@ def _run(arguments: Sequence[str]) -> int:
             "CANALE_DATA; `canale serve` and `canale init` begin a new one"
         )
     if command in LONG_RUNNING:
-        # Stopped before it has its own handlers, it exits with 0, as it does later. As process 1
-        # of a container it would otherwise ignore SIGTERM until it is killed.
+        # Until the service has its own handler: exit with 0, as it does later. Process 1 of a
+        # container without a handler ignores SIGTERM until it is killed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # Late: this reads the settings.
+    # Late: importing it reads the settings.
     from canale.cli.runner import run
 
     return run(arguments)

@@ -115,7 +115,7 @@ def sha256_of(path: Path) -> str:
 
 
 def pack(file: IO[bytes], dump: Path, *, with_key: bool) -> None:
-    """Write a backup of the dump that was just made."""
+    """Write a backup that holds this dump."""
     with tarfile.open(fileobj=file, mode="w") as tar:
         manifest = Manifest.of_now(sha256_of(dump), dump.stat().st_size, with_key=with_key)
         _add_member(tar, MANIFEST, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
@@ -130,7 +130,7 @@ def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    """Describe a member by nothing that names this machine's users."""
+    """Describe a member without the names of this machine's users."""
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = size, 0o600, int(time.time())
     return member
@@ -163,7 +163,7 @@ def unpack(source: Path, folder: Path) -> Manifest:
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
-    """A file whose bytes all stand in the archive: a sparse one could fill the disk."""
+    """True for a regular file stored in full: a sparse one could fill the disk."""
     return member.isreg() and not member.issparse()
 
 
@@ -179,7 +179,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, limit:
 
 
 def unpacking_advice(source: Path) -> str:
-    """Advice for an archive that was compressed after it was made; empty if it was not."""
+    """Say how to unpack an archive that somebody compressed; empty if it is not compressed."""
     with suppress(OSError), source.open("rb") as file:
         start = file.read(6)
         for magic, program in PACKERS.items():

@@ -15,18 +15,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    found = verify()
-    if found.ok:
-        sys.stdout.write(f"The audit log is whole: {found.entries} entries, to {found.end}\n")
+    result = verify()
+    if result.ok:
+        sys.stdout.write(f"The audit log is whole: {result.entries} entries, to {result.end}\n")
         return 0
-    if found.broken_at is None:
+    if result.broken_at is None:
         sys.stderr.write(
             "canale: the audit log was cut off or written anew: its end is not as it was sealed "
-            f"({found.entries} entries are there)\n"
+            f"({result.entries} entries are there)\n"
         )
         return 1
     sys.stderr.write(
-        f"canale: the audit log was changed: entry {found.broken_at} does not fit the one before "
-        f"it ({found.entries} entries before it are whole)\n"
+        f"canale: the audit log was changed: entry {result.broken_at} does not fit the one before "
+        f"it ({result.entries} entries before it are whole)\n"
     )
     return 1

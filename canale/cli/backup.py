@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             "the secret key is being changed, and a copy of now would need both keys; "
             "finish it first: canale rotate-key"
         )
-    # A backup of nothing would be kept for one of the channel.
+    # Somebody would take a backup of an empty database for a backup of the channel.
     nothing = no_channel_diagnosis()
     if nothing is not None:
         raise CommandError(nothing)
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _back_up(target: Path, *, with_key: bool) -> None:
-    """Beside the target first, under another name: there is a whole file or none."""
+    """Write beside the target and link it there when complete, so a partial file has no name."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
         dump, part = Path(folder) / dump_name(), Path(folder) / "part"
         if connection.vendor == "sqlite":

@@ -60,14 +60,14 @@ def dispatcher() -> Dispatcher | None:
 
 
 def broker_problem() -> str:
-    """Why NATS keeps no batches; empty if it does."""
+    """Return the reason why JetStream cannot be used; empty if it can."""
     from canale.nats.stream import jetstream_problem
 
     return asyncio.run(jetstream_problem(settings.nats_url))
 
 
 def delete_stream(secret_key: str) -> tuple[str, str]:
-    """Delete the batches' stream of a former key; its name, and what kept it from being deleted."""
+    """Delete the stream of a former key. Return its name, and an error if that failed."""
     from canale.nats.connection import installation
     from canale.nats.stream import BatchStream, delete
 

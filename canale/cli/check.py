@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale check: what is wrong with the set-up, and how to mend it."""
+"""canale check: reports what is wrong with the set-up, and how to fix it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from canale.followers.models import Address
 from canale.net.open_files import most_open_files
 from canale.vault.sealing import VaultError, open_sealed
 
-FREE_BYTES = 2 * 2**30
+MIN_FREE_BYTES = 2 * 2**30
 # SQLite's WAL-reset bug is fixed from here on: https://sqlite.org/wal.html#walresetbug
-SOUND_SQLITE = (3, 51, 3)
+MIN_SQLITE = (3, 51, 3)
 SECONDS = 5.0
-# Open files of one process: all its open pages (app.py), and room for the rest.
-ENOUGH_FILES = 20_500
-# When this version was made: a clock that is behind it is wrong.
-MADE = 1_764_000_000
+# Open files of one process: its live connections (app.py), with a margin.
+MIN_OPEN_FILES = 20_500
+# A clock that is behind this version's release (November 2025) is wrong.
+RELEASED_AT = 1_764_000_000
 
 
 Check = Callable[[], Iterator[Finding]]
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    checks: list[Check] = [clock, folder, written_file, others, key, address]
+    checks: list[Check] = [clock, folder, written_file, permissions, key, address]
     checks += [spec.check_settings for spec in FAN_OUTS]
     checks += [database, vault, bus, broker, front_end, open_files, limits]
     if not arguments.offline:
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 def clock() -> Iterator[Finding]:
     now = time.time()
     yield Finding(
-        now > MADE,
+        now > RELEASED_AT,
         f"the clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime(now))} UTC",
         "set the machine's time and keep it by NTP (timedatectl set-ntp true): posts come out and "
         "go by it",
@@ -86,7 +86,7 @@ def folder() -> Iterator[Finding]:
     owner = data.stat().st_uid
     # os.walk, and not rglob: it skips folders that disappear while it runs.
     inside = (Path(top, name) for top, *names in os.walk(data) for name in chain(*names))
-    foreign = [(path, of.st_uid) for path, of in _there(inside) if of.st_uid != owner]
+    foreign = [(path, of.st_uid) for path, of in _existing(inside) if of.st_uid != owner]
     yield Finding(
         not foreign,
         f"all in the data folder {data} belongs to {user_name(owner)}"
@@ -97,27 +97,27 @@ def folder() -> Iterator[Finding]:
     )
     free = shutil.disk_usage(data).free
     yield Finding(
-        free > FREE_BYTES,
+        free > MIN_FREE_BYTES,
         f"{free / 2**30:.1f} GiB are free there",
-        f"make room: below {FREE_BYTES // 2**30} GiB a busy day may fill the disk",
+        f"make room: below {MIN_FREE_BYTES // 2**30} GiB a busy day may fill the disk",
     )
 
 
-def _there(
+def _existing(
     paths: Iterable[Path], *, follow_symlinks: bool = False
 ) -> Iterator[tuple[Path, os.stat_result]]:
-    """But for what goes while we look: the database's journals, the lock files of workers."""
+    """Skip files that are deleted during the check: journals, the lock files of workers."""
     for path in paths:
         with suppress(FileNotFoundError):
             yield path, path.stat(follow_symlinks=follow_symlinks)
 
 
-def others() -> Iterator[Finding]:
+def permissions() -> Iterator[Finding]:
     """Check for files that an older version, or a copy, left readable to every user."""
     data = settings.data
     open_to_others = [
         path.name
-        for path, of in _there(data.iterdir(), follow_symlinks=True)
+        for path, of in _existing(data.iterdir(), follow_symlinks=True)
         if stat.S_IMODE(of.st_mode) & 0o077
     ]
     closed = stat.S_IMODE(data.stat().st_mode) & 0o077 == 0
@@ -164,7 +164,7 @@ def address() -> Iterator[Finding]:
 def database() -> Iterator[Finding]:
     trouble = database_diagnosis()
     if trouble is not None:
-        yield Finding(False, trouble.what, trouble.mend)
+        yield Finding(False, trouble.what, trouble.fix)
         return
     yield Finding(True, "the database is of this version")
     yield from written_row()
@@ -183,13 +183,13 @@ def database() -> Iterator[Finding]:
 def _sqlite() -> Iterator[Finding]:
     version = sqlite3.sqlite_version_info
     yield Finding(
-        version >= SOUND_SQLITE,
+        version >= MIN_SQLITE,
         f"SQLite {'.'.join(map(str, version))} is sound",
         "install pysqlite3 (bin/setup and pip do): before 3.51.3 a bug may damage the database",
     )
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(1)")
-        said = cursor.fetchone()
+        result = cursor.fetchone()
         cursor.execute("PRAGMA journal_mode")
         journal = str(cursor.fetchone()[0])
     yield Finding(
@@ -200,8 +200,8 @@ def _sqlite() -> Iterator[Finding]:
         warning=True,
     )
     yield Finding(
-        said is not None and said[0] == "ok",
-        f"the database file is whole ({said[0] if said else 'no answer'})",
+        result is not None and result[0] == "ok",
+        f"the database file is whole ({result[0] if result else 'no answer'})",
         "stop canale and restore the last backup",
     )
 
@@ -212,7 +212,7 @@ def bus() -> Iterator[Finding]:
     end = time.monotonic() + SECONDS
     while checked.problem and time.monotonic() < end:
         time.sleep(0.05)
-    trouble = checked.problem or asyncio.run(_lost_on_the_way(checked))
+    trouble = checked.problem or asyncio.run(_roundtrip_problem(checked))
     yield Finding(
         not trouble,
         f"hints go through {kind}" if not trouble else f"no hint comes through {kind} ({trouble})",
@@ -223,23 +223,23 @@ def bus() -> Iterator[Finding]:
     )
 
 
-async def _lost_on_the_way(checked: Bus) -> str:
-    """Why a hint that we send does not come back to us; empty if it does."""
-    sign = secrets.token_bytes(8)
-    came = asyncio.Event()
+async def _roundtrip_problem(checked: Bus) -> str:
+    """Send a hint to ourselves. Return why it did not arrive; empty if it did."""
+    sent = secrets.token_bytes(8)
+    received = asyncio.Event()
 
-    def hear(_: str, data: bytes) -> None:
-        if data == sign:
-            came.set()
+    def on_message(_: str, data: bytes) -> None:
+        if data == sent:
+            received.set()
 
     try:
-        subscription = checked.subscribe(hear)
+        subscription = checked.subscribe(on_message)
     except OSError as error:
         return str(error)
     try:
         async with asyncio.timeout(SECONDS):
-            checked.publish("check", sign)
-            await came.wait()
+            checked.publish("check", sent)
+            await received.wait()
     except TimeoutError:
         return checked.problem or "it does not come back"
     finally:
@@ -263,11 +263,11 @@ def broker() -> Iterator[Finding]:
 
 
 def vault() -> Iterator[Finding]:
-    """Another key than the one that sealed them opens no address, and every phone stays silent."""
+    """Check that the secret key opens the addresses: with another key nobody is notified."""
     try:
         newest = Address.objects.order_by("-id").first()
     except DatabaseError:
-        return  # Said above.
+        return  # The check of the database reports it.
     if newest is None:
         return
     try:
@@ -295,9 +295,9 @@ def front_end() -> Iterator[Finding]:
 def open_files() -> Iterator[Finding]:
     files = most_open_files()
     yield Finding(
-        files >= ENOUGH_FILES,
+        files >= MIN_OPEN_FILES,
         f"a process may open {files} files, so about as many pages may be open",
-        f"raise the hard limit to {ENOUGH_FILES} or more (systemd: LimitNOFILE=, "
+        f"raise the hard limit to {MIN_OPEN_FILES} or more (systemd: LimitNOFILE=, "
         "shell: ulimit -Hn, containers: --ulimit nofile=)",
         warning=True,
     )
@@ -316,7 +316,7 @@ def shown(finding: Finding) -> str:
     if finding.ok:
         return f"ok       {finding.what}\n"
     mark = "warning " if finding.warning else "WRONG   "
-    return f"{mark} {finding.what}\n         → {finding.mend}\n"
+    return f"{mark} {finding.what}\n         → {finding.fix}\n"
 
 
 def counted(findings: Sequence[Finding]) -> str:

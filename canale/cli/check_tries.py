@@ -24,12 +24,12 @@ SECONDS = 5.0
 # Let's Encrypt's certificates live for 90 days and are renewed 30 days before their end.
 DAYS_LEFT = 14
 DAY = 86_400
-# A file that canale answers and nothing else does as well; proxies pass it on.
+# A page that only canale serves in this form, and that proxies pass on.
 PATH = "/.well-known/security.txt"
 
 
 def site() -> Iterator[Finding]:
-    """The base URL, asked as a reader's browser asks."""
+    """Request the base URL as a browser does."""
     base = settings.base_url
     parts = urlsplit(base)
     host, port = parts.hostname or "", parts.port or USUAL_PORTS[parts.scheme]
@@ -46,11 +46,11 @@ def site() -> Iterator[Finding]:
         return
     where = f"{base} ({address})"
     try:
-        status, ours, left = _asked(host, port, tls=not local)
+        status, ours, left = _request(host, port, tls=not local)
     except (OSError, http.client.HTTPException) as error:
-        yield _unanswered(where, error)
+        yield _no_response(where, error)
         return
-    yield _answer(where, status, ours=ours, local=local)
+    yield _response(where, status, ours=ours, local=local)
     if left is not None:
         yield Finding(
             left > DAYS_LEFT,
@@ -60,7 +60,7 @@ def site() -> Iterator[Finding]:
         )
 
 
-def _unanswered(where: str, error: Exception) -> Finding:
+def _no_response(where: str, error: Exception) -> Finding:
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
         return Finding(
@@ -77,7 +77,7 @@ def _unanswered(where: str, error: Exception) -> Finding:
     )
 
 
-def _answer(where: str, status: int, *, ours: bool, local: bool) -> Finding:
+def _response(where: str, status: int, *, ours: bool, local: bool) -> Finding:
     others = "" if ours else f" {status}, and not with this channel's pages"
     return Finding(
         ours,
@@ -87,8 +87,11 @@ def _answer(where: str, status: int, *, ours: bool, local: bool) -> Finding:
     )
 
 
-def _asked(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
-    """Status, whether it is canale, and the certificate's days. Raises OSError, HTTPException."""
+def _request(host: str, port: int, *, tls: bool) -> tuple[int, bool, int | None]:
+    """Return status, whether canale answered, and the days left of the certificate.
+
+    Raises OSError, HTTPException.
+    """
     line: http.client.HTTPConnection
     if tls:
         context = ssl.create_default_context()
@@ -129,7 +132,7 @@ def written_file() -> Iterator[Finding]:
 
 
 def written_row() -> Iterator[Finding]:
-    """A row is written, and taken back."""
+    """Write a row and roll back."""
     trouble = ""
     try:
         with transaction.atomic(), connection.cursor() as cursor:

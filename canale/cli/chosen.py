@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Lookups of what a command's arguments name."""
+"""Readers of what a command is given: channels, files, standard input, passwords."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CHANNEL_HELP = "the channel's handle, as in /c/HANDLE/"
 
 def channel(handle: str) -> Channel:
     """Raises CommandError."""
-    found = Channel.objects.filter(handle=handle).first()
-    if found is None:
+    channel = Channel.objects.filter(handle=handle).first()
+    if channel is None:
         known = ", ".join(Channel.objects.values_list("handle", flat=True))
         hint = (
             f"there is: {known}"
@@ -35,7 +35,7 @@ def channel(handle: str) -> Channel:
             "or call `canale init`"
         )
         raise CommandError(f"there is no channel {handle}; {hint}")
-    return found
+    return channel
 
 
 def file(path: str) -> bytes:
@@ -75,10 +75,10 @@ def decoded(data: bytes, source: str) -> str:
 
 def number(text: str) -> int:
     """Raises ValueError, as argparse expects."""
-    found = number_in(text)
-    if found is None:
+    value = number_in(text)
+    if value is None:
         raise ValueError(text)
-    return found
+    return value
 
 
 def email(text: str) -> str:

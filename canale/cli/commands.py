@@ -18,7 +18,7 @@ COMMANDS = {
     "publish": "publish a post and print its address",
     "token": "print a new token for a program that publishes; or --list, --revoke those there are",
     "outlet": "list a channel's outlets; or --add, --test, --off, --on, --remove",
-    "check": "tell what is wrong with the set-up and how to mend it",
+    "check": "tell what is wrong with the set-up and how to fix it",
     "audit": "verify the audit log",
     "migrate": "bring the database to this version; `serve`, `init` and `demo` do it too",
     "password": "set the password of an account; its second factors and passkeys are removed",
@@ -26,8 +26,7 @@ COMMANDS = {
     "ones end",
     "staff": "list who works in a channel's newsroom; or --add, --remove, --new-email, "
     "--second-factor",
-    "resume": "send the rest of what was given up after errors in a row, once their reason is "
-    "mended",
+    "resume": "send the rest of what was given up after errors in a row, once their cause is fixed",
     "backup": "write everything that must be kept into one file, while the channel serves",
     "restore": "put a backup in place; checks everything before it touches anything",
     "migrate-database": "copy everything from SQLite to an empty PostgreSQL database, checked row "
@@ -35,15 +34,15 @@ COMMANDS = {
     "rotate-key": "begin a change of the secret key or, once every server runs with the new one, "
     "finish it",
 }
-# While one of these runs, others may not take the data away under it (folder_locks.py).
+# While one of these runs, no other command may replace the data (folder_locks.py).
 LONG_RUNNING = ("serve", "worker")
-# These begin where there is nothing yet. Any other, called in the wrong folder, would leave an
+# These may start with an empty data folder. Any other, called in the wrong folder, would create an
 # empty database and a new key there.
 CAN_START_EMPTY = ("serve", "init", "demo", "migrate", "restore", "check")
 
 
 class CommandError(Exception):
-    """Ends a command with one line that says what was wrong and what to do."""
+    """A command cannot be completed; the message, one line, says why and what to do."""
 
 
 def parser(command: str = "") -> argparse.ArgumentParser:
@@ -64,5 +63,5 @@ def parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def is_text(argument: str) -> bool:
-    """Python gives a byte that it cannot decode as half of a surrogate pair (PEP 383)."""
+    """Check for surrogates, which stand for bytes that Python could not decode (PEP 383)."""
     return not any("\ud800" <= char <= "\udfff" for char in argument)

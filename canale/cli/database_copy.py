@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Copies tables from one database to another and proves that they are the same."""
+"""Copies tables from one database to another and compares every row."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Row = tuple[Any, ...]
 
 def models() -> list[Model]:
     """Every table of ours and of the packages we use, those of many-to-many fields included."""
-    found = apps.get_models(include_auto_created=True)
-    return [model for model in found if model._meta.managed and not model._meta.proxy]
+    models = apps.get_models(include_auto_created=True)
+    return [model for model in models if model._meta.managed and not model._meta.proxy]
 
 
 def refuse_unless_empty(models: list[Model], target: BaseDatabaseWrapper) -> None:
@@ -75,7 +75,7 @@ def rows(model: Model, alias: str) -> Iterator[Row]:
 
 
 def _write(model: Model, total: int, tell: Callable[[str], None]) -> tuple[int, str]:
-    """By COPY, the quickest way in; how many, and the digest of what was read."""
+    """Write all rows by COPY, the fastest way. Return their number and digest."""
     target = connections["target"]
     fields = model._meta.concrete_fields
     columns = ", ".join(target.ops.quote_name(field.column or "") for field in fields)
@@ -94,7 +94,7 @@ def _write(model: Model, total: int, tell: Callable[[str], None]) -> tuple[int, 
 
 
 def canonical(row: Row) -> bytes:
-    """The same bytes for the same row, whichever database it came from."""
+    """Encode a row; equal rows give equal bytes, whichever database they came from."""
     parts = [_canonical(value) for value in row]
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
@@ -129,8 +129,8 @@ def _first_difference(model: Model) -> str:
 def set_sequences(
     models: list[Model], source: BaseDatabaseWrapper, target: BaseDatabaseWrapper
 ) -> None:
-    """Each next number after every number ever given, those of deleted rows included: an open
-    page asks for what came after the last event that it knows."""
+    """Continue after every number ever used, also by deleted rows: an open page asks for events
+    after the last number that it has seen."""
     with source.cursor() as cursor:
         cursor.execute("SELECT name, seq FROM sqlite_sequence")
         ours = {model._meta.db_table for model in models}
@@ -138,12 +138,12 @@ def set_sequences(
     with target.cursor() as cursor:
         for statement in target.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)
-        for table, given in last_given.items():
+        for table, number in last_given.items():
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [f'"{table}"'])
-            found = cursor.fetchone()
-            if found and found[0] and given:
-                # The last given, or what Django set, whichever is further on.
+            sequence = cursor.fetchone()
+            if sequence and sequence[0] and number:
+                # The last one used, or what Django set, whichever is greater.
                 cursor.execute(
-                    f"SELECT setval(%s, GREATEST(%s, (SELECT last_value FROM {found[0]})))",  # noqa: S608
-                    [found[0], given],
+                    f"SELECT setval(%s, GREATEST(%s, (SELECT last_value FROM {sequence[0]})))",  # noqa: S608
+                    [sequence[0], number],
                 )

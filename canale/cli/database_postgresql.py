@@ -13,14 +13,14 @@ from django.db import connection
 
 from canale.cli.commands import CommandError
 
-# With one of these off, a power cut loses or damages what was committed, whatever a session asks.
+# With one of these off, a power cut loses or damages committed data, whatever a session sets.
 # https://www.postgresql.org/docs/current/runtime-config-wal.html
 MUST_BE_ON = ("fsync", "full_page_writes")
 CLEAN = "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
 
 
 def dump(copy: Path) -> None:
-    """In the custom format, as of one moment. Raises CommandError."""
+    """Dump one snapshot in the custom format. Raises CommandError."""
     _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
     copy.chmod(0o600)
 
@@ -43,7 +43,7 @@ def put_in_place(copy: Path) -> None:
 
 
 def durability_settings() -> dict[str, bool]:
-    """Which of MUST_BE_ON are on."""
+    """Return the settings of MUST_BE_ON, and whether they are on."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [[*MUST_BE_ON]]
@@ -52,7 +52,7 @@ def durability_settings() -> dict[str, bool]:
 
 
 def others_connected() -> int:
-    """Sessions of other processes in this database."""
+    """Count the sessions of other processes in this database."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -63,14 +63,14 @@ def others_connected() -> int:
 
 
 def _run(program: str, *arguments: str, connect: bool = True) -> None:
-    found = shutil.which(program)
-    if found is None:
+    path = shutil.which(program)
+    if path is None:
         raise CommandError(
             f"{program} is needed and not there; install PostgreSQL's client programs, of the "
             "server's version or later (on Debian: apt install postgresql-client)"
         )
     done = subprocess.run(
-        [found, *arguments],
+        [path, *arguments],
         env=_environment() if connect else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -79,25 +79,25 @@ def _run(program: str, *arguments: str, connect: bool = True) -> None:
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it did not say why"]
-        raise CommandError(f"{program} failed: {said[0]}")
+        errors = done.stderr.strip().splitlines() or ["it gave no reason"]
+        raise CommandError(f"{program} failed: {errors[0]}")
 
 
 def _environment() -> dict[str, str]:
-    """How to reach the database, as libpq reads it: arguments show in the list of processes."""
-    said = connection.settings_dict
-    given = {
-        "PGDATABASE": said["NAME"],
-        "PGUSER": said["USER"],
-        "PGPASSWORD": said["PASSWORD"],
-        "PGHOST": said["HOST"],
-        "PGPORT": said["PORT"],
+    """Return the connection as libpq's variables: the list of processes shows arguments."""
+    database = connection.settings_dict
+    variables = {
+        "PGDATABASE": database["NAME"],
+        "PGUSER": database["USER"],
+        "PGPASSWORD": database["PASSWORD"],
+        "PGHOST": database["HOST"],
+        "PGPORT": database["PORT"],
         # A restored database is on the disk when `canale restore` says so (durable_commits.py).
-        "PGOPTIONS": f"{said['OPTIONS'].get('options', '')} -c synchronous_commit=on",
+        "PGOPTIONS": f"{database['OPTIONS'].get('options', '')} -c synchronous_commit=on",
         **{
             f"PG{name.upper().replace('_', '')}": value
-            for name, value in said["OPTIONS"].items()
+            for name, value in database["OPTIONS"].items()
             if name.startswith("ssl")
         },
     }
-    return {**os.environ, **{name: str(value) for name, value in given.items() if value}}
+    return {**os.environ, **{name: str(value) for name, value in variables.items() if value}}

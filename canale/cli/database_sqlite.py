@@ -15,11 +15,11 @@ BEFORE = ".before-restore"
 
 
 def dump(database: Path, copy: Path) -> None:
-    """A whole copy, as of one moment. Raises CommandError.
+    """Copy one snapshot. Raises CommandError.
 
-    VACUUM INTO reads in one transaction; in WAL mode that keeps no writer waiting, and unlike
-    the online backup it never starts over after a write. What was deleted (who pressed
-    "forget me") is not in the copy: it has no free pages. https://sqlite.org/lang_vacuum.html
+    VACUUM INTO reads in one transaction; in WAL mode that blocks no writer, and unlike the
+    online backup it never starts over after a write. Deleted rows ("forget me") are not in the
+    copy, which has no free pages. https://sqlite.org/lang_vacuum.html
     """
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
@@ -36,19 +36,19 @@ def check(database: Path) -> None:
     """Raises CommandError unless the file is a whole database."""
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
-            said = str(source.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            result = str(source.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.Error as error:
-        said = str(error)
-    if said != "ok":
-        raise CommandError(f"the copy of the database is not whole ({said})")
+        result = str(error)
+    if result != "ok":
+        raise CommandError(f"the copy of the database is not whole ({result})")
 
 
 def put_in_place(copy: Path, database: Path) -> Path | None:
     """Give the database's name to the copy, in one step; return where the former file is."""
     before = None
     if database.exists() and database.stat().st_size:
-        # Write the log into the file and take it away: it would be played into the copy. A damaged
-        # database is a reason to restore: what its log holds stays beside it.
+        # Fold the log into the file and move it aside: SQLite would replay it into the copy. If the
+        # database is damaged, its log stays beside it.
         with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as source:
             source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for ending in ("-wal", "-shm"):

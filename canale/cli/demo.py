@@ -46,10 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     migrate()
-    known = Channel.objects.filter(handle=arguments.handle).first()
-    if known is not None:
-        sys.stdout.write(f"The demonstration is there already: {channel_url(known)}\n")
-        _open_newsroom_again(known)
+    existing = Channel.objects.filter(handle=arguments.handle).first()
+    if existing is not None:
+        sys.stdout.write(f"The demo channel is there already: {channel_url(existing)}\n")
+        _open_newsroom_again(existing)
         return 0
     if Channel.objects.exists():
         raise CommandError(
@@ -59,31 +59,31 @@ def run(arguments: argparse.Namespace) -> int:
     password = secrets.token_urlsafe(12)
     with transaction.atomic(), translation.override("it"):
         channel = _make(arguments.handle, password)
-    # Nobody's city: it may be shown again.
+    # The city is invented, so its password may be kept.
     (settings.data / NEWSROOM_FILE).write_text(password + "\n")
-    sys.stdout.write(f"The demonstration is ready: {channel_url(channel)}\n")
+    sys.stdout.write(f"The demo channel is ready: {channel_url(channel)}\n")
     _print_sign_in(password)
     return 0
 
 
 def _open_newsroom_again(channel: Channel) -> None:
-    """Print the same account as the first time, unless its password was changed since."""
+    """Print the same account again, unless its password was changed."""
     editor = Staff.objects.filter(email=EDITOR, memberships__channel=channel).first()
     kept = settings.data / NEWSROOM_FILE
     password = kept.read_text().strip() if kept.exists() else ""
     if editor is not None and password and editor.check_password(password):
         _print_sign_in(password)
     else:
-        # The program as it was called: a checkout's, or one that is installed.
+        # The path of a checkout's program, or the name of an installed one.
         program = sys.argv[0] if Path(sys.argv[0]).name == "canale" else "canale"
         command = f"CANALE_DATA={shlex.quote(str(settings.data))} {program} password"
-        sys.stdout.write(f"A new password for its newsroom: {command} {EDITOR}\n")
-    sys.stdout.write(f"Its posts go after 30 days; to make them again, delete {settings.data}\n")
+        sys.stdout.write(f"To set a new password: {command} {EDITOR}\n")
+    sys.stdout.write(f"Its posts expire after 30 days; to start over, delete {settings.data}\n")
 
 
 def _print_sign_in(password: str) -> None:
-    sys.stdout.write(f"Its newsroom: {settings.base_url}/newsroom/\n")
-    sys.stdout.write(f"Sign in there as {EDITOR} with the password {password}\n")
+    sys.stdout.write(f"Newsroom: {settings.base_url}/newsroom/\n")
+    sys.stdout.write(f"Sign in as {EDITOR} with the password {password}\n")
 
 
 def _make(handle: str, password: str) -> Channel:
@@ -91,59 +91,61 @@ def _make(handle: str, password: str) -> Channel:
     make_admin(channel, EDITOR, password, by="demo")
     for name in TOPICS:
         Topic.objects.create(channel=channel, slug=slugify(name), name=name)
-    chance = random.Random(handle)
+    rng = random.Random(handle)
     alert: Post | None = None
-    for one in POSTS:
-        post = _publish(channel, one, alert)
-        alert = post if one.kind == "alert" else alert
-        _react(post, chance)
+    for entry in POSTS:
+        post = _publish(channel, entry, alert)
+        alert = post if entry.kind == "alert" else alert
+        _react(post, rng)
     for _ in range(FOLLOWERS):
         # Without an address: nothing is ever sent to them.
         follow(channel, new_token(), address=None, topics=[], language="it")
     return channel
 
 
-def _publish(channel: Channel, one: DemoPost, alert: Post | None) -> Post:
-    moment = _moment(-one.days_ago, one.hour)
-    post = publish(save_draft(channel, _wording(one, alert), by="demo"), by="demo", now=moment)
-    note, text = one.correction
+def _publish(channel: Channel, entry: DemoPost, alert: Post | None) -> Post:
+    moment = _moment(-entry.days_ago, entry.hour)
+    post = publish(save_draft(channel, _wording(entry, alert), by="demo"), by="demo", now=moment)
+    note, text = entry.correction
     if note:
-        corrected = _wording(one, alert, text)
+        corrected = _wording(entry, alert, text)
         correct(post, corrected, note=note, by="demo", now=moment + timedelta(minutes=50))
-    if one.withdrawn:
-        withdraw(post, reason=one.withdrawn, by="demo", now=moment + timedelta(hours=3))
+    if entry.withdrawn:
+        withdraw(post, reason=entry.withdrawn, by="demo", now=moment + timedelta(hours=3))
     post.refresh_from_db()
     return post
 
 
 def _moment(days: int, hour: float) -> datetime:
-    """Counted from today, in the city's zone; never in the future for what is published."""
+    """Count days from today, in the city's zone. A post of today is never in the future."""
     now = timezone.now()
     day = timezone.localdate(now) + timedelta(days=days)
     moment = timezone.make_aware(datetime.combine(day, time())) + timedelta(hours=hour)
     return min(moment, now - timedelta(minutes=1)) if days == 0 else moment
 
 
-def _wording(one: DemoPost, alert: Post | None, text: str = "") -> Content:
-    timed = one.in_days is not None
+def _wording(entry: DemoPost, alert: Post | None, text: str = "") -> Content:
+    timed = entry.in_days is not None
     return Content(
-        kind=one.kind,
-        headline=one.headline,
-        text=text or one.text,
-        topics=(one.topic,) if one.topic else (),
-        starts_at=_moment(one.in_days, one.at_hour) if one.in_days is not None else None,
-        ends_at=_moment(one.in_days or 0, one.until_hour) if timed and one.until_hour else None,
-        place=one.place,
-        all_clear_of=alert.pk if one.clears and alert else None,
-        images=(NewImage(*one.image),) if one.image else (),
+        kind=entry.kind,
+        headline=entry.headline,
+        text=text or entry.text,
+        topics=(entry.topic,) if entry.topic else (),
+        starts_at=_moment(entry.in_days, entry.at_hour) if entry.in_days is not None else None,
+        ends_at=_moment(entry.in_days or 0, entry.until_hour)
+        if timed and entry.until_hour
+        else None,
+        place=entry.place,
+        all_clear_of=alert.pk if entry.clears and alert else None,
+        images=(NewImage(*entry.image),) if entry.image else (),
     )
 
 
-def _react(post: Post, chance: random.Random) -> None:
-    """Add as many reactions as such a post might get, by invented readers."""
+def _react(post: Post, rng: random.Random) -> None:
+    """Add about as many reactions as such a post would get, from invented readers."""
     if post.state != State.PUBLISHED:
         return
     weights = [8, 4, 3, 2, 1, 2][: len(post.channel.reaction_set)]
-    for _ in range(chance.randint(6, READERS // 8)):
-        emoji = chance.choices(post.channel.reaction_set, weights)[0]
+    for _ in range(rng.randint(6, READERS // 8)):
+        emoji = rng.choices(post.channel.reaction_set, weights)[0]
         react(post, token_hash(new_token()), emoji)

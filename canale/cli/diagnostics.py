@@ -51,28 +51,28 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.mend}"
+        return f"{self.what}; {self.fix}"
 
 
 def diagnose(error: Exception) -> Diagnosis | None:
-    """None for what is a fault of ours: that needs its traceback."""
+    """Return None for a bug of ours, which needs its traceback."""
     if isinstance(error, DatabaseError):
-        # Another look, by a connection of its own: this one may be what is broken.
+        # Look again over a new connection: this one may be broken.
         connection.close()
         return database_diagnosis() or (_unavailable(error) if _remedy(error) else None)
     # ENOSPC errors carry no filename.
     if isinstance(error, OSError) and (error.filename or error.errno in FULL):
-        mend = FILES.get(error.errno or 0)
+        fix = FILES.get(error.errno or 0)
         what = f"{error.filename or settings.data}: {error.strerror}"
-        return Diagnosis(what, mend) if mend else None
+        return Diagnosis(what, fix) if fix else None
     return None
 
 
 def database_diagnosis() -> Diagnosis | None:
-    """Why nothing can be done with the database now; None if it is there, and new enough."""
+    """Return why the database cannot be used; None if it can."""
     try:
         return no_channel_diagnosis() or foreign_diagnosis() or _incomplete()
     except DatabaseError as error:
@@ -80,7 +80,7 @@ def database_diagnosis() -> Diagnosis | None:
 
 
 def no_channel_diagnosis() -> Diagnosis | None:
-    """The database is empty, or not ours. Raises django.db.Error."""
+    """Return a diagnosis if the database is empty, or not ours. Raises django.db.Error."""
     if applied_migrations():
         return None
     return Diagnosis(
@@ -91,10 +91,7 @@ def no_channel_diagnosis() -> Diagnosis | None:
 
 
 def foreign_diagnosis() -> Diagnosis | None:
-    """Why this version cannot use the database of another one: it has steps that are unknown here.
-
-    Raises django.db.Error.
-    """
+    """Return a diagnosis if another version made the database. Raises django.db.Error."""
     known = known_migrations()
     ours = {step.partition(".")[0] for step in known}
     unknown = sorted(
@@ -110,7 +107,7 @@ def foreign_diagnosis() -> Diagnosis | None:
 
 
 def _incomplete() -> Diagnosis | None:
-    """Steps or tables are missing."""
+    """Return a diagnosis if migrations or tables are missing."""
     name = f"the database {shown(settings.database_url)}"
     executor = MigrationExecutor(connection)
     steps = [step for step, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
@@ -130,17 +127,17 @@ def _incomplete() -> Diagnosis | None:
 
 def _unavailable(error: Exception) -> Diagnosis:
     """Repeat the first line of the driver's text, without the password."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    text = (str(error).strip() or type(error).__name__).splitlines()[0]
     password = str(connection.settings_dict["PASSWORD"])
-    said = said.replace(password, HIDDEN) if password else said
+    text = text.replace(password, HIDDEN) if password else text
     return Diagnosis(
-        f"the database {shown(settings.database_url)} does not answer ({said})",
+        f"the database {shown(settings.database_url)} does not answer ({text})",
         _remedy(error) or "correct CANALE_DATABASE_URL",
     )
 
 
 def _remedy(error: Exception) -> str:
-    """Empty for what is a fault of ours."""
+    """Return what to do; empty for a bug of ours."""
     cause = error.__cause__
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
     if code.startswith(DAMAGED):

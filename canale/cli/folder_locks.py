@@ -18,7 +18,7 @@ ALL_PROCESSES = "everybody"
 
 @contextmanager
 def shared_folder() -> Iterator[None]:
-    """Hold the folder in shared mode. Raises CommandError while `exclusive_folder` holds it."""
+    """Lock the folder in shared mode. Raises CommandError while it is locked exclusively."""
     with ExitStack() as held:
         for name in (ALL_PROCESSES, key_id(settings.secret_key)):
             file = lock(_path(name), shared=True)
@@ -30,7 +30,7 @@ def shared_folder() -> Iterator[None]:
 
 @contextmanager
 def exclusive_folder(act: str) -> Iterator[None]:
-    """Hold the folder alone, so that no server starts on it. Raises CommandError if one runs."""
+    """Lock the folder exclusively, so that no server can start. Raises CommandError if one runs."""
     file = lock(_path(ALL_PROCESSES))
     if file is None:
         raise CommandError(
@@ -41,7 +41,7 @@ def exclusive_folder(act: str) -> Iterator[None]:
 
 
 def runs_with(key_id: str) -> bool:
-    """True if a server or worker on this folder seals with the key of that id."""
+    """Return True if a server or worker on this folder uses the key with this id."""
     file = lock(_path(key_id))
     if file is None:
         return True

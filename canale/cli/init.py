@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen.checked_password(password, email, name, handle)
     if Staff.objects.filter(email=email.lower()).exists():
         raise CommandError(f"there is already an account {email}")
-    # Around the except: Django translates its messages when they are read.
+    # Also around the except: Django translates messages when they are read.
     with translation.override("en"):
         try:
             with transaction.atomic():
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
                 channel = create_channel(handle, name, arguments.description)
                 make_admin(channel, email, password, by="cli")
         except ValidationError as error:
-            raise CommandError("; ".join(_said(error))) from error
+            raise CommandError("; ".join(_messages(error))) from error
     sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")
     return 0
 
@@ -63,7 +63,7 @@ def _ask(question: str) -> str:
     return answer
 
 
-def _said(error: object) -> list[str]:
+def _messages(error: object) -> list[str]:
     if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
-        return [f"{name}: {' '.join(said)}" for name, said in error.message_dict.items()]
+        return [f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
     return error.messages if isinstance(error, ValidationError) else [str(error)]

@@ -45,8 +45,8 @@ def _alone() -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        # Asked again and again: who waits inside a statement is in the way of an index that is
-        # built beside writers, and would be waited for by the one it waits for.
+        # Polled: a session that waits inside a statement holds a snapshot, and CREATE INDEX
+        # CONCURRENTLY of the session that holds the lock would wait for it: a deadlock.
         while True:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MIGRATION_LOCK])
             if cursor.fetchone()[0]:

@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             rows = _move()
         except (Error, psycopg.Error) as error:
-            said = str(error).strip().splitlines()[0]
-            raise CommandError(f"nothing was moved: {said}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise CommandError(f"nothing was moved: {reason}") from error
     sys.stdout.write(
         f"Moved: {rows} rows, each compared on both sides.\n"
         "Set CANALE_DATABASE_URL to the new database, keep the same secret key, start canale. "
@@ -49,31 +49,31 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _connect(target: str) -> None:
     if target == "-":
-        # At a terminal without showing it: there is a password in it.
+        # Not echoed: it holds a password.
         target = (
             getpass.getpass("postgresql://user:password@host/name: ")
             if sys.stdin.isatty()
             else chosen.first_line_typed()
         )
     try:
-        found = parse_database_url(target.strip())
+        database = parse_database_url(target.strip())
     except ValueError:
         raise CommandError("the target is not postgresql://user@host:port/name") from None
-    if not found["ENGINE"].endswith("postgresql"):
+    if not database["ENGINE"].endswith("postgresql"):
         raise CommandError("the target must be PostgreSQL: postgresql://user@host:port/name")
     connections.databases["target"] = connections.configure_settings(
-        {"default": {}, "target": found}
+        {"default": {}, "target": database}
     )["target"]
 
 
 def _move() -> int:
-    """One transaction on the target: whatever ends it early leaves its tables empty."""
+    """Copy in one transaction, so that a failure leaves the target's tables empty."""
     call_command("migrate", verbosity=0, interactive=False)
     call_command("migrate", database="target", verbosity=0, interactive=False)
     models = copying.models()
     tell = partial(print, file=sys.stderr)
     copying.refuse_unless_empty(models, connections["target"])
-    # On SQLite this takes the write lock (settings.py): nobody changes what is being copied.
+    # On SQLite this takes the write lock (database_url.py): nothing changes during the copy.
     with transaction.atomic(), transaction.atomic(using="target"):
         copying.empty(models, connections["target"])
         total = sum(copying.copy(model, tell) for model in models)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale password: lets somebody back in who forgot it."""
+"""canale password: sets the password of an account."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     staff = Staff.objects.filter(email=email).first()
     if staff is None:
         raise CommandError(f"there is no account {email}")
-    given = chosen.password(arguments.password_file, staff.email)
-    password = chosen.checked_password(given, staff.email)
+    password = chosen.password(arguments.password_file, staff.email)
+    chosen.checked_password(password, staff.email)
     with transaction.atomic():
         staff.set_password(password)
         staff.save(update_fields=["password"])

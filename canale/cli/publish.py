@@ -49,17 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     channel = chosen.channel(arguments.channel)
-    given = {name: value for name, value in vars(arguments).items() if name in FIELDS}
+    fields = {name: value for name, value in vars(arguments).items() if name in FIELDS}
     if arguments.text == "-":
-        given["text"] = chosen.standard_input()
+        fields["text"] = chosen.standard_input()
     if len(arguments.image) != len(arguments.alt):
         raise CommandError("each --image needs its --alt, which says what it shows")
     images = zip(arguments.image, arguments.alt, strict=True)
-    given["topics"] = arguments.topic
-    given["images"] = tuple(NewImage(chosen.file(path), alt) for path, alt in images)
+    fields["topics"] = arguments.topic
+    fields["images"] = tuple(NewImage(chosen.file(path), alt) for path, alt in images)
     try:
         with translation.override("en"):
-            checked = check(channel, read_content(given))
+            checked = check(channel, read_content(fields))
             with transaction.atomic():
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")
     except DecodersBusyError as error:

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_target(manifest, held=held, replace=arguments.replace)
         before = _put_in_place(manifest, Path(folder), key)
         if not held:
-            # There was nothing before: an empty file, and a key that was made for it.
+            # Nothing is lost: an empty file, and a key that was created for it.
             if before is not None:
                 durable_files.remove(before, missing_ok=True)
             if key is not None:
@@ -73,14 +73,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _place() -> Path:
-    """Beside the database, so that one rename puts the copy in its place."""
+    """Return the database's own folder, so that one rename puts the copy in its place."""
     if connection.vendor == "sqlite":
         return Path(str(connection.settings_dict["NAME"])).absolute().parent
     return settings.data
 
 
 def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
-    """The key to write, if the backup brings one that is not here yet."""
+    """Return the key to write, if the backup brings one that is not here yet."""
     if manifest.key_id in (key_id(settings.secret_key), key_id(settings.old_secret_key or "-")):
         return None
     if manifest.with_key:
@@ -115,7 +115,7 @@ def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
 
 
 def _holds_something() -> bool:
-    """Tables are enough: what is in them might be anybody's."""
+    """Check for tables of any kind: what is in them may be somebody else's."""
     try:
         return bool(connection.introspection.table_names())
     except DatabaseError:

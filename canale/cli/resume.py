@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale resume: sends the rest of what was given up, once the reason is mended."""
+"""canale resume: sends the rest of failed batches, once their cause is fixed."""
 
 from __future__ import annotations
 

@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    # A new key for a folder or a database that is not the channel's would be taken for a change.
-    trouble = database_diagnosis()
-    if trouble is not None:
-        raise CommandError(str(trouble))
+    # In the wrong folder, a new key would look like the beginning of a rotation.
+    diagnosis = database_diagnosis()
+    if diagnosis is not None:
+        raise CommandError(str(diagnosis))
     if arguments.new_identity:
         return _new_identity()
     if not settings.old_secret_key:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _begin() -> int:
-    """Put a new key in place and set the old one aside; when killed, it starts over."""
+    """Put a new key in place and set the old one aside. Can be repeated after a kill."""
     kept, old = settings.data / "secret-key", settings.data / "secret-key.old"
     if not kept.exists() or read_key(kept) != settings.secret_key:
         raise CommandError(
@@ -90,7 +90,7 @@ def _finish(*, drop_lost: bool) -> int:
             "right key back, or remove these outlets and add them again: canale outlet --remove"
         )
     addresses = _reseal_addresses(drop_lost=drop_lost)
-    # Also seals the end of the log with the new key.
+    # This also seals the end of the log with the new key.
     audit.record("cli", "key.changed")
     sealed = f"{addresses} addresses, {factors} second factors, {outlets} outlets"
     sys.stdout.write(f"Sealed anew: {sealed}.\n")
@@ -124,7 +124,7 @@ def _reseal_addresses(*, drop_lost: bool) -> int:
 
 
 def _delete_old_stream() -> None:
-    """One that stays is never read again: no reason not to finish."""
+    """Delete the old key's stream. A failure does not matter: nothing reads it again."""
     if not settings.nats_url:
         return
     stream, problem = delete_stream(settings.old_secret_key)
@@ -145,7 +145,7 @@ def _forget_old_key() -> None:
 
 
 def _new_identity() -> int:
-    """All that was bound to the identity before goes with it, in one transaction."""
+    """Delete the old identity and every address bound to it, in one transaction."""
     if settings.old_secret_key:
         raise CommandError("first finish the change of the key: canale rotate-key")
     with exclusive_folder("change the push identity"), transaction.atomic():

@@ -18,11 +18,11 @@ FILES = ("file", "image", "password_file")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Return the exit status. Raises CommandError, and whatever is a fault of ours."""
+    """Return the exit status. Raises CommandError, and any error that is a bug of ours."""
     try:
         django.setup()
         if arguments[0] in LONG_RUNNING:
-            # Before the command's module is imported, which declares metrics.
+            # Before the command's module is imported: that declares metrics.
             from canale.metrics.multiprocess import share_metrics
 
             share_metrics(settings.data, reset=list(arguments) == ["serve"])
@@ -30,12 +30,12 @@ def run(arguments: Sequence[str]) -> int:
             from canale.cli.brokers import choose_bus
 
             choose_bus()
-        asked = parser(arguments[0]).parse_args(arguments)
-        refuse_what_is_not_text(asked)
-        status: int = asked.run(asked)
+        parsed = parser(arguments[0]).parse_args(arguments)
+        refuse_what_is_not_text(parsed)
+        status: int = parsed.run(parsed)
         sys.stdout.flush()
     except Exception as error:
-        # Late: a command that works has no use for it.
+        # Late: only a failed command needs it.
         from canale.cli.diagnostics import diagnose
 
         diagnosis = diagnose(error)
@@ -45,9 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     return status
 
 
-def refuse_what_is_not_text(asked: argparse.Namespace) -> None:
-    """Bytes that are not UTF-8 would be published with holes. Raises CommandError."""
-    for name, value in vars(asked).items():
+def refuse_what_is_not_text(parsed: argparse.Namespace) -> None:
+    """Raise CommandError for arguments that are not UTF-8: they would be published damaged."""
+    for name, value in vars(parsed).items():
         texts = value if isinstance(value, list) else [value]
         if name not in FILES and any(isinstance(t, str) and not is_text(t) for t in texts):
             raise CommandError(

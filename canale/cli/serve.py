@@ -53,9 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _listen() -> socket.socket:
-    """From two web processes on the kernel shares connections out among them (socket(7),
-    SO_REUSEPORT); a single one lets nobody else on its port. A name may have IPv6 addresses
-    only. Raises OSError."""
+    """With two or more web processes the kernel distributes connections among them (SO_REUSEPORT,
+    socket(7)); a single one keeps the port to itself. Works for hosts with IPv6 addresses only.
+
+    Raises OSError.
+    """
     family, *_, address = socket.getaddrinfo(
         settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -68,14 +70,14 @@ def _listen() -> socket.socket:
 
 
 def _greet() -> None:
-    """Where to look, and on the first start the one-time link that begins the set-up."""
+    """Print the addresses, and on the first start the one-time link for the set-up."""
     sys.stdout.write(f"canale: serving {settings.base_url}\n")
     if Staff.objects.exists():
         sys.stdout.write(f"canale: the newsroom is at {settings.base_url}/newsroom/\n")
     else:
         link = make_setup_link()
         sys.stdout.write(
-            f"canale: no account yet. Set the channel up (once, within 24 hours; "
-            f"`canale setup-link` prints another):\n\n    {link}\n\n"
+            "canale: no account yet. Open this link to set up the channel; it works once, within "
+            f"24 hours (`canale setup-link` prints a new one):\n\n    {link}\n\n"
         )
     sys.stdout.flush()

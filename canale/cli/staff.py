@@ -16,7 +16,7 @@ from canale.channel.models import Channel
 from canale.cli import chosen
 from canale.cli.commands import CommandError
 
-# The model has an approver too, who has nothing to approve yet.
+# The model also has approvers, who have nothing to approve yet.
 ROLES = ("editor", "publisher", "admin")
 
 
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{staff.email} no longer works in {channel.handle}.\n")
         elif arguments.new_email:
             old, new = map(chosen.email, arguments.new_email)
-            memberships.change_email(_member(channel, old), _free(new), by="cli")
+            memberships.change_email(_member(channel, old), _unused_address(new), by="cli")
             sys.stdout.write(f"{old} signs in as {new} from now on.\n")
         elif arguments.second_factor == "required":
             second_factor.require(channel, by="cli")
@@ -76,7 +76,7 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
     if not arguments.role:
         raise CommandError(f"give --role: {', '.join(ROLES)}")
     role = Role(arguments.role)
-    staff = _found(arguments.add)
+    staff = _account(arguments.add)
     if staff is not None:
         if arguments.password_file:
             raise CommandError(
@@ -86,32 +86,32 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
         memberships.give_role(channel, staff, role, by="cli")
         sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
-    email = _free(arguments.add)
+    email = _unused_address(arguments.add)
     password = chosen.password(arguments.password_file, email)
     memberships.add(channel, email, role, chosen.checked_password(password, email), by="cli")
     sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
 
 
-def _found(email: str) -> Staff | None:
+def _account(email: str) -> Staff | None:
     return Staff.objects.filter(email=chosen.email(email)).first()
 
 
 def _member(channel: Channel, email: str) -> Staff:
-    found = _found(email)
-    if found is None or not found.memberships.filter(channel=channel).exists():
+    staff = _account(email)
+    if staff is None or not staff.memberships.filter(channel=channel).exists():
         raise CommandError(
             f"{email} does not work in {channel.handle}; canale staff --channel "
             f"{channel.handle} lists who does"
         )
-    return found
+    return staff
 
 
-def _free(email: str) -> str:
-    """An address that may become an account's. Raises CommandError."""
+def _unused_address(email: str) -> str:
+    """Return the address if it can become an account's. Raises CommandError."""
     try:
         validate_email(email)
     except ValidationError as error:
         raise CommandError(f"{email} is not an e-mail address") from error
-    if _found(email) is not None:
+    if _account(email) is not None:
         raise CommandError(f"there is already an account {email}")
     return email

@@ -37,12 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     with transaction.atomic():
         if arguments.revoke is not None:
-            found = rows.filter(pk=arguments.revoke).first()
-            if found is None:
+            revoked = rows.filter(pk=arguments.revoke).first()
+            if revoked is None:
                 raise CommandError(f"there is no token {arguments.revoke}; see --list")
-            tokens.revoke(found)
-            audit.record("cli", "token.revoked", channel.handle, token=found.name)
-            sys.stdout.write(f"Token {found.pk} ({found.name}) is revoked.\n")
+            tokens.revoke(revoked)
+            audit.record("cli", "token.revoked", channel.handle, token=revoked.name)
+            sys.stdout.write(f"Token {revoked.pk} ({revoked.name}) is revoked.\n")
             return 0
         name = checked_name(arguments.name)
         secret = tokens.make_token(channel, name)
@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def checked_name(given: str) -> str:
-    """Raises CommandError."""
-    name = one_line(given)
+def checked_name(text: str) -> str:
+    """Return the name without stray white space. Raises CommandError."""
+    name = one_line(text)
     if not name or is_damaged(name) or len(name) > MAX_NAME_LENGTH:
         raise CommandError(f"--name needs 1 to {MAX_NAME_LENGTH} characters of Unicode text")
     return name

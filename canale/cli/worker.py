@@ -29,8 +29,8 @@ from canale.metrics.listener import listen, listening
 from canale.runtime.gc_tuning import tune_gc
 from canale.runtime.supervisor import on_stdin_eof
 
-# After it was told to stop: what is under way takes ten seconds at most, then the database is told.
-LAST_SECONDS = 40.0
+# Time to stop: messages in flight take ten seconds at most, then they are recorded.
+SHUTDOWN_SECONDS = 40.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,27 +43,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @shared_folder()
 def run(arguments: argparse.Namespace) -> int:
-    _be_scheduled_for_throughput()
-    # One of `canale serve` starts after the database was brought up to date, and outlives its being
-    # away; any other is started again until it is there.
+    _set_batch_scheduling()
+    # A worker of `canale serve` starts after the migrations, and survives outages of the database.
+    # Any other exits, and is restarted until the database is there.
     if not arguments.until_stdin_ends:
-        trouble = database_diagnosis()
+        diagnosis = database_diagnosis()
         # The threads that work have connections of their own.
         connection.close()
-        if trouble is not None:
-            raise CommandError(str(trouble))
+        if diagnosis is not None:
+            raise CommandError(str(diagnosis))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(until_stdin_ends=arguments.until_stdin_ends))
     return 0
 
 
-def _be_scheduled_for_throughput() -> None:
-    """SCHED_BATCH (sched(7)) for all threads to come: on a busy core the thread that posts lets the
-    one that encrypts finish its turn, and writes several messages at once: 23 % less CPU
+def _set_batch_scheduling() -> None:
+    """Set SCHED_BATCH (sched(7)) for all later threads: on a busy core the posting thread then lets
+    the encrypting one finish its turn, and writes several messages at once: 23 % less CPU
     (decision 0034).
 
-    A sandbox may forbid it, and an administrator has perhaps chosen otherwise: then all works as
-    before.
+    Skipped where a sandbox forbids it, or an administrator has set another policy.
     """
     with contextlib.suppress(OSError):
         if os.sched_getscheduler(0) == os.SCHED_OTHER:
@@ -86,7 +85,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
         loop.add_signal_handler(number, request_stop)
     if until_stdin_ends:
         on_stdin_eof(request_stop)
-    # For workers that `canale serve` started, it answers.
+    # `canale serve` answers for the workers that it started.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         # Before anything is claimed.
         await clock.try_to_read(worker.call)
@@ -100,15 +99,15 @@ async def _work(*, until_stdin_ends: bool) -> None:
 
 
 def _exit_at_the_latest() -> None:
-    """A database that hangs holds no process for ever: what is lost is what a kill loses."""
-    timer = threading.Timer(LAST_SECONDS, os._exit, (1,))
+    """Exit even if the database hangs. No more is lost than by a kill."""
+    timer = threading.Timer(SHUTDOWN_SECONDS, os._exit, (1,))
     timer.daemon = True
     timer.start()
 
 
 @contextlib.asynccontextmanager
 async def _metrics(port: int | None) -> AsyncIterator[None]:
-    """A listener for `/metrics`; workers of one machine share the port, each answers for all."""
+    """Serve `/metrics`. Workers of one machine share the port, and each answers for all."""
     if port is None:
         yield
         return

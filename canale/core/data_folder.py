@@ -21,8 +21,8 @@ class FolderError(Exception):
 def make_data_folder(folder: Path) -> None:
     """Make the folder if it is missing. Raises FolderError unless this process may write there.
 
-    Root may write everywhere, but its files would be closed to the service, which then does not
-    start: a lock is enough, and many a command makes one.
+    Root may write everywhere, but the service could not open root's files and would not start: one
+    lock file is enough, and many commands make one.
     """
     try:
         durable_files.make_folder(folder)
@@ -43,8 +43,8 @@ def make_data_folder(folder: Path) -> None:
 
 
 def embedded_database(environment: Mapping[str, str]) -> Path | None:
-    """Where the database is, or would be made, of a canale with these settings (docs/settings.md);
-    None where they name another. Changes nothing."""
+    """Return the SQLite file that these settings stand for, whether it exists or not; None if they
+    name another database. Changes nothing."""
     if any(environment.get(f"CANALE_{name}") for name in ("DATABASE_URL", "DATABASE_URL_FILE")):
         return None
     if environment.get("CANALE_DATA_FILE"):

@@ -35,18 +35,18 @@ def parse_database_url(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite" and len(parts.path) > 1 and not parts.netloc + parts.query:
         return _sqlite(unquote(parts.path[1:], errors="surrogateescape"))
     if parts.scheme in {"postgresql", "postgres"} and len(parts.path) > 1:
-        asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        _refuse_unknown_options(asked)
+        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        _refuse_unknown_options(options)
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": unquote(parts.path[1:]),
-            "USER": unquote(parts.username or asked.pop("user", "")),
-            "PASSWORD": unquote(parts.password or asked.pop("password", "")),
-            "HOST": unquote(parts.hostname or asked.pop("host", "")),
-            "PORT": str(parts.port or asked.pop("port", "")),
+            "USER": unquote(parts.username or options.pop("user", "")),
+            "PASSWORD": unquote(parts.password or options.pop("password", "")),
+            "HOST": unquote(parts.hostname or options.pop("host", "")),
+            "PORT": str(parts.port or options.pop("port", "")),
             "CONN_MAX_AGE": None,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {**PATIENCE, **asked},
+            "OPTIONS": {**PATIENCE, **options},
         }
     raise ValueError("not a database URL")
 
@@ -57,17 +57,17 @@ def database_file_url(path: Path) -> str:
 
 
 def shown(url: str) -> str:
-    """A database URL, or what was meant to be one, as it may be shown: no password, no options."""
+    """Return a database URL, or what was meant as one, without its password and options."""
     scheme, there, _ = url.partition("://")
     if not there or not scheme.isalnum():
-        return HIDDEN  # It may be the password itself, from a file that was mixed up with another.
+        return HIDDEN  # Perhaps the password itself, from the wrong file.
     try:
         user = quote(parse_database_url(url).get("USER", ""), safe="")
     except ValueError:
         return f"{scheme}://{HIDDEN}"
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
-    # Parts of a password whose signs were not encoded, or all of it, where the host was forgotten.
+    # A password that was not percent-encoded, or a URL without its host, leaves parts of it here.
     if place and (
         not user or "/" in parts.path[1:] or "@" in parts.path + parts.query + parts.fragment
     ):
@@ -75,16 +75,16 @@ def shown(url: str) -> str:
     return f"{scheme}://{user}{user and '@'}{place}{parts.path}"
 
 
-def _refuse_unknown_options(asked: Mapping[str, str]) -> None:
-    """Raises ValueError for what libpq does not know; without a connection."""
-    if not asked:
+def _refuse_unknown_options(options: Mapping[str, str]) -> None:
+    """Raise ValueError for options that libpq does not know. Opens no connection."""
+    if not options:
         return
-    # SQLite does without it.
+    # Late: SQLite does not need it.
     import psycopg  # noqa: PLC0415
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
     try:
-        make_conninfo(**asked)
+        make_conninfo(**options)
     except psycopg.Error as error:
         raise ValueError("an option that libpq does not know") from error
 
@@ -103,8 +103,8 @@ def _sqlite(path: str) -> dict[str, Any]:
             # the write lock at its start: https://www.sqlite.org/lang_transaction.html
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            # FULL: a commit returns when the log is on the disk, so a power cut takes back nothing
-            # that was answered (docs/decisions/0051). With NORMAL the last commits may be lost.
+            # FULL: a commit returns when the log is on the disk, so a power cut undoes nothing
+            # that was confirmed (docs/decisions/0051). With NORMAL the last commits may be lost.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
             " PRAGMA cache_size=-32000;",
         },

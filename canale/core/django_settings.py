@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Django's own settings, all drawn from canale's (see settings.py)."""
+"""Django's own settings, derived from canale's (settings.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HTTPS = settings.base_url.startswith("https://")
 # Derived, so that a leaked Django key does not open the vault.
 SECRET_KEY = hmac.new(settings.secret_key.encode(), b"canale django", hashlib.sha256).hexdigest()
 DEBUG = False
-# Other hosts are refused before (net/hosts.py); without TLS one's own machine has many names. Links
+# net/hosts.py refuses other hosts earlier; without TLS this machine may have many names. Links
 # are made from CANALE_BASE_URL, never from the Host header.
 _NETLOC = urlsplit(settings.base_url).netloc
 ALLOWED_HOSTS = [_NETLOC.removesuffix(f":{urlsplit(settings.base_url).port}")] if _HTTPS else ["*"]
@@ -40,7 +40,7 @@ INSTALLED_APPS = [
     "canale.public",
     "canale.newsroom",
     "canale.api",
-    # The list of passkeys says with it when each was used.
+    # For the list of passkeys, which shows when each was used.
     "django.contrib.humanize",
     # Last: our templates go before its own.
     "allauth",
@@ -147,10 +147,10 @@ ACCOUNT_FORMS = {
     "change_password": "canale.newsroom.account_forms.PasswordChangeForm",
     "login": "canale.newsroom.account_forms.SignInForm",
 }
-# Ours are in the database (newsroom/sign_in_limits.py).
+# Ours are kept in the database (newsroom/sign_in_limits.py).
 ACCOUNT_RATE_LIMITS = False
 SIGN_IN_LIMITS = settings.rate_limits
-# Nothing may rely on a cache that each process has for itself.
+# Processes share no cache, so nothing may rely on one.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -187,9 +187,9 @@ LOGGING = {
         # Django logs the path of every 4xx; under attack that is noise, and a path may
         # carry an invite's code.
         "django.request": {"level": "ERROR"},
-        # A request that cannot be read gets its 400, not a page of traceback each.
+        # An unreadable request gets a 400; its traceback would only fill the log.
         "django.security": {"level": "CRITICAL"},
-        # It writes down which key of which person was used.
+        # It logs which person used which key.
         "fido2": {"level": "WARNING"},
     },
 }

@@ -15,12 +15,12 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-# fsync(2) of a folder, where the file system cannot do it.
+# Errors of fsync(2) on a folder where the file system does not support it.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}
 
 
 def sync(path: Path) -> None:
-    """Write a file's content, or a folder's names, to the disk."""
+    """Flush a file's content, or a folder's entries, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

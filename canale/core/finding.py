@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; ``mend`` says what to do when ``ok`` is False."""
+    """The result of one check; ``fix`` says what to do when ``ok`` is False."""
 
     ok: bool
     what: str
-    mend: str = ""
+    fix: str = ""
     warning: bool = False
     """Not good, but canale runs."""
 

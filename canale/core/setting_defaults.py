@@ -16,7 +16,7 @@ from canale.core.setting_values import is_contact, proxy_of
 
 PREFIX = "CANALE_"
 SECRET_KEY_LENGTH = 32
-# For trying canale out on one machine. Push services refuse it, and `canale check` says so.
+# Enough to try canale on one machine. Push services refuse it; `canale check` reports that.
 LOCAL_CONTACT = "mailto:admin@localhost"
 Known = Mapping[str, Any]
 
@@ -59,8 +59,8 @@ def kept_secret_key(known: Known) -> str:
 
 
 def kept_old_key(known: Known) -> str:
-    """The key that a rotation (`canale rotate-key`) has set aside. While it is the key in use as
-    well, a rotation ended before the new one was in place."""
+    """Return the key that `canale rotate-key` has set aside; empty if there is none, or if it is
+    still the key in use because a rotation stopped before the new one was in place."""
     kept: Path = known["data"] / "secret-key.old"
     try:
         old = long_enough_key(read_key(kept)) if kept.exists() else ""

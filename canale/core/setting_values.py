@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Parsers for the values of settings.
 
-Each raises ValueError for a value that could not work (KeyError for a word that is none of those
-allowed); the error's message adds what the setting's own list of allowed values leaves out.
+Each raises ValueError for a value that cannot work, and KeyError for a word that is not one of
+those allowed. The message adds what the setting's list of allowed values does not say.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_PORT = 65535
 # RFC 1035, section 2.3.4, and RFC 952 as RFC 1123, section 2.1 extends it.
 MAX_NAME = 253
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-# Browsers read a name with such an end as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+# Browsers read a name that ends in a number as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 # RFC 5322, section 3.2.3, without quoted forms and the signs that mean something in a URI.
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!$'*+=^_`{|}~-]+(?:\.[A-Za-z0-9!$'*+=^_`{|}~-]+)*")

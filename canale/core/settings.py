@@ -68,7 +68,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Option:
-    """One row of the table; ``default`` sees the values of the fields above its own."""
+    """One row of the table; ``default`` receives the values of the fields above its own."""
 
     parse: Callable[[str], object]
     default: Callable[[Known], object]
@@ -89,7 +89,7 @@ def option(
     secret: bool = False,
     shown: Callable[[str], str] = lambda _: "(hidden)",
 ) -> T:
-    """Declare a field; typed as its value, so that mypy holds parser and annotation together."""
+    """Declare a field; returns its value's type, so that mypy compares parser and annotation."""
     row = Option(parse, default, doc, allowed, default_text, secret, shown)
     declared: T = field(repr=not secret, metadata={"option": row})
     return declared
@@ -363,8 +363,7 @@ settings: Settings
 
 
 def settings_for_help() -> None:
-    """Let the commands be imported where only their help is asked for: no folder is made, and a bad
-    setting is in nobody's way."""
+    """Use defaults, and create nothing: `canale COMMAND --help` works with bad settings."""
     globals().setdefault("settings", load({}, make=False))
 
 

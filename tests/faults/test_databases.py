@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 import canale  # noqa: F401  (its SQLite, not the system's)
-from canale.cli.worker import LAST_SECONDS
+from canale.cli.worker import SHUTDOWN_SECONDS
 from tests.faults.amid import Fault
 from tests.faults.broadcast import City, new_city, on_each_engine
 from tests.postgresql_server import PostgresqlServer, postgresql_server, programs
@@ -118,7 +118,7 @@ def test_worker_stops_while_the_database_hangs(tmp_path: Path, server: Postgresq
         with frozen(server):
             time.sleep(2)
             worker.terminate()
-            worker.wait(LAST_SECONDS + 10)
+            worker.wait(SHUTDOWN_SECONDS + 10)
 
 
 @on_each_engine(short_form="jetstream")

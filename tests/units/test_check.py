@@ -38,7 +38,7 @@ def test_files_deleted_during_the_check_are_ignored(
     assert owned.ok
     (tmp_path / "gone").touch()
     tmp_path.chmod(0o755)
-    (closed,) = check.others()
+    (closed,) = check.permissions()
     # The file that stayed is readable by all.
     assert not closed.ok
     assert not (tmp_path / "gone").exists()

@@ -60,7 +60,7 @@ def test_failed_checks_come_first_and_all_are_counted(
 ) -> None:
     fine, look = Finding(True, "fine"), Finding(False, "look", "mend", warning=True)
     wrong = Finding(False, "wrong", "mend")
-    names = ["clock", "folder", "written_file", "others", "key", "address", "database"]
+    names = ["clock", "folder", "written_file", "permissions", "key", "address", "database"]
     names += ["vault", "bus", "broker", "front_end", "open_files", "limits"]
     said = {"clock": [fine, look], "key": [wrong], "limits": [fine, fine]}
     for name in names:

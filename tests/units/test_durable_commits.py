@@ -44,7 +44,7 @@ def test_check_finds_a_server_that_may_lose_commits() -> None:
     assert durability_settings() == {"fsync": False, "full_page_writes": True}
     findings = {found.what: found for found in database()}
     assert not findings["PostgreSQL's fsync is off"].ok
-    assert "fsync = on" in findings["PostgreSQL's fsync is off"].mend
+    assert "fsync = on" in findings["PostgreSQL's fsync is off"].fix
     assert findings["PostgreSQL's full_page_writes is on"].ok
 
 
