@@ -17,8 +17,9 @@ from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
 from tests.waiting import wait_until
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def newsroom(module_site: Site) -> Newsroom:
+    """The administrator, signed in once: each sign-in hashes a password."""
     return Newsroom(module_site)
 
 

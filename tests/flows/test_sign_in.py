@@ -10,9 +10,17 @@ import httpx
 import pytest
 
 from tests.newsroom import Newsroom
-from tests.site import ADMIN, HANDLE, PASSWORD, Site
+from tests.site import HANDLE, PASSWORD, Site
 
 ACCOUNTS = "/newsroom/accounts/"
+
+
+@pytest.fixture(scope="module")
+def newsroom(module_site: Site) -> Newsroom:
+    """The administrator, signed in once: each sign-in hashes a password."""
+    signed_in = Newsroom(module_site)
+    signed_in.send(f"{ACCOUNTS}reauthenticate/", password=PASSWORD)
+    return signed_in
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "confirm-email/", "password/reset/"])
@@ -33,10 +41,8 @@ def test_disabled_account_pages_say_so(module_site: Site, path: str) -> None:
     ],
 )
 def test_every_account_page_has_its_heading_and_action(
-    module_site: Site, path: str, heading: str, offers: str
+    newsroom: Newsroom, path: str, heading: str, offers: str
 ) -> None:
-    newsroom = Newsroom(module_site)
-    newsroom.send(f"{ACCOUNTS}reauthenticate/", password=PASSWORD)
     answer = newsroom.browser.get(ACCOUNTS + path)
     assert answer.status_code == 200
     assert answer.url.path == ACCOUNTS + path
@@ -65,8 +71,7 @@ def test_a_changed_password_ends_the_other_sessions(module_site: Site) -> None:
 
 
 @pytest.mark.parametrize("number", ["²", "9" * 30, "-1", "x"])
-def test_revoking_an_invalid_token_number_is_harmless(module_site: Site, number: str) -> None:
-    newsroom = Newsroom(module_site, ADMIN)
+def test_revoking_an_invalid_token_number_is_harmless(newsroom: Newsroom, number: str) -> None:
     assert newsroom.send(f"{newsroom.home}tokens/", revoke=number).status_code == 200
 
 
@@ -74,8 +79,7 @@ def test_revoking_an_invalid_token_number_is_harmless(module_site: Site, number:
     ("reactions", "status"),
     [("👍 ❤️ 👩‍🚒 1️⃣ 🇮🇹", 200), ("<b>", 422), ("---", 422), ("👍\u202e", 422)],
 )
-def test_reactions_must_be_emoji(module_site: Site, reactions: str, status: int) -> None:
-    newsroom = Newsroom(module_site)
+def test_reactions_must_be_emoji(newsroom: Newsroom, reactions: str, status: int) -> None:
     words = {"name": "Cremona", "retention_days": "30", "reactions": reactions}
     answer = newsroom.send(f"{newsroom.home}channel/", None, **words)
     assert answer.status_code == status
