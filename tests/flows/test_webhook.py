@@ -72,7 +72,7 @@ class City:
         wait_until(lambda: self.copies(post).get(name) == state)
 
     def states(self) -> dict[str, list[str]]:
-        """What `canale outlet` lists, by outlet."""
+        """Return what `canale outlet` lists, by outlet."""
         lines = self.site.run("outlet", "--channel", HANDLE).splitlines()
         return {line.split("\t")[0]: line.split("\t")[1:] for line in lines}
 

@@ -93,23 +93,19 @@ EXEMPT: dict[str, tuple[str, ...]] = {
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
-        "tests",
     ),
     "exception without Error": (
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
-        "tests",
     ),
     "abolished word": (
         "canale/channel",
         "canale/delivery",
         "canale/publishing",
         "canale/syndication",
-        "tests",
     ),
-    "test name": ("tests",),
 }
 
 
