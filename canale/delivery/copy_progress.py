@@ -70,6 +70,12 @@ class CopyProgress:
     finished: bool
     """Nothing changes without a person or a new event."""
 
+    @property
+    def needs_attention(self) -> bool:
+        """True where a person has something to do."""
+        stuck = self.finished and self.explanation is not None and bool(self.explanation.action)
+        return stuck or self.state == State.REFUSED
+
 
 def copy_progress(post: Post) -> list[CopyProgress]:
     """Return one row for each outlet that was to get the post, in the order of their names."""

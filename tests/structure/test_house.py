@@ -15,7 +15,16 @@ from tests.structure.repository import ROOT, files, text
 
 LONGEST_FILE = 400
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "misc", "common"}
-TRANSPORTS = {"webpush", "web_push", "telegram", "whatsapp", "mastodon", "smtp", "smtplib"}
+TRANSPORTS = {
+    "webpush",
+    "web_push",
+    "telegram",
+    "whatsapp",
+    "mastodon",
+    "webhook",
+    "smtp",
+    "smtplib",
+}
 ADDRESS_KINDS = {"push"}
 # Settings, exported metrics, an option and an act in the audit log: operators know them.
 STABLE_NAMES = {

@@ -3,7 +3,7 @@
 """What a relay is given and what it answers: one call for each post, to a far end that shows it.
 
 A far end that drops repeated calls, one that can be read back, and one that can do neither are told
-apart by their capabilities alone (docs/decisions/0055).
+apart by their capabilities alone (docs/decisions/0060).
 """
 
 from __future__ import annotations
