@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from canale.api.field_errors import sentence
 from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
 from canale.core.settings import settings
@@ -121,7 +122,7 @@ def _invalid(error: ValidationError) -> ProblemError:
     for found in error.errors:
         # "body", "payload", "images", 0, "alt": the first two are the framework's.
         field = ".".join(str(part) for part in found["loc"][2:] or found["loc"][-1:])
-        errors.setdefault(field, []).append(str(found["msg"]))
+        errors.setdefault(field, []).append(sentence(found))
     detail = _("Some values cannot be used: %(fields)s.") % {"fields": ", ".join(errors)}
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
