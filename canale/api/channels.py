@@ -86,14 +86,11 @@ def read_posts(
     rows = list(posts.with_content()[: PAGE_POSTS + 1])
     shown = rows[:PAGE_POSTS]
     tallies = counts([post.pk for post in shown])
+    path = f"{settings.base_url}/api/v1/channels/{channel.handle}/posts"
     return PostsOut(
         posts=[_post(post, tallies[post.pk]) for post in shown],
-        next=_next(channel, shown[-1]) if len(rows) > PAGE_POSTS else None,
+        next=f"{path}?before={shown[-1].pk}" if len(rows) > PAGE_POSTS else None,
     )
-
-
-def _next(channel: Channel, last: Post) -> str:
-    return f"{settings.base_url}/api/v1/channels/{channel.handle}/posts?before={last.pk}"
 
 
 def _post(post: Post, reactions: dict[str, int]) -> PostOut:

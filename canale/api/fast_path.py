@@ -14,7 +14,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -89,7 +89,7 @@ class Answer:
     token: str
 
 
-Doing = Callable[[Call], Awaitable[Answer | None]]
+Handler = Callable[[Call], Awaitable[Answer | None]]
 
 
 class FastPath:
@@ -99,12 +99,12 @@ class FastPath:
         self._app = app
         self._headers = header_lines(headers)
         self._reactions: GroupCommit[ReactionChange, dict[str, int] | None] = GroupCommit(
-            "reactions", _react_all
+            "reactions", lambda changes: apply_changes(changes, timezone.now())
         )
         self._follows: GroupCommit[FollowRequest, FollowAnswer | None] = GroupCommit(
             "follows", answer_follows
         )
-        self._ways: dict[str, tuple[re.Pattern[str], Doing]] = {
+        self._routes: dict[str, tuple[re.Pattern[str], Handler]] = {
             "PUT": (_REACTION, self._react),
             "POST": (_FOLLOWERS, self._follow),
         }
@@ -112,33 +112,35 @@ class FastPath:
     async def __call__(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        pattern, doing = self._ways.get(scope["method"], (None, None))
-        found = pattern.fullmatch(scope["path"]) if pattern else None
-        token = _ordinary_token(scope) if found else None
-        if not found or not token or not doing:
+        pattern, handler = self._routes.get(scope["method"], (None, None))
+        match = pattern.fullmatch(scope["path"]) if pattern else None
+        token = _ordinary_token(scope) if match else None
+        if not match or not token or not handler:
             await self._app(scope, receive, send)
             return
         try:
             async with asyncio.timeout(ANONYMOUS_TIMEOUT_SECONDS):
                 body = await _read(receive)
         except TimeoutError:
-            await self._send(problem_response(_late()), send)
+            detail = _("The request did not come in time.")
+            late = ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
+            await self._send(problem_response(late), send)
             return
         if body is None:
             return  # The client disconnected.
         client = scope["client"][0] if scope["client"] else ""
-        await self._perform(doing, Call(found[1], token, client, body), scope, receive, send)
+        await self._perform(handler, Call(match[1], token, client, body), scope, receive, send)
 
     async def _perform(
         self,
-        doing: Doing,
+        handler: Handler,
         call: Call,
         scope: HTTPScope,
         receive: ASGIReceiveCallable,
         send: ASGISendCallable,
     ) -> None:
         try:
-            answer = await doing(call)
+            answer = await handler(call)
         except (InterfaceError, OperationalError) as error:
             await self._send(problem_response(busy(error)), send)
         except DatabaseError:
@@ -167,14 +169,14 @@ class FastPath:
         await self._app(scope, receive_again, send)
 
     async def _react(self, call: Call) -> Answer | None:
-        asked = _parsed(ReactionIn, call.body)
-        if asked is None or not call.may(REACTIONS_LIMIT):
+        payload = _parsed(ReactionIn, call.body)
+        if payload is None or not call.may(REACTIONS_LIMIT):
             return None
-        act = ReactionChange(int(call.about), token_hash(call.token), asked.emoji)
-        counts = await self._reactions.do(act)
+        change = ReactionChange(int(call.about), token_hash(call.token), payload.emoji)
+        counts = await self._reactions.do(change)
         if counts is None:
             return None
-        return Answer(HTTPStatus.OK, {"counts": counts, "mine": asked.emoji}, call.token)
+        return Answer(HTTPStatus.OK, {"counts": counts, "mine": payload.emoji}, call.token)
 
     async def _follow(self, call: Call) -> Answer | None:
         payload = _parsed(FollowerIn, call.body)
@@ -219,20 +221,14 @@ def _ordinary_token(scope: HTTPScope) -> str | None:
         and headers.get(b"sec-fetch-site") in _OWN_SITE
         and headers.get(b"origin") in _OWN_ORIGIN
     )
-    return _token(headers.get(b"cookie", b"")) if ordinary else None
-
-
-def _token(cookies: bytes) -> str | None:
+    cookies = headers.get(b"cookie", b"")
     times = cookies.count(COOKIE.encode())
+    if not ordinary or times > 1:
+        return None
     if not times:
         return new_token()
-    found = _COOKIE.search(cookies)
-    return found[1].decode() if found and times == 1 else None
-
-
-def _late() -> ProblemError:
-    detail = _("The request did not come in time.")
-    return ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
+    cookie = _COOKIE.search(cookies)
+    return cookie[1].decode() if cookie else None
 
 
 async def _read(receive: ASGIReceiveCallable) -> bytes | None:
@@ -261,10 +257,6 @@ def _is_reachable(address: tuple[str, Mapping[str, object]] | None) -> bool:
     except AddressRefusedError:
         return False
     return True
-
-
-def _react_all(acts: Sequence[ReactionChange]) -> list[dict[str, int] | None]:
-    return apply_changes(acts, timezone.now())
 
 
 def _response(answer: Answer) -> HttpResponse:

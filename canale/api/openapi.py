@@ -40,20 +40,16 @@ class Api(NinjaAPI):
         schema = super().get_openapi_schema(**options)
         for address in schema["paths"].values():
             for call in address.values():
-                _name_problems(call["responses"])
+                for status, response in call["responses"].items():
+                    content = response.get("content", {})
+                    if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
+                        content[PROBLEM_TYPE] = content.pop("application/json")
                 # An empty list says that the call is open to everybody (OpenAPI 3.1, 4.8.10).
                 call.setdefault("security", [])
         for node in _nodes(schema):
             if node.get("type") == "integer":
                 node.setdefault("format", "int64")
         return schema
-
-
-def _name_problems(responses: dict[int, dict[str, Any]]) -> None:
-    for status, response in responses.items():
-        content = response.get("content", {})
-        if int(status) >= HTTPStatus.BAD_REQUEST and "application/json" in content:
-            content[PROBLEM_TYPE] = content.pop("application/json")
 
 
 def _nodes(value: object) -> Iterator[dict[str, Any]]:

@@ -37,14 +37,12 @@ from canale.delivery.copy_progress import copy_progress
 from canale.publishing.content import (
     DAYS,
     FIELDS,
-    CheckedContent,
-    Content,
     NewImage,
-    PostRefused,
+    PostRefusedError,
     check,
     read_content,
 )
-from canale.publishing.correct import NotVisible, correct
+from canale.publishing.correct import NotVisibleError, correct
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
@@ -96,7 +94,8 @@ def create_post(
     with transaction.atomic():
         answer = _answered_before(token, idempotency_key, request.body)
         if not answer:
-            answer = _create(channel, checked, by=f"token:{token.name}", draft=payload.draft)
+            post = keep_draft(channel, checked, by=_by(token))
+            answer = _state(post if payload.draft else publish(post, by=_by(token)))
             IdempotencyKey.objects.filter(token=token, key=idempotency_key).update(response=answer)
     response.headers["Location"] = str(answer["url"])
     return Status(HTTPStatus.CREATED, answer)
@@ -137,15 +136,6 @@ def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, ob
         token=token, key=key, defaults={"request_hash": asked}
     )
     return {} if created else _same_answer(known, asked)
-
-
-def _create(
-    channel: Channel, checked: CheckedContent, *, by: str, draft: bool
-) -> dict[str, object]:
-    post = keep_draft(channel, checked, by=by)
-    if not draft:
-        post = publish(post, by=by)
-    return _state(post)
 
 
 def _state(post: Post) -> dict[str, object]:
@@ -201,24 +191,23 @@ def correct_post(request: HttpRequest, post_id: Id, payload: CorrectionIn) -> di
     if post.state == State.UNPUBLISHED:
         raise ProblemError(HTTPStatus.CONFLICT, _("The post is a draft."))
     token: Token = request.auth  # type: ignore[attr-defined]
+    # Null clears a time; any other field is then as if it were left out.
+    names = {
+        name
+        for name in payload.model_fields_set & FIELDS
+        if name in DAYS or getattr(payload, name) is not None
+    }
+    content = read_content(_given(payload, names), post.content)
     try:
         with one_upload_at_a_time(token, payload.images):
-            correct(post, _corrected(post, payload), note=payload.note, by=f"token:{token.name}")
-    except NotVisible:
+            correct(post, content, note=payload.note, by=_by(token))
+    except NotVisibleError:
         raise _not_visible() from None
     post.refresh_from_db()
     return _state(post)
 
 
-def _corrected(post: Post, payload: CorrectionIn) -> Content:
-    """Null clears a time; any other field is then as if it were left out."""
-    sent = payload.model_fields_set & FIELDS
-    names = {name for name in sent if name in DAYS or getattr(payload, name) is not None}
-    return read_content(_given(payload, names), post.content)
-
-
-def _by(request: HttpRequest) -> str:
-    token: Token = request.auth  # type: ignore[attr-defined]
+def _by(token: Token) -> str:
     return f"token:{token.name}"
 
 
@@ -241,10 +230,11 @@ def withdraw_post(
     reason: Query[Reason | None] = None,
 ) -> dict[str, object]:
     post = _find_post(request, post_id)
-    said = payload.reason if payload else reason
-    if not said:
-        raise PostRefused({"reason": [_("Say why: readers see it.")]})
+    token: Token = request.auth  # type: ignore[attr-defined]
+    given = payload.reason if payload else reason
+    if not given:
+        raise PostRefusedError({"reason": [_("Say why: readers see it.")]})
     try:
-        return _state(withdraw(post, reason=said, by=_by(request)))
-    except NotVisible:
+        return _state(withdraw(post, reason=given, by=_by(token)))
+    except NotVisibleError:
         raise _not_visible() from None

@@ -23,7 +23,7 @@ from canale.channel.images import RETRY_SECONDS as DECODERS_RETRY_SECONDS
 from canale.channel.images import DecodersBusyError
 from canale.core.settings import settings
 from canale.net.responses import PROBLEM_TYPE, problem_document
-from canale.publishing.content import PostRefused
+from canale.publishing.content import PostRefusedError
 from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
 logger = logging.getLogger(__name__)
@@ -70,27 +70,14 @@ def not_found() -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, _("There is nothing at this address."))
 
 
-def _refused(error: PostRefused) -> ProblemError:
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=error.errors)
-
-
-def _no_token(error: AuthenticationError) -> ProblemError:
-    detail = _("A valid token is needed.")
-    return ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+def _unreadable() -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
 def _framework(error: HttpError) -> ProblemError:
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
+        return _unreadable()
     return ProblemError(HTTPStatus(error.status_code), str(error))
-
-
-def _too_big(error: RequestDataTooBig) -> ProblemError:
-    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large."))
-
-
-def _suspicious(error: SuspiciousOperation) -> ProblemError:
-    return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
 def busy(error: Exception) -> ProblemError:
@@ -105,11 +92,6 @@ def busy(error: Exception) -> ProblemError:
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
 
 
-def _decoders_busy(error: DecodersBusyError) -> ProblemError:
-    headers = {"Retry-After": str(DECODERS_RETRY_SECONDS)}
-    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
-
-
 def _unforeseen(error: Exception) -> ProblemError:
     if classify_error(error) is not None:
         return busy(error)
@@ -119,10 +101,10 @@ def _unforeseen(error: Exception) -> ProblemError:
 
 def _invalid(error: ValidationError) -> ProblemError:
     errors: dict[str, list[str]] = {}
-    for found in error.errors:
+    for each in error.errors:
         # "body", "payload", "images", 0, "alt": the first two are the framework's.
-        field = ".".join(str(part) for part in found["loc"][2:] or found["loc"][-1:])
-        errors.setdefault(field, []).append(sentence(found))
+        field = ".".join(str(part) for part in each["loc"][2:] or each["loc"][-1:])
+        errors.setdefault(field, []).append(sentence(each))
     detail = _("Some values cannot be used: %(fields)s.") % {"fields": ", ".join(errors)}
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
@@ -130,14 +112,26 @@ def _invalid(error: ValidationError) -> ProblemError:
 # The response to each kind of error; an unexpected one is logged and reveals nothing.
 _PROBLEMS: dict[type[Exception], Callable[[Any], ProblemError]] = {
     ProblemError: lambda problem: problem,
-    PostRefused: _refused,
-    DecodersBusyError: _decoders_busy,
+    PostRefusedError: lambda error: ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=error.errors
+    ),
+    DecodersBusyError: lambda error: ProblemError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        str(error),
+        headers={"Retry-After": str(DECODERS_RETRY_SECONDS)},
+    ),
     ValidationError: _invalid,
-    AuthenticationError: _no_token,
+    AuthenticationError: lambda _error: ProblemError(
+        HTTPStatus.UNAUTHORIZED,
+        _("A valid token is needed."),
+        headers={"WWW-Authenticate": "Bearer"},
+    ),
     HttpError: _framework,
-    Http404: lambda _: not_found(),
-    RequestDataTooBig: _too_big,
-    SuspiciousOperation: _suspicious,
+    Http404: lambda _error: not_found(),
+    RequestDataTooBig: lambda _error: ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large.")
+    ),
+    SuspiciousOperation: lambda _error: _unreadable(),
     OperationalError: busy,
     InterfaceError: busy,
     # Two calls wrote the same at the same moment; the second may try again.

@@ -233,7 +233,8 @@ def react(
     limited(request, *REACTIONS_LIMIT)
     post = _visible_post(post_id)
     if payload.emoji not in post.channel.reaction_set:
-        raise _not_in_set(post)
+        detail = _("Choose one of %(emoji)s.") % {"emoji": " ".join(post.channel.reaction_set)}
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"emoji": [detail]})
     token = _known(request) or new_token()
     try:
         counted = reacting.react(post, token_hash(token), payload.emoji)
@@ -241,12 +242,6 @@ def react(
         raise _gone() from None
     remember(response, token)
     return ReactionsOut(counts=counted, mine=payload.emoji)
-
-
-def _not_in_set(post: Post) -> ProblemError:
-    allowed = " ".join(post.channel.reaction_set)
-    detail = _("Choose one of %(emoji)s.") % {"emoji": allowed}
-    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors={"emoji": [detail]})
 
 
 @router.delete(

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The shapes of what comes in and goes out; OpenAPI is made of them."""
+"""The schemas of requests and responses; the OpenAPI document is made from them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -32,7 +33,7 @@ Emoji = Annotated[str, Field(min_length=1, max_length=16)]
 Language = Literal["it", "en"]
 
 
-# Read by canale.channel.moments, as at every door: pydantic would take 20270501 for seconds.
+# Read by canale.channel.moments, as everywhere: pydantic would take 20270501 for seconds.
 MomentIn = Annotated[
     str,
     WithJsonSchema(
@@ -48,18 +49,14 @@ MomentIn = Annotated[
 ]
 
 
-def _line(value: object) -> object:
-    return one_line(value) if isinstance(value, str) else value
+def _tidied(tidy: Callable[[str], str]) -> BeforeValidator:
+    """Tidy a person's words first, so that their length is that of what is stored."""
+    return BeforeValidator(lambda value: tidy(value) if isinstance(value, str) else value)
 
 
-def _lines(value: object) -> object:
-    return several_lines(value) if isinstance(value, str) else value
-
-
-# A person's words: tidied first, so that their length is that of what is kept.
-_LINE = BeforeValidator(_line)
+_LINE = _tidied(one_line)
 Headline = Annotated[str, Field(min_length=1, max_length=HEADLINE_LENGTH), _LINE]
-Text = Annotated[str, Field(max_length=TEXT_LENGTH), BeforeValidator(_lines)]
+Text = Annotated[str, Field(max_length=TEXT_LENGTH), _tidied(several_lines)]
 Place = Annotated[str, Field(max_length=120), _LINE]
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_LENGTH), _LINE]
 Note = Annotated[str, Field(min_length=1, max_length=200), _LINE]

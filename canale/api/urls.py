@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver, re_path
 from django.views.decorators.gzip import gzip_page
 from ninja.parser import Parser
@@ -50,10 +50,6 @@ _METHODS = {
 }
 
 
-def _nothing_here(request: HttpRequest) -> HttpResponse:
-    return problems.problem_response(problems.not_found())
-
-
 def _guard(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
     if isinstance(pattern, URLPattern):
         if pattern.name == "openapi-json":
@@ -66,5 +62,5 @@ def _guard(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
 app_name = "api"
 urlpatterns = [
     *(_guard(pattern) for pattern in api.urls[0]),
-    re_path("", guarded(_nothing_here, ())),
+    re_path("", guarded(lambda _: problems.problem_response(problems.not_found()), ())),
 ]

@@ -15,7 +15,7 @@ from canale.channel.fonts import Font, font_with
 SIZE = AVATAR_SIZES[-1]
 # Avatars are shown as circles.
 MAX_WIDTH = SIZE * 0.68
-# Of white text on each, the contrast is above 4.5.
+# White text on each has a contrast above 4.5.
 COLOURS = ("#0066cc", "#00596b", "#2d6a2d", "#5c3c92", "#8a3b12", "#9b1b5a", "#17324d", "#455a64")
 # Short words in small letters say nothing: "di", "of", "und".
 MIN_SMALL_WORD = 4

@@ -28,7 +28,7 @@ __all__ = (
     "RETRY_SECONDS",
     "Decoder",
     "DecodersBusyError",
-    "ImageRefused",
+    "ImageRefusedError",
     "PreparedImage",
     "decoder",
     "draw_avatar",
@@ -65,7 +65,7 @@ _places = threading.BoundedSemaphore(MAX_DECODERS)
 _running: set[subprocess.Popen[bytes]] = set()
 
 
-class ImageRefused(Exception):  # noqa: N818
+class ImageRefusedError(Exception):
     """An upload that cannot be used; ``message`` is for the editor, ``code`` for programs."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -104,7 +104,7 @@ class Decoder:
     def image(self, data: bytes) -> PreparedImage:
         """Sizes ``small``, ``large`` (WebP) and ``share`` (JPEG, for notifications and previews).
 
-        Raises ImageRefused, DecodersBusyError.
+        Raises ImageRefusedError, DecodersBusyError.
         """
         return self._prepared("image", data)
 
@@ -178,7 +178,7 @@ def prepare_avatar(data: bytes) -> PreparedImage:
         return one.avatar(data)
 
 
-def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefused:
+def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefusedError:
     messages = {
         "unknown-format": _("This is not an image that we can read: use JPEG, PNG or WebP."),
         "broken": _("The image is damaged: save it again and retry."),
@@ -189,4 +189,4 @@ def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefused:
         "too-small": _("The image is too small: at least %(size)d pixels.")
         % {"size": AVATAR_SIZES[0]},
     }
-    return ImageRefused(code, messages[code])
+    return ImageRefusedError(code, messages[code])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a channel says: channels, topics, posts, their revisions and images."""
+"""Channels, topics, posts, their revisions and images."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class AvatarFile(models.Model):
 
 
 class Topic(models.Model):
-    """What a follower can choose: a theme or a neighbourhood."""
+    """A theme or a neighbourhood that a follower can choose."""
 
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="topics")
     slug = models.SlugField(max_length=40)
@@ -147,7 +147,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
 
 def content_of(revision: str) -> tuple[str | models.Prefetch[str], ...]:
-    """What to prefetch for posts to have all that their ``live`` or ``next`` revision says."""
+    """Return the prefetches for the whole content of the ``live`` or ``next`` revision."""
     shown = RevisionImage.objects.select_related("image__channel")
     return (
         f"{revision}__wordings",
@@ -192,7 +192,7 @@ class Post(models.Model):
 
     @property
     def content(self) -> Revision:
-        """What readers see; of a post that is not yet published, what is being written."""
+        """The revision that readers see or, before publication, the one being written."""
         revision = self.live or self.next
         if revision is None:
             raise Revision.DoesNotExist(f"post {self.pk} has no revision")

@@ -104,7 +104,7 @@ def times_of(kind: str, start: Written | None, end: Written | None) -> Times:
     """The moments that days stand for: a deadline and an end are the last minute of their day,
     any other start the first. An end in the minute of the start says nothing and is dropped."""
     starts_on, ends_on = _day(start), _day(end)
-    starts_at = _last_minute(starts_on) if kind == Kind.DEADLINE else _first_moment(starts_on)
+    starts_at = _last_minute(starts_on) if kind == Kind.DEADLINE else _first_minute(starts_on)
     starts_at = starts_at or _moment(start)
     ends_at = _last_minute(ends_on) or _moment(end)
     if ends_at is not None and starts_at is not None and _minute(ends_at) == _minute(starts_at):
@@ -125,7 +125,7 @@ def _moment(written: Written | None) -> datetime | None:
     return written if isinstance(written, datetime) else None
 
 
-def _first_moment(day: date | None) -> datetime | None:
+def _first_minute(day: date | None) -> datetime | None:
     """Midnight; where clocks skip it, the hour that they go to (fold 0 counts from before)."""
     return None if day is None else datetime.combine(day, time(), timezone.get_current_timezone())
 

@@ -26,22 +26,18 @@ def poster_pdf(name: str, url: str, short_url_text: str, avatar_png: bytes, lang
         shutil.copy(TEMPLATE, room / "poster.typ")
         (room / "avatar.png").write_bytes(avatar_png)
         (room / "qr.svg").write_bytes(qr_svg(url))
-        said = _words(name, short_url_text, language)
-        (room / "said.json").write_text(json.dumps(said), encoding="utf-8")
+        with translation.override(language):
+            words = {
+                "language": language,
+                "name": name,
+                "address": short_url_text,
+                "call": _("News from your city, on your phone"),
+                "promise": _("Roadworks, events, deadlines, emergencies: at once."),
+                "steps": [_("Frame the code"), _("Press Follow"), _("Get the news")],
+                "free": _("Free. No registration, no name, no phone number."),
+            }
+        (room / "words.json").write_text(json.dumps(words), encoding="utf-8")
         pdf: bytes = typst.compile(
             str(room / "poster.typ"), root=str(room), font_paths=[str(FONTS)], format="pdf"
         )
     return pdf
-
-
-def _words(name: str, address: str, language: str) -> dict[str, object]:
-    with translation.override(language):
-        return {
-            "language": language,
-            "name": name,
-            "address": address,
-            "call": _("News from your city, on your phone"),
-            "promise": _("Roadworks, events, deadlines, emergencies: at once."),
-            "steps": [_("Frame the code"), _("Press Follow"), _("Get the news")],
-            "free": _("Free. No registration, no name, no phone number."),
-        }

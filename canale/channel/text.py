@@ -4,7 +4,7 @@
 
 ``*bold*``, ``_italic_``, ``~strike~``, monospace between three backquotes, code between one.
 Lines that begin with ``- ``, ``* `` or ``1. `` are lists, with ``> `` quotes; links are found
-by themselves. As in WhatsApp, a mark counts only at the edge of a word and within its line.
+by their form. As in WhatsApp, a mark counts only at the edge of a word and within its line.
 No rendition changes a letter or a digit: the number of a line stands as it was typed.
 """
 # https://faq.whatsapp.com/539178204879377
@@ -29,7 +29,7 @@ BlockKind = Literal["paragraph", "bullets", "numbers", "quote", "code"]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Text:
     """Plain characters."""
 
     text: str
@@ -37,21 +37,21 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What was written, and where it leads."""
+    """A link as it was written, with its target."""
 
     text: str
     href: str
 
 
 @dataclass(frozen=True, slots=True)
-class Styled:
+class Span:
     """A marked run; ``tag`` is HTML's name for it."""
 
     tag: Literal["strong", "em", "s", "code"]
     inner: tuple[Inline, ...]
 
 
-Inline = Words | Link | Styled
+Inline = Text | Link | Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,43 +104,43 @@ _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "`": "code",
 }
 _ANY_MARK = regex.compile(r"[*_~`]")
-# What belongs to a word. Cs: a link that is held. Superscripts (No) are footnotes and powers.
+# The letters of a word. Cs: the placeholder of a link. Superscripts (No) are footnotes and powers.
 _WORD = {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Cs"}
 # Scripts that put no space between words: there a mark always stands beside letters.
 _UNSPACED = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
     r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
 )
-LONGEST_STYLED = 1_000
+MAX_STYLED = 1_000
 _TRAILING = ".,;:!?|'\"*_~`"
 _CLOSING = {")": "(", "]": "[", "}": "{"}
-# Links are held by surrogates, which no text that was taken in contains.
-_FIRST_HOLDER = 0xD800
-MOST_LINKS = 1_000
-_HELD = regex.compile(f"[{chr(_FIRST_HOLDER)}-{chr(_FIRST_HOLDER + MOST_LINKS - 1)}]")
+# Surrogates stand for links: no accepted text contains any.
+_FIRST_PLACEHOLDER = 0xD800
+MAX_LINKS = 1_000
+_PLACEHOLDER = regex.compile(
+    f"[{chr(_FIRST_PLACEHOLDER)}-{chr(_FIRST_PLACEHOLDER + MAX_LINKS - 1)}]"
+)
 
 
 def parse(text: str) -> tuple[Block, ...]:
-    """Blocks in their order. Any text is valid: what is no markup is words."""
-    return tuple(_blocks("\n".join(text.splitlines()).strip("\n")))
-
-
-def _blocks(text: str) -> Iterator[Block]:
+    """Return the blocks in their order. Any text is valid: what is no markup is plain text."""
+    text = "\n".join(text.splitlines()).strip("\n")
+    blocks: list[Block] = []
     position = 0
     for fence in _FENCE.finditer(text):
-        yield from _line_blocks(text[position : fence.start()])
-        yield Block("code", ((Words(fence[1].strip("\n")),),))
+        blocks += _line_blocks(text[position : fence.start()])
+        blocks.append(Block("code", ((Text(fence[1].strip("\n")),),)))
         position = fence.end()
-    yield from _line_blocks(text[position:])
+    return (*blocks, *_line_blocks(text[position:]))
 
 
 def _line_blocks(text: str) -> Iterator[Block]:
     for kind, group in groupby(map(_kind, text.split("\n")), key=itemgetter(0)):
         if kind is not None:
-            yield Block(kind, tuple((*number, *_inlines(said)) for _, number, said in group))
+            yield Block(kind, tuple((*number, *_inlines(rest)) for _, number, rest in group))
 
 
-def _kind(line: str) -> tuple[BlockKind | None, tuple[Words, ...], str]:
+def _kind(line: str) -> tuple[BlockKind | None, tuple[Text, ...], str]:
     """The kind of a line, its number as it was typed, and the rest; None for an empty line."""
     stripped = line.strip()
     if not stripped:
@@ -148,59 +148,61 @@ def _kind(line: str) -> tuple[BlockKind | None, tuple[Words, ...], str]:
     if bullet := _BULLET.match(stripped):
         return "bullets", (), bullet[1]
     if number := _NUMBER.match(stripped):
-        return "numbers", (Words(f"{number[1]} "),), number[2]
+        return "numbers", (Text(f"{number[1]} "),), number[2]
     if quote := _QUOTE.match(stripped):
         return "quote", (), quote[1] or ""
     return "paragraph", (), stripped
 
 
 def _inlines(text: str) -> Iterator[Inline]:
-    """Links first, each held by one character of no meaning: an underscore within an address is
-    no mark, and marks may stand around a link."""
+    """Replace links by placeholders before looking for marks.
+
+    An underscore within an address is no mark, and marks may stand around a link.
+    """
     links: list[Link] = []
 
-    def held(found: regex.Match[str]) -> str:
-        written = _without_trailing(found[0])
-        href = _href(written, is_mail=found["mail"] is not None)
-        if href is None or len(links) >= MOST_LINKS:
-            return found[0]
+    def placeholder(match: regex.Match[str]) -> str:
+        written = _without_trailing(match[0])
+        href = _href(written, is_mail=match["mail"] is not None)
+        if href is None or len(links) >= MAX_LINKS:
+            return match[0]
         links.append(Link(written, href))
-        return chr(_FIRST_HOLDER + len(links) - 1) + found[0][len(written) :]
+        return chr(_FIRST_PLACEHOLDER + len(links) - 1) + match[0][len(written) :]
 
-    yield from _with_links(_styled(_LINK.sub(held, _HELD.sub("", text))), links)
+    yield from _with_links(_styled(_LINK.sub(placeholder, _PLACEHOLDER.sub("", text))), links)
 
 
 def _with_links(inlines: Iterable[Inline], links: Sequence[Link]) -> Iterator[Inline]:
     for inline in inlines:
         match inline:
-            case Styled("code", (Words(text),)):
-                whole = _HELD.sub(lambda held: _link(held, links).text, text)
-                yield Styled("code", (Words(whole),))
-            case Styled(tag, inner):
-                yield Styled(tag, tuple(_with_links(inner, links)))
-            case Words(text):
-                yield from _words_and_links(text, links)
+            case Span("code", (Text(text),)):
+                whole = _PLACEHOLDER.sub(lambda match: _link(match, links).text, text)
+                yield Span("code", (Text(whole),))
+            case Span(tag, inner):
+                yield Span(tag, tuple(_with_links(inner, links)))
+            case Text(text):
+                yield from _text_and_links(text, links)
             case Link():
                 yield inline
 
 
-def _words_and_links(text: str, links: Sequence[Link]) -> Iterator[Inline]:
+def _text_and_links(text: str, links: Sequence[Link]) -> Iterator[Inline]:
     position = 0
-    for held in _HELD.finditer(text):
-        if held.start() > position:
-            yield Words(text[position : held.start()])
-        yield _link(held, links)
-        position = held.end()
+    for match in _PLACEHOLDER.finditer(text):
+        if match.start() > position:
+            yield Text(text[position : match.start()])
+        yield _link(match, links)
+        position = match.end()
     if position < len(text):
-        yield Words(text[position:])
+        yield Text(text[position:])
 
 
-def _link(held: regex.Match[str], links: Sequence[Link]) -> Link:
-    return links[ord(held[0]) - _FIRST_HOLDER]
+def _link(placeholder: regex.Match[str], links: Sequence[Link]) -> Link:
+    return links[ord(placeholder[0]) - _FIRST_PLACEHOLDER]
 
 
 def _without_trailing(written: str) -> str:
-    """Without the punctuation of the sentence that the link ends."""
+    """Strip the punctuation of a sentence that ends with the link."""
     while written:
         last = written[-1]
         opening = _CLOSING.get(last)
@@ -235,20 +237,20 @@ def _styled(text: str, *, depth: int = 4) -> Iterator[Inline]:
     while found := _next_styled(text, position) if depth else None:
         start, end = found
         if start > position:
-            yield Words(text[position:start])
-        tag, said = _TAGS[text[start]], text[start + 1 : end]
-        inner = (Words(said),) if tag == "code" else tuple(_styled(said, depth=depth - 1))
-        yield Styled(tag, inner)
+            yield Text(text[position:start])
+        tag, content = _TAGS[text[start]], text[start + 1 : end]
+        inner = (Text(content),) if tag == "code" else tuple(_styled(content, depth=depth - 1))
+        yield Span(tag, inner)
         position = end + 1
     if position < len(text):
-        yield Words(text[position:])
+        yield Text(text[position:])
 
 
 def _next_styled(text: str, position: int) -> tuple[int, int] | None:
-    """Where the next two marks stand that belong together."""
+    """Return the positions of the next pair of marks."""
     for mark in _ANY_MARK.finditer(text, position):
         start = mark.start()
-        end = text.find(mark[0], start + 1, start + LONGEST_STYLED + 2)
+        end = text.find(mark[0], start + 1, start + MAX_STYLED + 2)
         if end > start + 1 and _opens(text, start) and _closes(text, end):
             return start, end
     return None
@@ -263,20 +265,13 @@ def _opens(text: str, mark: int) -> bool:
     if not mark:
         return True
     before = text[mark - 1]
+    is_opening = before.isspace() or unicodedata.category(before) in {"Ps", "Pi"}
+    # %, €, an emoji, a full stop: it stands close to the word before it.
+    is_sign = not is_opening and before not in _TAGS
+    category = unicodedata.category(following)
+    ends_clause = following not in _TAGS and category in {"Pe", "Pf", "Po", "Pd"}
     # @_name_ and #_name_ are names. 10€*/20€* has two footnotes.
-    if before in "@#" or (_is_sign(before) and _ends_clause(following)):
-        return False
-    return not _word_ends(text, mark)
-
-
-def _is_sign(char: str) -> bool:
-    """Stands close to the word before it: %, €, an emoji, a full stop."""
-    is_opening = char.isspace() or unicodedata.category(char) in {"Ps", "Pi"}
-    return not is_opening and char not in _TAGS
-
-
-def _ends_clause(char: str) -> bool:
-    return char not in _TAGS and unicodedata.category(char) in {"Pe", "Pf", "Po", "Pd"}
+    return before not in "@#" and not (is_sign and ends_clause) and not _word_ends(text, mark)
 
 
 def _word_ends(text: str, end: int) -> bool:
@@ -325,12 +320,12 @@ def _html_block(block: Block) -> str:
 
 def _html(inline: Inline) -> str:
     match inline:
-        case Words(text):
+        case Text(text):
             return escape(text)
         case Link(text, href):
             # No `nofollow`: these are the city's own links, not strangers'.
             return f'<a href="{escape(href)}" rel="noopener">{escape(text)}</a>'
-        case Styled(tag, inner):
+        case Span(tag, inner):
             return f"<{tag}>" + "".join(_html(part) for part in inner) + f"</{tag}>"
 
 
@@ -353,9 +348,9 @@ def _plain_block(block: Block) -> str:
 
 def _plain(inline: Inline) -> str:
     match inline:
-        case Words(text) | Link(text, _):
+        case Text(text) | Link(text, _):
             return text
-        case Styled(_, inner):
+        case Span(_, inner):
             return "".join(_plain(part) for part in inner)
 
 

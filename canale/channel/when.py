@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from canale.channel.days import dated
+from canale.channel.dates import dated
 from canale.channel.models import Kind
 
 
@@ -45,7 +45,9 @@ def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
         return begins
     if _local_day(start, timed.starts_on) != _local_day(end, timed.ends_on):
         return f"{begins} – {ends}"
-    return begins if timed.ends_on else f"{begins}{_same_day_end(timed, end)}"
+    if timed.ends_on:
+        return begins
+    return f"{begins}{', ' if timed.starts_on else '–'}{_time(end)}"
 
 
 def where_and_when(
@@ -62,10 +64,6 @@ def _moment(moment: datetime, day: date | None, now: datetime, weekday: str = "l
 
 def _local_day(moment: datetime, day: date | None) -> date:
     return day or timezone.localtime(moment).date()
-
-
-def _same_day_end(timed: Timed, end: datetime) -> str:
-    return f"{', ' if timed.starts_on else '–'}{_time(end)}"
 
 
 def _time(moment: datetime) -> str:

@@ -14,7 +14,7 @@ from canale.channel.images import DecodersBusyError
 from canale.channel.links import post_url
 from canale.cli import chosen
 from canale.cli.commands import CommandError
-from canale.publishing.content import FIELDS, NewImage, PostRefused, check, read_content
+from canale.publishing.content import FIELDS, NewImage, PostRefusedError, check, read_content
 from canale.publishing.drafts import keep_draft
 from canale.publishing.publish import publish
 
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 post = publish(keep_draft(channel, checked, by="cli"), by="cli")
     except DecodersBusyError as error:
         raise CommandError("not published. An image could not be decoded now; try again") from error
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         options = {"images": "image", "topics": "topic"}
         wrong = [
             f"--{options.get(name, name).replace('_', '-')}: {' '.join(errors)}"

@@ -22,7 +22,12 @@ from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
 from canale.channel.channels import set_avatar
 from canale.channel.characters import one_line
-from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
+from canale.channel.images import (
+    RETRY_SECONDS,
+    DecodersBusyError,
+    ImageRefusedError,
+    prepare_avatar,
+)
 from canale.channel.links import channel_url
 from canale.channel.models import Channel, Topic
 from canale.live.notify import forget_pages
@@ -73,7 +78,7 @@ def _save(form: ChannelSettings, by: str) -> bool:
                 set_avatar(changed, avatar)
             audit.record(by, "channel.changed", changed.handle, fields=form.changed_data)
             forget_pages(changed.handle)
-    except ImageRefused as refused:
+    except ImageRefusedError as refused:
         form.add_error("avatar", refused.message)
         return False
     return True

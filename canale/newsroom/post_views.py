@@ -29,8 +29,8 @@ from canale.delivery.summary import summary
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import LIMITS, PostForm, images_of, initial_of, unfinished_content
-from canale.publishing.content import PostRefused
-from canale.publishing.drafts import ChangedMeanwhile, NotADraft, delete_draft, save_draft
+from canale.publishing.content import PostRefusedError
+from canale.publishing.drafts import EditConflictError, NotADraftError, delete_draft, save_draft
 from canale.publishing.transitions import Act, may
 from canale.reactions.tallies import counts
 
@@ -138,11 +138,11 @@ def _form_page(
                 post=post,
                 seen=request.POST.get("seen"),
             )
-        except PostRefused as refused:
+        except PostRefusedError as refused:
             form.add_errors(refused.errors)
-        except NotADraft:
+        except NotADraftError:
             form.add_error(None, _("Someone has already published it: correct it instead."))
-        except ChangedMeanwhile:
+        except EditConflictError:
             form.add_error(
                 None,
                 _(
@@ -265,6 +265,6 @@ def delete(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse
     try:
         delete_draft(find_post(channel, post_id), by=staff_of(request).email)
         messages.success(request, _("The draft was deleted."))
-    except NotADraft:
+    except NotADraftError:
         messages.error(request, _("Someone has already published it: withdraw it instead."))
     return redirect("newsroom:posts", handle=channel.handle)

@@ -28,10 +28,10 @@ from canale.newsroom.post_views import (
     page_context,
     render_form,
 )
-from canale.publishing.content import PostRefused
-from canale.publishing.correct import NOTE_LENGTH, NotVisible, correct
-from canale.publishing.drafts import ChangedMeanwhile
-from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.content import PostRefusedError
+from canale.publishing.correct import NOTE_LENGTH, NotVisibleError, correct
+from canale.publishing.drafts import EditConflictError
+from canale.publishing.publish import NotPublishableError, publish
 from canale.publishing.transitions import Act
 from canale.publishing.withdraw import withdraw
 
@@ -50,9 +50,9 @@ def publish_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
         try:
             publish(post, by=staff_of(request).email, seen=request.POST.get("seen", ""))
             messages.success(request, _("Published."))
-        except NotPublishable:
+        except NotPublishableError:
             messages.info(request, _("It was already published."))
-        except ChangedMeanwhile:
+        except EditConflictError:
             messages.error(request, _("Someone else changed this post. Please review it again."))
             return redirect("newsroom:publish", handle=channel.handle, post_id=post.pk)
         return _redirect_to(post)
@@ -102,7 +102,7 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
     form = PostForm(channel, request.POST or None, initial=initial_of(post.content), alerts=alerts)
     try:
         if not post.is_visible(timezone.now()):
-            raise NotVisible
+            raise NotVisibleError
         if request.method == "POST" and form.is_valid():
             content, note = form.content(images_of(request)), form.cleaned_data["note"]
             correct(post, content, note=note, by=staff_of(request).email)
@@ -110,13 +110,13 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             return redirect_or_json(
                 request, "newsroom:post", handle=channel.handle, post_id=post.pk
             )
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         form.add_errors(refused.errors)
     except DecodersBusyError as busy:
         form.add_error(None, str(busy))
         page = render_form(request, channel, post, form, "newsroom/correct.html")
         return retry_later(page, RETRY_SECONDS)
-    except NotVisible:
+    except NotVisibleError:
         if request.method != "POST":
             messages.error(request, _("The post is no longer visible."))
             return _redirect_to(post)
@@ -131,14 +131,14 @@ def withdraw_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpR
     reason = request.POST.get("reason", "")
     try:
         if not post.is_visible(timezone.now()):
-            raise NotVisible
+            raise NotVisibleError
         if request.method == "POST":
             withdraw(post, reason=reason, by=staff_of(request).email)
             messages.success(request, _("Withdrawn: readers see that it was withdrawn, and why."))
             return _redirect_to(post)
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         errors = refused.errors["reason"]
-    except NotVisible:
+    except NotVisibleError:
         messages.error(request, _("The post is no longer visible."))
         return _redirect_to(post)
     context = page_context(request, channel) | {

@@ -20,7 +20,12 @@ from django.utils.translation import gettext as _
 from canale.accounts import setup as setting_up
 from canale.accounts.models import Membership, Staff
 from canale.channel.channels import create_channel, set_avatar
-from canale.channel.images import RETRY_SECONDS, DecodersBusyError, ImageRefused, prepare_avatar
+from canale.channel.images import (
+    RETRY_SECONDS,
+    DecodersBusyError,
+    ImageRefusedError,
+    prepare_avatar,
+)
 from canale.core.settings import settings
 from canale.metrics.refusals import FORGED
 from canale.net.rate_limits import RateLimiter
@@ -110,7 +115,7 @@ def _set_up(form: SetupForm, secret: str) -> Staff | None:
             if avatar:
                 set_avatar(channel, avatar)
             return setting_up.make_admin(channel, data["email"], data["password"], by=data["email"])
-    except ImageRefused as refused:
+    except ImageRefusedError as refused:
         form.add_error("avatar", refused.message)
     except ValidationError as error:
         form.add_error(None, error.messages[0] if error.messages else _("Check what you wrote."))

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from canale.channel.days import day_heading
+from canale.channel.dates import day_heading
 from canale.channel.decoding.sizes import SMALL
 from canale.channel.links import post_url
 from canale.channel.models import (

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What an editor wrote, checked before anything of it is kept."""
+"""The content of a post, checked before anything of it is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from canale.channel.characters import is_damaged, one_line, several_lines
-from canale.channel.images import Decoder, ImageRefused, PreparedImage, decoder
+from canale.channel.images import Decoder, ImageRefusedError, PreparedImage, decoder
 from canale.channel.models import (
     ALBUM_SIZE,
     ALT_LENGTH,
@@ -34,7 +34,7 @@ PLACE_LENGTH = 120
 
 @dataclass(frozen=True, slots=True)
 class NewImage:
-    """An upload as it came, and what it shows in words."""
+    """An upload as it came, and its description in words."""
 
     data: bytes
     alt: str
@@ -50,8 +50,10 @@ class KeptImage:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that a post says. Times are aware, or a day without an hour; topics are slugs; images
-    stand in their order."""
+    """The whole content of a post: what form, API and command line build.
+
+    Times are aware, or a day without an hour; topics are slugs; images are in their order.
+    """
 
     kind: str
     headline: str
@@ -72,7 +74,7 @@ FIELDS = frozenset(field.name for field in fields(Content))
 DAYS = {"starts_at": "starts_on", "ends_at": "ends_on"}
 
 
-class PostRefused(Exception):  # noqa: N818
+class PostRefusedError(Exception):
     """Something is wrong with the content: {field: [sentence for the editor, …]}."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
@@ -103,9 +105,9 @@ class _Errors(dict[str, list[str]]):
 
 
 def check(channel: Channel, content: Content, post: Post | None = None) -> CheckedContent:
-    """Everything wrong is told at once. ``post`` is the one being rewritten.
+    """Check content and report all errors at once. ``post`` is the one being rewritten.
 
-    Raises PostRefused, images.DecodersBusyError.
+    Raises PostRefusedError, images.DecodersBusyError.
     """
     errors = _Errors()
     content = _tidy(content)
@@ -118,7 +120,7 @@ def check(channel: Channel, content: Content, post: Post | None = None) -> Check
         _images(content, post, errors),
     )
     if errors:
-        raise PostRefused(errors)
+        raise PostRefusedError(errors)
     return checked
 
 
@@ -172,7 +174,7 @@ def read_content(given: Mapping[str, Any], revision: Revision | None = None) -> 
     """Read content as programs give it: {field: value}, with times as text.
 
     Fields that are not given stay as in ``revision``; a day stays a day when a program sends its
-    moment back. Raises PostRefused.
+    moment back. Raises PostRefusedError.
     """
     times = read_times({name: given[name] for name in DAYS if name in given})
     if revision is None:
@@ -183,7 +185,7 @@ def read_content(given: Mapping[str, Any], revision: Revision | None = None) -> 
 
 
 def read_times(given: Mapping[str, str | None]) -> dict[str, Written | None]:
-    """Read the times that a program or a person wrote, by field. Raises PostRefused."""
+    """Read the times that a program or a person wrote, by field. Raises PostRefusedError."""
     times: dict[str, Written | None] = {}
     errors = _Errors()
     for field, text in given.items():
@@ -192,7 +194,7 @@ def read_times(given: Mapping[str, str | None]) -> dict[str, Written | None]:
         except MomentError as error:
             errors.add(field, str(error))
     if errors:
-        raise PostRefused(errors)
+        raise PostRefusedError(errors)
     return times
 
 
@@ -293,6 +295,6 @@ def _image(
         return known.get(given.id)
     try:
         return decoding.image(given.data) if decoding else None
-    except ImageRefused as refused:
+    except ImageRefusedError as refused:
         problem(str(refused.message))
         return None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Corrects a published post; readers see that it was, and what changed."""
+"""Correct a published post; readers see that it was corrected, and what changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
 from canale.live.events import append_post_event
 from canale.live.models import LiveEvent
-from canale.publishing.content import Content, PostRefused, check, not_unicode
+from canale.publishing.content import Content, PostRefusedError, check, not_unicode
 from canale.publishing.drafts import write_revision
 from canale.publishing.publish import show
 from canale.publishing.transitions import Act, move
@@ -25,7 +25,7 @@ from canale.publishing.transitions import Act, move
 NOTE_LENGTH = 200
 
 
-class NotVisible(Exception):  # noqa: N818
+class NotVisibleError(Exception):
     """The post was withdrawn, or its time is over."""
 
 
@@ -34,7 +34,7 @@ def correct(
 ) -> Revision:
     """Publish the next revision of a visible post.
 
-    ``note`` says to readers what changed. Raises PostRefused, NotVisible.
+    ``note`` says to readers what changed. Raises PostRefusedError, NotVisibleError.
     """
     note = check_note(note, "note", _("Say what changed: readers see it."))
     checked = check(post.channel, content, post)
@@ -42,7 +42,7 @@ def correct(
     with transaction.atomic():
         visible = lock_visible(post, now)
         if not move(visible, Act.CORRECT):
-            raise NotVisible
+            raise NotVisibleError
         revision = write_revision(visible, checked, note=note)
         show(visible, revision, by=by, now=now)
         plan_broadcasts(revision, Purpose.CORRECTION, now)
@@ -52,21 +52,23 @@ def correct(
 
 
 def check_note(note: str, field: str, missing: str) -> str:
-    """The editor's words to the readers, tidied. Raises PostRefused."""
+    """The editor's words to the readers, tidied. Raises PostRefusedError."""
     note = one_line(note)
     if not note:
-        raise PostRefused({field: [missing]})
+        raise PostRefusedError({field: [missing]})
     if is_damaged(note):
-        raise PostRefused({field: [not_unicode()]})
+        raise PostRefusedError({field: [not_unicode()]})
     if len(note) > NOTE_LENGTH:
-        raise PostRefused({field: [_("At most %(limit)d characters.") % {"limit": NOTE_LENGTH}]})
+        raise PostRefusedError(
+            {field: [_("At most %(limit)d characters.") % {"limit": NOTE_LENGTH}]}
+        )
     return note
 
 
 def lock_visible(post: Post, now: datetime) -> Post:
-    """The post as it is now, for this transaction alone. Raises NotVisible."""
+    """Lock and return the post. Raises NotVisibleError."""
     rows = Post.objects.select_for_update(of=("self",)).select_related("channel")
     locked = rows.filter(pk=post.pk).first()
     if locked is None or not locked.is_visible(now):
-        raise NotVisible
+        raise NotVisibleError
     return locked

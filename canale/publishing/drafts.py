@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Keeps what an editor writes, before anybody else reads it."""
+"""Store what an editor writes, before anybody else reads it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from canale.channel.models import (
     Wording,
     content_columns,
 )
-from canale.publishing.content import CheckedContent, Content, PostRefused, check
+from canale.publishing.content import CheckedContent, Content, PostRefusedError, check
 from canale.publishing.transitions import Act, move
 
 
-class NotADraft(Exception):  # noqa: N818
+class NotADraftError(Exception):
     """The post was published since; correct it instead."""
 
 
-class ChangedMeanwhile(Exception):  # noqa: N818
-    """Somebody else rewrote the draft after it was shown to the person who acts on it."""
+class EditConflictError(Exception):
+    """The draft changed after it was shown to the person who acts on it."""
 
 
 def save_draft(
@@ -43,7 +43,7 @@ def save_draft(
     post: Post | None = None,
     seen: str | None = None,
 ) -> Post:
-    """Keep a new draft, or rewrite one. Raises PostRefused, NotADraft, ChangedMeanwhile.
+    """Keep a new draft, or rewrite one. Raises PostRefusedError, NotADraftError, EditConflictError.
 
     Not within a transaction: it decodes images first. See `keep_draft`.
     """
@@ -59,10 +59,10 @@ def keep_draft(
     post: Post | None = None,
     seen: str | None = None,
 ) -> Post:
-    """As `save_draft`, for content that was checked.
+    """Do the same as `save_draft` with content that was checked.
 
     ``seen`` is the digest of the draft that the editor began with; None: whatever it says now.
-    Raises NotADraft, ChangedMeanwhile.
+    Raises NotADraftError, EditConflictError.
     """
     if post is None:
         post = Post.objects.create(channel=channel)
@@ -70,21 +70,16 @@ def keep_draft(
         post.save(update_fields=["next"])
         act = "post.drafted"
     else:
-        post = _rewritten(post, checked, seen)
-        act = "post.redrafted"
+        unpublished = Post.objects.select_for_update(of=("self",)).filter(state=State.UNPUBLISHED)
+        locked = unpublished.filter(pk=post.pk).first()
+        if locked is None or locked.next is None or not move(locked.next, Act.REWRITE):
+            raise NotADraftError
+        if seen is not None and seen != locked.next.digest:
+            raise EditConflictError
+        write_content(locked.next, checked)
+        post, act = locked, "post.redrafted"
     record(by, act, channel.handle, post=post.pk)
     return post
-
-
-def _rewritten(post: Post, checked: CheckedContent, seen: str | None) -> Post:
-    unpublished = Post.objects.select_for_update(of=("self",)).filter(state=State.UNPUBLISHED)
-    found = unpublished.filter(pk=post.pk).first()
-    if found is None or found.next is None or not move(found.next, Act.REWRITE):
-        raise NotADraft
-    if seen is not None and seen != found.next.digest:
-        raise ChangedMeanwhile
-    write_content(found.next, checked)
-    return found
 
 
 def write_revision(post: Post, checked: CheckedContent, *, note: str = "") -> Revision:
@@ -119,7 +114,7 @@ def _write_images(revision: Revision, images: list[Image | PreparedImage]) -> No
     kept = [image.pk for image in images if isinstance(image, Image)]
     # Held until the commit: else somebody else's rewriting could delete one that is kept here.
     if Image.objects.select_for_update().filter(pk__in=kept).count() != len(set(kept)):
-        raise PostRefused({"images": [_("Somebody else just changed the images.")]})
+        raise PostRefusedError({"images": [_("Somebody else just changed the images.")]})
     revision.images.all().delete()
     RevisionImage.objects.bulk_create(
         RevisionImage(
@@ -155,10 +150,10 @@ def _write_image(revision: Revision, prepared: PreparedImage) -> Image:
 
 @transaction.atomic
 def delete_draft(post: Post, *, by: str) -> None:
-    """Delete a post that was never published, with its images. Raises NotADraft."""
+    """Delete a post that was never published, with its images. Raises NotADraftError."""
     number, handle = post.pk, post.channel.handle
     images = list(Image.objects.filter(shown_in__revision__post=post).values_list("pk", flat=True))
     if not Post.objects.filter(pk=post.pk, state=State.UNPUBLISHED).delete()[0]:
-        raise NotADraft
+        raise NotADraftError
     Image.objects.filter(pk__in=images, shown_in=None).delete()
     record(by, "post.draft_deleted", handle, post=number)

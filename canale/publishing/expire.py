@@ -1,7 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Tidies up after posts whose time is over. That they are invisible needs no tidying:
-*visible* is asked of the clock."""
+"""Clean up after expired posts. They are invisible before: visibility depends on the clock."""
 
 from __future__ import annotations
 
@@ -15,11 +14,11 @@ from canale.live.events import latest_id
 from canale.live.models import LiveEvent
 from canale.publishing.transitions import Act, move
 from canale.reactions.models import Reaction
-from canale.reactions.tallies import close
+from canale.reactions.tallies import finalize
 
 
 def expire_due(now: datetime) -> int:
-    """Close the posts whose ``visible_until`` has come; the number of them.
+    """Expire the posts whose ``visible_until`` has passed; return how many.
 
     Follower-level reactions are deleted and the counts kept; the stream's lines go a day later.
     """
@@ -32,13 +31,15 @@ def _expire(post_id: int, now: datetime) -> bool:
     if not move(Post(pk=post_id), Act.EXPIRE):
         return False
     stop_broadcasts(post_id, now)
-    Post.objects.filter(pk=post_id).update(reaction_counts=close(post_id))
+    Post.objects.filter(pk=post_id).update(reaction_counts=finalize(post_id))
     return True
 
 
 def prune_past(now: datetime) -> None:
-    """What came in while a post was going: late reactions, and its lines of the stream once
-    nobody can still be catching up on them."""
+    """Delete late reactions to posts that are gone, and their live events after a day.
+
+    By then no open page can still be catching up on them.
+    """
     gone = [State.EXPIRED, State.WITHDRAWN]
     Reaction.objects.filter(post__state__in=gone).delete()
     past = LiveEvent.objects.filter(post__state__in=gone, created_at__lt=now - timedelta(days=1))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Publishes a post: one transaction, then everybody is told."""
+"""Publish a post: one transaction, then workers and open pages are notified."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
 from canale.live.events import append_post_event
 from canale.live.models import LiveEvent
-from canale.publishing.drafts import ChangedMeanwhile
+from canale.publishing.drafts import EditConflictError
 from canale.publishing.transitions import Act, move
 
 
-class NotPublishable(Exception):  # noqa: N818
+class NotPublishableError(Exception):
     """The post is not a draft any more: somebody published it, or pressed twice."""
 
     def __init__(self, post: Post) -> None:
@@ -32,16 +32,16 @@ def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | Non
     """Make a draft visible, and plan how all followers are told.
 
     ``seen`` is the digest of what was agreed to; None: whatever it says now. Raises
-    NotPublishable, ChangedMeanwhile.
+    NotPublishableError, EditConflictError.
     """
     now = now or timezone.now()
     moved = move(post, Act.PUBLISH, published_at=now, visible_until=post.visible_end(now))
     post.refresh_from_db()
     revision = post.next
     if not moved or revision is None:
-        raise NotPublishable(post)
+        raise NotPublishableError(post)
     if seen is not None and seen != revision.digest:
-        raise ChangedMeanwhile
+        raise EditConflictError
     show(post, revision, by=by, now=now)
     plan_broadcasts(revision, Purpose.POST, now)
     record(by, "post.published", post.channel.handle, post=post.pk, headline=revision.headline)
@@ -52,10 +52,10 @@ def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | Non
 def show(post: Post, revision: Revision, *, by: str, now: datetime) -> None:
     """Put a draft in the place of what readers see. Inside the caller's transaction.
 
-    Raises NotPublishable.
+    Raises NotPublishableError.
     """
     if not move(revision, Act.PUBLISH, published_at=now, published_by=by):
-        raise NotPublishable(post)
+        raise NotPublishableError(post)
     if post.live is not None:
         move(post.live, Act.SUPERSEDE)
     post.live, post.next = revision, None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the clock sets off. No leader: every node does it, and each act is a conditional update."""
+"""Periodic tasks. There is no leader: every node runs them, and each is a conditional update."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from canale.publishing.expire import expire_due, prune_past
 logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 CLOCK_STEP_SECONDS = 10.0
-# Until then everybody has read the database's clock, and puts nothing off by the one before.
+# By then every process has read the database's clock again.
 NOTICED_TICKS = int(2 * READ_SECONDS)
 ANSWERS_KEPT = timedelta(days=1)
 
-Chore = Callable[[datetime], object]
+Task = Callable[[datetime], object]
 
 
 def _prune(now: datetime) -> None:
@@ -40,8 +40,8 @@ def _prune(now: datetime) -> None:
     SessionStore.clear_expired()
 
 
-# How often, and what.
-CHORES: tuple[tuple[timedelta, Chore], ...] = (
+# The interval of each task.
+TASKS: tuple[tuple[timedelta, Task], ...] = (
     (timedelta(seconds=1), publish_reaction_updates),
     (timedelta(seconds=5), log_failures),
     (timedelta(seconds=10), expire_due),
@@ -51,7 +51,7 @@ CHORES: tuple[tuple[timedelta, Chore], ...] = (
 
 
 class Scheduler(threading.Thread):
-    """Does each chore in its rhythm until it is stopped."""
+    """Run each task at its interval until it is stopped."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(name="scheduler", daemon=True)
@@ -60,42 +60,42 @@ class Scheduler(threading.Thread):
         self._ticks = 0
         self._monotonic = monotonic
         self._ahead = float("-inf")
-        """Of the monotonic clock, the wall clock."""
+        """The offset of the wall clock from the monotonic clock."""
         self._bring_forward_until = 0
-        """As a number of ticks."""
+        """A number of ticks."""
 
     def run(self) -> None:
         while not self._ended.wait(TICK_SECONDS):
             if self._ticks % int(READ_SECONDS) == 0:
-                self._do(lambda _: self._clock.read(), timezone.now())
+                self._run_task(lambda _: self._clock.read(), timezone.now())
             self.tick(self._clock())
         connection.close()
 
     def tick(self, now: datetime) -> None:
-        """One bad chore does not stop the others. Counted in ticks: clocks may jump."""
+        """Run what is due, counted in ticks, because clocks may jump.
+
+        An error in one task does not stop the others.
+        """
         close_old_connections()
-        if self._clock_went_back(now):
-            logger.warning("The clock was put back; what it had put off comes sooner")
+        ahead = now.timestamp() - self._monotonic()
+        # A time service corrects by less.
+        if ahead < self._ahead - CLOCK_STEP_SECONDS:
+            logger.warning("System clock moved backwards; rescheduling what it had delayed")
             self._bring_forward_until = self._ticks + NOTICED_TICKS
+        self._ahead = ahead
         if self._ticks < self._bring_forward_until:
-            self._do(clamp_deadlines, now)
-        for every, chore in CHORES:
-            if self._ticks % int(every.total_seconds()) == 0:
-                self._do(chore, now)
+            self._run_task(clamp_deadlines, now)
+        for interval, task in TASKS:
+            if self._ticks % int(interval.total_seconds()) == 0:
+                self._run_task(task, now)
         self._ticks += 1
 
-    def _clock_went_back(self, now: datetime) -> bool:
-        """Since the last tick, by more than the small corrections of a time service."""
-        ahead = now.timestamp() - self._monotonic()
-        went_back = ahead < self._ahead - CLOCK_STEP_SECONDS
-        self._ahead = ahead
-        return went_back
-
-    def _do(self, chore: Chore, now: datetime) -> None:
+    def _run_task(self, task: Task, now: datetime) -> None:
         try:
-            chore(now)
+            task(now)
         except Exception:
-            logger.exception("A chore of the scheduler failed; it is tried again")
+            name = getattr(task, "__qualname__", repr(task))
+            logger.exception("Periodic task %s failed; will retry", name)
 
     def stop(self) -> None:
         self._ended.set()

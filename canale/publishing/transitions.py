@@ -70,6 +70,6 @@ def move(row: Post | Revision, act: Act, **fields: object) -> bool:
 
 
 def may(role: Role | None, act: Act) -> bool:
-    """Whether somebody with the role may do it to any post or revision at all."""
+    """True if the role may perform the act on any post or revision at all."""
     rules = [*POST.items(), *REVISION.items()]
     return any(moved_by == act and role in rule.roles for (_state, moved_by), rule in rules)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Takes a published post back; readers are told that it was, and why."""
+"""Withdraw a published post; readers see that it was withdrawn, and why."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
 from canale.live.events import append_event
 from canale.live.models import LiveEvent
-from canale.publishing.correct import NotVisible, check_note, lock_visible
+from canale.publishing.correct import NotVisibleError, check_note, lock_visible
 from canale.publishing.transitions import Act, move
-from canale.reactions.tallies import close
+from canale.reactions.tallies import finalize
 
 
 def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -> Post:
-    """Make a visible post invisible. Raises PostRefused without a reason, NotVisible."""
+    """Make a visible post invisible. Raises PostRefusedError without a reason, NotVisibleError."""
     reason = check_note(reason, "reason", _("Say why: readers see it."))
     now = now or timezone.now()
     with transaction.atomic():
         withdrawn = lock_visible(post, now)
         fields = {"withdrawn_at": now, "withdrawn_by": by, "withdrawal_reason": reason}
-        if not move(withdrawn, Act.WITHDRAW, reaction_counts=close(withdrawn.pk), **fields):
-            raise NotVisible
+        if not move(withdrawn, Act.WITHDRAW, reaction_counts=finalize(withdrawn.pk), **fields):
+            raise NotVisibleError
         plan_broadcasts(withdrawn.content, Purpose.WITHDRAWAL, now)
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
-        # What was withdrawn is not replayed to who comes later; its words may be the reason.
+        # Withdrawn content is not replayed to pages that connect later.
         withdrawn.live_events.all().delete()
         append_event(withdrawn, LiveEvent.Kind.WITHDRAWAL)
     return withdrawn

@@ -43,28 +43,32 @@ class ReactionChange:
 
 
 @transaction.atomic
-def apply_changes(acts: Sequence[ReactionChange], now: datetime) -> list[dict[str, int] | None]:
-    """Do all acts in their order; for each its post's counts afterwards, or None if it was
-    not possible. One reaction of one reader: a later one replaces it."""
-    posts = _lock({act.post_id for act in acts})
-    possible = [_is_possible(act, posts.get(act.post_id), now) for act in acts]
-    wanted = {act.key: act.emoji for act, may in zip(acts, possible, strict=True) if may}
+def apply_changes(changes: Sequence[ReactionChange], now: datetime) -> list[dict[str, int] | None]:
+    """Apply changes in order; return each post's counts afterwards, or None if refused.
+
+    A reader has one reaction per post: a later change replaces it.
+    """
+    rows = Post.objects.select_for_update(of=("self",), no_key=True).select_related("channel")
+    ids = {change.post_id for change in changes}
+    posts = {post.pk: post for post in rows.filter(pk__in=ids).order_by("pk")}
+    possible = [_is_possible(change, posts.get(change.post_id), now) for change in changes]
+    wanted = {
+        change.key: change.emoji for change, may in zip(changes, possible, strict=True) if may
+    }
     add(_write(wanted))
     counted = counts({post_id for post_id, _ in wanted})
-    return [counted[act.post_id] if may else None for act, may in zip(acts, possible, strict=True)]
+    return [
+        counted[change.post_id] if may else None
+        for change, may in zip(changes, possible, strict=True)
+    ]
 
 
-def _lock(post_ids: Collection[int]) -> dict[int, Post]:
-    rows = Post.objects.select_for_update(of=("self",), no_key=True).select_related("channel")
-    return {post.pk: post for post in rows.filter(pk__in=post_ids).order_by("pk")}
-
-
-def _is_possible(act: ReactionChange, post: Post | None, now: datetime) -> bool:
+def _is_possible(change: ReactionChange, post: Post | None, now: datetime) -> bool:
     if post is None:
         return False
-    if act.emoji is None:
+    if change.emoji is None:
         return True
-    return post.is_visible(now) and act.emoji in post.channel.reaction_set
+    return post.is_visible(now) and change.emoji in post.channel.reaction_set
 
 
 def _write(wanted: dict[Key, str | None]) -> Tallies:

@@ -37,7 +37,7 @@ def counts(post_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     return found
 
 
-def close(post_id: int) -> dict[str, int]:
+def finalize(post_id: int) -> dict[str, int]:
     """Delete who reacted, and give the counts that stay."""
     final = counts([post_id])[post_id]
     Reaction.objects.filter(post_id=post_id).delete()

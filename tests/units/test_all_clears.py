@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
-from canale.publishing.content import Content, PostRefused, check
+from canale.publishing.content import Content, PostRefusedError, check
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -40,7 +40,7 @@ def alert(city: Channel) -> Post:
 
 
 def refused(city: Channel, wording: Content, post: Post | None = None) -> list[str]:
-    with pytest.raises(PostRefused) as error:
+    with pytest.raises(PostRefusedError) as error:
         check(city, wording, post)
     return list(error.value.errors)
 
@@ -53,7 +53,7 @@ def test_alert_ends_a_visible_alert(city: Channel, alert: Post) -> None:
 
 def test_alert_cannot_end_itself(city: Channel, alert: Post) -> None:
     assert refused(city, clearing(alert), alert) == ["all_clear_of"]
-    with pytest.raises(PostRefused):
+    with pytest.raises(PostRefusedError):
         correct(alert, clearing(alert), note="Finita", by="cli")
     alert.refresh_from_db()
     assert alert.content.all_clear_of is None

@@ -13,7 +13,7 @@ from django.utils import translation
 from PIL import Image
 
 from canale.channel.avatar_drawing import draw_avatar
-from canale.channel.days import day_heading
+from canale.channel.dates import day_heading
 from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 

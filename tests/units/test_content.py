@@ -20,7 +20,7 @@ from canale.channel.models import HEADLINE_LENGTH, TEXT_LENGTH, Channel
 from canale.cli.commands import CommandError
 from canale.cli.token import checked_name
 from canale.newsroom.forms import ChannelSettings, SetupForm
-from canale.publishing.content import Content, NewImage, PostRefused, check
+from canale.publishing.content import Content, NewImage, PostRefusedError, check
 from canale.publishing.correct import check_note
 
 EDGES = (
@@ -41,7 +41,7 @@ def test_date_at_the_end_of_the_calendar_is_refused(moment: datetime, field: str
     wording = Content(kind="event", headline="Fiera", text="", starts_at=start)
     at_start = field == "starts_at"
     edge = replace(wording, starts_at=moment) if at_start else replace(wording, ends_at=moment)
-    with pytest.raises(PostRefused) as refused:
+    with pytest.raises(PostRefusedError) as refused:
         check(channel, edge)
     assert refused.value.errors.keys() == {field}
 
@@ -53,7 +53,7 @@ def test_event_with_an_end_time_needs_a_start_time() -> None:
     event = Content("event", "Fiera", "", starts_at=date(2026, 12, 2))
     check(channel, event)
     check(channel, replace(event, ends_at=date(2026, 12, 3)))
-    with pytest.raises(PostRefused, match="l’ora d’inizio") as refused:
+    with pytest.raises(PostRefusedError, match="l’ora d’inizio") as refused:
         check(channel, replace(event, ends_at=datetime(2026, 12, 2, 18, tzinfo=UTC)))
     assert refused.value.errors.keys() == {"starts_at"}
 
@@ -67,7 +67,7 @@ Image.new("RGB", (40, 40)).save(PICTURE, "PNG")
 def refused(**fields: Any) -> dict[str, list[str]]:
     channel = Channel.objects.create(handle="cremona", name="Cremona")
     wording = replace(Content(kind="news", headline="Fiera", text=""), **fields)
-    with pytest.raises(PostRefused) as refusal:
+    with pytest.raises(PostRefusedError) as refusal:
         check(channel, wording)
     return refusal.value.errors
 
@@ -78,7 +78,7 @@ def test_invisible_headline_or_description_is_refused(blank: str) -> None:
     pictures = (NewImage(PICTURE.getvalue(), blank),)
     assert refused(headline=blank, images=pictures).keys() == {"headline", "images"}
     for field in ("note", "reason"):
-        with pytest.raises(PostRefused):
+        with pytest.raises(PostRefusedError):
             check_note(blank, field, "Say why.")
     assert ChannelSettings({"name": blank}).errors["name"]
     assert SetupForm({"name": blank}).errors["name"]
@@ -109,7 +109,7 @@ def test_lone_surrogates_are_refused_not_dropped() -> None:
     pictures = (NewImage(PICTURE.getvalue(), BROKEN),)
     errors = refused(headline=BROKEN, text=BROKEN, place=BROKEN, images=pictures)
     assert errors.keys() == {"headline", "text", "place", "images"}
-    with pytest.raises(PostRefused):
+    with pytest.raises(PostRefusedError):
         check_note(BROKEN, "note", "Say what changed.")
     for name, description in ((BROKEN, ""), ("Crema", BROKEN)):
         with pytest.raises(ValidationError):
@@ -128,7 +128,7 @@ def test_replacement_characters_are_refused() -> None:
     pictures = (NewImage(PICTURE.getvalue(), lost),)
     errors = refused(headline=lost, text=lost, place=lost, images=pictures)
     assert errors.keys() == {"headline", "text", "place", "images"}
-    with pytest.raises(PostRefused):
+    with pytest.raises(PostRefusedError):
         check_note(lost, "note", "Say what changed.")
 
 
@@ -148,7 +148,7 @@ def test_lengths_are_checked_after_normalization() -> None:
     assert create_channel("crema", long, "").name == "è" * HEADLINE_LENGTH
     assert check_note(" " + "e\u0300" * 200, "note", "") == "è" * 200
     for words in ("e" * (HEADLINE_LENGTH + 1), "e\u0323\u0300" * HEADLINE_LENGTH):
-        with pytest.raises(PostRefused):
+        with pytest.raises(PostRefusedError):
             check(channel, Content(kind="news", headline=words, text=""))
         with pytest.raises(pydantic.ValidationError, match="at most 80 characters"):
             WordingIn(headline=words)

@@ -19,12 +19,12 @@ from canale.publishing.content import (
     Content,
     KeptImage,
     NewImage,
-    PostRefused,
+    PostRefusedError,
     check,
 )
 from canale.publishing.correct import NOTE_LENGTH, check_note, correct
-from canale.publishing.drafts import NotADraft, delete_draft, save_draft
-from canale.publishing.publish import NotPublishable, publish
+from canale.publishing.drafts import NotADraftError, delete_draft, save_draft
+from canale.publishing.publish import NotPublishableError, publish
 
 START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def city(db: None) -> Channel:
 def errors_of(city: Channel, wording: Content) -> dict[str, list[str]]:
     try:
         check(city, wording)
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         return refused.errors
     return {}
 
@@ -69,7 +69,7 @@ def test_note_has_a_maximum_length() -> None:
     longest = "à" * NOTE_LENGTH
     assert check_note(f"  {longest} ", "note", "Missing") == longest
     for note, said in (("à" * (NOTE_LENGTH + 1), str(NOTE_LENGTH)), (" \n ", "Missing")):
-        with pytest.raises(PostRefused) as refused:
+        with pytest.raises(PostRefusedError) as refused:
             check_note(note, "note", "Missing")
         assert said in refused.value.errors["note"][0]
 
@@ -113,7 +113,7 @@ def test_missing_image_is_refused_and_the_others_stay(city: Channel) -> None:
     first, second = post.content.images.all()
     kept = tuple(KeptImage(shown.image_id, shown.alt) for shown in (first, second))
     Kept.objects.filter(pk=first.image_id).delete()
-    with pytest.raises(PostRefused) as refused:
+    with pytest.raises(PostRefusedError) as refused:
         save_draft(city, Content("news", "Foto", "", images=kept), by="cli", post=post)
     assert list(refused.value.errors) == ["images"]
     assert [shown.image_id for shown in post.content.images.all()] == [second.image_id]
@@ -132,7 +132,7 @@ def test_image_deleted_while_a_correction_is_checked_is_refused(
         return checked
 
     monkeypatch.setattr("canale.publishing.correct.check", then_gone)
-    with pytest.raises(PostRefused) as refused:
+    with pytest.raises(PostRefusedError) as refused:
         correct(post, Content("news", "Altro", "", images=kept), note="Meglio", by="cli")
     assert list(refused.value.errors) == ["images"]
     post.refresh_from_db()
@@ -143,7 +143,7 @@ def test_image_of_another_post_cannot_be_used(city: Channel) -> None:
     other = save_draft(city, with_images("Uno"), by="cli")
     mine = save_draft(city, Content("news", "Mia", ""), by="cli")
     stolen = (KeptImage(other.content.images.get().image_id, "Uno"),)
-    with pytest.raises(PostRefused):
+    with pytest.raises(PostRefusedError):
         save_draft(city, Content("news", "Mia", "", images=stolen), by="cli", post=mine)
     assert other.content.images.count() == 1
     assert mine.content.images.count() == 0
@@ -151,11 +151,11 @@ def test_image_of_another_post_cannot_be_used(city: Channel) -> None:
 
 def test_published_post_is_no_longer_a_draft(city: Channel) -> None:
     post = publish(save_draft(city, Content("news", "Titolo", ""), by="cli"), by="cli")
-    with pytest.raises(NotADraft):
+    with pytest.raises(NotADraftError):
         save_draft(city, Content("news", "Altro", ""), by="cli", post=post)
-    with pytest.raises(NotADraft):
+    with pytest.raises(NotADraftError):
         delete_draft(post, by="cli")
-    with pytest.raises(NotPublishable):
+    with pytest.raises(NotPublishableError):
         publish(post, by="cli")
     post.refresh_from_db()
     assert (post.content.headline, post.state) == ("Titolo", "published")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -50,12 +51,12 @@ def call(
 ) -> tuple[Django, list[dict[str, Any]]]:
     """One call whose act has an outcome; what Django was handed, and what was answered."""
 
-    def perform(acts: Sequence[ReactionChange]) -> list[object]:
+    def perform(acts: Sequence[ReactionChange], now: datetime) -> list[object]:
         if isinstance(outcome, Exception):
             raise outcome
         return [outcome for _ in acts]
 
-    monkeypatch.setattr(fast_path, "_react_all", perform)
+    monkeypatch.setattr(fast_path, "apply_changes", perform)
     django, sent = Django(), []
     parts = [
         {"type": "http.request", "body": part, "more_body": place + 1 < len(body)}

@@ -25,7 +25,7 @@ from canale.channel.decoding.sizes import MAX_SHARE_BYTES, share_size
 from canale.channel.images import (
     LARGEST_BYTES,
     DecodersBusyError,
-    ImageRefused,
+    ImageRefusedError,
     PreparedImage,
     decoder,
     prepare_avatar,
@@ -177,7 +177,7 @@ def endless_chunks(number: int) -> bytes:
     ],
 )
 def test_hostile_uploads_are_refused(data: bytes, code: str) -> None:
-    with pytest.raises(ImageRefused) as refused:
+    with pytest.raises(ImageRefusedError) as refused:
         prepare_image(data)
     assert refused.value.code == code
     assert refused.value.message
@@ -238,7 +238,7 @@ def test_picture_that_crashes_its_decoder_is_refused(
     monkeypatch: pytest.MonkeyPatch, code: str, refusal: str
 ) -> None:
     acting(monkeypatch, code)
-    with pytest.raises(ImageRefused) as refused:
+    with pytest.raises(ImageRefusedError) as refused:
         prepare_image(picture())
     assert refused.value.code == refusal
 
@@ -281,7 +281,7 @@ def test_picture_too_large_for_memory_is_refused_as_such(
 ) -> None:
     monkeypatch.setattr(images, "MEMORY_BYTES", 160 * 2**20)
     assert prepare_image(picture("PNG", (100, 100))).width == 100
-    with pytest.raises(ImageRefused) as refused:
+    with pytest.raises(ImageRefusedError) as refused:
         prepare_image(picture("PNG", (5000, 5000)))
     assert refused.value.code == "too-large"
 
@@ -298,7 +298,7 @@ def test_a_decoder_has_no_secret_and_writes_no_file(
     acting(
         monkeypatch, f"import os; open({str(seen)!r}, 'w').write(' '.join(os.environ)); os.abort()"
     )
-    with pytest.raises(ImageRefused):
+    with pytest.raises(ImageRefusedError):
         prepare_image(picture())
     assert "CANALE" not in seen.read_text()
     code = LIMITED.format("9, 9, 2**30", f"open({str(tmp_path / 'file')!r}, 'w').write('x' * 9)")
@@ -317,7 +317,7 @@ def test_upload_does_not_wait_for_a_decoder() -> None:
 
 def test_decoder_slot_is_released_after_a_refusal() -> None:
     for _ in range(3):
-        with pytest.raises(ImageRefused):
+        with pytest.raises(ImageRefusedError):
             prepare_image(b"%PDF-1.7")
 
 
@@ -362,6 +362,6 @@ def test_a_transparent_avatar_is_on_white() -> None:
 
 
 def test_a_tiny_avatar_is_refused() -> None:
-    with pytest.raises(ImageRefused) as refused:
+    with pytest.raises(ImageRefusedError) as refused:
         prepare_avatar(picture(size=(20, 20)))
     assert refused.value.code == "too-small"

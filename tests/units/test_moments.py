@@ -19,7 +19,7 @@ from canale.channel.models import Channel
 from canale.channel.moments import MomentError, Written, end_of, read, times_of
 from canale.newsroom.forms import PostForm
 from canale.newsroom.moment_field import MomentField
-from canale.publishing.content import Content, PostRefused, check, read_times
+from canale.publishing.content import Content, PostRefusedError, check, read_times
 
 ROME = ZoneInfo("Europe/Rome")
 ZONES = ("Europe/Rome", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe", "UTC")
@@ -53,7 +53,7 @@ def program_of(text: str) -> Written | str | None:
     """Parse a time as the API and the command line do."""
     try:
         return read_times({"starts_at": text})["starts_at"]
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         return refused.errors["starts_at"][0]
 
 
@@ -165,7 +165,7 @@ def city(db: None) -> Channel:
 def times(city: Channel, kind: str, start: Written | None, end: Written | None) -> Any:
     try:
         return check(city, Content(kind, "Fiera", "", starts_at=start, ends_at=end)).times
-    except PostRefused as refused:
+    except PostRefusedError as refused:
         return refused.errors
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The scheduler's chores: each in its rhythm, and none stops the others."""
+"""The scheduler's tasks: each at its interval, and an error in one stops no other."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_each_task_has_its_interval_and_is_retried_after_an_error(
         done.append("bad")
         raise RuntimeError("the disk is full")
 
-    chores = (
+    tasks = (
         (timedelta(seconds=1), bad),
         (timedelta(seconds=1), lambda now: done.append("often")),
         (timedelta(seconds=5), lambda now: done.append("seldom")),
     )
-    monkeypatch.setattr(scheduler, "CHORES", chores)
+    monkeypatch.setattr(scheduler, "TASKS", tasks)
     clock = Scheduler()
     for _ in range(10):
         clock.tick(NOW)
@@ -38,7 +38,7 @@ def test_each_task_has_its_interval_and_is_retried_after_an_error(
 
 @pytest.mark.django_db
 def test_clock_set_back_postpones_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "CHORES", ())
+    monkeypatch.setattr(scheduler, "TASKS", ())
     told: list[datetime] = []
     monkeypatch.setattr(scheduler, "clamp_deadlines", told.append)
     seconds = iter((100.0, 101.0, 102.0, 103.0, 104.0))

@@ -22,7 +22,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_CHUNKS = 100_000
 MAX_PROFILE_BYTES = 4 * 2**20
 FULL_RANGE_RGB = b"\0\1"
-# Of the numbers in gAMA and cHRM.
+# The unit of the numbers in gAMA and cHRM.
 UNIT = 100_000
 # How tRNS names the colour that is transparent, by colour type: grey, RGB. Pillow compares it with
 # samples that it has scaled to eight bits, so it never sees it.
@@ -37,7 +37,7 @@ def read_png(data: bytes) -> Container:
     kept, known = [SIGNATURE], dict[bytes, bytes]()
     for name, body, chunk in _chunks(data):
         if name[0] & 0x20 == 0:
-            # Critical; whether its checksum is right, the decoder says.
+            # Critical; the decoder checks its checksum.
             kept.append(chunk)
             known.setdefault(name, body)
         elif b"IDAT" not in known and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big"):
@@ -48,7 +48,9 @@ def read_png(data: bytes) -> Container:
     transparent = None
     if colour_type in SAMPLES:
         kept = [chunk for chunk in kept if chunk[4:8] != b"tRNS"]
-        transparent = _transparent(known.get(b"tRNS", b""), SAMPLES[colour_type])
+        layout, samples = SAMPLES[colour_type], known.get(b"tRNS", b"")
+        if len(samples) == struct.calcsize(layout):
+            transparent = struct.unpack(layout, samples)
     return Container(
         b"".join(kept),
         orientation(known.get(b"eXIf", b"")),
@@ -56,11 +58,6 @@ def read_png(data: bytes) -> Container:
         transparent,
         depth,
     )
-
-
-def _transparent(body: bytes, layout: str) -> tuple[int, ...] | None:
-    """The samples in a tRNS chunk."""
-    return struct.unpack(layout, body) if len(body) == struct.calcsize(layout) else None
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -78,7 +75,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         if name == b"IEND":
             return
         place = end
-    # Whether all pixels are there, the decoder says.
+    # The decoder notices missing pixels.
     yield b"IEND", b"", END
 
 

@@ -14,7 +14,7 @@ SMALL, LARGE, SHARE = 480, 1600, 1200
 MAX_SHARE_BYTES = 300_000
 SHARE_QUALITIES = (82, 74, 66, 58, 50)
 AVATAR_SIZES = (64, 192, 512)
-# Of a maskable icon the middle 80 % is safe: https://www.w3.org/TR/appmanifest/#icon-masks
+# The middle 80 % of a maskable icon is safe: https://www.w3.org/TR/appmanifest/#icon-masks
 SAFE = 0.8
 WHITE = (255, 255, 255)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
-from canale.channel.days import written
+from canale.channel.dates import format_date
 from canale.newsroom import audit_labels
 
 register = template.Library()
@@ -21,10 +21,10 @@ register.filter("details", audit_labels.details)
 @register.filter
 def in_words(moment: datetime) -> str:
     """giovedì 24 dicembre 2026, 13:56"""
-    return written(timezone.localtime(moment), "l j F Y, H:i")
+    return format_date(timezone.localtime(moment), "l j F Y, H:i")
 
 
 @register.filter
 def in_short(moment: datetime) -> str:
     """24 dic 2026, 13:56"""
-    return written(timezone.localtime(moment), "j M Y, H:i")
+    return format_date(timezone.localtime(moment), "j M Y, H:i")

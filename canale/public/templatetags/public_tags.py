@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from canale.channel.days import dated
+from canale.channel.dates import dated
 from canale.channel.templatetags.icons import icon
 
 STEP_SECONDS = 300

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a day is called."""
+"""Names of days, relative to today and as dates."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def dated(day: date, today: date, weekday: str = "l", month: str = "F") -> str:
     ``weekday`` and ``month`` are Django's letters (*l*, *D* or nothing; *F*, *M*).
     """
     year = "" if day.year == today.year else " Y"
-    return written(day, f"{weekday} j {month}{year}".strip())
+    return format_date(day, f"{weekday} j {month}{year}".strip())
 
 
-def written(day: date, pattern: str) -> str:
+def format_date(day: date, pattern: str) -> str:
     """A date in one of Django's formats, as the reader's language spells it."""
     text = date_format(day, pattern)
     return text if (get_language() or "").startswith(CAPITALS) else text.lower()
