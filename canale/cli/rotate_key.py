@@ -21,8 +21,8 @@ from canale.core.settings import settings
 from canale.delivery.outlets import reseal_outlets
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.followers.addresses import delete_gone
-from canale.followers.lasting import keep_lasting_keys, renew_lasting_key
 from canale.followers.models import Address
+from canale.followers.persistent_keys import keep_persistent_keys, renew_persistent_key
 from canale.followers.rotation import opens_any, reseal_addresses
 from canale.newsroom.adapter import reseal_second_factors
 from canale.vault.keys import key_id
@@ -79,7 +79,7 @@ def _finish(*, drop_lost: bool) -> int:
     if not opens_any():
         raise CommandError("neither key opens this database's addresses: these are other keys")
     try:
-        keep_lasting_keys()
+        keep_persistent_keys()
         factors = reseal_second_factors()
         outlets, lost = reseal_outlets()
     except VaultError as error:
@@ -151,8 +151,8 @@ def _new_identity() -> int:
     with exclusive_folder("change the push identity"), transaction.atomic():
         lost = 0
         for spec in FAN_OUTS:
-            if spec.lasting_key:
-                renew_lasting_key(spec.lasting_key)
+            if spec.persistent_key:
+                renew_persistent_key(spec.persistent_key)
                 rows = Address.objects.filter(kind=spec.address_kind)
                 lost += rows.count()
                 rows.delete()

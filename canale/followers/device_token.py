@@ -10,7 +10,7 @@ import re
 import secrets
 
 from canale.core.settings import settings
-from canale.followers.lasting import lasting_key
+from canale.followers.persistent_keys import persistent_key
 
 # With the prefix, browsers take the cookie from this very host only (RFC 6265bis, section 4.1.3):
 # no other site of the city can give a citizen a number that it knows.
@@ -29,4 +29,4 @@ def is_token(text: str) -> bool:
 
 
 def token_hash(token: str) -> bytes:
-    return hmac.new(lasting_key("reader"), token.encode(), hashlib.sha256).digest()
+    return hmac.new(persistent_key("reader"), token.encode(), hashlib.sha256).digest()

@@ -82,11 +82,15 @@ class ChannelCount(models.Model):
         return f"{self.channel_id}: {self.followers}"
 
 
-class LastingKey(models.Model):
-    """A key that outlives a change of CANALE_SECRET_KEY, sealed with it (see lasting.py)."""
+class PersistentKey(models.Model):
+    """A key that outlives a change of CANALE_SECRET_KEY: see persistent_keys.py."""
 
     purpose = models.CharField(max_length=20, unique=True)
     sealed = models.BinaryField()
+
+    class Meta:
+        # The model's former name: to rename a table would break the version that still serves.
+        db_table = "followers_lastingkey"
 
     def __str__(self) -> str:
         return self.purpose

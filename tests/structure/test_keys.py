@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from canale.followers.lasting import LASTING
+from canale.followers.persistent_keys import PERSISTENT
 from canale.vault.keys import PURPOSES
 from tests.structure.repository import files, text
 
 _USED = re.compile(
-    r"(?:derived_key|lasting_key)\(\s*\"([^\"]+)\"|(?:seal|open)_bytes\([^)]*?\"([^\"]+)\""
+    r"(?:derived_key|persistent_key)\(\s*\"([^\"]+)\"|(?:seal|open)_bytes\([^)]*?\"([^\"]+)\""
     r"|^(?:PURPOSE|_SEALED_FOR) = \"([^\"]+)\"",
     re.MULTILINE,
 )
@@ -29,7 +29,7 @@ def test_every_key_purpose_has_a_rotation_rule() -> None:
         if name
     }
     assert used | {"fingerprint"} == set(PURPOSES)
-    assert {name for name, fate in PURPOSES.items() if fate.startswith("lasts")} == set(LASTING)
+    assert {name for name, fate in PURPOSES.items() if fate.startswith("lasts")} == set(PERSISTENT)
 
 
 def test_decision_record_names_every_key_purpose() -> None:
@@ -52,6 +52,6 @@ def test_only_the_vault_derives_keys_from_the_secret_key() -> None:
         "canale/cli/restore.py",
         "canale/cli/rotate_key.py",
         "canale/core/django_settings.py",
-        "canale/followers/lasting.py",
+        "canale/followers/persistent_keys.py",
         "canale/vault/keys.py",
     ]

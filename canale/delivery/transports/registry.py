@@ -75,8 +75,8 @@ class FanOutSpec(TransportSpec, Generic[R]):
     """For `canale check`: whether the far ends can be reached from here."""
     public_params: Mapping[str, Callable[[], str]]
     """By name: what a device or a program needs from the channel to make an address."""
-    lasting_key: str | None = None
-    """The purpose of the lasting key to which every address is bound, if there is one."""
+    persistent_key: str | None = None
+    """The purpose of the persistent key to which every address is bound, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
         check_settings=webpush.check_settings,
         check_services=webpush.check_services,
         public_params={"vapid_public_key": webpush.public_key},
-        lasting_key="vapid",
+        persistent_key="vapid",
     ),
 )
 

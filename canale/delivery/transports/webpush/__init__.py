@@ -55,6 +55,6 @@ def public_key() -> str:
 def vapid_key() -> VapidKey:
     """The installation's key. It lasts, as the subscriptions do that are bound to it."""
     # Here, because it stands on a model: what encrypts and posts also serves without a database.
-    from canale.followers.lasting import lasting_key
+    from canale.followers.persistent_keys import persistent_key
 
-    return VapidKey.from_secret(lasting_key("vapid"))
+    return VapidKey.from_secret(persistent_key("vapid"))

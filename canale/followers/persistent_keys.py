@@ -17,52 +17,52 @@ from functools import cache
 from django.db import connection
 
 from canale.core.settings import settings
-from canale.followers.models import LastingKey
+from canale.followers.models import PersistentKey
 from canale.vault.keys import derived_key
 from canale.vault.sealing import open_bytes, seal_bytes
 
-# Purpose of each, as in `derived_key`.
-LASTING = ("reader", "vapid")
+# Their purposes, as in `derived_key`.
+PERSISTENT = ("reader", "vapid")
 _SEALED_FOR = "lasting keys"
 
 
 @cache
-def lasting_key(purpose: str) -> bytes:
+def persistent_key(purpose: str) -> bytes:
     """32 bytes. Reads the database once in a process; raises VaultError."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return read_lasting_key(purpose)
+        return read_persistent_key(purpose)
     # Django asks no database in the event loop's thread. It waits, once, some milliseconds.
-    with ThreadPoolExecutor(1, "lasting-key") as thread:
+    with ThreadPoolExecutor(1, "persistent-key") as thread:
         return thread.submit(_read_and_close, purpose).result()
 
 
 def _read_and_close(purpose: str) -> bytes:
     try:
-        return read_lasting_key(purpose)
+        return read_persistent_key(purpose)
     finally:
         connection.close()
 
 
-def read_lasting_key(purpose: str) -> bytes:
-    row = LastingKey.objects.filter(purpose=purpose).first()
+def read_persistent_key(purpose: str) -> bytes:
+    row = PersistentKey.objects.filter(purpose=purpose).first()
     if row is None:
         return derived_key(purpose, settings.old_secret_key or settings.secret_key)
     return open_bytes(bytes(row.sealed), _SEALED_FOR, purpose.encode())[0]
 
 
-def keep_lasting_keys() -> None:
+def keep_persistent_keys() -> None:
     """Store those that are only derived so far, and seal all with today's key."""
-    for purpose in LASTING:
-        store_lasting_key(purpose, read_lasting_key(purpose))
+    for purpose in PERSISTENT:
+        store_persistent_key(purpose, read_persistent_key(purpose))
 
 
-def store_lasting_key(purpose: str, key: bytes) -> None:
+def store_persistent_key(purpose: str, key: bytes) -> None:
     sealed = seal_bytes(key, _SEALED_FOR, purpose.encode())
-    LastingKey.objects.update_or_create(purpose=purpose, defaults={"sealed": sealed})
+    PersistentKey.objects.update_or_create(purpose=purpose, defaults={"sealed": sealed})
 
 
-def renew_lasting_key(purpose: str) -> None:
+def renew_persistent_key(purpose: str) -> None:
     """Replace a key by a random one: everything bound to the previous one is lost."""
-    store_lasting_key(purpose, os.urandom(32))
+    store_persistent_key(purpose, os.urandom(32))
