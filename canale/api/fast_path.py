@@ -181,7 +181,12 @@ class FastPath:
     async def _follow(self, call: Call) -> Answer | None:
         payload = _parsed(FollowerIn, call.body)
         address = payload.address if payload else None
-        if payload is None or not _is_reachable(address):
+        if payload is None:
+            return None
+        try:
+            if address:
+                check_address(*address, may_wait=False)
+        except AddressRefusedError:
             return None
         if not call.may(follow_limit(with_address=address is not None)):
             return None
@@ -247,16 +252,6 @@ def _parsed(schema: type[B], body: bytes) -> B | None:
         return schema.model_validate(read_json(body))
     except (ValidationError, ValueError):
         return None
-
-
-def _is_reachable(address: tuple[str, Mapping[str, object]] | None) -> bool:
-    if address is None:
-        return True
-    try:
-        check_address(*address, may_wait=False)
-    except AddressRefusedError:
-        return False
-    return True
 
 
 def _response(answer: Answer) -> HttpResponse:

@@ -84,8 +84,10 @@ def guarded(view: View, methods: Collection[str]) -> View:
         if isinstance(response, HttpResponseNotAllowed):
             allow = response.headers["Allow"]
             detail = _("This address takes %(methods)s only.") % {"methods": allow}
-            said = ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow})
-            return problem_response(said)
+            not_allowed = ProblemError(
+                HTTPStatus.METHOD_NOT_ALLOWED, detail, headers={"Allow": allow}
+            )
+            return problem_response(not_allowed)
         # Answers may carry a reader's cookie, and counts change by the second.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -120,10 +122,10 @@ class TokenAuth(HttpBearer):
     """``Authorization: Bearer <token>`` (RFC 6750)."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Token | None:
-        found = tokens.find(token)
-        if found is None:
+        row = tokens.find(token)
+        if row is None:
             limited(request, "wrong token", 20, 60)
-        return found
+        return row
 
 
 @contextmanager

@@ -115,9 +115,9 @@ def _known_answer(token: Token, key: str | None, body: bytes) -> dict[str, objec
     return _same_answer(known, hashlib.sha256(body).digest()) if known else {}
 
 
-def _same_answer(known: IdempotencyKey, asked: bytes) -> dict[str, object]:
+def _same_answer(known: IdempotencyKey, request_hash: bytes) -> dict[str, object]:
     """Raises ProblemError (422) when the key came with another call."""
-    if bytes(known.request_hash) != asked:
+    if bytes(known.request_hash) != request_hash:
         detail = _("This Idempotency-Key was used for another post.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     answer: dict[str, object] = known.response
@@ -131,11 +131,11 @@ def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, ob
     """
     if key is None:
         return {}
-    asked = hashlib.sha256(body).digest()
+    request_hash = hashlib.sha256(body).digest()
     known, created = IdempotencyKey.objects.get_or_create(
-        token=token, key=key, defaults={"request_hash": asked}
+        token=token, key=key, defaults={"request_hash": request_hash}
     )
-    return {} if created else _same_answer(known, asked)
+    return {} if created else _same_answer(known, request_hash)
 
 
 def _state(post: Post) -> dict[str, object]:
@@ -231,10 +231,10 @@ def withdraw_post(
 ) -> dict[str, object]:
     post = _find_post(request, post_id)
     token: Token = request.auth  # type: ignore[attr-defined]
-    given = payload.reason if payload else reason
-    if not given:
+    given_reason = payload.reason if payload else reason
+    if not given_reason:
         raise PostRefusedError({"reason": [_("Say why: readers see it.")]})
     try:
-        return _state(withdraw(post, reason=given, by=_by(token)))
+        return _state(withdraw(post, reason=given_reason, by=_by(token)))
     except NotVisibleError:
         raise _not_visible() from None

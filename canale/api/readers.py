@@ -193,9 +193,9 @@ def forget_me(
     limited(request, "change", 3_000, 60)
     token = _known(request)
     if channel is not None:
-        found = find_channel(channel)
+        followed = find_channel(channel)
         if token:
-            following.unfollow(found, token)
+            following.unfollow(followed, token)
         return Status(HTTPStatus.NO_CONTENT, None)
     if token:
         with transaction.atomic():

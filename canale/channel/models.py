@@ -127,9 +127,9 @@ ALL_CLEAR_STATES = (State.PUBLISHED, State.EXPIRED)
 
 class PostQuerySet(models.QuerySet["Post"]):
     def visible(self, now: datetime) -> PostQuerySet:
-        """Posts that a citizen can read at ``now``: asked of the clock, never of a job.
+        """Posts that a citizen can read at ``now``: this depends on the clock, never on a job.
 
-        The clock is asked for the end only: what was published has begun, also where a node's
+        The clock decides about the end only: a published post has begun, also where a node's
         clock is behind that of the node that published it.
         """
         return self.filter(state=State.PUBLISHED, visible_until__gt=now)

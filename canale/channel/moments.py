@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The one rule by which every door reads a time, and what a day without an hour means.
+"""The one rule for reading a time, and the meaning of a day without an hour.
 
 The newsroom's forms, the API and the command line all call `read`. See docs/decisions/0037.
 """
@@ -39,15 +39,15 @@ def read(text: str) -> Written:
     Seconds and a space instead of the T are taken too. Raises MomentError, also for an hour that
     clocks skip or repeat, and for a year outside `YEARS`.
     """
-    found = _WRITTEN.fullmatch(text.strip())
+    match = _WRITTEN.fullmatch(text.strip())
     try:
-        if not found:
+        if not match:
             raise ValueError(text)
-        day = date.fromisoformat(found[1])
-        hour = time.fromisoformat(found[2]) if found[2] else None
+        day = date.fromisoformat(match[1])
+        hour = time.fromisoformat(match[2]) if match[2] else None
         moment = None if hour is None else datetime.combine(day, hour)
-        if moment is not None and found[3]:
-            moment = datetime.fromisoformat(f"{moment.isoformat()}{found[3].upper()}")
+        if moment is not None and match[3]:
+            moment = datetime.fromisoformat(f"{moment.isoformat()}{match[3].upper()}")
     except ValueError:
         raise MomentError(_not_understood(text)) from None
     if day.year not in YEARS:

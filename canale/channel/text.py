@@ -219,23 +219,20 @@ def _href(written: str, *, is_mail: bool) -> str | None:
     address = "".join(char for char in written if unicodedata.category(char) != "Cf")
     if not address.lower().startswith(("http://", "https://")):
         address = f"https://{address}"
-    return address if _leads_somewhere(address) else None
-
-
-def _leads_somewhere(address: str) -> bool:
     try:
         parts = urlsplit(address)
         labels = (parts.hostname or "").split(".")
         has_wrong_port = parts.port is None and parts.netloc.endswith(":")
     except ValueError:
-        return False
-    return len(labels) > 1 and all(labels) and parts.username is None and not has_wrong_port
+        return None
+    is_complete = len(labels) > 1 and all(labels) and not has_wrong_port
+    return address if is_complete and parts.username is None else None
 
 
 def _styled(text: str, *, depth: int = 4) -> Iterator[Inline]:
     position = 0
-    while found := _next_styled(text, position) if depth else None:
-        start, end = found
+    while marks := _next_styled(text, position) if depth else None:
+        start, end = marks
         if start > position:
             yield Text(text[position:start])
         tag, content = _TAGS[text[start]], text[start + 1 : end]

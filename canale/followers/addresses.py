@@ -26,8 +26,8 @@ def first_in_range(
 ) -> QuerySet[Address]:
     """Return the first ``count`` of `in_range`.
 
-    They are cut off inside, so that PostgreSQL knows how few they are: else it reads some hundred
-    thousand topics of all followers rather than ask for those of each.
+    The limit is in a subquery, so that PostgreSQL knows how few rows there are: otherwise it reads
+    some hundred thousand topics of all followers rather than look up those of each.
     """
     first = in_range(channel_id, kind, after, last).values("pk")[:count]
     return Address.objects.filter(pk__in=first).order_by("pk")
@@ -55,7 +55,7 @@ def lock_owners(address_ids: Collection[int]) -> list[int]:
 
 
 def mark_missing(address_ids: Collection[int], now: datetime) -> None:
-    """Their far end was not found; since when, is kept the first time."""
+    """Remember since when the far end of these addresses is not found."""
     Address.objects.filter(pk__in=address_ids, missing_since=None).update(missing_since=now)
 
 

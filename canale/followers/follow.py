@@ -118,9 +118,9 @@ def _resolve(requests: Sequence[FollowRequest]) -> list[ResolvedRequest]:
         if channel is None or not offered.keys() >= set(request.topics):
             continue
         chosen = [topic for slug, topic in offered.items() if slug in request.topics]
-        prints = fingerprints(identity(request.address[1])) if request.address else []
+        digests = fingerprints(identity(request.address[1])) if request.address else []
         token = token_hash(request.token)
-        resolved.append(ResolvedRequest(index, request, channel, chosen, token, prints))
+        resolved.append(ResolvedRequest(index, request, channel, chosen, token, digests))
     return resolved
 
 
@@ -128,9 +128,9 @@ def _find_known(requests: Sequence[ResolvedRequest]) -> dict[Key, int]:
     """Return the followers that we have of these devices and addresses: {key: follower's id}."""
     channels = {each.channel.pk for each in requests}
     tokens = [each.token_hash for each in requests]
-    prints = [value for each in requests for value in each.fingerprints]
+    digests = [value for each in requests for value in each.fingerprints]
     followers = Follower.objects.filter(channel__in=channels, token_hash__in=tokens)
-    addresses = Address.objects.filter(channel__in=channels, fingerprint__in=prints)
+    addresses = Address.objects.filter(channel__in=channels, fingerprint__in=digests)
     rows = [
         *followers.values_list("pk", "channel_id", "token_hash"),
         *addresses.values_list("follower_id", "channel_id", "fingerprint"),

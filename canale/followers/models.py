@@ -57,7 +57,7 @@ class Address(models.Model):
     fingerprint = models.BinaryField(max_length=32)
     """HMAC-SHA256: finds a duplicate without opening the vault."""
     missing_since = models.DateTimeField(null=True, blank=True)
-    """Since then the far end that it names was not found."""
+    """The time since which the far end that it names is not found."""
 
     class Meta:
         constraints = (

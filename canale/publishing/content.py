@@ -110,7 +110,14 @@ def check(channel: Channel, content: Content, post: Post | None = None) -> Check
     Raises PostRefusedError, images.DecodersBusyError.
     """
     errors = _Errors()
-    content = _tidy(content)
+    # Without stray white space and control characters, which nobody meant to type.
+    content = replace(
+        content,
+        headline=one_line(content.headline),
+        text=several_lines(content.text),
+        topics=tuple(dict.fromkeys(content.topics)),
+        place=one_line(content.place),
+    )
     _check_words(content, errors)
     checked = CheckedContent(
         content,
@@ -122,17 +129,6 @@ def check(channel: Channel, content: Content, post: Post | None = None) -> Check
     if errors:
         raise PostRefusedError(errors)
     return checked
-
-
-def _tidy(content: Content) -> Content:
-    """Without stray white space and control characters, which nobody meant to type."""
-    return replace(
-        content,
-        headline=one_line(content.headline),
-        text=several_lines(content.text),
-        topics=tuple(dict.fromkeys(content.topics)),
-        place=one_line(content.place),
-    )
 
 
 def _check_words(content: Content, errors: _Errors) -> None:
@@ -222,12 +218,12 @@ def _check_year(moment: Written | None, field: str, errors: _Errors) -> None:
 
 
 def _topics(channel: Channel, content: Content, errors: _Errors) -> list[Topic]:
-    found = list(channel.topics.filter(slug__in=content.topics))
-    known = {topic.slug for topic in found}
+    topics = list(channel.topics.filter(slug__in=content.topics))
+    known = {topic.slug for topic in topics}
     for slug in content.topics:
         if slug not in known:
             errors.add("topics", _("%(topic)s is not a topic of this channel.") % {"topic": slug})
-    return found
+    return topics
 
 
 def _alert(channel: Channel, content: Content, post: Post | None, errors: _Errors) -> Post | None:
@@ -270,8 +266,8 @@ def _images(
     return images
 
 
-def _image_problem(errors: _Errors, number: int, said: str) -> None:
-    errors.add("images", _("Image %(number)d: %(said)s") % {"number": number, "said": said})
+def _image_problem(errors: _Errors, number: int, sentence: str) -> None:
+    errors.add("images", _("Image %(number)d: %(said)s") % {"number": number, "said": sentence})
 
 
 def _check_alt(alt: str, problem: Callable[[str], None]) -> None:

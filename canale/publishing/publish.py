@@ -29,7 +29,7 @@ class NotPublishableError(Exception):
 
 @transaction.atomic
 def publish(post: Post, *, by: str, now: datetime | None = None, seen: str | None = None) -> Post:
-    """Make a draft visible, and plan how all followers are told.
+    """Make a draft visible, and plan its broadcasts.
 
     ``seen`` is the digest of what was agreed to; None: whatever it says now. Raises
     NotPublishableError, EditConflictError.

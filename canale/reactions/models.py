@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""One emoji of one reader on one post, and the counts that are all anybody sees."""
+"""One emoji of one reader on one post, and the counts, which are all that is shown."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Tally(models.Model):
 
 
 class Unannounced(models.Model):
-    """A post whose counts changed since every open page was last told."""
+    """A post whose counts changed since the last update of the open pages."""
 
     post = models.OneToOneField(Post, models.CASCADE, primary_key=True)
 

@@ -73,12 +73,12 @@ def _is_possible(change: ReactionChange, post: Post | None, now: datetime) -> bo
 
 def _write(wanted: dict[Key, str | None]) -> Tallies:
     """Write the wanted rows; return by how much each count changes."""
-    found = _found(wanted)
+    existing = _existing(wanted)
     new: list[Reaction] = []
     changed: dict[str | None, list[int]] = {}
     differences: Tallies = Counter()
     for (post_id, reader), emoji in wanted.items():
-        known = found.get((post_id, reader))
+        known = existing.get((post_id, reader))
         if emoji == (known and known[1]):
             continue
         if known:
@@ -102,15 +102,15 @@ def _change(changed: dict[str | None, list[int]]) -> None:
             rows.update(emoji=emoji)
 
 
-def _found(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
+def _existing(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
     """Return existing rows: {(post, reader): (row's id, emoji)}."""
-    found: dict[Key, tuple[int, str]] = {}
+    existing: dict[Key, tuple[int, str]] = {}
     for post_id in {post_id for post_id, _ in wanted}:
         readers = [reader for post, reader in wanted if post == post_id]
         rows = Reaction.objects.filter(post_id=post_id, token_hash__in=readers)
         for row_id, reader, emoji in rows.values_list("pk", "token_hash", "emoji"):
-            found[post_id, bytes(reader)] = (row_id, emoji)
-    return found
+            existing[post_id, bytes(reader)] = (row_id, emoji)
+    return existing
 
 
 def react(post: Post, token_hash: bytes, emoji: str) -> dict[str, int]:

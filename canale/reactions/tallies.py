@@ -16,7 +16,7 @@ Tallies = Counter[tuple[int, str]]
 
 
 def add(differences: Tallies) -> None:
-    """Change counters of locked posts, and note that the open pages have not heard of it."""
+    """Change counters of locked posts, and mark them as not yet announced to open pages."""
     changed = {key: difference for key, difference in sorted(differences.items()) if difference}
     for (post_id, emoji), difference in changed.items():
         row = Tally.objects.filter(post_id=post_id, emoji=emoji)
@@ -30,15 +30,15 @@ def add(differences: Tallies) -> None:
 
 def counts(post_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     """{post id: {emoji: count}}, without the zeros; a post without reactions has {}."""
-    found: dict[int, dict[str, int]] = {post_id: {} for post_id in post_ids}
-    rows = Tally.objects.filter(post_id__in=found, count__gt=0)
+    tallies: dict[int, dict[str, int]] = {post_id: {} for post_id in post_ids}
+    rows = Tally.objects.filter(post_id__in=tallies, count__gt=0)
     for post_id, emoji, count in rows.values_list("post_id", "emoji", "count"):
-        found[post_id][emoji] = count
-    return found
+        tallies[post_id][emoji] = count
+    return tallies
 
 
 def finalize(post_id: int) -> dict[str, int]:
-    """Delete who reacted, and give the counts that stay."""
+    """Delete the reactions of a post and return their final counts."""
     final = counts([post_id])[post_id]
     Reaction.objects.filter(post_id=post_id).delete()
     Unannounced.objects.filter(post_id=post_id).delete()
