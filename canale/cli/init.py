@@ -15,7 +15,7 @@ from django.utils import translation
 from canale.accounts.models import Staff
 from canale.accounts.setup import make_admin
 from canale.channel.channels import create_channel
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError, is_text
 from canale.cli.migrate import migrate
 
@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     migrate()
     handle = arguments.handle or _ask("Handle of the channel (a-z, 0-9, -)")
     name = arguments.name or _ask("Name of the channel")
-    email = chosen.email(arguments.admin or _ask("E-mail of the administrator"))
-    password = chosen.password(arguments.password_file, email)
-    chosen.checked_password(password, email, name, handle)
+    email = inputs.email(arguments.admin or _ask("E-mail of the administrator"))
+    password = inputs.password(arguments.password_file, email)
+    inputs.checked_password(password, email, name, handle)
     if Staff.objects.filter(email=email.lower()).exists():
         raise CommandError(f"there is already an account {email}")
     # Also around the except: Django translates messages when they are read.

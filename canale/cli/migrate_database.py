@@ -13,8 +13,8 @@ import psycopg
 from django.core.management import call_command
 from django.db import Error, connection, connections, transaction
 
-from canale.cli import chosen
 from canale.cli import database_copy as copying
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 from canale.cli.folder_locks import exclusive_folder
 from canale.core.database_url import parse_database_url
@@ -53,7 +53,7 @@ def _connect(target: str) -> None:
         target = (
             getpass.getpass("postgresql://user:password@host/name: ")
             if sys.stdin.isatty()
-            else chosen.first_line_typed()
+            else inputs.first_line_typed()
         )
     try:
         database = parse_database_url(target.strip())

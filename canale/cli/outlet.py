@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from canale.channel.models import Channel
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 from canale.delivery import outlets
 from canale.delivery.outlets import find_outlet, send_trial
@@ -20,7 +20,7 @@ from canale.delivery.transports.relays import OutletRefusedError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--add", metavar="TRANSPORT", help="set up an outlet; prints its name")
     act.add_argument("--test", metavar="NAME", help="send a marked trial; fails unless accepted")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not arguments.add and (arguments.name or arguments.set or arguments.secret):
         raise CommandError("--name, --set and --secret belong to --add")
-    channel = chosen.channel(arguments.channel)
+    channel = inputs.channel(arguments.channel)
     try:
         if arguments.add:
             return _add(channel, arguments)
@@ -93,7 +93,7 @@ def _secrets(given: Sequence[str]) -> dict[str, str]:
     values = {}
     for text in given:
         key, path = _pair(text, "--secret")
-        values[key] = chosen.first_line_of(path)
+        values[key] = inputs.first_line_of(path)
     return values
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from canale.accounts import audit
 from canale.accounts.models import Staff
 from canale.accounts.sessions import end_sessions
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 
 
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    email = chosen.email(arguments.email)
+    email = inputs.email(arguments.email)
     staff = Staff.objects.filter(email=email).first()
     if staff is None:
         raise CommandError(f"there is no account {email}")
-    password = chosen.password(arguments.password_file, staff.email)
-    chosen.checked_password(password, staff.email)
+    password = inputs.password(arguments.password_file, staff.email)
+    inputs.checked_password(password, staff.email)
     with transaction.atomic():
         staff.set_password(password)
         staff.save(update_fields=["password"])

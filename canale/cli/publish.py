@@ -12,7 +12,7 @@ from django.utils import translation
 
 from canale.channel.images import DecodersBusyError
 from canale.channel.links import post_url
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 from canale.publishing.content import FIELDS, NewImage, PostRefusedError, check, read_content
 from canale.publishing.drafts import keep_draft
@@ -22,7 +22,7 @@ KINDS = ("news", "event", "deadline", "service", "alert")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
     parser.add_argument("--kind", required=True, choices=KINDS, help="what sort of post it is")
     parser.add_argument("--headline", required=True, help="at most 80 characters")
     parser.add_argument(
@@ -43,20 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ends-at", metavar="2026-12-24T20:00", help="as --starts-at")
     parser.add_argument("--place", default="", help="where it is")
     parser.add_argument(
-        "--all-clear-of", type=chosen.number, metavar="POST", help="the alert that it ends"
+        "--all-clear-of", type=inputs.number, metavar="POST", help="the alert that it ends"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    channel = chosen.channel(arguments.channel)
+    channel = inputs.channel(arguments.channel)
     fields = {name: value for name, value in vars(arguments).items() if name in FIELDS}
     if arguments.text == "-":
-        fields["text"] = chosen.standard_input()
+        fields["text"] = inputs.standard_input()
     if len(arguments.image) != len(arguments.alt):
         raise CommandError("each --image needs its --alt, which says what it shows")
     images = zip(arguments.image, arguments.alt, strict=True)
     fields["topics"] = arguments.topic
-    fields["images"] = tuple(NewImage(chosen.file(path), alt) for path, alt in images)
+    fields["images"] = tuple(NewImage(inputs.file(path), alt) for path, alt in images)
     try:
         with translation.override("en"):
             checked = check(channel, read_content(fields))

@@ -13,14 +13,14 @@ from django.utils import timezone
 from canale.accounts import audit
 from canale.channel.links import post_url
 from canale.channel.models import Post
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 from canale.delivery.clock import by_the_databases_clock
 from canale.delivery.failed_batches import expired, resume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--post", type=chosen.number, metavar="NUMBER", help="of this post alone")
+    parser.add_argument("--post", type=inputs.number, metavar="NUMBER", help="of this post alone")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from canale.accounts import memberships, second_factor
 from canale.accounts.models import Role, Staff
 from canale.channel.models import Channel
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 
 # The model also has approvers, who have nothing to approve yet.
@@ -21,7 +21,7 @@ ROLES = ("editor", "publisher", "admin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--add", metavar="EMAIL", help="gives --role; makes the account if needed")
     act.add_argument("--remove", metavar="EMAIL", help="ends somebody's work in this channel")
@@ -40,17 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    channel = chosen.channel(arguments.channel)
+    channel = inputs.channel(arguments.channel)
     try:
         if arguments.add:
-            arguments.add = chosen.email(arguments.add)
+            arguments.add = inputs.email(arguments.add)
             _add(channel, arguments)
         elif arguments.remove:
-            staff = _member(channel, chosen.email(arguments.remove))
+            staff = _member(channel, inputs.email(arguments.remove))
             memberships.remove(channel, staff, by="cli")
             sys.stdout.write(f"{staff.email} no longer works in {channel.handle}.\n")
         elif arguments.new_email:
-            old, new = map(chosen.email, arguments.new_email)
+            old, new = map(inputs.email, arguments.new_email)
             memberships.change_email(_member(channel, old), _unused_address(new), by="cli")
             sys.stdout.write(f"{old} signs in as {new} from now on.\n")
         elif arguments.second_factor == "required":
@@ -87,13 +87,13 @@ def _add(channel: Channel, arguments: argparse.Namespace) -> None:
         sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
     email = _unused_address(arguments.add)
-    password = chosen.password(arguments.password_file, email)
-    memberships.add(channel, email, role, chosen.checked_password(password, email), by="cli")
+    password = inputs.password(arguments.password_file, email)
+    memberships.add(channel, email, role, inputs.checked_password(password, email), by="cli")
     sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
 
 
 def _account(email: str) -> Staff | None:
-    return Staff.objects.filter(email=chosen.email(email)).first()
+    return Staff.objects.filter(email=inputs.email(email)).first()
 
 
 def _member(channel: Channel, email: str) -> Staff:

@@ -12,24 +12,24 @@ from django.db import transaction
 from canale.accounts import audit, tokens
 from canale.accounts.models import Token
 from canale.channel.characters import is_damaged, one_line
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 
 MAX_NAME_LENGTH = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--channel", required=True, metavar="HANDLE", help=chosen.CHANNEL_HELP)
+    parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
     parser.add_argument("--name", default="token", help="what it is for; the audit log shows it")
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--list", action="store_true", help="show the channel's tokens")
     act.add_argument(
-        "--revoke", type=chosen.number, metavar="NUMBER", help="end a token, by its number"
+        "--revoke", type=inputs.number, metavar="NUMBER", help="end a token, by its number"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    channel = chosen.channel(arguments.channel)
+    channel = inputs.channel(arguments.channel)
     rows = Token.objects.filter(channel=channel, revoked_at=None).order_by("pk")
     if arguments.list:
         for token in rows:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import chosen, demo, main, setup_link
+from canale.cli import demo, inputs, main, setup_link
 from canale.cli.commands import COMMANDS, CommandError, parser
 from tests.ports import free_port
 from tests.structure.repository import ROOT
@@ -49,10 +49,10 @@ def test_help_hides_internal_options(name: str) -> None:
 @pytest.mark.django_db
 def test_missing_channel_error_lists_channels_or_how_to_make_one() -> None:
     with pytest.raises(CommandError, match="none yet: .*`canale setup-link`.*`canale init`"):
-        chosen.channel("fano")
+        inputs.channel("fano")
     create_channel("pesaro", "Comune di Pesaro", "")
     with pytest.raises(CommandError, match="no channel fano; there is: pesaro$"):
-        chosen.channel("fano")
+        inputs.channel("fano")
 
 
 def alone(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:

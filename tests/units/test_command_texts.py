@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from canale.accounts.models import Staff
 from canale.channel.models import Channel, Post
-from canale.cli import chosen, main
+from canale.cli import inputs, main
 from canale.cli.commands import CommandError
 from tests.site import PASSWORD
 
@@ -35,7 +35,7 @@ WAYS = {
 
 @pytest.mark.parametrize("data", WAYS.values(), ids=WAYS.keys())
 def test_text_file_is_read_in_any_common_encoding(data: bytes) -> None:
-    assert chosen.decoded(data, "x.txt") == ITALIAN
+    assert inputs.decoded(data, "x.txt") == ITALIAN
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_text_file_is_read_in_any_common_encoding(data: bytes) -> None:
 )  # fmt: skip
 def test_file_that_is_not_text_is_refused(data: bytes) -> None:
     with pytest.raises(CommandError, match="avviso.txt is not"):
-        chosen.decoded(data, "avviso.txt")
+        inputs.decoded(data, "avviso.txt")
 
 
 @settings(max_examples=100, deadline=None)
@@ -54,7 +54,7 @@ def test_file_that_is_not_text_is_refused(data: bytes) -> None:
     lambda text: text.encode("utf-16", "surrogatepass")))  # fmt: skip
 def test_any_bytes_are_decoded_exactly_or_refused(data: bytes) -> None:
     try:
-        text = chosen.decoded(data, "x")
+        text = inputs.decoded(data, "x")
     except CommandError:
         return
     utf16 = data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -138,10 +138,10 @@ def test_unparsable_time_publishes_nothing(
 
 
 def test_numbers_are_ascii_digits_that_fit_the_column() -> None:
-    assert chosen.number("12") == 12
+    assert inputs.number("12") == 12
     for text in ("٣", "1" * 19, "9" * 5000, "-1", "1_0", " 1"):
         with pytest.raises(ValueError, match=re.escape(text)):
-            chosen.number(text)
+            inputs.number(text)
 
 
 LINES = {
@@ -159,9 +159,9 @@ def test_password_is_read_from_a_file(
 ) -> None:
     file = tmp_path / "password"
     file.write_bytes(data)
-    assert chosen.password(str(file), "anna") == PASSWORD
+    assert inputs.password(str(file), "anna") == PASSWORD
     says(monkeypatch, data)
-    assert chosen.password("-", "anna") == PASSWORD
+    assert inputs.password("-", "anna") == PASSWORD
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_password_with_surrounding_blanks_is_refused(tmp_path: Path, around: str
     file = tmp_path / "password"
     file.write_bytes(codecs.BOM_UTF8 + (around % PASSWORD).encode() + b"\r\n")
     with pytest.raises(CommandError, match="begins or ends with a blank"):
-        chosen.password(str(file), "anna")
+        inputs.password(str(file), "anna")
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_password_with_surrounding_blanks_is_refused(tmp_path: Path, around: str
 def test_password_typed_at_the_terminal_follows_the_same_rules(
     monkeypatch: pytest.MonkeyPatch, typed: str, reason: str
 ) -> None:
-    monkeypatch.setattr(chosen, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
-    monkeypatch.setattr(chosen.getpass, "getpass", lambda prompt: typed)
+    monkeypatch.setattr(inputs, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(inputs.getpass, "getpass", lambda prompt: typed)
     with pytest.raises(CommandError, match=reason):
-        chosen.password(None, "anna")
+        inputs.password(None, "anna")
 
 
 @pytest.mark.django_db

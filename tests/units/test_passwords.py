@@ -26,7 +26,7 @@ from canale.accounts.passwords import (
     normalise,
 )
 from canale.channel.channels import create_channel
-from canale.cli import chosen
+from canale.cli import inputs
 from canale.cli.commands import CommandError
 
 pytestmark = pytest.mark.django_db
@@ -185,7 +185,7 @@ def test_name_of_the_first_channel_is_refused_during_set_up() -> None:
     staff.also_avoid = ("Comune di Pizzighettone", "pizzighettone")
     assert refusals("Pizzighettone26", staff) != []
     with pytest.raises(CommandError, match="local names"):
-        chosen.checked_password("Pizzighettone26", EMAIL, "Pizzighettone")
+        inputs.checked_password("Pizzighettone26", EMAIL, "Pizzighettone")
 
 
 def test_length_is_counted_after_normalization() -> None:

@@ -175,7 +175,7 @@ def test_a_password_from_the_command_line_ends_every_session(
     import argparse
 
     client = signed_in()
-    monkeypatch.setattr("canale.cli.chosen.password", lambda *_: "quattro parole messe in fila")
+    monkeypatch.setattr("canale.cli.inputs.password", lambda *_: "quattro parole messe in fila")
     password_command.run(argparse.Namespace(email=f" {EMAIL.upper()} ", password_file=None))
     assert not is_in(client)
     assert not StaffSession.objects.exists()
