@@ -40,7 +40,7 @@ from canale.live.tail import EventTailer, backlog
 from canale.metrics.endpoint import PATH as METRICS
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.listener import Listener
-from canale.metrics.pulse import pulse
+from canale.metrics.reporter import report_metrics
 from canale.net.body_buffering import BufferedBodyMiddleware
 from canale.net.connections import MAX_CONNECTIONS, MAX_UNFINISHED, Connections
 from canale.net.hosts import Hosts
@@ -259,7 +259,7 @@ async def _serve_web(
     server.stop_on_signals(stopping, with_stdin=workers is None)
     tune_gc()
     sys.setswitchinterval(SWITCH_SECONDS)
-    reporting = pulse("web", WebMetrics(hub, pages).flush)
+    reporting = report_metrics("web", WebMetrics(hub, pages).flush)
     async with _running(reporting), _stream(hub, pages, bus):
         await server.serve(sockets=[listener])
     # Python would wait for the threads that wait for them.

@@ -27,7 +27,7 @@ from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.delivery.worker_slot import exited_worker
 from canale.followers.addresses import first_in_range, in_range, wanted_by
-from canale.metrics.names import BATCHES
+from canale.metrics.definitions import BATCHES
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Generic, Protocol, TypeVar
 
 from canale.delivery.transports.base import Outcome, Result
-from canale.metrics.tally import Tally
+from canale.metrics.service_counters import ServiceCounters
 
 # While the first connection is opened, one message; then this many.
 INITIAL_LIMIT = 32
@@ -63,7 +63,7 @@ Q = TypeVar("Q", bound=Queued)
 class AdaptiveLimiter(Generic[Q]):
     """The limit for one service. Belongs to the event loop.
 
-    ``start`` sends a message; ``defer`` postpones it by a number of seconds; ``tally`` counts
+    ``start`` sends a message; ``defer`` postpones it by a number of seconds; ``counters`` counts
     the answers.
     """
 
@@ -73,13 +73,13 @@ class AdaptiveLimiter(Generic[Q]):
         start: Callable[[Q], None],
         defer: Callable[[Q, float], None],
         clock: Callable[[], float],
-        tally: Tally,
+        counters: ServiceCounters,
     ) -> None:
         self._most = most
         self._start = start
         self._defer = defer
         self._clock = clock
-        self.tally = tally
+        self.counters = counters
         self._waiting: tuple[deque[Q], deque[Q]] = deque(), deque()
         self._limit = 1.0
         self._last_good_limit = float(min(INITIAL_LIMIT, most))
@@ -203,7 +203,7 @@ class AdaptiveLimiter(Generic[Q]):
 
     def on_result(self, result: Result, seconds: float) -> None:
         """Take the result of a message that `start` sent ``seconds`` ago."""
-        self.tally.add(result.outcome, result.code, seconds)
+        self.counters.add(result.outcome, result.code, seconds)
         saturated = self._taken >= self.limit
         now = self._clock()
         self._in_flight -= 1
@@ -297,11 +297,11 @@ class Limiters(Generic[Q]):
         start: Callable[[Q], None],
         defer: Callable[[Q, float], None],
         clock: Callable[[], float],
-        tally: Callable[[str], Tally],
+        counters: Callable[[str], ServiceCounters],
     ) -> None:
-        """``tally`` returns the tally of an origin; several origins may share one."""
+        """``counters`` returns an origin's counters; several origins may share them."""
         self._make = partial(AdaptiveLimiter[Q], most, start, defer, clock)
-        self._tally = tally
+        self._counters_of = counters
         self._limiters: dict[str, AdaptiveLimiter[Q]] = {}
 
     def __iter__(self) -> Iterator[AdaptiveLimiter[Q]]:
@@ -313,7 +313,7 @@ class Limiters(Generic[Q]):
             if len(self._limiters) >= self.MAX_LIMITERS:
                 for idle in [key for key, other in self._limiters.items() if other.idle]:
                     self._limiters.pop(idle).close()
-            limiter = self._limiters[origin] = self._make(self._tally(origin))
+            limiter = self._limiters[origin] = self._make(self._counters_of(origin))
         return limiter
 
     def blocks_others(self, limiter: AdaptiveLimiter[Q], *, urgent: bool) -> bool:

@@ -28,8 +28,8 @@ from canale.delivery.models import Batch, Broadcast, PendingMessage
 from canale.delivery.transports.base import FanOutTransport
 from canale.delivery.transports.registry import FAN_OUTS
 from canale.delivery.window import Priority
-from canale.metrics.names import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJECTED
-from canale.metrics.tally import Tally
+from canale.metrics.definitions import CIRCUIT_OPEN, CONCURRENCY_LIMIT, IN_FLIGHT, REJECTED
+from canale.metrics.service_counters import ServiceCounters
 
 KEPT_SECONDS = 1.0
 
@@ -38,7 +38,7 @@ class WorkerMetrics:
     """The metrics of one worker. Belongs to its event loop."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._counters: dict[tuple[str, str], ServiceCounters] = {}
         self._limiters: dict[str, Limiters[Any]] = {}
         self._seen: set[tuple[str, str]] = set()
         # Exported from the start, at 0, so that an alert sees the first of its kind.
@@ -46,22 +46,24 @@ class WorkerMetrics:
             for code in ("none", *entry.refusals):
                 REJECTED.labels(entry.name, code)
 
-    def tallies(self, name: str, transport: FanOutTransport[Any]) -> Callable[[str], Tally]:
-        """Return a function that returns the tally of an origin of that transport."""
-        return lambda origin: self._tally(name, transport.service(origin))
+    def counters_of(
+        self, name: str, transport: FanOutTransport[Any]
+    ) -> Callable[[str], ServiceCounters]:
+        """Return a function that returns the counters for an origin of that transport."""
+        return lambda origin: self._of(name, transport.service(origin))
 
     def watch(self, name: str, limiters: Limiters[Any]) -> None:
         self._limiters[name] = limiters
 
     def unopened(self, name: str) -> None:
         """Count an address that the vault could not open: its origin is unknown."""
-        self._tally(name, "none").add("rejected", None, 0.0)
+        self._of(name, "none").add("rejected", None, 0.0)
 
-    def _tally(self, name: str, origin: str) -> Tally:
+    def _of(self, name: str, origin: str) -> ServiceCounters:
         key = name, origin
-        if key not in self._tallies:
-            self._tallies[key] = Tally(name, origin)
-        return self._tallies[key]
+        if key not in self._counters:
+            self._counters[key] = ServiceCounters(name, origin)
+        return self._counters[key]
 
     def flush(self) -> None:
         """Set the gauges: a service's limiters are added up; one that has none now counts 0."""
@@ -70,7 +72,7 @@ class WorkerMetrics:
         circuit_open: dict[tuple[str, str], int] = defaultdict(int)
         for name, limiters in self._limiters.items():
             for limiter in limiters:
-                labels = name, limiter.tally.origin
+                labels = name, limiter.counters.origin
                 self._seen.add(labels)
                 limit[labels] += limiter.limit
                 in_flight[labels] += limiter.in_flight

@@ -34,7 +34,7 @@ from canale.delivery.plan import SUBJECT
 from canale.delivery.reasons import OUR_ERROR
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.relays import Receipt, RelayTransport, Sighting
-from canale.metrics.names import COPIES
+from canale.metrics.definitions import COPIES
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

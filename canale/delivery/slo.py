@@ -11,7 +11,7 @@ from datetime import datetime
 
 from canale.delivery.models import Broadcast
 from canale.delivery.window import Priority
-from canale.metrics.names import SLO_EVENTS, SLO_GOOD
+from canale.metrics.definitions import SLO_EVENTS, SLO_GOOD
 
 ALERT_SECONDS = 10
 NORMAL_SECONDS = 60

@@ -14,7 +14,7 @@ from canale.delivery.chunk import Chunk
 from canale.delivery.leases import BatchLease, stopped
 from canale.delivery.pending import claim_pending
 from canale.delivery.window import Load, Window
-from canale.metrics.names import BATCHES
+from canale.metrics.definitions import BATCHES
 
 MAX_URGENT_RETRIES_IN_A_ROW = 4
 

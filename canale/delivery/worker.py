@@ -40,8 +40,8 @@ from canale.delivery.transports.base import FanOutTransport, Outcome, Result
 from canale.delivery.transports.registry import get_fan_out
 from canale.delivery.window import window_of
 from canale.delivery.worker_slot import WorkerSlot
-from canale.metrics.names import BATCHES, READING, RECORDING
-from canale.metrics.pulse import pulse
+from canale.metrics.definitions import BATCHES, READING, RECORDING
+from canale.metrics.reporter import report_metrics
 from canale.runtime.database_away import outage
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Worker:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
                     tasks.create_task(self._batches.run(self._wakeup.set)),
-                    tasks.create_task(pulse("worker", self._metrics.flush)),
+                    tasks.create_task(report_metrics("worker", self._metrics.flush)),
                 ]
                 await self._release_leftovers()
                 while not self._stopping:
@@ -229,8 +229,8 @@ class Worker:
             entry = get_fan_out(name)
             clock = asyncio.get_running_loop().time
             transport = entry.open()
-            tally = self._metrics.tallies(name, transport)
-            limiters = Limiters(entry.concurrency, self._start, Delivery.defer, clock, tally)
+            counters = self._metrics.counters_of(name, transport)
+            limiters = Limiters(entry.concurrency, self._start, Delivery.defer, clock, counters)
             self._metrics.watch(name, limiters)
             self._transports[name] = transport, limiters
         return self._transports[name]

@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from canale.metrics.names import REQUESTS
+from canale.metrics.definitions import REQUESTS
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

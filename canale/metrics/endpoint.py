@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import canale
+from canale.metrics.definitions import REGISTRY
 from canale.metrics.multiprocess import registry
-from canale.metrics.names import REGISTRY
 from canale.net.responses import Headers, body_headers, send_response, with_house
 
 if TYPE_CHECKING:

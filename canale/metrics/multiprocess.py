@@ -44,8 +44,8 @@ def share_metrics(data: Path, *, reset: bool = False) -> bool:
     global _held
     if _held is not None:
         return True
-    if "canale.metrics.names" in sys.modules:
-        raise RuntimeError("share_metrics() comes before the import of canale.metrics.names")
+    if "canale.metrics.definitions" in sys.modules:
+        raise RuntimeError("share_metrics() comes before the import of canale.metrics.definitions")
     folder = data / FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

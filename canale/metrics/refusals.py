@@ -21,9 +21,9 @@ _REASONS: dict[int, str] = {
 
 
 def count_refusal(reason: str) -> None:
-    """Count one refusal; ``reason`` is one of REFUSAL_REASONS (names.py)."""
+    """Count one refusal; ``reason`` is one of REFUSAL_REASONS (definitions.py)."""
     # Imported late: apps import this module before `share_metrics` (multiprocess.py).
-    from canale.metrics.names import REFUSALS
+    from canale.metrics.definitions import REFUSALS
 
     REFUSALS.labels(reason).inc()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from canale.live.hub import Hub
-from canale.metrics.names import (
+from canale.metrics.definitions import (
     LIVE_CONNECTIONS,
     LIVE_DELIVERIES,
     LIVE_DROPPED,
@@ -15,7 +15,7 @@ from canale.metrics.names import (
     LIVE_REFUSED,
     PAGES,
 )
-from canale.metrics.pulse import DeltaCounters
+from canale.metrics.reporter import DeltaCounters
 from canale.public.page_store import PageStore
 
 

@@ -17,8 +17,8 @@ import yaml
 from prometheus_client import Metric
 
 from canale.delivery.metrics import FAMILIES
+from canale.metrics.definitions import REGISTRY
 from canale.metrics.endpoint import VersionCollector
-from canale.metrics.names import REGISTRY
 from tests.structure.repository import ROOT, text
 
 PAGE = Path("docs/metrics.md")

@@ -22,7 +22,7 @@ from canale.delivery.limiter import (
     Limiters,
 )
 from canale.delivery.transports.base import Outcome, Result
-from canale.metrics.tally import Tally
+from canale.metrics.service_counters import ServiceCounters
 
 ACCEPTED = Result(Outcome.ACCEPTED, 201, "")
 BUSY = Result(Outcome.RETRY, 429, "")
@@ -48,7 +48,7 @@ class Desk:
             self.started.append,
             lambda sending, seconds: self.deferred.append((sending, seconds)),
             lambda: self.now,
-            Tally("webpush", "other"),
+            ServiceCounters("webpush", "other"),
         )
 
     def submit(self, count: int, *, urgent: bool = False) -> list[Waiting]:
@@ -67,7 +67,7 @@ class Desk:
 
 
 def limiters_on(clock: Callable[[], float]) -> Limiters[Waiting]:
-    return Limiters(MOST, lambda _: None, lambda *_: None, clock, partial(Tally, "webpush"))
+    return Limiters(MOST, lambda _: None, lambda *_: None, clock, partial(ServiceCounters, "post"))
 
 
 def on_loop(flow: Coroutine[Any, Any, None]) -> None:

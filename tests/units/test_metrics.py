@@ -27,11 +27,11 @@ from canale.followers.device_token import new_token
 from canale.followers.follow import follow
 from canale.followers.models import Address
 from canale.metrics.database_timing import DatabaseTimingMiddleware
+from canale.metrics.definitions import REGISTRY
 from canale.metrics.endpoint import is_allowed
 from canale.metrics.multiprocess import KINDS
-from canale.metrics.names import REGISTRY
-from canale.metrics.pulse import DeltaCounters
-from canale.metrics.tally import Tally
+from canale.metrics.reporter import DeltaCounters
+from canale.metrics.service_counters import ServiceCounters
 from canale.publishing.content import Content
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
@@ -42,12 +42,12 @@ def value(name: str, **labels: str) -> float:
 
 
 def test_responses_are_counted_by_service() -> None:
-    tally = Tally("webpush", "tally.test")
-    tally.add("accepted", 201, 0.02)
-    tally.add("accepted", 201, 0.3)
-    tally.add("retry", None, 20.0)
-    tally.add("rejected", 403, 0.02)
-    at = {"transport": "webpush", "service": "tally.test"}
+    counters = ServiceCounters("webpush", "counters.test")
+    counters.add("accepted", 201, 0.02)
+    counters.add("accepted", 201, 0.3)
+    counters.add("retry", None, 20.0)
+    counters.add("rejected", 403, 0.02)
+    at = {"transport": "webpush", "service": "counters.test"}
     outcomes = ("accepted", "retry", "rejected", "gone")
     counted = [value("canale_messages_total", **at, outcome=each) for each in outcomes]
     assert counted == [2, 1, 1, 0]
@@ -106,7 +106,7 @@ import sys, time
 from pathlib import Path
 from canale.metrics.multiprocess import share_metrics
 assert share_metrics(Path(sys.argv[1]), reset=sys.argv[3] == "reset")
-from canale.metrics.names import LIVE_CONNECTIONS, LIVE_EVENTS
+from canale.metrics.definitions import LIVE_CONNECTIONS, LIVE_EVENTS
 LIVE_EVENTS.inc(int(sys.argv[2]))
 LIVE_CONNECTIONS.set(int(sys.argv[2]))
 print("ready", flush=True)
@@ -117,7 +117,7 @@ import sys
 from pathlib import Path
 from canale.metrics.multiprocess import registry, share_metrics
 assert share_metrics(Path(sys.argv[1]))
-from canale.metrics.names import REGISTRY
+from canale.metrics.definitions import REGISTRY
 shared = registry(REGISTRY)
 names = ("canale_live_events_total", "canale_live_connections")
 print(*(int(shared.get_sample_value(name) or 0) for name in names))
@@ -187,7 +187,7 @@ def test_process_without_room_for_files_counts_on_its_own(tmp_path: Path, lacks:
         "from canale.metrics.multiprocess import share_metrics, registry\n"
         "multiprocess.FILE_BYTES = 1 << 60\n"
         "assert not share_metrics(Path(sys.argv[1]))\n"
-        "from canale.metrics.names import REGISTRY, LIVE_EVENTS\n"
+        "from canale.metrics.definitions import REGISTRY, LIVE_EVENTS\n"
         "LIVE_EVENTS.inc(); assert registry(REGISTRY) is REGISTRY"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from canale.accounts import audit
 from canale.accounts.failures import log_failures
 from canale.accounts.models import AuditEntry, FailedSignIn, Membership, Role, Staff
-from canale.metrics.names import REFUSAL_REASONS, REGISTRY
+from canale.metrics.definitions import REFUSAL_REASONS, REGISTRY
 from tests.accounts import EMAIL, PASSWORD, add_account
 
 pytestmark = pytest.mark.django_db

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from canale.metrics.names import MESSAGE_SECONDS, MESSAGES, REJECTED
+from canale.metrics.definitions import MESSAGE_SECONDS, MESSAGES, REJECTED
 
 OUTCOMES = ("accepted", "gone", "rejected", "retry", "unknown")
 
 
-class Tally:
+class ServiceCounters:
     """The counters of one service: about 1.6 µs a message."""
 
     __slots__ = ("_outcomes", "_seconds", "origin", "transport")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter
 
-from canale.metrics.names import LOOP_LAG, PROCESSES
+from canale.metrics.definitions import LOOP_LAG, PROCESSES
 
 logger = logging.getLogger(__name__)
 SECONDS = 1.0
@@ -29,7 +29,7 @@ class DeltaCounters:
             self._before[name] = now[name]
 
 
-async def pulse(process: str, flush: Callable[[], None]) -> None:
+async def report_metrics(process: str, flush: Callable[[], None]) -> None:
     """Report until cancelled. An error in a metric must not stop the process."""
     PROCESSES.labels(process).set(1)
     lag = LOOP_LAG.labels(process)
