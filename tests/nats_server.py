@@ -147,6 +147,11 @@ def new_bus(*urls: str, installation: str = "city") -> NatsBus:
 def closed_buses() -> Iterator[None]:
     """End the threads of the test's buses: they would log to a stream that pytest has closed."""
     yield
+    close_buses()
+
+
+def close_buses() -> None:
+    """End their threads: at once while their server runs, within two seconds when it is gone."""
     while _open_buses:
         _open_buses.pop().close()
 

@@ -19,6 +19,7 @@ from canale.nats.connection import installation
 from tests.nats_server import (
     Heard,
     NatsServer,
+    close_buses,
     closed_buses,  # noqa: F401
     listening,
     needs_nats,
@@ -38,6 +39,7 @@ NOTICEABLE_SECONDS = 0.001
 def nats(tmp_path: Path) -> Iterator[NatsServer]:
     with NatsServer(tmp_path) as server:
         yield server
+        close_buses()
 
 
 def test_every_listener_receives_a_notification(nats: NatsServer) -> None:

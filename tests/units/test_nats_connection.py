@@ -21,7 +21,15 @@ from nats.aio.client import Client
 from nats.errors import Error
 
 from canale.nats.connection import NatsConnection, server_of
-from tests.nats_server import NatsServer, closed_buses, listening, needs_nats, new_bus, run  # noqa: F401
+from tests.nats_server import (
+    NatsServer,
+    close_buses,
+    closed_buses,  # noqa: F401
+    listening,
+    needs_nats,
+    new_bus,
+    run,
+)
 from tests.waiting import until
 
 pytestmark = [needs_nats, pytest.mark.usefixtures("closed_buses")]
@@ -31,6 +39,7 @@ pytestmark = [needs_nats, pytest.mark.usefixtures("closed_buses")]
 def nats(tmp_path: Path) -> Iterator[NatsServer]:
     with NatsServer(tmp_path) as server:
         yield server
+        close_buses()
 
 
 def test_unresponsive_server_is_given_up(nats: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
