@@ -179,7 +179,8 @@ class RelayRunner:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
         await self._release()
-        await self._call(connection.close)
+        # Looked up in the thread: each has a connection of its own.
+        await self._call(lambda: connection.close())  # noqa: PLW0108
         await self._client.close()
 
     async def _sleep(self) -> None:
