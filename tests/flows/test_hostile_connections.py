@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A handful of connections that mean no good do not shut the channel for the others."""
+"""A handful of hostile connections do not block the channel for others."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def followers(city: Site, push: PushService) -> int:
     return 12
 
 
-def figures(url: str) -> dict[str, float]:
+def metrics(url: str) -> dict[str, float]:
     """By name and labels, as they are written."""
     answer = httpx.get(f"{url}/metrics", timeout=10)
     assert answer.status_code == 200
@@ -65,16 +65,16 @@ def publish(city: Site, headline: str, **more: object) -> int:
 def test_all_processes_of_the_machine_are_counted(
     city: Site, push: PushService, followers: int
 ) -> None:
-    before = figures(city.url)
+    before = metrics(city.url)
     received = len(push.received)
     # Two web processes (this one and its sibling) and two workers.
-    wait_until(lambda: figures(city.url)["canale_processes process=web"] == 2)
-    wait_until(lambda: figures(city.url)["canale_processes process=worker"] == 2)
+    wait_until(lambda: metrics(city.url)["canale_processes process=web"] == 2)
+    wait_until(lambda: metrics(city.url)["canale_processes process=worker"] == 2)
     publish(city, "Piena", kind="alert")
     push.wait_for(received + followers)
 
     def grown(name: str) -> float:
-        return figures(city.url).get(name, 0) - before.get(name, 0)
+        return metrics(city.url).get(name, 0) - before.get(name, 0)
 
     accepted = "outcome=accepted, service=other, transport=webpush"
     wait_until(lambda: grown(f"canale_messages_total {accepted}") == followers)
@@ -84,22 +84,22 @@ def test_all_processes_of_the_machine_are_counted(
     assert grown("canale_batches_total event=finished") == 1
     assert grown("canale_push_duration_seconds_count service=other, transport=webpush") == followers
     assert grown("canale_database_seconds_count work=record") >= 1
-    assert figures(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
-    assert figures(city.url)["canale_database_up"] == 1
+    assert metrics(city.url)["canale_queue_batches priority=alert, transport=webpush"] == 0
+    assert metrics(city.url)["canale_database_up"] == 1
     # A worker reports its limits once a second.
     limit = "canale_push_concurrency_limit service=other, transport=webpush"
-    wait_until(lambda: figures(city.url).get(limit, 0) >= 1)
-    assert figures(city.url)["canale_push_circuit_open service=other, transport=webpush"] == 0
+    wait_until(lambda: metrics(city.url).get(limit, 0) >= 1)
+    assert metrics(city.url)["canale_push_circuit_open service=other, transport=webpush"] == 0
     for process in ("web", "worker"):
-        assert figures(city.url)[f"canale_event_loop_lag_seconds_count process={process}"] > 0
+        assert metrics(city.url)[f"canale_event_loop_lag_seconds_count process={process}"] > 0
     # Each of the two web processes had the event.
     wait_until(lambda: grown("canale_live_events_total") == 2)
 
 
 def test_pages_from_memory_are_counted(city: Site) -> None:
     def pages() -> float:
-        said = figures(city.url)
-        return sum(said[f"canale_pages_total from={way}"] for way in ("store", "rendering"))
+        values = metrics(city.url)
+        return sum(values[f"canale_pages_total from={way}"] for way in ("store", "rendering"))
 
     before = pages()
     for _ in range(5):
@@ -116,9 +116,9 @@ def test_metrics_are_readable_from_this_machine_without_a_proxy_only(city: Site)
 
 
 def test_metrics_and_log_contain_no_push_address(city: Site, push: PushService) -> None:
-    said = httpx.get(f"{city.url}/metrics").text + city.log()
+    text = httpx.get(f"{city.url}/metrics").text + city.log()
     assert f":{push.port}" not in httpx.get(f"{city.url}/metrics").text
-    assert "/push/" not in said
+    assert "/push/" not in text
     lines = [line for line in city.log().splitlines() if line.startswith("{")]
     assert lines
     for line in lines:
@@ -129,10 +129,10 @@ def test_rejected_messages_appear_in_metrics_and_newsroom(
     city: Site, push: PushService, followers: int
 ) -> None:
     name = "canale_rejected_total code=401, transport=webpush"
-    assert figures(city.url)[name] == 0, "there before the first, so that an alarm sees it"
+    assert metrics(city.url)[name] == 0, "there before the first, so that an alarm sees it"
     push.behave(Behaviour(status=401, times=followers))
     post = publish(city, "Rifiutato")
-    wait_until(lambda: figures(city.url)[name] == followers)
+    wait_until(lambda: metrics(city.url)[name] == followers)
     newsroom = Newsroom(city)
     newsroom.browser.headers["accept-language"] = "it"
 
@@ -145,9 +145,9 @@ def test_rejected_messages_appear_in_metrics_and_newsroom(
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_accepts_the_metrics(city: Site) -> None:
-    said = httpx.get(f"{city.url}/metrics").text
+    text = httpx.get(f"{city.url}/metrics").text
     run = subprocess.run(
-        ["promtool", "check", "metrics"], input=said, capture_output=True, text=True, check=False
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -176,15 +176,15 @@ def test_workers_of_another_machine_export_metrics_on_their_own_port(
 
     def workers() -> float:
         try:
-            return figures(url).get("canale_processes process=worker", 0)
+            return metrics(url).get("canale_processes process=worker", 0)
         except httpx.TransportError:
             return 0
 
     with worker(city, tmp_path, port), worker(city, tmp_path, port):
         wait_until(lambda: workers() == 2, seconds=30)
-        said = figures(url)
-        assert "canale_processes process=web" not in said
+        values = metrics(url)
+        assert "canale_processes process=web" not in values
         queue = "canale_queue_batches priority=alert, transport=webpush"
-        assert queue not in said, "the site says it"
+        assert queue not in values, "the site exports it"
         assert httpx.get(f"{url}/metrics", headers={"Via": "x"}).status_code == 404
         assert httpx.get(f"{url}/").status_code == 404

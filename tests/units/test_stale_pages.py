@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The page store while the database is away: the page before is better than none."""
+"""The page store during a database outage: a stale page is better than none."""
 
 from __future__ import annotations
 

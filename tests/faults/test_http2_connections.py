@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A push service over HTTP/2 that limits its lines, ends them or loses them: each follower is told,
+"""A push service over HTTP/2 that limits, ends or loses its connections: each follower is notified,
 over one line at a time.
 """
 
