@@ -26,7 +26,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.standins.http11 import Http11Server, LoopThread, Reply, Request
 from tests.standins.push_service import Behaviour
-from tests.waiting import PATIENCE
+from tests.waiting import TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class WebhookReceiver:
         with self._changed:
             return [event for event in self.received if event.path == path]
 
-    def wait_for(self, path: str, count: int, seconds: float = PATIENCE) -> list[Event]:
+    def wait_for(self, path: str, count: int, seconds: float = TIMEOUT_SECONDS) -> list[Event]:
         """Wait until that many requests have come; gives all. Raises TimeoutError."""
         return self.wait(lambda: len(self.at(path)) >= count and self.at(path), path, seconds)
 
-    def wait(self, events: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    def wait(self, events: Callable[[], Any], what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
         end = time.monotonic() + seconds
         while not (found := events()):
             with self._changed:
