@@ -24,6 +24,7 @@ CALLS = {
     "demo": "",
     "publish": "--channel h --kind news --headline x",
     "token": "--channel h",
+    "outlet": "--channel h",
     "check": "--offline",
     "audit": "verify",
     "migrate": "",
