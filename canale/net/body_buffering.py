@@ -102,7 +102,7 @@ class BufferedBodyMiddleware:
     ) -> bool:
         """Read the body. Return False if it could not be read and a response was sent."""
         try:
-            await (_read_authenticated(receive, kept) if known else _read_anonymous(receive, kept))
+            await _read(receive, kept, known=known)
         except BodyTooLargeError:
             too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             await self._refuse(scope, send, too_large, "The request is too large.")
@@ -151,28 +151,20 @@ def _declared(scope: HTTPScope) -> int | None:
     return int(said.get(b"content-length", b"0"))
 
 
-async def _read_anonymous(receive: ASGIReceiveCallable, kept: Kept) -> None:
-    async with asyncio.timeout(ANONYMOUS_TIMEOUT_SECONDS):
-        while await _read_part(receive, kept, ANONYMOUS_MAX_BYTES):
-            pass
-
-
-async def _read_authenticated(receive: ASGIReceiveCallable, kept: Kept) -> None:
+async def _read(receive: ASGIReceiveCallable, kept: Kept, *, known: bool) -> None:
+    """Raises BodyTooLargeError, ClientDisconnectedError, TimeoutError."""
+    most = AUTHENTICATED_MAX_BYTES if known else ANONYMOUS_MAX_BYTES
     more = True
-    while more:
-        async with asyncio.timeout(AUTHENTICATED_IDLE_SECONDS):
-            more = await _read_part(receive, kept, AUTHENTICATED_MAX_BYTES)
-
-
-async def _read_part(receive: ASGIReceiveCallable, kept: Kept, room: int) -> bool:
-    """Return True if more follows. Raises BodyTooLargeError, ClientDisconnectedError."""
-    event = await receive()
-    if event["type"] != "http.request":
-        raise ClientDisconnectedError
-    kept.write(event["body"])
-    if kept.tell() > room:
-        raise BodyTooLargeError
-    return event["more_body"]
+    async with asyncio.timeout(None if known else ANONYMOUS_TIMEOUT_SECONDS):
+        while more:
+            async with asyncio.timeout(AUTHENTICATED_IDLE_SECONDS):
+                event = await receive()
+            if event["type"] != "http.request":
+                raise ClientDisconnectedError
+            kept.write(event["body"])
+            if kept.tell() > most:
+                raise BodyTooLargeError
+            more = event["more_body"]
 
 
 def _of_size(scope: HTTPScope, size: int) -> HTTPScope:

@@ -54,9 +54,23 @@ class Connections:
         """Since when each waits, the oldest first."""
 
     def opened(self, connection: Open) -> None:
+        """Count a connection. If there are too many, close the one that was used least recently.
+
+        One that is being answered is kept; if all are, one goes whose body does not come.
+        """
         self._open[connection] = None
-        if len(self._open) > self._most:
-            self._make_room()
+        if len(self._open) <= self._most:
+            return
+        unfinished = None
+        for oldest in list(islice(self._open, 100)):
+            if not oldest.is_busy():
+                self._close(oldest)
+                return
+            if unfinished is None and oldest in self._waiting:
+                unfinished = oldest
+            self._open.move_to_end(oldest)
+        if unfinished is not None:
+            self._close(unfinished)
 
     def used(self, connection: Open) -> None:
         """Record that a request on the connection is complete."""
@@ -90,22 +104,6 @@ class Connections:
         del others[connection]
         if not others:
             del self._of_client[client]
-
-    def _make_room(self) -> None:
-        """Close the one that was used least lately, unless it is being answered.
-
-        If all are, one that seems to be because its body does not come.
-        """
-        unfinished = None
-        for connection in list(islice(self._open, 100)):
-            if not connection.is_busy():
-                self._close(connection)
-                return
-            if unfinished is None and connection in self._waiting:
-                unfinished = connection
-            self._open.move_to_end(connection)
-        if unfinished is not None:
-            self._close(unfinished)
 
     def _close(self, connection: Open) -> None:
         self.closed(connection)

@@ -51,9 +51,7 @@ class Hosts:
             return None
         # An absolute URL takes precedence over the header (RFC 9112, section 3.2.2).
         absolute = _ABSOLUTE.match(url)
-        return self._judged(absolute[1] if absolute else b"".join(named), named=bool(named))
-
-    def _judged(self, host: bytes, *, named: bool) -> Refusal | None:
+        host = absolute[1] if absolute else b"".join(named)
         try:
             name, port = _bare(host.decode("ascii").lower()) if named or host else ("", None)
         except ValueError:

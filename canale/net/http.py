@@ -124,7 +124,10 @@ class GuardedClient:
         answer, content = await self._call(origin, call)
         if content is not None and len(content) > limit:
             raise ResponseTooLargeError(answer.status, limit)
-        return Response(answer.status, _headers(answer), bytes(content or b""))
+        # The first of several headers with one name is kept.
+        values = {name.lower(): _readable(answer, name) for name in answer.headers}
+        readable = {name: value for name, value in values.items() if value is not None}
+        return Response(answer.status, readable, bytes(content or b""))
 
     async def post(
         self,
@@ -237,12 +240,6 @@ class _Call(NamedTuple):
     """The number of bytes of the response to read."""
     again_after: timedelta | None = None
     """The time-out of the first try."""
-
-
-def _headers(answer: Answer) -> dict[str, str]:
-    """Return the readable headers; of several with one name the first."""
-    values = {name.lower(): _readable(answer, name) for name in answer.headers}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _readable(answer: Answer, name: str) -> str | None:

@@ -149,7 +149,11 @@ class Pins:
         return await asyncio.shield(opening)
 
     async def _renewed(self, origin: str) -> Pin:
-        await self._close_retired()
+        ended = time.monotonic() - self._close_after
+        due = [pin for pin in self._retired if pin.made_at < ended]
+        self._retired = [pin for pin in self._retired if pin.made_at >= ended]
+        for pin in due:
+            await _close(pin)
         http2 = origin.startswith("https:") and self._http2.get(origin, self._bulk)
         client, addresses = await self._client(origin, http2=http2)
         now = time.monotonic()
@@ -229,18 +233,14 @@ class Pins:
                 self._drop(origin)
             return
         if failure is UNCONNECTED and silent:
-            self._rotate_address(origin, pin)
+            # The next address from now on, once for any number of failed calls.
+            _remember(self._turns, origin, self._turns.get(origin, 0) + 1)
+            self._drop(origin)
         if pin.silent_since is None:
             pin.silent_since = time.monotonic()
         elif pin.http2 and begun >= pin.silent_since:
             # Two consecutive calls failed: the host may no longer speak HTTP/2.
             _remember(self._http2, origin, False)
-            self._drop(origin)
-
-    def _rotate_address(self, origin: str, pin: Pin) -> None:
-        """Use the host's next address from now on, once for any number of failed calls."""
-        if self._pins.get(origin) is pin:
-            _remember(self._turns, origin, self._turns.get(origin, 0) + 1)
             self._drop(origin)
 
     def _drop(self, origin: str) -> None:
@@ -249,13 +249,6 @@ class Pins:
         if pin is not None:
             pin.made_at = time.monotonic()
             self._retired.append(pin)
-
-    async def _close_retired(self) -> None:
-        ended = time.monotonic() - self._close_after
-        due = [pin for pin in self._retired if pin.made_at < ended]
-        self._retired = [pin for pin in self._retired if pin.made_at >= ended]
-        for pin in due:
-            await _close(pin)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -52,9 +52,12 @@ class RateLimiter:
         """
         with self._lock:
             now = self._clock()
+            # Each network that the act counts for, with the factor of its limit.
+            networks = {network_of(client): 1}
+            networks.setdefault(carrier_of(client), WIDER)
             counted = [
                 (self._key(bucket, network), per_seconds / (limit * many))
-                for network, many in _networks(client)
+                for network, many in networks.items()
             ]
             waits = [self._wait(key, interval, per_seconds, now) for key, interval in counted]
             if max(waits) > 1e-6:
@@ -89,12 +92,6 @@ class RateLimiter:
             del self._due[key]
             if not self._due:
                 return
-
-
-def _networks(client: str) -> list[tuple[str, int]]:
-    """Return the networks that an act counts for, each with the factor of its limit."""
-    near, far = network_of(client), carrier_of(client)
-    return [(near, 1)] if near == far else [(near, 1), (far, WIDER)]
 
 
 def carrier_of(client: str) -> str:

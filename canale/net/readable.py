@@ -29,26 +29,22 @@ class ReadableRequests:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        _check(request)
+        try:
+            request.GET  # noqa: B018
+            # The API takes no forms, and says so itself.
+            if request.method == "POST" and not request.path.startswith(API):
+                request.POST  # noqa: B018
+        except ITS_OWN:
+            # Django answers them with 400.
+            raise
+        except (LookupError, RecursionError, UnreadablePostError, ValueError) as error:
+            raise BadRequest(f"{type(error).__name__} while the request was read") from None
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> None:
         """Raise BadRequest where a view met an error of a parser of the request's content."""
         if request.method not in ("GET", "HEAD") and isinstance(error, UNREADABLE):
             raise BadRequest(f"{type(error).__name__} while the request was read") from None
-
-
-def _check(request: HttpRequest) -> None:
-    """Raise BadRequest, or an error that Django answers with 400."""
-    try:
-        request.GET  # noqa: B018
-        # The API takes no forms, and says so itself.
-        if request.method == "POST" and not request.path.startswith(API):
-            request.POST  # noqa: B018
-    except ITS_OWN:
-        raise
-    except (LookupError, RecursionError, UnreadablePostError, ValueError) as error:
-        raise BadRequest(f"{type(error).__name__} while the request was read") from None
 
 
 def charset_of(content_type: str) -> str | None:

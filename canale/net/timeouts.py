@@ -216,7 +216,10 @@ class TimeoutProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Close, with a reason if no other response is in progress on this connection."""
-        if not self.transport.is_closing() and self._can_be_told():
+        earlier = len(self._unanswered) - (not self._before_head)
+        cycle = self._unanswered[-1] if self._unanswered else None
+        in_progress = earlier > 0 or (cycle is not None and cycle.response_started)
+        if not self.transport.is_closing() and not in_progress:
             path = self.url.decode("latin-1") if self._in_request else ""
             headers, body = refusal(path, status, detail, self.house)
             headers = [*self.server_state.default_headers, *headers]
@@ -224,11 +227,6 @@ class TimeoutProtocol(HttpToolsProtocol):
             head = b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
             self.transport.write(b"".join((head, *lines, b"connection: close\r\n\r\n", body)))
         self.end()
-
-    def _can_be_told(self) -> bool:
-        earlier = len(self._unanswered) - (not self._before_head)
-        cycle = self._unanswered[-1] if self._unanswered else None
-        return earlier <= 0 and (cycle is None or not cycle.response_started)
 
     def _end_waiting(self) -> None:
         if self._ending is not None:

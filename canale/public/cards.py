@@ -204,6 +204,9 @@ def _key(
     now: datetime,
 ) -> CardKey:
     content = post.content
+    # The channel's set, then what it no longer has and was chosen before.
+    offered = list(channel.reaction_set)
+    emoji = [*offered, *(each for each in counts if each not in offered)]
     return CardKey(
         revision=content.pk,
         revised_at=content.published_at,
@@ -212,7 +215,7 @@ def _key(
         visible_until=post.visible_until,
         handle=channel.handle,
         topics=tuple((topic.pk, topic.name) for topic in topics),
-        counts=_counts(channel, counts),
+        counts=tuple((each, counts.get(each, 0)) for each in emoji),
         is_over=_is_over(post, active, now),
         is_pinned=post.pk in active,
         today=timezone.localdate(now),
@@ -228,13 +231,6 @@ def _is_over(post: Post, active: set[int], now: datetime) -> bool:
     if content.kind == Kind.EVENT and content.starts_on and not end:
         end = end_of(content.starts_on)
     return (end or (content.starts_at if content.kind == Kind.DEADLINE else None) or now) < now
-
-
-def _counts(channel: Channel, counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """The channel's set, then what it no longer has and was chosen before."""
-    offered: list[str] = list(channel.reaction_set)
-    shown = offered + [emoji for emoji in counts if emoji not in offered]
-    return tuple((emoji, counts.get(emoji, 0)) for emoji in shown)
 
 
 def _rendered(

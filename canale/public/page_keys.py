@@ -35,9 +35,13 @@ def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> Key:
 
     Other parameters, such as those that other sites add to links, lead to the same page.
     """
-    asked, place = _query(query) if query else ("", "")
-    if place and not path.endswith(LISTS):
-        place = ""
+    asked = place = ""
+    if query and len(query) <= LONGEST_QUERY:
+        # The last of several with one name counts; a value that means nothing here is dropped.
+        values = {name: value.decode() for name, value in _PARAMETERS.findall(query)}
+        asked, place = values.get(b"lang", ""), values.get(b"before", "")
+        asked = asked if asked in dict(django_settings.LANGUAGES) else ""
+        place = place if path.endswith(LISTS) and is_place(place) else ""
     cookie = _LANGUAGE_COOKIE.search(wanted.get(b"cookie", b""))
     language = _language(cookie[1] if cookie else b"", wanted.get(b"accept-language", b"")[:200])
     return path, language, asked, place
@@ -46,17 +50,6 @@ def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> Key:
 def query_of(key: Key) -> bytes:
     said = {"lang": key[2], "before": key[3]}
     return urlencode({name: value for name, value in said.items() if value}).encode()
-
-
-def _query(query: bytes) -> tuple[str, str]:
-    """The values of `lang` and `before`, or "" for one that means nothing here; of several, the
-    last counts."""
-    if len(query) > LONGEST_QUERY:
-        return "", ""
-    found = {name: value.decode() for name, value in _PARAMETERS.findall(query)}
-    asked, place = found.get(b"lang", ""), found.get(b"before", "")
-    known = asked in dict(django_settings.LANGUAGES)
-    return asked if known else "", place if is_place(place) else ""
 
 
 def is_place(before: str) -> bool:

@@ -40,40 +40,33 @@ def page(view: View[P]) -> View[P]:
     def in_language(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         asked = request.GET.get("lang", "")
         if asked in dict(django_settings.LANGUAGES):
-            return _remember_language(request.path, asked)
+            response = HttpResponseRedirect(request.path)
+            response.set_cookie(
+                django_settings.LANGUAGE_COOKIE_NAME,
+                asked,
+                max_age=A_YEAR,
+                samesite="Lax",
+                secure=django_settings.LANGUAGE_COOKIE_SECURE,
+            )
+            response.headers["Cache-Control"] = "no-store"
+            return response
         return kept(request, *args, **kwargs)
 
     return cast("View[P]", in_language)
 
 
-def _remember_language(path: str, language: str) -> HttpResponse:
-    response = HttpResponseRedirect(path)
-    response.set_cookie(
-        django_settings.LANGUAGE_COOKIE_NAME,
-        language,
-        max_age=A_YEAR,
-        samesite="Lax",
-        secure=django_settings.LANGUAGE_COOKIE_SECURE,
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def show(template: str, context: Mapping[str, object], status: int = 200) -> HttpResponse:
     """A page in the reader's language. It takes no request: what it shows is everybody's."""
-    body = get_template(template).render({**_house(), **context})
-    response = HttpResponse(body, status=status)
-    response.headers["Content-Language"] = get_language() or django_settings.LANGUAGE_CODE
-    return response
-
-
-def _house() -> dict[str, object]:
-    return {
+    house = {
         "language": get_language() or django_settings.LANGUAGE_CODE,
         "languages": django_settings.LANGUAGES,
         "base_url": settings.base_url,
         "source_url": settings.source_url,
     }
+    body = get_template(template).render({**house, **context})
+    response = HttpResponse(body, status=status)
+    response.headers["Content-Language"] = get_language() or django_settings.LANGUAGE_CODE
+    return response
 
 
 def belongs_to(

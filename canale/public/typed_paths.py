@@ -23,16 +23,13 @@ def meant_path(path: str) -> str | None:
     punctuation after it; None if there is no such path, or if it is longer than people type."""
     if len(path) > MAX_TYPED or _leads(path):
         return None
-    tidy = _lower(re.sub("/{2,}", "/", path)).rstrip(_AFTER)
+    tidy = re.sub("/{2,}", "/", path)
+    exact = _EXACT_END.fullmatch(tidy)
+    tidy = (exact[1].lower() + exact[2] if exact else tidy.lower()).rstrip(_AFTER)
     for candidate in (tidy, tidy.rstrip("/"), tidy.rstrip("/") + "/"):
         if candidate != path and not candidate.startswith(PROGRAMS) and _leads(candidate):
             return candidate
     return None
-
-
-def _lower(path: str) -> str:
-    exact = _EXACT_END.fullmatch(path)
-    return exact[1].lower() + exact[2] if exact else path.lower()
 
 
 def _leads(path: str) -> bool:

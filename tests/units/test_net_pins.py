@@ -105,7 +105,7 @@ def test_next_address_is_tried_when_one_refuses() -> None:
         http = GuardedClient(resolver=resolver)
         first = await http._pins.get("https://push.example")
         for _ in range(3):
-            http._pins._rotate_address("https://push.example", first)
+            http._pins.failed("https://push.example", first, time.monotonic(), UNCONNECTED)
         assert await http._pins.get("https://push.example") is not first
         assert http._pins._turns == {"https://push.example": 1}
         await http.close()

@@ -140,7 +140,10 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
     """The posts that came before the one that is named: a keyset, so that none is skipped."""
     found = channel_or_404(handle)
     now = timezone.now()
-    last = _last_seen(found, request.GET.get("before", ""))
+    before = request.GET.get("before", "")
+    # Also one that is no longer visible has its place in the list.
+    place = found.posts.once_published().filter(pk=int(before)) if is_place(before) else None
+    last = place.first() if place is not None else None
     if last is None:
         return HttpResponseRedirect(reverse("channel", args=[handle]))
     context = about(found)
@@ -157,13 +160,6 @@ def older(request: HttpRequest, handle: str) -> HttpResponse:
     }
     until = fresh_until(now, *_changes(posts))
     return belongs_to(show("public/older.html", context), found, until, stale_until(now, posts))
-
-
-def _last_seen(channel: Channel, before: str) -> Post | None:
-    """Return a post's place in the list, also for one that is no longer visible."""
-    if not is_place(before):
-        return None
-    return channel.posts.once_published().filter(pk=int(before)).first()
 
 
 @page
