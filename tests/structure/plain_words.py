@@ -96,18 +96,9 @@ RIDDLE = re.compile(
 )
 
 EXEMPT: dict[str, tuple[str, ...]] = {
-    "bare opening": (
-        "canale/delivery",
-        "canale/syndication",
-    ),
-    "exception without Error": (
-        "canale/delivery",
-        "canale/syndication",
-    ),
-    "abolished word": (
-        "canale/delivery",
-        "canale/syndication",
-    ),
+    "bare opening": ("canale/delivery",),
+    "exception without Error": ("canale/delivery",),
+    "abolished word": ("canale/delivery",),
 }
 
 

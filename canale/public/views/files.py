@@ -34,7 +34,7 @@ from canale.public.pages import (
 from canale.public.short_name import short_name
 from canale.public.views.channel import published_or_404
 from canale.syndication import feeds
-from canale.syndication.calendar import NoMoment, post_ics
+from canale.syndication.calendar import NoMomentError, post_ics
 
 SERVICE_WORKER = Path(canale.__file__).parent / "static" / "sw.js"
 FEED_SIZE = 100
@@ -80,10 +80,7 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
 
 @stored
 def channel_qr(request: HttpRequest, handle: str, form: str) -> HttpResponse:
-    return _qr(channel_or_404(handle), form)
-
-
-def _qr(channel: Channel, form: str) -> HttpResponse:
+    channel = channel_or_404(handle)
     url = channel_url(channel)
     if form == "svg":
         response = _file(qr_svg(url), "image/svg+xml", A_DAY, f"{channel.handle}.svg")
@@ -151,7 +148,7 @@ def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpRespo
         return belongs_to(HttpResponse(status=410), found.channel, None)
     try:
         ics = post_ics(found, now)
-    except NoMoment:
+    except NoMomentError:
         raise Http404 from None
     response = _file(ics, "text/calendar; charset=utf-8", 0, f"{handle}-{post_id}.ics")
     return belongs_to(response, found.channel, fresh_until(now, found.visible_until))
