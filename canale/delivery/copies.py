@@ -32,7 +32,7 @@ State = Copy.State
 
 # Renewed before each call, and longer than the longest call.
 OUTLET_LEASE = timedelta(seconds=60)
-# What was just posted is not yet on every server of the far end.
+# A new post takes a while to reach every server of the far end.
 LOOK_AFTER = timedelta(seconds=20)
 MAX_LOOKS = 3
 EXPIRED = "the post's time is over"
@@ -45,7 +45,7 @@ IDEMPOTENT = [spec.name for spec in RELAYS if spec.capabilities.idempotent]
 
 
 class Act(StrEnum):
-    """What a call does."""
+    """The purpose of a call."""
 
     PUBLISH = "publish"
     CORRECT = "correct"
@@ -228,7 +228,7 @@ def _claimed(copy: Copy, now: datetime) -> Call | None:
 
 
 def _held(copy: Copy) -> HeldCopy:
-    """What the outlet holds of the post: the last copy that arrived, or this one when it did."""
+    """The outlet's state of the post: the last copy that arrived, or this one when it did."""
     arrived = Copy.objects.filter(
         outlet=copy.outlet_id,
         broadcast__post=copy.broadcast.post_id,
@@ -239,7 +239,7 @@ def _held(copy: Copy) -> HeldCopy:
 
 
 def _act(copy: Copy, spec: RelaySpec[Any], held: HeldCopy) -> Act | None:
-    """What to do for a due copy; None: the far end has nothing that could be withdrawn."""
+    """The next step for a due copy; None: the far end has nothing that could be withdrawn."""
     doubtful = copy.state == State.UNKNOWN and not spec.capabilities.idempotent
     if doubtful or copy.state == State.ACCEPTED:
         return Act.LOOK

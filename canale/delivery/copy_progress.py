@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What each outlet holds of a post, in plain words, with the next step where there is one."""
+"""The state of a post at each outlet, in plain words, with the next step where there is one."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 # Retries fall due, and hints get lost.
 POLL_SECONDS = 1.0
 DATABASE_PAUSE_SECONDS = 0.5
-# Of a whole call, which may be several requests. An outlet's lease is longer.
+# Limit of a whole call, which may be several requests. An outlet's lease is longer.
 CALL_SECONDS = 40.0
 # At shutdown: calls not answered by then are unknown.
 GRACE_SECONDS = 10.0

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The rules of wording that a machine can hold. bin/lint runs this module.
 
-CONTRIBUTING.md (*Plain words*) has the rules. A folder that does not keep a rule yet is listed in
-EXEMPT under that rule; the lists only shrink.
+CONTRIBUTING.md (*Plain words*) has the rules.
 """
 
 from __future__ import annotations
@@ -95,12 +94,6 @@ RIDDLE = re.compile(
     r"test_(of|that|whether|what|whatever|who|whoever|whom|whose|as|it)_|_(anew|meanwhile)(_|$)"
 )
 
-EXEMPT: dict[str, tuple[str, ...]] = {
-    "bare opening": ("canale/delivery",),
-    "exception without Error": ("canale/delivery",),
-    "abolished word": ("canale/delivery",),
-}
-
 
 class Finding(NamedTuple):
     rule: str
@@ -127,27 +120,16 @@ def main() -> int:
         *(found for path, tree in trees.items() for found in names(path, tree)),
         *(found for path, tree in trees.items() for found in names_of_tests(path, tree)),
     ]
-    held = [found for found in findings if not _is_exempt(found)]
-    for found in held:
+    for found in findings:
         print(f"{found.path}:{found.line}: {found.rule}: {found.message}")
-    left = Counter(found.rule for found in findings if _is_exempt(found))
-    for rule, folders in EXEMPT.items():
-        print(f"{rule}: {left[rule]} in {len(folders)} exempt folders")
     percent = single_use_percent(
         [tree for path, tree in trees.items() if path.parts[0] == "canale"]
     )
-    return 1 if held or percent > MAX_SINGLE_USE_PERCENT else 0
+    return 1 if findings or percent > MAX_SINGLE_USE_PERCENT else 0
 
 
 def _is_checked(path: Path) -> bool:
     return path.parts[0] in CHECKED and "migrations" not in path.parts
-
-
-def _is_exempt(found: Finding) -> bool:
-    """Look for the file's folder among those exempt; "canale" stands for its loose modules."""
-    depth = 2 if found.path.parts[0] == "canale" and len(found.path.parts) > 2 else 1
-    room = Path(*found.path.parts[:depth])
-    return room.as_posix() in EXEMPT.get(found.rule, ())
 
 
 def wording(path: Path, source: str, tree: ast.Module) -> Iterator[Finding]:

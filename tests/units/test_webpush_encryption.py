@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from canale.delivery.transports.webpush.encryption import (
     MAX_BODY,
     MAX_PLAINTEXT,
-    BadKeys,
+    BadKeysError,
     SubscriptionKeys,
     encrypt,
     seal,
@@ -102,7 +102,7 @@ def test_keys_and_salts_are_never_reused() -> None:
     ],
 )
 def test_bad_keys_are_refused_by_name(keys: object, reason: str) -> None:
-    with pytest.raises(BadKeys, match=reason):
+    with pytest.raises(BadKeysError, match=reason):
         SubscriptionKeys.from_json(keys)
 
 

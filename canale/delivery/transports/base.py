@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a transport is given, what it does with it, and what it answers."""
+"""The input of a transport, what it does with it, and what it returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    # What encrypts and posts also serves without a database.
+    # Encryption and posting also work without a database.
     from canale.channel.models import Channel, Post, Revision
 
 R = TypeVar("R")
@@ -62,7 +62,7 @@ class Recipient:
 
 
 class Outcome(StrEnum):
-    """What became of one message to one address."""
+    """The outcome of one message to one address."""
 
     ACCEPTED = "accepted"
     """The far end took it over."""

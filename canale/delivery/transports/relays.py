@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a relay is given and what it answers: one call for each post, to a far end that shows it.
+"""The input and the results of a relay: one call for each post, to a far end that shows it.
 
 A far end that drops repeated calls, one that can be read back, and one that can do neither are told
 apart by their capabilities alone (docs/decisions/0060).
@@ -20,7 +20,7 @@ from canale.delivery.transports.base import R_contra, Result
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a far end can do. Lengths are in the far end's own units; None: no limit."""
+    """The abilities of a far end. Lengths are in the far end's own units; None: no limit."""
 
     idempotent: bool
     """It recognises a repeated call by its key and drops it."""
@@ -37,7 +37,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class OutletSetup:
-    """What opens a relay. ``show_once`` is a secret that was made just now."""
+    """The options and secrets of a relay. ``show_once`` is a secret that was made just now."""
 
     options: Mapping[str, str]
     secrets: Mapping[str, str] = field(repr=False)
@@ -49,7 +49,7 @@ class OutletRefusedError(Exception):
 
 
 class RelayRendition(Protocol):
-    """What a relay makes of a revision; nobody else looks inside."""
+    """A revision as a relay sends it; nobody else looks inside."""
 
     @property
     def digest(self) -> str:
@@ -58,7 +58,7 @@ class RelayRendition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeldCopy:
-    """What the outlet holds of the post, as far as is known; ``external`` are its ids there."""
+    """The post as the outlet holds it, as far as is known; ``external`` are its ids there."""
 
     external: Mapping[str, object]
     url: str
@@ -68,7 +68,7 @@ class HeldCopy:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one call.
+    """The outcome of one call.
 
     The result is ``retry`` only where the far end certainly did nothing, ``unknown`` where it may
     have done it, ``gone`` where it said itself that it wants no more. ``url`` is public.
@@ -85,7 +85,7 @@ def new_key() -> str:
 
 
 class Sighting(StrEnum):
-    """What reading an outlet back has shown."""
+    """The result of reading an outlet back."""
 
     SEEN = "seen"
     ABSENT = "absent"

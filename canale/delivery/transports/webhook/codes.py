@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a receiver's status code means to us (Standard Webhooks, *Operational considerations*)."""
+"""The meaning of a receiver's status codes (Standard Webhooks, *Operational considerations*)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from canale.net.retry_after import seconds_of
 
 
 class StatusRule(NamedTuple):
-    """What the code means, and what becomes of the copy."""
+    """The meaning of a code, and what becomes of the copy."""
 
     meaning: str
     outcome: Outcome

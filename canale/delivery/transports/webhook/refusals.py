@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a receiver's refusal says to an editor, and what to do (see codes.py)."""
+"""A receiver's refusals, explained to an editor, with what to do (see codes.py)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a push service's status code means to us (RFC 8030; each service's own documentation).
+"""The meaning of a push service's status codes (RFC 8030; each service's own documentation).
 
 - Mozilla: https://mozilla-services.github.io/autopush-rs/errors.html
 - Apple: https://developer.apple.com/documentation/usernotifications

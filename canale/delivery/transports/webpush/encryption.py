@@ -37,7 +37,7 @@ _RECORD_AND_KEY_LENGTH = RECORD_SIZE.to_bytes(4, "big") + bytes((POINT_LENGTH,))
 _TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
 
 
-class BadKeys(ValueError):  # noqa: N818
+class BadKeysError(ValueError):
     """A subscription's keys cannot be used; the message says which and why, never its value."""
 
 
@@ -50,10 +50,10 @@ class SubscriptionKeys(NamedTuple):
 
     @classmethod
     def from_json(cls, keys: object) -> SubscriptionKeys:
-        """Read ``PushSubscription.toJSON().keys``. Raises BadKeys."""
-        # What the vault opened is a dict; asking for the protocol is slow.
+        """Read ``PushSubscription.toJSON().keys``. Raises BadKeysError."""
+        # The vault returns a dict; asking for the protocol is slow.
         if type(keys) is not dict and not isinstance(keys, Mapping):
-            raise BadKeys("keys: missing")
+            raise BadKeysError("keys: missing")
         point = _bytes_of("p256dh", keys.get("p256dh"), POINT_LENGTH)
         auth = _bytes_of("auth", keys.get("auth"), AUTH_LENGTH)
         return cls(point, _key_of(point), auth)
@@ -62,24 +62,24 @@ class SubscriptionKeys(NamedTuple):
 def _bytes_of(name: str, value: object, length: int) -> bytes:
     # The bound keeps a megabyte of junk from being decoded; "standard" Base64 is not allowed here.
     if not isinstance(value, str) or len(value) > 2 * length:
-        raise BadKeys(f"keys.{name}: not base64url")
+        raise BadKeysError(f"keys.{name}: not base64url")
     text = value.encode("utf-8", "replace").translate(_TO_STANDARD) + b"=" * (-len(value) % 4)
     try:
         raw = binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error:
-        raise BadKeys(f"keys.{name}: not base64url") from None
+        raise BadKeysError(f"keys.{name}: not base64url") from None
     if len(raw) != length:
-        raise BadKeys(f"keys.{name}: {len(raw)} bytes instead of {length}")
+        raise BadKeysError(f"keys.{name}: {len(raw)} bytes instead of {length}")
     return raw
 
 
 def _key_of(point: bytes) -> ec.EllipticCurvePublicKey:
     if point[0] != 4:
-        raise BadKeys("keys.p256dh: not an uncompressed point")
+        raise BadKeysError("keys.p256dh: not an uncompressed point")
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
     except ValueError:
-        raise BadKeys("keys.p256dh: not a point of P-256") from None
+        raise BadKeysError("keys.p256dh: not a point of P-256") from None
 
 
 def encrypt(plaintext: bytes, keys: SubscriptionKeys) -> bytes:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The message as Declarative Web Push JSON (https://w3c.github.io/push-api/#declarative-push-message).
 
-Safari shows it by itself, without waking any script of ours; elsewhere the service worker reads
+Safari shows it on its own, without waking any script of ours; elsewhere the service worker reads
 the same members.
 """
 
@@ -19,9 +19,9 @@ from canale.delivery.transports.webpush.message import Message
 MARK = 8030
 SHORT_TITLE = 40
 
-# Who says 413 takes less than the 4,096 bytes of body that RFC 8030 promises, nobody knows how much
-# less: the least that holds a headline, a link and what the phone needs. A post's own message is
-# 500 to 1,800 bytes long.
+# A 413 means that the service accepts less than the 4,096 bytes of body that RFC 8030 promises, by
+# an unknown amount: this is the least that holds a headline, a link and what the phone needs. A
+# post's own message is 500 to 1,800 bytes long.
 SHRUNK = 700
 
 Notification = dict[str, object]

@@ -36,21 +36,21 @@ def check_endpoint(url: str, extra_origins: Collection[str]) -> str:
     return checked_origin(url, KNOWN_SERVICES, extra_origins)
 
 
-# Of the names by which push services are known for years one surely exists.
+# A well-known host, to tell a name that does not exist from a broken resolver.
 NAMES = HostChecker("fcm.googleapis.com")
 
 
 def is_invented(origin: str) -> bool:
-    """Whether an accepted origin's host is a name that does not exist, below a known ending.
+    """True if an accepted origin's host is a name that does not exist, below a known ending.
 
     Anybody can invent those, and a service gives them up. A name that we list is never taken for
-    missing: who lost all followers of a browser to an error in the DNS would not get them back.
+    missing: followers of a browser who were deleted for an error in the DNS would not come back.
     """
     return must_be_looked_up(origin) and NAMES.is_missing(_host(origin))
 
 
 def must_be_looked_up(origin: str) -> bool:
-    """Whether it is below a known ending, and was not found a moment ago."""
+    """True for a host below a known ending that was not found a moment ago."""
     host = _host(origin)
     below_an_ending = KNOWN_SERVICES.holds(host) and host not in KNOWN_SERVICES.names
     return below_an_ending and not NAMES.was_found(host)

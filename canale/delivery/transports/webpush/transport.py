@@ -18,7 +18,7 @@ from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipi
 from canale.delivery.transports.webpush.codes import answer_to, result_of
 from canale.delivery.transports.webpush.encryption import (
     MAX_PLAINTEXT,
-    BadKeys,
+    BadKeysError,
     SubscriptionKeys,
     encrypt,
 )
@@ -100,7 +100,7 @@ class WebPushTransport:
         check_new(address, self._extra_origins)
 
     def origin(self, address: Mapping[str, object]) -> str:
-        """Of the push service: scheme, host and port; "" for what is no endpoint."""
+        """The push service's scheme, host and port; "" if the endpoint is none."""
         endpoint = address.get("endpoint")
         return "/".join(endpoint.split("/", 3)[:3]) if isinstance(endpoint, str) else ""
 
@@ -158,7 +158,7 @@ class WebPushTransport:
 def check_new(
     address: Mapping[str, object], extra_origins: Collection[str], *, may_wait: bool = True
 ) -> None:
-    """As `checked`, and its host must exist, as far as the resolver knows.
+    """Check as `checked` does, and that the host exists, as far as the resolver knows.
 
     Raises AddressRefusedError; with ``may_wait`` False also where the resolver must be asked."""
     origin = checked(address, extra_origins).origin
@@ -181,7 +181,7 @@ def checked(address: Mapping[str, object], extra_origins: Collection[str]) -> Ta
         raise AddressRefusedError(f"endpoint: {refusal}") from None
     try:
         return Target(origin, endpoint, SubscriptionKeys.from_json(address.get("keys")))
-    except BadKeys as error:
+    except BadKeysError as error:
         raise AddressRefusedError(str(error)) from None
 
 

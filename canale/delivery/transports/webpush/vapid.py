@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Who we are to a push service (RFC 8292, VAPID)."""
+"""The sender's identity towards push services (RFC 8292, VAPID)."""
 
 from __future__ import annotations
 
