@@ -10,7 +10,7 @@ import pytest
 from django.utils.translation import override
 
 from canale.delivery.transports.base import Outcome
-from canale.delivery.transports.webpush.codes import result_of
+from canale.delivery.transports.webpush.codes import TABLE
 from canale.delivery.transports.webpush.refusals import REFUSALS
 from canale.net.retry_after import MAX_RETRY_AFTER, seconds_of
 
@@ -42,7 +42,7 @@ NOW = datetime(2026, 11, 24, 3, 0, 0, tzinfo=UTC)
     ],
 )
 def test_every_code_has_an_outcome(code: int, outcome: Outcome) -> None:
-    result = result_of(code, None)
+    result = TABLE.result_of(code, None)
     assert (result.outcome, result.code) == (outcome, code)
     assert result.reason
 
@@ -70,12 +70,12 @@ def test_retry_after_in_seconds_or_as_a_date(header: str | None, seconds: float 
 
 
 def test_wait_applies_to_one_response_only() -> None:
-    assert [result_of(503, wait).retry_after for wait in ("7", None, "9")] == [7.0, None, 9.0]
+    assert [TABLE.result_of(503, wait).retry_after for wait in ("7", None, "9")] == [7.0, None, 9.0]
 
 
 def test_only_a_retry_result_has_a_wait() -> None:
-    assert result_of(429, "7").retry_after == 7.0
-    assert result_of(410, "7").retry_after is None
+    assert TABLE.result_of(429, "7").retry_after == 7.0
+    assert TABLE.result_of(410, "7").retry_after is None
 
 
 def test_rejected_signature_explanation_names_key_clock_and_contact() -> None:

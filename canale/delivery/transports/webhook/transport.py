@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.relays import HeldCopy, Receipt, Sighting
-from canale.delivery.transports.webhook.codes import result_of
+from canale.delivery.transports.webhook.codes import TABLE
 from canale.delivery.transports.webhook.event import WebhookEvent, event
 from canale.delivery.transports.webhook.signature import signed_headers
 from canale.net.endpoints import EndpointRefusedError
@@ -50,7 +50,7 @@ class WebhookTransport:
         except NotProcessedError as failure:
             return Receipt(Result(Outcome.RETRY, None, str(failure)))
         except ResponseTooLargeError as answer:
-            return Receipt(result_of(answer.status, None))
+            return Receipt(TABLE.result_of(answer.status, None))
         except NoResponseError as failure:
             return Receipt(Result(Outcome.UNKNOWN, None, str(failure)))
-        return Receipt(result_of(response.status, response.headers.get("retry-after")))
+        return Receipt(TABLE.result_of(response.status, response.headers.get("retry-after")))

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from canale.delivery.transports.base import AddressRefusedError, Outcome, Recipient, Result
-from canale.delivery.transports.webpush.codes import answer_to, result_of
+from canale.delivery.transports.webpush.codes import TABLE
 from canale.delivery.transports.webpush.encryption import (
     MAX_PLAINTEXT,
     BadKeysError,
@@ -115,7 +115,7 @@ class WebPushTransport:
         except AddressRefusedError as refusal:
             return Result(Outcome.REJECTED, None, refusal.reason)
         result = await self._post(message, target, MAX_PLAINTEXT)
-        if result.code is not None and answer_to(result.code).shrink:
+        if result.code is not None and TABLE.rule_of(result.code).shrink:
             result = await self._post(message, target, SHRUNK)
         self._log(target.origin, result)
         return result
@@ -142,7 +142,7 @@ class WebPushTransport:
             return Result(Outcome.RETRY, None, str(failure), missing=missing)
         except NoResponseError as failure:
             return Result(Outcome.RETRY, None, str(failure))
-        return result_of(reply.status, reply.retry_after)
+        return TABLE.result_of(reply.status, reply.retry_after)
 
     def _log(self, origin: str, result: Result) -> None:
         if result.outcome is Outcome.ACCEPTED:
