@@ -35,6 +35,7 @@ from canale.delivery.reasons import OUR_ERROR
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.relays import Receipt, RelayTransport, Sighting
 from canale.metrics.definitions import COPIES
+from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class RelayRunner:
             while not self._stopping:
                 self._wakeup.clear()
                 await self._serve_due()
-                await self._sleep()
+                await wait_at_most(self._wakeup, POLL_SECONDS)
         finally:
             subscription.close()
             await self._finish()
@@ -182,13 +183,6 @@ class RelayRunner:
         # Looked up in the thread: each has a connection of its own.
         await self._call(lambda: connection.close())  # noqa: PLW0108
         await self._client.close()
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wakeup.wait()
-        except TimeoutError:
-            pass
 
     async def _call(self, work: Callable[[], T]) -> T:
         def run() -> T:

@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -43,6 +43,7 @@ from canale.delivery.worker_slot import WorkerSlot
 from canale.metrics.definitions import BATCHES, READING, RECORDING
 from canale.metrics.reporter import report_metrics
 from canale.runtime.database_away import outage
+from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Worker:
                     self._wakeup.clear()
                     chunk = await self._next()
                     if chunk is None:
-                        await _wait(self._wakeup, POLL_SECONDS)
+                        await wait_at_most(self._wakeup, POLL_SECONDS)
                         continue
                     delivery = tasks.create_task(self._deliver(chunk))
                     self._deliveries[delivery] = chunk
@@ -194,7 +195,7 @@ class Worker:
                     if timed_out or limiters.blocks_others(limiter, urgent=chunk.urgent)
                 }
             )
-            await _wait(chunk.complete, TICK_SECONDS)
+            await wait_at_most(chunk.complete, TICK_SECONDS)
         for other in earlier:
             await other.recorded.wait()
         await self._record(chunk)
@@ -327,10 +328,3 @@ class Worker:
             return done
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most this long."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import cast
 
 from django.db import close_old_connections, connection
@@ -23,6 +22,7 @@ from canale.live.events import latest_id
 from canale.live.hub import Hub
 from canale.live.models import LiveEvent
 from canale.runtime.database_away import outage
+from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
@@ -85,9 +85,7 @@ class EventTailer:
                     for handle in self._handles:
                         self._forget_pages(handle)
                 await asyncio.sleep(POLL_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._hinted.wait()
+            await wait_at_most(self._hinted, POLL_SECONDS)
             hinted = self._hinted.is_set()
             self._hinted.clear()
 

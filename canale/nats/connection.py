@@ -28,6 +28,7 @@ from nats.aio.client import Client
 from nats.errors import Error, NoServersError
 
 from canale.nats.cancellation import cancel_until_done
+from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
 
@@ -225,9 +226,7 @@ class NatsConnection:
 async def wait_until_lost(client: Client, wakeup: asyncio.Event) -> None:
     """Return when the connection is lost. Raises one of FAILURES on an unanswered ping."""
     while client.is_connected:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PING_SECONDS):
-                await wakeup.wait()
+        await wait_at_most(wakeup, PING_SECONDS)
         wakeup.clear()
         if client.is_connected:
             async with asyncio.timeout(ANSWER_SECONDS):
