@@ -5,7 +5,8 @@
 ``*bold*``, ``_italic_``, ``~strike~``, monospace between three backquotes, code between one.
 Lines that begin with ``- ``, ``* `` or ``1. `` are lists, with ``> `` quotes; links are found
 by their form. As in WhatsApp, a mark counts only at the edge of a word and within its line.
-No rendition changes a letter or a digit: the number of a line stands as it was typed.
+No rendition changes a letter or a digit: the number of a line stands as it was typed. HTML alone
+shows https://www.comune.example as comune.example, and what was typed as the link's title.
 """
 # https://faq.whatsapp.com/539178204879377
 
@@ -97,6 +98,8 @@ _LINK = regex.compile(
     rf"(?!{_FORMAT}[.-]?{_FORMAT}[\p{{L}}\p{{N}}]|[\p{{M}}@])",
     regex.V1,
 )
+# A site without a page of it: its name is shown without what browsers hide, too.
+_HOST_ALONE = regex.compile(rf"(?:{_SCHEME})?(?:{_WWW}(?=[^./]+\.))?([^/?#:]+)/?")
 _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "*": "strong",
     "_": "em",
@@ -320,10 +323,31 @@ def _html(inline: Inline) -> str:
         case Text(text):
             return escape(text)
         case Link(text, href):
+            host = _HOST_ALONE.fullmatch(text) if not href.startswith("mailto:") else None
+            title = f' title="{escape(text)}"' if host else ""
+            shown = escape(host[1] if host else text)
             # No `nofollow`: these are the city's own links, not strangers'.
-            return f'<a href="{escape(href)}" rel="noopener">{escape(text)}</a>'
+            return f'<a href="{escape(href)}" rel="noopener"{title}>{shown}</a>'
         case Span(tag, inner):
             return f"<{tag}>" + "".join(_html(part) for part in inner) + f"</{tag}>"
+
+
+def first_link(text: str) -> str | None:
+    """Return the target of the first link to a web page, None without one."""
+    lines = (line for block in parse(text) for line in block.lines)
+    links = (link for line in lines for link in _links(line) if not link.startswith("mailto:"))
+    return next(links, None)
+
+
+def _links(inlines: Iterable[Inline]) -> Iterator[str]:
+    for inline in inlines:
+        match inline:
+            case Link(_, href):
+                yield href
+            case Span(_, inner):
+                yield from _links(inner)
+            case _:
+                pass
 
 
 def render_plain(text: str) -> str:

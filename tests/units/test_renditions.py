@@ -65,19 +65,25 @@ LISTS = "3) Linea 3 sospesa\n7) Linea 7 deviata\n12) Linea 12 regolare\n\n1. a\n
 
 
 class Shown(HTMLParser):
-    """The text of a page, with a line end wherever a block or a line ends."""
+    """The text of a page, with a line end wherever a block or a line ends.
+
+    The title of a link to a site, which is what was typed, stands for the site's name.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.text = ""
+        self.title = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.title = dict(attributes).get("title") or ""
         if tag not in {"strong", "em", "s", "code", "a"}:
             self.text += "\n"
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += self.title or data
+        self.title = ""
 
 
 def said(text: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canale.channel.text import excerpt, parse, render_html, render_plain
+from canale.channel.text import excerpt, first_link, parse, render_html, render_plain
 
 ALLOWED = {"p", "br", "strong", "em", "s", "code", "pre", "ul", "div", "li", "blockquote", "a"}
 
@@ -42,7 +42,7 @@ LI = '<li dir="auto">'
         ),
         (
             "_https://a.it_",
-            f'{P}<em><a href="https://a.it" rel="noopener">https://a.it</a></em></p>',
+            f'{P}<em><a href="https://a.it" rel="noopener" title="https://a.it">a.it</a></em></p>',
         ),
         ("`https://a.it`", f"{P}<code>https://a.it</code></p>"),
         ("", ""),
@@ -175,25 +175,59 @@ def test_other_asterisks_and_underscores_are_kept(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "href", "shown"),
     [
-        ("Vedi www.comune.it.", "https://www.comune.it", "www.comune.it"),
+        ("Vedi www.comune.it/a.", "https://www.comune.it/a", "www.comune.it/a"),
         ("(https://a.it/x_(y))", "https://a.it/x_(y)", "https://a.it/x_(y)"),
         (
             "http://a.it/a_b_c?x=1&y=2",
             "http://a.it/a_b_c?x=1&amp;y=2",
             "http://a.it/a_b_c?x=1&amp;y=2",
         ),
-        ("*vedi https://a.it ora*", "https://a.it", "https://a.it"),
+        ("*vedi https://a.it/b ora*", "https://a.it/b", "https://a.it/b"),
         ("scrivi a info@comune.it!", "mailto:info@comune.it", "info@comune.it"),
         ("info@comune.forlì.fc.it.", "mailto:info@comune.forlì.fc.it", "info@comune.forlì.fc.it"),
         ("https://www.forlì.it/è", "https://www.forlì.it/è", "https://www.forlì.it/è"),
         ("dell’ufficio@a.it", "mailto:ufficio@a.it", "ufficio@a.it"),
         ("'info@a.it'", "mailto:info@a.it", "info@a.it"),
-        ("WWW.A.IT", "https://WWW.A.IT", "WWW.A.IT"),
+        ("WWW.A.IT?b", "https://WWW.A.IT?b", "WWW.A.IT?b"),
         ("https://a.it/L’Aquila", "https://a.it/L’Aquila", "https://a.it/L’Aquila"),
     ],
 )
 def test_links_are_found(text: str, href: str, shown: str) -> None:
     assert f'<a href="{href}" rel="noopener">{shown}</a>' in render_html(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("https://www.comune.cremona.it", "comune.cremona.it"),
+        ("http://WWW.Comune.it/", "Comune.it"),
+        ("www.comune.it", "comune.it"),
+        ("https://a.it", "a.it"),
+        ("https://www.it", "www.it"),
+        ("https://www.forlì.it", "forlì.it"),
+    ],
+)
+def test_site_is_shown_by_its_name_with_its_address_as_title(written: str, shown: str) -> None:
+    assert f' rel="noopener" title="{written}">{shown}</a>.' in render_html(f"Vedi {written}.")
+    assert render_plain(written) == written
+
+
+@pytest.mark.parametrize("written", ["https://a.it:8443", "https://a.it/b", "https://a.it?b"])
+def test_address_with_more_than_a_host_is_shown_as_typed(written: str) -> None:
+    assert f">{written}</a>" in render_html(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("Scrivi a info@a.it o vedi *www.a.it/b* e https://c.it", "https://www.a.it/b"),
+        ("Uno\n\n- _due *http://a.it/x*_", "http://a.it/x"),
+        ("`https://a.it` ```https://b.it``` info@a.it", None),
+        ("", None),
+    ],
+)
+def test_first_link_is_that_of_a_web_page(text: str, link: str | None) -> None:
+    assert first_link(text) == link
 
 
 ADDRESS = "https://www.comune.cremona.it/modulo"
@@ -290,7 +324,7 @@ def test_any_text_is_escaped(text: str) -> None:
     reader.feed(render_html(text))
     for tag, attributes in reader.tags:
         assert tag in ALLOWED
-        assert set(attributes) <= {"href", "rel", "role", "dir"}
+        assert set(attributes) <= {"href", "rel", "role", "dir", "title"}
         assert re.match(r"https?://|mailto:", attributes.get("href") or "https://")
 
 
