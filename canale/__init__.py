@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale: the official line from a city to its citizens."""
+"""canale: a city's own one-way channel to its citizens."""
 
 from canale.core.sqlite import use_current_sqlite
 

@@ -11,7 +11,7 @@ from canale.accounts.audit import verify
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("act", choices=["verify"], metavar="verify", help="the only act there is")
+    parser.add_argument("act", choices=["verify"], metavar="verify", help="the only action")
 
 
 def run(arguments: argparse.Namespace) -> int:

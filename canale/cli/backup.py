@@ -18,26 +18,26 @@ from canale.cli.diagnostics import no_channel_diagnosis
 from canale.core import durable_files
 from canale.core.settings import settings
 
-KEY_INSIDE = "The secret key is in it: keep it as you keep the key.\n"
-KEY_APART = "The secret key is NOT in it; keep that apart: without it, no follower.\n"
+KEY_INSIDE = "It includes the secret key: protect it like the key.\n"
+KEY_APART = "It does NOT include the secret key; keep that apart: without it, no follower.\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="to make, such as canale-2026-11-24.tar")
+    parser.add_argument("file", metavar="FILE", help="a new file, such as canale-2026-11-24.tar")
     parser.add_argument(
         "--with-key",
         action="store_true",
-        help="put the secret key in too: whoever has such a file can reach every follower",
+        help="include the secret key: anyone with the file can then reach every follower",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     target = Path(arguments.file).absolute()
     if target.exists():
-        raise CommandError(f"{target} is there already; a backup overwrites nothing")
+        raise CommandError(f"{target} already exists; a backup overwrites nothing")
     if settings.old_secret_key:
         raise CommandError(
-            "the secret key is being changed, and a copy of now would need both keys; "
+            "the secret key is being changed, and a backup now would need both keys; "
             "finish it first: canale rotate-key"
         )
     # Somebody would take a backup of an empty database for a backup of the channel.
@@ -68,4 +68,4 @@ def _back_up(target: Path, *, with_key: bool) -> None:
         try:
             durable_files.link(part, target)
         except FileExistsError as error:
-            raise CommandError(f"{target} is there already") from error
+            raise CommandError(f"{target} already exists") from error

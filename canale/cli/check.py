@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--offline",
         action="store_true",
-        help="try neither the site's address nor the services that deliver",
+        help="contact neither the site's own URL nor the push services",
     )
 
 
@@ -76,8 +76,8 @@ def clock() -> Iterator[Finding]:
     yield Finding(
         now > RELEASED_AT,
         f"the clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime(now))} UTC",
-        "set the machine's time and keep it by NTP (timedatectl set-ntp true): posts come out and "
-        "go by it",
+        "set the machine's time and synchronise it (timedatectl set-ntp true): posts appear and "
+        "expire by it",
     )
 
 
@@ -89,10 +89,10 @@ def folder() -> Iterator[Finding]:
     foreign = [(path, of.st_uid) for path, of in _existing(inside) if of.st_uid != owner]
     yield Finding(
         not foreign,
-        f"all in the data folder {data} belongs to {user_name(owner)}"
+        f"everything in the data folder {data} belongs to {user_name(owner)}"
         if not foreign
-        else f"{foreign[0][0]} belongs to {user_name(foreign[0][1])}: canale, who is "
-        f"{user_name(owner)}, may be kept from it",
+        else f"{foreign[0][0]} belongs to {user_name(foreign[0][1])}: canale, running "
+        f"as {user_name(owner)}, may be unable to open it",
         f"chown -R {user_name(owner)}: {data}",
     )
     free = shutil.disk_usage(data).free
@@ -155,7 +155,7 @@ def address() -> Iterator[Finding]:
         base.startswith("https://"),
         f"citizens reach the channel at {base}",
         "put a proxy with a certificate in front and set CANALE_BASE_URL=https://…: "
-        "phones take notifications from https only"
+        "phones accept notifications over https only"
         + (" (localhost works for trying it out)" if local else ""),
         warning=local,
     )
@@ -201,7 +201,7 @@ def _sqlite() -> Iterator[Finding]:
     )
     yield Finding(
         result is not None and result[0] == "ok",
-        f"the database file is whole ({result[0] if result else 'no answer'})",
+        f"the database file is intact ({result[0] if result else 'no answer'})",
         "stop canale and restore the last backup",
     )
 
@@ -217,7 +217,7 @@ def bus() -> Iterator[Finding]:
         not trouble,
         f"hints go through {kind}" if not trouble else f"no hint comes through {kind} ({trouble})",
         "start nats-server or correct CANALE_NATS_URL, and let its user publish and subscribe to "
-        "canale.>; until then pages and workers look into the database every second"
+        "canale.>; until then pages and workers poll the database every second"
         if settings.nats_url
         else f"let the user that runs canale own {settings.data / 'bus'}",
     )
@@ -241,7 +241,7 @@ async def _roundtrip_problem(checked: Bus) -> str:
             checked.publish("check", sent)
             await received.wait()
     except TimeoutError:
-        return checked.problem or "it does not come back"
+        return checked.problem or "no message came back"
     finally:
         subscription.close()
     return ""
@@ -254,9 +254,9 @@ def broker() -> Iterator[Finding]:
     problem = broker_problem()
     yield Finding(
         not problem,
-        "NATS has JetStream" if not problem else f"NATS gives no JetStream ({problem})",
+        "NATS has JetStream" if not problem else f"NATS offers no JetStream ({problem})",
         "let nats-server keep messages, as deploy/nats-server.conf does (jetstream, store_dir), "
-        "and its user speak to $JS.API.> and canale-batches.>; until then workers look into the "
+        "and its user publish to $JS.API.> and canale-batches.>; until then workers poll the "
         "database every second",
         warning=True,
     )
@@ -278,7 +278,7 @@ def vault() -> Iterator[Finding]:
     yield Finding(
         opens,
         f"the secret key {'opens' if opens else 'does not open'} the followers' addresses",
-        "put back the secret-key of the backup that this database belongs to",
+        "restore the secret-key that belongs to this database",
     )
 
 
@@ -321,5 +321,5 @@ def shown(finding: Finding) -> str:
 
 def counted(findings: Sequence[Finding]) -> str:
     ranks = Counter(finding.rank for finding in findings)
-    things = "thing" if ranks[0] == 1 else "things"
-    return f"{ranks[0]} {things} to mend, {ranks[1]} to look at, {ranks[2]} fine\n"
+    warnings = "warning" if ranks[1] == 1 else "warnings"
+    return f"{ranks[0]} wrong, {ranks[1]} {warnings}, {ranks[2]} ok\n"

@@ -12,27 +12,25 @@ import importlib
 
 COMMANDS = {
     "serve": "serve the channel: site, real-time stream, scheduler and workers",
-    "worker": "encrypt and send what is waiting; `canale serve` starts its own",
-    "init": "make a channel and its administrator; asks for what is not given",
-    "demo": "make the channel of an invented city, with two weeks of posts and reactions",
-    "publish": "publish a post and print its address",
-    "token": "print a new token for a program that publishes; or --list, --revoke those there are",
-    "outlet": "list a channel's outlets; or --add, --test, --off, --on, --remove",
-    "check": "tell what is wrong with the set-up and how to fix it",
+    "worker": "encrypt and send queued notifications; `canale serve` starts its own workers",
+    "init": "create a channel and its administrator; prompts for whatever is missing",
+    "demo": "create the channel of an invented city, with two weeks of posts and reactions",
+    "publish": "publish a post and print its URL",
+    "token": "create, list and revoke access tokens for programs that publish",
+    "outlet": "list, add, test, switch off and on, and remove a channel's outlets",
+    "check": "report what is wrong with the installation and how to fix it",
     "audit": "verify the audit log",
-    "migrate": "bring the database to this version; `serve`, `init` and `demo` do it too",
-    "password": "set the password of an account; its second factors and passkeys are removed",
-    "setup-link": "print a new one-time link that sets the channel up, valid for 24 hours; older "
-    "ones end",
-    "staff": "list who works in a channel's newsroom; or --add, --remove, --new-email, "
-    "--second-factor",
-    "resume": "send the rest of what was given up after errors in a row, once their cause is fixed",
-    "backup": "write everything that must be kept into one file, while the channel serves",
-    "restore": "put a backup in place; checks everything before it touches anything",
-    "migrate-database": "copy everything from SQLite to an empty PostgreSQL database, checked row "
-    "by row",
-    "rotate-key": "begin a change of the secret key or, once every server runs with the new one, "
-    "finish it",
+    "migrate": "migrate the database to this version; `serve`, `init` and `demo` do it too",
+    "password": "set an account's password, and remove its second factors and passkeys",
+    "setup-link": "print a new one-time link to set the channel up, valid for 24 hours; it "
+    "replaces older ones",
+    "staff": "list, add and remove the people of a channel's newsroom, and set their roles",
+    "resume": "send the batches that failed five times in a row, once the cause is fixed",
+    "backup": "write everything that must be kept to one file, while the channel is served",
+    "restore": "restore a backup; checks everything before it changes anything",
+    "migrate-database": "copy everything from SQLite to an empty PostgreSQL database, and "
+    "compare it row by row",
+    "rotate-key": "start changing the secret key or, once every server uses the new one, finish",
 }
 # While one of these runs, no other command may replace the data (folder_locks.py).
 LONG_RUNNING = ("serve", "worker")
@@ -49,7 +47,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     """Make a parser that knows all commands, and the arguments of one, whose module it imports."""
     parser = argparse.ArgumentParser(
         prog="canale",
-        description="A city's official line to its citizens.",
+        description="A city's own one-way channel to its citizens.",
         epilog="Settings are in the environment: docs/settings.md.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -41,14 +41,14 @@ NEWSROOM_FILE = "demo-newsroom"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--handle", default="demo", help="of the channel, as in /c/HANDLE/")
+    parser.add_argument("--handle", default="demo", help="the channel's handle, as in /c/HANDLE/")
 
 
 def run(arguments: argparse.Namespace) -> int:
     migrate()
     existing = Channel.objects.filter(handle=arguments.handle).first()
     if existing is not None:
-        sys.stdout.write(f"The demo channel is there already: {channel_url(existing)}\n")
+        sys.stdout.write(f"The demo channel already exists: {channel_url(existing)}\n")
         _open_newsroom_again(existing)
         return 0
     if Channel.objects.exists():

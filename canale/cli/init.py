@@ -21,14 +21,14 @@ from canale.cli.migrate import migrate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--handle", help="of the channel, as in /c/HANDLE/: a-z, 0-9 and -")
-    parser.add_argument("--name", help="of the channel, as citizens see it")
-    parser.add_argument("--description", default="", help="one or two sentences")
-    parser.add_argument("--admin", metavar="EMAIL", help="of the administrator")
+    parser.add_argument("--handle", help="the channel's handle, as in /c/HANDLE/: a-z, 0-9, -")
+    parser.add_argument("--name", help="the channel's name, as citizens see it")
+    parser.add_argument("--description", default="", help="one or two sentences about the channel")
+    parser.add_argument("--admin", metavar="EMAIL", help="the administrator's address")
     parser.add_argument(
         "--password-file",
         metavar="FILE",
-        help="whose first line is the administrator's password; - for standard input",
+        help="a file whose first line is the administrator's password; - for standard input",
     )
 
 

@@ -18,11 +18,11 @@ from canale.cli.commands import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("email", metavar="EMAIL", help="of the account")
+    parser.add_argument("email", metavar="EMAIL", help="the account's address")
     parser.add_argument(
         "--password-file",
         metavar="FILE",
-        help="whose first line is the password; - for standard input. Without it, it is asked for",
+        help="a file whose first line is the password; - for standard input. Prompts by default",
     )
 
 

@@ -22,28 +22,41 @@ KINDS = ("news", "event", "deadline", "service", "alert")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "Example: canale publish --channel cremona --kind event --headline 'Concert' "
+        "--starts-at 2026-12-24T18:00 --place 'Piazza del Comune' --text - < concert.txt"
+    )
     parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
-    parser.add_argument("--kind", required=True, choices=KINDS, help="what sort of post it is")
+    parser.add_argument("--kind", required=True, choices=KINDS, help="the kind of post")
     parser.add_argument("--headline", required=True, help="at most 80 characters")
     parser.add_argument(
         "--text", default="", help="at most 1,000 characters; - reads it from standard input"
     )
     parser.add_argument(
-        "--image", action="append", default=[], metavar="FILE", help="repeat it for several"
+        "--image", action="append", default=[], metavar="FILE", help="a picture; repeat for several"
     )
     parser.add_argument(
-        "--alt", action="append", default=[], metavar="TEXT", help="what the image shows; for each"
+        "--alt",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="what the image shows; one for each --image",
     )
     parser.add_argument(
-        "--topic", action="append", default=[], metavar="SLUG", help="repeat it for several"
+        "--topic", action="append", default=[], metavar="SLUG", help="a topic; repeat for several"
     )
     parser.add_argument(
-        "--starts-at", metavar="2026-12-24T18:00", help="the city's time; a date alone is its day"
+        "--starts-at",
+        metavar="2026-12-24T18:00",
+        help="in the city's time; a date alone is the whole day",
     )
-    parser.add_argument("--ends-at", metavar="2026-12-24T20:00", help="as --starts-at")
-    parser.add_argument("--place", default="", help="where it is")
+    parser.add_argument("--ends-at", metavar="2026-12-24T20:00", help="like --starts-at")
+    parser.add_argument("--place", default="", help="where the event takes place")
     parser.add_argument(
-        "--all-clear-of", type=inputs.number, metavar="POST", help="the alert that it ends"
+        "--all-clear-of",
+        type=inputs.number,
+        metavar="POST",
+        help="the number of the alert that this post ends",
     )
 
 

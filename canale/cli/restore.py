@@ -34,14 +34,15 @@ from canale.vault.keys import key_id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="made by `canale backup`")
+    parser.add_argument("file", metavar="FILE", help="a file written by `canale backup`")
     parser.add_argument(
-        "--replace", action="store_true", help="in place of what the database holds now"
+        "--replace", action="store_true", help="overwrite what the database contains now"
     )
     parser.add_argument(
         "--other-key",
         action="store_true",
-        help="although the key of this backup is lost: posts come back, no follower can be reached",
+        help="restore although the backup's key is lost: posts come back, but no follower can be "
+        "reached",
     )
 
 

@@ -20,7 +20,9 @@ from canale.delivery.failed_batches import expired, resume
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--post", type=inputs.number, metavar="NUMBER", help="of this post alone")
+    parser.add_argument(
+        "--post", type=inputs.number, metavar="NUMBER", help="only the batches of this post"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--new-push-identity",
         dest="new_identity",
         action="store_true",
-        help="after a theft of key and database: also a new identity before the push services. "
+        help="after a theft of key and database: also replace the identity at push services. "
         "EVERY SUBSCRIPTION IS LOST: phones follow again when they next open the channel",
     )
 

@@ -23,19 +23,21 @@ ROLES = ("editor", "publisher", "admin")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel", required=True, metavar="HANDLE", help=inputs.CHANNEL_HELP)
     act = parser.add_mutually_exclusive_group()
-    act.add_argument("--add", metavar="EMAIL", help="gives --role; makes the account if needed")
-    act.add_argument("--remove", metavar="EMAIL", help="ends somebody's work in this channel")
-    act.add_argument("--new-email", nargs=2, metavar=("OLD", "NEW"), help="of one account")
+    act.add_argument("--add", metavar="EMAIL", help="give --role; create the account if needed")
+    act.add_argument("--remove", metavar="EMAIL", help="end somebody's access to this channel")
+    act.add_argument(
+        "--new-email", nargs=2, metavar=("OLD", "NEW"), help="change an account's address"
+    )
     act.add_argument(
         "--second-factor",
         choices=("required", "optional"),
-        help="whether everybody here needs a passkey or codes beside the password",
+        help="whether everybody needs a passkey or codes besides the password",
     )
     parser.add_argument("--role", choices=ROLES, help="with --add")
     parser.add_argument(
         "--password-file",
         metavar="FILE",
-        help="with --add of a new account: as in `canale password`",
+        help="with --add of a new account: like `canale password`",
     )
 
 

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--list", action="store_true", help="show the channel's tokens")
     act.add_argument(
-        "--revoke", type=inputs.number, metavar="NUMBER", help="end a token, by its number"
+        "--revoke", type=inputs.number, metavar="NUMBER", help="revoke the token with this number"
     )
 
 

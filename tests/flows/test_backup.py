@@ -72,7 +72,7 @@ def test_restored_backup_is_the_whole_channel(
     said = city.run("backup", str(tmp_path / "b.tar"))
     stopped.set()
     writer.join()
-    assert "NOT in it" in said
+    assert "does NOT include the secret key" in said
     # A backup neither refuses those who write nor keeps them waiting until they give up.
     assert set(answers) == {200}
     assert (tmp_path / "b.tar").stat().st_mode & 0o777 == 0o600

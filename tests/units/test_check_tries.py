@@ -58,8 +58,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace
 def test_failed_checks_come_first_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fine, look = Finding(True, "fine"), Finding(False, "look", "mend", warning=True)
-    wrong = Finding(False, "wrong", "mend")
+    fine, look = Finding(True, "fine"), Finding(False, "look", "fix", warning=True)
+    wrong = Finding(False, "wrong", "fix")
     names = ["clock", "folder", "written_file", "permissions", "key", "address", "database"]
     names += ["vault", "bus", "broker", "front_end", "open_files", "limits"]
     said = {"clock": [fine, look], "key": [wrong], "limits": [fine, fine]}
@@ -70,11 +70,11 @@ def test_failed_checks_come_first_and_all_are_counted(
     assert check.run(offline) == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
     assert [line.split()[0] for line in lines] == ["WRONG", "warning", "ok", "ok", "ok", "1"]
-    assert lines[-1] == "1 thing to mend, 1 to look at, 3 fine"
+    assert lines[-1] == "1 wrong, 1 warning, 3 ok"
     said["key"] = []
     assert check.run(offline) == 0
-    assert capsys.readouterr().out.endswith("\n0 things to mend, 1 to look at, 3 fine\n")
-    assert counted([wrong, wrong]) == "2 things to mend, 0 to look at, 0 fine\n"
+    assert capsys.readouterr().out.endswith("\n0 wrong, 1 warning, 3 ok\n")
+    assert counted([wrong, wrong]) == "2 wrong, 0 warnings, 0 ok\n"
 
 
 def test_site_that_answers_passes(settings: SimpleNamespace) -> None:

@@ -179,7 +179,7 @@ def test_repeated_demo_prints_how_to_sign_in(
     for expected in (f"as {demo.EDITOR} with the password {password}\n", f"password {demo.EDITOR}"):
         assert demo.run(argparse.Namespace(handle="demo")) == 0
         said = capsys.readouterr().out
-        assert "there already" in said
+        assert "already exists" in said
         assert expected in said
         editor = Staff.objects.get(email=demo.EDITOR)
         editor.set_password("un'altra parola segreta")

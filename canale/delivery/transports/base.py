@@ -69,7 +69,7 @@ class Outcome(StrEnum):
     GONE = "gone"
     """The address no longer exists: delete it."""
     REJECTED = "rejected"
-    """Refused for a reason that sending again does not mend; the address stays."""
+    """Refused for a reason that sending again does not fix; the address stays."""
     RETRY = "retry"
     """Not now: send again, at the earliest after ``Result.retry_after`` seconds."""
     UNKNOWN = "unknown"

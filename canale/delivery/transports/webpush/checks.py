@@ -57,7 +57,7 @@ def check_services() -> Iterator[Finding]:
             yield Finding(
                 False,
                 f"the name {host} is not found ({error.strerror})",
-                "mend this machine's name resolution (/etc/resolv.conf): notifications go there",
+                "fix this machine's name resolution (/etc/resolv.conf): notifications go there",
             )
         except OSError as error:
             yield Finding(
