@@ -105,7 +105,7 @@ def shortened(text: str, length: int) -> str:
         words = kept.rsplit(None, 1)
         near = len(words) == 2 and len(words[0]) >= len(kept) * 2 // 3
         kept = words[0] if near else kept
-    return kept.rstrip(" \t\n.,;:-–—") + ELLIPSIS
+    return kept.rstrip(" \t\n.,;:-–—•") + ELLIPSIS
 
 
 def direction(text: str) -> Direction | None:

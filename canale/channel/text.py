@@ -24,7 +24,7 @@ import regex
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from canale.channel.characters import shortened
+from canale.channel.characters import ELLIPSIS, shortened
 
 BlockKind = Literal["paragraph", "bullets", "numbers", "quote", "code"]
 
@@ -100,6 +100,8 @@ _LINK = regex.compile(
 )
 # A site without a page of it: its name is shown without what browsers hide, too.
 _HOST_ALONE = regex.compile(rf"(?:{_SCHEME})?(?:{_WWW}(?=[^./]+\.))?([^/?#:]+)/?")
+# A bullet or a number of whose line a cut left nothing.
+_BARE_MARKER = regex.compile(rf"\n(?:•|«|\d{{1,3}}[.)]?){ELLIPSIS}$")
 _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "*": "strong",
     "_": "em",
@@ -351,7 +353,7 @@ def _links(inlines: Iterable[Inline]) -> Iterator[str]:
 
 
 def render_plain(text: str) -> str:
-    """The words without marks; lists keep their dashes and numbers, links their addresses."""
+    """The words without marks; lists have bullets or their numbers, links their addresses."""
     return "\n".join(_plain_block(block) for block in parse(text))
 
 
@@ -359,7 +361,7 @@ def _plain_block(block: Block) -> str:
     lines = ["".join(_plain(inline) for inline in line) for line in block.lines]
     match block.kind:
         case "bullets":
-            lines = [f"- {line}" for line in lines]
+            lines = [f"• {line}" for line in lines]
         case "quote":
             lines = [f"«{line}»" for line in lines]
         case _:
@@ -378,3 +380,9 @@ def _plain(inline: Inline) -> str:
 def excerpt(text: str, length: int) -> str:
     """One line of at most ``length`` characters, cut between words with an ellipsis."""
     return shortened(" ".join(render_plain(text).split()), length)
+
+
+def opening(text: str, length: int) -> str:
+    """The first lines with their bullets and numbers: at most ``length`` characters, cut between
+    words with an ellipsis."""
+    return _BARE_MARKER.sub(ELLIPSIS, shortened(render_plain(text), length))

@@ -31,16 +31,16 @@ class Timed(Protocol):
 def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
     """The time that a post is about, in the active language; "" if it has none.
 
-    The year is there if it is not that of ``now``. ``short`` abbreviates the names of weekdays.
+    The year is there if it is not that of ``now``. ``short`` is for a lock screen: *sab 12 dic,
+    21:00* instead of *sabato 12 dicembre, ore 21:00*.
     """
     start, end = timed.starts_at, timed.ends_at
-    weekday = "D" if short else "l"
-    begins = _moment(start, timed.starts_on, now, weekday) if start else ""
-    ends = _moment(end, timed.ends_on, now, weekday) if end else ""
+    begins = _moment(start, timed.starts_on, now, short=short) if start else ""
+    ends = _moment(end, timed.ends_on, now, short=short) if end else ""
     if start and kind == Kind.DEADLINE:
-        return _("By %(moment)s") % {"moment": _moment(start, timed.starts_on, now)}
+        return _("By %(moment)s") % {"moment": begins}
     if not start or kind == Kind.NEWS:
-        return _("Until %(moment)s") % {"moment": _moment(end, timed.ends_on, now)} if end else ""
+        return _("Until %(moment)s") % {"moment": ends} if end else ""
     if not end or end == start:
         return begins
     if _local_day(start, timed.starts_on) != _local_day(end, timed.ends_on):
@@ -53,13 +53,17 @@ def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
 def where_and_when(
     kind: str, timed: Timed, place: str, now: datetime, *, short: bool = False
 ) -> str:
-    """The result of `when`, and the place: *sab 12 dicembre, ore 21:00 · Piazza Duomo*."""
+    """The result of `when`, and the place: *sab 12 dic, 21:00 · Piazza Duomo*."""
     return " · ".join(part for part in (when(kind, timed, now, short=short), place) if part)
 
 
-def _moment(moment: datetime, day: date | None, now: datetime, weekday: str = "l") -> str:
-    text = dated(_local_day(moment, day), timezone.localtime(now).date(), weekday)
-    return text if day else _("%(day)s at %(time)s") % {"day": text, "time": _time(moment)}
+def _moment(moment: datetime, day: date | None, now: datetime, *, short: bool) -> str:
+    today = timezone.localtime(now).date()
+    text = dated(_local_day(moment, day), today, *(("D", "M") if short else ("l", "F")))
+    if day:
+        return text
+    time = _time(moment)
+    return f"{text}, {time}" if short else _("%(day)s at %(time)s") % {"day": text, "time": time}
 
 
 def _local_day(moment: datetime, day: date | None) -> date:

@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
-from canale.channel.text import excerpt
+from canale.channel.text import opening
 
-BODY_LENGTH = 240
+# About ten lines of a phone: what Android and iOS show of an expanded notification.
+BODY_LENGTH = 400
 # Fewer characters of a text are not a sentence.
-SHORTEST_EXCERPT = 20
+SHORTEST_OPENING = 20
 
 
 def summary(facts: str, text: str, note: str = "") -> str:
-    """Return at most BODY_LENGTH characters: when and where, what a correction changed, then as
-    much of the text as fits. The first line alone tells a reader when to come."""
-    first = "\n".join(part for part in (facts, note) if part)
+    """Return at most BODY_LENGTH characters: what a correction changed, when and where, then as
+    many lines of the text as fit. A closed notification shows the first line only."""
+    first = "\n".join(part for part in (note, facts) if part)
     room = BODY_LENGTH - len(first) - 1 if first else BODY_LENGTH
-    rest = excerpt(text, room) if room >= SHORTEST_EXCERPT else ""
+    rest = opening(text, room) if room >= SHORTEST_OPENING else ""
     return "\n".join(part for part in (first, rest) if part)

@@ -32,6 +32,7 @@ urlpatterns = [
     re_path(rf"{CODE}/qr\.svg$", files.invite_qr, name="invite_qr"),
     path("manifest.webmanifest", files.manifest, name="manifest"),
     path("sw.js", files.service_worker, name="service_worker"),
+    path("badge.png", files.badge, name="badge"),
     path("favicon.ico", files.favicon, name="favicon"),
     path("robots.txt", files.robots, name="robots"),
     path(".well-known/security.txt", well_known.security_txt, name="security_txt"),

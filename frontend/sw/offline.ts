@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What a device keeps: the parts of the pages, the pages last read, their images.
-import { worker } from "./worker";
+import { BADGE, worker } from "./worker";
 
 declare const BUILD: string;
 
@@ -25,7 +25,8 @@ async function install(): Promise<void> {
   const page = await fetch(OFFLINE, { cache: "reload" });
   if (!page.ok) throw new Error(`${OFFLINE}: ${page.status}`);
   const parts = await caches.open(PARTS);
-  const names = partsOf(await page.clone().text());
+  // Notifications load the badge themselves, from the browser's own cache: this puts it there.
+  const names = [...partsOf(await page.clone().text()), BADGE];
   await Promise.all(names.map((name) => parts.add(name).catch(() => undefined)));
   await parts.put(OFFLINE, page);
   await keepOpenPages();

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Pushes become notifications; a press on one opens its post.
-import { worker } from "./worker";
+import { BADGE, worker } from "./worker";
 
 /** Declarative Web Push (W3C Push API): Safari shows it by itself, the others through us. */
 interface Declared {
@@ -37,7 +37,7 @@ async function show(data: PushMessageData | null): Promise<void> {
   const declared = read(data);
   if (!declared) return await showUnreadable();
   const { title, navigate, ...options } = declared.notification;
-  const shown = { ...options, data: { ...options.data, navigate } };
+  const shown = { badge: BADGE, ...options, data: { ...options.data, navigate } };
   try {
     await worker.registration.showNotification(title, shown);
   } catch {
@@ -62,7 +62,7 @@ async function showUnreadable(): Promise<void> {
   const title = italian ? "C’è una novità nel canale" : "There is news in the channel";
   const body = italian ? "Tocca per leggerla." : "Tap to read it.";
   const lang = italian ? "it" : "en";
-  await worker.registration.showNotification(title, { body, lang, tag: "canale-news", data: { navigate: "/" } });
+  await worker.registration.showNotification(title, { body, lang, tag: "canale-news", badge: BADGE, data: { navigate: "/" } });
 }
 
 async function open(address: string): Promise<void> {

@@ -1,3 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 export const worker = self as unknown as ServiceWorkerGlobalScope;
+
+/** The white sign in Android's status bar (canale/channel/badge_drawing.py); another drawing needs another version. */
+export const BADGE = "/badge.png?v=1";

@@ -82,9 +82,14 @@ def test_follower_is_notified_by_newsroom_api_and_command_line(
     count = "Array.from(document.querySelectorAll('#posts article.post h3')).length"
     wait_until(lambda: firefox.evaluate(count) == 6)
 
-    # Pressing the notification opens its post.
+    # Pressing the notification opens its post; its arrow leads to the channel.
     firefox.press_notification("Dal programma")
     firefox.switch_to(str(api["url"]))
+    firefox.wait_for("document.readyState === 'complete'")
+    assert firefox.text("article.post h3") == "Dal programma"
+    firefox.click("a:has([href='#icon-back'])")
+    firefox.wait_for(f"location.href === {city.channel!r}")
+    shows(firefox, "Dal programma")
 
     # After unfollowing there are no more notifications.
     acks = len(push.acks)

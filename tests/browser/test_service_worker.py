@@ -82,8 +82,8 @@ class Phone:
     def notifications(self) -> list[dict[str, Any]]:
         shown: list[dict[str, Any]] = self.page.evaluate(
             "navigator.serviceWorker.ready.then((ready) => ready.getNotifications())"
-            ".then((all) => all.map(({title, body, tag, lang, data, silent, renotify}) =>"
-            " ({title, body, tag, lang, data, silent, renotify})))"
+            ".then((all) => all.map(({title, body, tag, lang, data, silent, renotify, badge}) =>"
+            " ({title, body, tag, lang, data, silent, renotify, badge})))"
         )
         return shown
 
@@ -160,9 +160,37 @@ def test_a_published_post_becomes_a_notification_that_opens_it(
     assert shown[0]["tag"] == sent["notification"]["tag"]
     assert shown[0]["lang"] == "it"
     assert shown[0]["data"]["navigate"] == f"{city.site.channel}p/{post}"
+    assert shown[0]["badge"].startswith(f"{city.site.url}/badge.png")
+    page = phone.page
     phone.press_notification()
-    phone.page.wait_for_url(f"{city.site.channel}p/{post}")
+    page.wait_for_url(f"{city.site.channel}p/{post}")
     assert phone.notifications() == []
+    expect(page.locator(f"#post-{post} h3")).to_have_text("Neve domani")
+    # Back, and the page's own arrow, lead to the channel.
+    page.go_back()
+    page.wait_for_url(city.site.channel)
+    page.go_forward()
+    page.locator("a:has([href='#icon-back'])").first.click()
+    page.wait_for_url(city.site.channel)
+    expect(page.locator(f"#post-{post}")).to_be_visible()
+
+
+def test_notification_opens_its_post_when_no_page_is_open(
+    city: City, phone: Phone, subscription: Subscription
+) -> None:
+    post = city.publish("Dal blocco schermo")
+    phone.push(json.dumps(pushed(city, subscription, "Dal blocco schermo")))
+    # Chromium lets a worker open a window only after a real press: what it asks for is enough.
+    phone.worker.evaluate(
+        """() => {
+          Clients.prototype.matchAll = async () => [];
+          Clients.prototype.openWindow = async (url) => { self.opened = url; };
+        }"""
+    )
+    phone.press_notification()
+    assert wait_until(lambda: phone.worker.evaluate("self.opened")) == (
+        f"{city.site.channel}p/{post}"
+    )
 
 
 def test_correction_replaces_the_notification_of_its_post(

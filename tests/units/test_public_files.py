@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
 import pytest
 from django.test import Client
+from PIL import Image
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
@@ -60,6 +62,21 @@ def test_service_worker_scope_is_the_whole_site(db: None) -> None:
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert answer.headers["Service-Worker-Allowed"] == "/"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_badge_of_notifications_is_white_on_nothing_and_kept_for_long(db: None) -> None:
+    named = re.search(r'BADGE = "(.*)"', (ROOT / "frontend/sw/worker.ts").read_text("utf-8"))
+    assert named
+    answer = Client().get(named[1])
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000"
+    picture = Image.open(io.BytesIO(answer.content))
+    assert (picture.format, picture.size, picture.mode) == ("PNG", (96, 96), "LA")
+    luminance, opacity = picture.getchannel("L"), picture.getchannel("A")
+    assert luminance.getextrema() == (255, 255)
+    # A square without holes would be a white blank.
+    covered = sum(opacity.histogram()[128:]) / 96**2
+    assert opacity.getextrema() == (0, 255)
+    assert 0.15 < covered < 0.5
 
 
 def test_page_provides_every_text_of_the_scripts() -> None:

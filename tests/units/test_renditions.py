@@ -24,6 +24,7 @@ from canale.channel.characters import several_lines
 from canale.channel.models import Post
 from canale.channel.text import excerpt, render_html, render_plain
 from canale.delivery.models import Broadcast
+from canale.delivery.summary import BODY_LENGTH, summary
 from canale.delivery.transports.webpush.payload import payload_of
 from canale.delivery.transports.webpush.render import render
 from canale.public.cards import cards
@@ -115,6 +116,28 @@ def test_html_and_plain_text_contain_every_word_in_order(text: str) -> None:
 def test_excerpt_is_the_beginning_of_the_text(text: str, length: int) -> None:
     tidied = several_lines(text)
     assert letters(tidied).startswith(letters(excerpt(tidied, length)))
+
+
+facts_and_notes = st.one_of(
+    st.just(""), st.text("àé 🎉·,", min_size=1, max_size=180).map(str.strip)
+)
+
+
+@EXTRACTS
+@given(facts_and_notes, facts_and_notes, texts)
+@example("sab 12 dic, 21:00", "", "👨‍👩‍👧‍👦 " * 200)
+@example("", "", "- 🇮🇹🇮🇹\n" * 100)
+def test_notification_body_begins_with_note_and_facts_and_tears_nothing(
+    facts: str, note: str, text: str
+) -> None:
+    tidied = several_lines(text)
+    body = summary(facts, tidied, note)
+    first = "\n".join(part for part in (note, facts) if part)
+    assert len(body) <= BODY_LENGTH
+    assert body.startswith(first)
+    whole = regex.findall(r"\X", "\n".join(part for part in (first, render_plain(tidied)) if part))
+    kept = regex.findall(r"\X", body.removesuffix("…"))
+    assert kept == whole[: len(kept)]
 
 
 @pytest.fixture

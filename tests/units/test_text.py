@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canale.channel.text import excerpt, first_link, parse, render_html, render_plain
+from canale.channel.text import excerpt, first_link, opening, parse, render_html, render_plain
 
 ALLOWED = {"p", "br", "strong", "em", "s", "code", "pre", "ul", "div", "li", "blockquote", "a"}
 
@@ -101,7 +101,7 @@ def test_numbered_list_pasted_from_word_is_a_list(line: str) -> None:
 )
 def test_bullet_list_pasted_from_word_is_a_list(bullet: str) -> None:
     assert render_html(f"{bullet}voce") == '<ul><li dir="auto">voce</li></ul>'
-    assert render_plain(f"{bullet}voce") == "- voce"
+    assert render_plain(f"{bullet}voce") == "• voce"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_unusual_addresses_are_not_linked(text: str) -> None:
 @pytest.mark.parametrize("end", ["\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029"])
 def test_line_ends_of_any_system_are_recognized(end: str) -> None:
     assert render_html(f"uno{end}due") == f"{P}uno<br>due</p>"
-    assert render_plain(f"- uno{end}- due") == "- uno\n- due"
+    assert render_plain(f"- uno{end}- due") == "• uno\n• due"
 
 
 class Reader(HTMLParser):
@@ -333,6 +333,15 @@ def test_an_excerpt_is_one_short_line(text: str, length: int) -> None:
     line = excerpt(text, length)
     assert len(line) <= length
     assert "\n" not in line
+
+
+def test_opening_keeps_lines_and_bullets_and_ends_with_a_whole_word() -> None:
+    text = "Portate:\n\n- acqua\n- una torcia\n\n1. uscite\n2. aspettate"
+    assert opening(text, 100) == "Portate:\n• acqua\n• una torcia\n1. uscite\n2. aspettate"
+    assert opening(text, 28) == "Portate:\n• acqua\n• una…"
+    # No bullet or number stands alone.
+    assert opening(text, 20) == "Portate:\n• acqua…"
+    assert opening(text, 33) == "Portate:\n• acqua\n• una torcia…"
 
 
 def test_an_excerpt_ends_with_a_whole_word() -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 
 import canale
+from canale.channel.badge_drawing import draw_badge
 from canale.channel.channels import default_channel
 from canale.channel.characters import direction
 from canale.channel.links import avatar_url, channel_url, invite_url
@@ -38,7 +39,7 @@ from canale.syndication.calendar import NoMomentError, post_ics
 
 SERVICE_WORKER = Path(canale.__file__).parent / "static" / "sw.js"
 FEED_SIZE = 100
-AN_HOUR, A_DAY = 3600, 24 * 3600
+AN_HOUR, A_DAY, A_YEAR = 3600, 24 * 3600, 365 * 24 * 3600
 THEME_COLOUR, GROUND_COLOUR = "#004d99", "#f5f5f5"
 
 
@@ -211,6 +212,14 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(script, content_type="text/javascript; charset=utf-8")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Service-Worker-Allowed"] = "/"
+    channel = default_channel()
+    return response if channel is None else belongs_to(response, channel, None)
+
+
+@stored
+def badge(request: HttpRequest) -> HttpResponse:
+    """The service worker names it with a version: it never changes."""
+    response = _file(draw_badge(), "image/png", A_YEAR)
     channel = default_channel()
     return response if channel is None else belongs_to(response, channel, None)
 
