@@ -12,8 +12,10 @@ from canale.api.guards import limited
 from canale.api.problems import not_found
 from canale.api.router import router
 from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
+from canale.channel.colours import palette
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
 from canale.channel.models import Channel, Post, PostQuerySet
+from canale.channel.names import short_name
 from canale.channel.text import render_html
 from canale.core.settings import settings
 from canale.delivery.transports.registry import public_params
@@ -45,7 +47,9 @@ def read_channel(request: HttpRequest, handle: str) -> ChannelOut:
         {
             "handle": channel.handle,
             "name": channel.name,
+            "short_name": channel.short_name or short_name(channel.name),
             "description": channel.description,
+            "colour": palette(channel.colour).light.band,
             "url": channel_url(channel),
             "avatar": avatar_url(channel, "192"),
             "followers": followers.first() or 0,

@@ -88,7 +88,9 @@ class TopicOut(Schema):
 class ChannelHead(Schema):
     handle: str
     name: str
+    short_name: str = Field(description="The name for an icon: at most 12 characters.")
     description: str
+    colour: str = Field(description="The city's colour, dark enough for white text: `#rrggbb`.")
     url: str
     avatar: str
     followers: int

@@ -15,6 +15,10 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from canale.channel.colours import COLOUR, DEFAULT_COLOUR
+from canale.channel.motifs import Motif
+from canale.channel.names import SHORT_LENGTH
+
 HEADLINE_LENGTH = 80
 TEXT_LENGTH = 1_000
 ALT_LENGTH = 500
@@ -33,7 +37,16 @@ class Channel(models.Model):
         max_length=40, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$")]
     )
     name = models.CharField(max_length=80)
+    short_name = models.CharField(max_length=SHORT_LENGTH, blank=True)
+    """Under the installed app's icon; names.py has one for a channel that gives none."""
     description = models.CharField(max_length=300, blank=True)
+    colour = models.CharField(
+        max_length=7, default=DEFAULT_COLOUR, validators=[RegexValidator(f"^{COLOUR}$")]
+    )
+    """As chosen; colours.py computes the shades that are shown."""
+    motif = models.CharField(max_length=10, choices=Motif.choices, default=Motif.ARCHES)
+    draws_avatar = models.BooleanField(default=True)
+    """The avatar is ours: it follows the name and the colour."""
     website = models.URLField(blank=True)
     contact_email = models.EmailField(blank=True)
     accessibility_statement = models.URLField(blank=True)

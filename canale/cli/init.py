@@ -15,6 +15,7 @@ from django.utils import translation
 from canale.accounts.models import Staff
 from canale.accounts.setup import make_admin
 from canale.channel.channels import create_channel
+from canale.channel.colours import DEFAULT_COLOUR
 from canale.cli import inputs
 from canale.cli.commands import CommandError, is_text
 from canale.cli.migrate import migrate
@@ -24,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--handle", help="the channel's handle, as in /c/HANDLE/: a-z, 0-9, -")
     parser.add_argument("--name", help="the channel's name, as citizens see it")
     parser.add_argument("--description", default="", help="one or two sentences about the channel")
+    parser.add_argument(
+        "--colour",
+        default=DEFAULT_COLOUR,
+        metavar="#RRGGBB",
+        help="the city's colour, as in its coat of arms",
+    )
     parser.add_argument("--admin", metavar="EMAIL", help="the administrator's address")
     parser.add_argument(
         "--password-file",
@@ -46,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             with transaction.atomic():
                 validate_email(email)
-                channel = create_channel(handle, name, arguments.description)
+                channel = create_channel(handle, name, arguments.description, arguments.colour)
                 make_admin(channel, email, password, by="cli")
         except ValidationError as error:
             raise CommandError("; ".join(_messages(error))) from error

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from canale.accounts import audit
@@ -22,10 +23,12 @@ from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
 from canale.channel.channels import set_avatar
 from canale.channel.characters import one_line
+from canale.channel.colours import DEFAULT_COLOUR
 from canale.channel.images import (
     RETRY_SECONDS,
     DecodersBusyError,
     ImageRefusedError,
+    draw_avatar,
     prepare_avatar,
 )
 from canale.channel.links import channel_url
@@ -33,12 +36,23 @@ from canale.channel.models import Channel, Topic
 from canale.live.notify import forget_pages
 from canale.net.numbers import number_in
 from canale.newsroom.access import retry_later, role_required, staff_of
-from canale.newsroom.forms import ChannelSettings
+from canale.newsroom.forms import ChannelSettings, appearance
 from canale.newsroom.post_views import page_context
 
 LOG_ENTRIES = 50
 MAX_TOPICS = 50
 NAME_LENGTH = 60
+# Colours of many an Italian coat of arms, and the blue of public sites.
+SUGGESTED = (
+    (DEFAULT_COLOUR, gettext_lazy("Blue")),
+    ("#1d2f6f", gettext_lazy("Azure")),
+    ("#b3122a", gettext_lazy("Red")),
+    ("#6e1a3b", gettext_lazy("Purple")),
+    ("#00693e", gettext_lazy("Green")),
+    ("#f2b700", gettext_lazy("Gold")),
+    ("#a6512c", gettext_lazy("Terracotta")),
+    ("#3d4852", gettext_lazy("Black")),
+)
 
 
 @role_required(may_administer)
@@ -57,6 +71,7 @@ def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
         busy = True
     context = page_context(request, channel) | {
         "form": form,
+        "suggested": SUGGESTED,
         "public_url": channel_url(channel),
         "second_factor_required": factors.is_required(channel),
     }
@@ -69,19 +84,34 @@ def _save(form: ChannelSettings, by: str) -> bool:
     """Save everything, or return False with an error at the picture. Raises DecodersBusyError."""
     picture = form.cleaned_data["avatar"]
     try:
+        # Before the transaction, which on SQLite keeps every other process from writing.
         avatar = prepare_avatar(picture.read()) if picture else None
+        changed = form.save(commit=False)
+        changed.reaction_set = form.cleaned_data["reactions"]
+        is_redrawn = (
+            avatar is None
+            and changed.draws_avatar
+            and not {"name", "colour"}.isdisjoint(form.changed_data)
+        )
+        if is_redrawn:
+            avatar = draw_avatar(changed.name, changed.colour)
         with transaction.atomic():
-            changed = form.save(commit=False)
-            changed.reaction_set = form.cleaned_data["reactions"]
             changed.save()
             if avatar:
-                set_avatar(changed, avatar)
+                set_avatar(changed, avatar, drawn=is_redrawn)
             audit.record(by, "channel.changed", changed.handle, fields=form.changed_data)
             forget_pages(changed.handle)
     except ImageRefusedError as refused:
         form.add_error("avatar", refused.message)
         return False
     return True
+
+
+@role_required(may_administer)
+def appearance_preview(request: HttpRequest, channel: Channel) -> HttpResponse:
+    """Show the head of the public page in a colour and with a motif that are not saved yet."""
+    shown = appearance(channel, request.GET.get("colour", ""), request.GET.get("motif", ""))
+    return render(request, "newsroom/appearance_preview.html", {"shown": shown})
 
 
 @require_POST

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
 from canale.channel.characters import cut, one_line, several_lines
+from canale.channel.colours import COLOUR
 from canale.channel.models import (
     ALBUM_SIZE,
     ALT_LENGTH,
@@ -31,6 +32,8 @@ from canale.channel.models import (
     Revision,
 )
 from canale.channel.moments import Written
+from canale.channel.motifs import Motif
+from canale.channel.names import SHORT_LENGTH, short_name
 from canale.net.numbers import number_in
 from canale.newsroom.moment_field import MomentField
 from canale.publishing.content import (
@@ -243,17 +246,45 @@ class SetupForm(forms.Form):
         return password
 
 
+def appearance(channel: Channel, colour: str, motif: str) -> Channel:
+    """Return the channel with another colour and motif, where they are valid; not to be saved."""
+    return Channel(
+        name=channel.name,
+        colour=colour if re.fullmatch(COLOUR, colour) else channel.colour,
+        motif=motif if motif in Motif.values else channel.motif,
+    )
+
+
 class ChannelSettings(ChannelForm):
     """The channel's public profile, and how long its posts stay visible."""
 
     name = LineField(
         label=gettext_lazy("Name"), max_length=80, widget=forms.TextInput(attrs={"dir": "auto"})
     )
+    short_name = LineField(
+        label=gettext_lazy("Short name (at most 12 letters)"),
+        max_length=SHORT_LENGTH,
+        required=False,
+        widget=forms.TextInput(attrs={"dir": "auto"}),
+        help_text=gettext_lazy("Under the app’s icon on the home screen."),
+    )
     description = LinesField(
         label=gettext_lazy("Description"),
         max_length=300,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )
+    colour = forms.RegexField(
+        COLOUR,
+        label=gettext_lazy("Colour of the city"),
+        required=False,
+        widget=forms.TextInput(attrs={"type": "color"}),
+    )
+    motif = forms.ChoiceField(
+        label=gettext_lazy("Motif"),
+        choices=Motif.choices,
+        required=False,
+        widget=forms.RadioSelect,
     )
     website = forms.URLField(label=gettext_lazy("Website"), required=False, assume_scheme="https")
     accessibility_statement = forms.URLField(
@@ -266,7 +297,10 @@ class ChannelSettings(ChannelForm):
         model = Channel
         fields = (
             "name",
+            "short_name",
             "description",
+            "colour",
+            "motif",
             "website",
             "contact_email",
             "accessibility_statement",
@@ -279,11 +313,35 @@ class ChannelSettings(ChannelForm):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.fields["short_name"].widget.attrs["placeholder"] = short_name(self.instance.name)
         for field in self.fields.values():
             # With the attribute, browsers silently truncate pasted text.
             limit = field.widget.attrs.pop("maxlength", None)
             if limit:
                 field.widget.attrs["data-limit"] = limit
+
+    @property
+    def introduction(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("name", "short_name", "description")]
+
+    @property
+    def shown(self) -> Channel:
+        """The channel as the form has it; not to be saved."""
+        colour = str(self["colour"].value() or "")
+        motif = str(self["motif"].value() or "")
+        return appearance(self.instance, colour, motif)
+
+    @property
+    def others(self) -> list[forms.BoundField]:
+        """All that stand neither in the introduction nor in appearance.html."""
+        shown = {"name", "short_name", "description", "colour", "motif", "avatar"}
+        return [field for field in self if field.name not in shown]
+
+    def clean_colour(self) -> str:
+        return str(self.cleaned_data["colour"] or self.instance.colour)
+
+    def clean_motif(self) -> str:
+        return str(self.cleaned_data["motif"] or self.instance.motif)
 
     def clean_reactions(self) -> list[str]:
         emoji = list(dict.fromkeys(self.cleaned_data["reactions"].split()))

@@ -27,6 +27,7 @@ own = [
     path(f"{_POST}correct/", publish_views.correct_post, name="correct"),
     path(f"{_POST}withdraw/", publish_views.withdraw_post, name="withdraw"),
     path("c/<slug:handle>/channel/", channel_views.channel, name="channel"),
+    path("c/<slug:handle>/appearance/", channel_views.appearance_preview, name="appearance"),
     path("c/<slug:handle>/second-factor/", channel_views.second_factor, name="second-factor"),
     path("c/<slug:handle>/topics/", channel_views.topics, name="topics"),
     path("c/<slug:handle>/tokens/", channel_views.tokens, name="tokens"),

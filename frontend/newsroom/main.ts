@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 import "htmx.org";
+import { startColours } from "./colours";
 import { startComposer } from "./composer";
 import { startCounts } from "./counts";
 import { startForms } from "./forms";
@@ -13,3 +14,4 @@ startComposer();
 startCounts();
 startImages();
 startSetup();
+startColours();

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from canale.channel.colours import palette
 from tests.newsroom import Newsroom
 from tests.site import ADMIN, HANDLE, PASSWORD, Site, new_site
 from tests.waiting import wait_until
@@ -74,6 +75,43 @@ def test_post_with_image_is_written_published_corrected_and_withdrawn(
     answer = newsroom.send(f"{newsroom.home}posts/{number}/withdraw/", reason="Rinviata.")
     assert "Ritirato" in answer.text
     wait_until(lambda: public(module_site, number).status_code == 410)
+
+
+def test_administrator_gives_the_channel_the_citys_colour(
+    module_site: Site, newsroom: Newsroom
+) -> None:
+    profile = f"{newsroom.home}channel/"
+    shades = palette("#ffd700").light
+    chosen = {"colour": "#ffd700", "motif": "waves"}
+    shown = newsroom.browser.get(f"{newsroom.home}appearance/", params=chosen).text
+    assert f"nelle pagine usiamo {shades.band}" in shown
+    assert 'id="motif-waves-dark"' in shown
+
+    same = {"name": "Comune di Cremona", "retention_days": "30", "reactions": "👍"}
+    assert newsroom.send(profile, **same, colour="red;}").status_code == 422
+    drawn = httpx.get(f"{module_site.channel}avatar-192").content
+    assert newsroom.send(profile, **same, **chosen, short_name="Torrazzo").status_code == 200
+    page = wait_until(lambda: with_colour(module_site, shades.band))
+    assert 'id="motif-waves"' in page
+    manifest = httpx.get(f"{module_site.channel}manifest.webmanifest").json()
+    assert (manifest["short_name"], manifest["theme_color"]) == ("Torrazzo", shades.slim)
+    redrawn = httpx.get(f"{module_site.channel}avatar-192").content
+    assert redrawn != drawn
+
+    # A coat of arms stays as it is, whatever the colour.
+    newsroom.send(profile, {"avatar": ("a.jpg", picture())}, **same, colour="#2e7d32")
+    wait_until(lambda: with_colour(module_site, "#2e7d32"))
+    uploaded = httpx.get(f"{module_site.channel}avatar-192").content
+    assert uploaded != redrawn
+    newsroom.send(profile, **same, colour="#8b0000")
+    wait_until(lambda: with_colour(module_site, "#8b0000"))
+    assert httpx.get(f"{module_site.channel}avatar-192").content == uploaded
+
+
+def with_colour(site: Site, band: str) -> str:
+    """The channel's page, if it is in this colour."""
+    page = httpx.get(site.channel).text
+    return page if f"--band:{band}" in page else ""
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -59,7 +61,13 @@ def test_pages_load_nothing_from_elsewhere() -> None:
         loaded += re.findall(r'<link\b[^>]*\brel="(?!canonical)[^>]*\bhref="([^"]*)"', page)
         own = {"", "localhost:8000"}
         assert {urlsplit(address).netloc for address in loaded} <= own, path
-        assert answer.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert "style=" not in page
+        (style,) = re.findall(r"<style>(.*?)</style>", page)
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        expected = CONTENT_SECURITY_POLICY.replace(
+            "style-src 'self'", f"style-src 'self' 'sha256-{digest}'"
+        )
+        assert answer.headers["Content-Security-Policy"] == expected
 
 
 def test_templates_have_no_inline_script_or_style() -> None:

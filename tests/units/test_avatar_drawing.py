@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 from PIL import Image
 
-from canale.channel.avatar_drawing import draw_avatar, initials
+from canale.channel.avatar_drawing import draw_avatar
+from canale.channel.colours import palette
 from canale.channel.fonts import BOLD, EUROPEAN, FONTS, REGULAR, font_with, has
 
 # The capital letters of the languages of Europe; Georgian has none.
@@ -50,34 +51,6 @@ def test_missing_glyph_is_detected() -> None:
     assert font_with("東", 32) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Comune di Cremona", "CC"),
-        ("Comune di L’Aquila", "CL"),
-        ("comune di san giovanni", "CG"),
-        ("Città di Ötz", "CÖ"),
-        ("Občina Števerjan", "OŠ"),
-        ("Èboli", "È"),
-        ("E\u0300boli", "È"),
-        ("Überetsch", "Ü"),
-        ("Žabnice", "Ž"),
-        ("Δήμος Αθηναίων", "ΔΑ"),
-        ("Град Београд", "ГБ"),
-        ("თბილისი", "თ"),
-        ("ßtadt", "ß"),
-        ("«Ħal» Qormi", "ĦQ"),
-        ("🏛️ Municipio", "M"),
-        ("Ufficio 6", "U6"),
-        ("di da del", "DD"),
-        ("🏛️", ""),
-        ("", ""),
-    ],
-)
-def test_initials_skip_articles_and_prepositions(name: str, expected: str) -> None:
-    assert initials(name) == expected
-
-
 @pytest.mark.parametrize("name", ["Občina Števerjan", "Èboli", "Щёкино Ющево", "Wörth Würzburg"])
 def test_letters_are_centred_in_the_circle(name: str) -> None:
     picture = shown(name)
@@ -101,3 +74,10 @@ def test_name_without_known_letters_gets_a_town_hall_icon(name: str) -> None:
     columns = [picture.getpixel((x, 280)) > ground + 60 for x in range(512)]
     starts = sum(now and not before for before, now in pairwise(columns))
     assert starts == 5
+
+
+def test_every_size_has_the_ground_of_the_band() -> None:
+    band = tuple(bytes.fromhex(palette("#ffd700").light.band[1:]))
+    for variant in draw_avatar("Comune di Modena", "#ffd700").variants:
+        picture = Image.open(io.BytesIO(variant.data)).convert("RGB")
+        assert {picture.getpixel((x, x)) for x in (0, picture.width - 1)} == {band}

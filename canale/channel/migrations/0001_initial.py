@@ -35,7 +35,32 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=80)),
+                ("short_name", models.CharField(blank=True, max_length=12)),
                 ("description", models.CharField(blank=True, max_length=300)),
+                (
+                    "colour",
+                    models.CharField(
+                        default="#0066cc",
+                        max_length=7,
+                        validators=[django.core.validators.RegexValidator("^#[0-9a-f]{6}$")],
+                    ),
+                ),
+                (
+                    "motif",
+                    models.CharField(
+                        choices=[
+                            ("arches", "Arcade"),
+                            ("walls", "Battlements"),
+                            ("waves", "Waves"),
+                            ("hills", "Hills"),
+                            ("tiles", "Mosaic"),
+                            ("none", "None"),
+                        ],
+                        default="arches",
+                        max_length=10,
+                    ),
+                ),
+                ("draws_avatar", models.BooleanField(default=True)),
                 ("website", models.URLField(blank=True)),
                 ("contact_email", models.EmailField(blank=True, max_length=254)),
                 ("accessibility_statement", models.URLField(blank=True)),

@@ -15,12 +15,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from canale.channel.dates import dated
+from canale.channel.motifs import motif_svg
 from canale.channel.templatetags.icons import icon
 
 STEP_SECONDS = 300
 
 register = template.Library()
 register.simple_tag(icon)
+register.simple_tag(motif_svg, name="motif")
 
 
 @register.simple_tag

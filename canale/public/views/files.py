@@ -17,8 +17,10 @@ import canale
 from canale.channel.badge_drawing import draw_badge
 from canale.channel.channels import default_channel
 from canale.channel.characters import direction
+from canale.channel.colours import palette
 from canale.channel.links import avatar_url, channel_url, invite_url
 from canale.channel.models import AvatarFile, Channel, ImageFile, Post
+from canale.channel.names import short_name
 from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 from canale.core.settings import settings
@@ -32,7 +34,6 @@ from canale.public.pages import (
     fresh_until,
     stale_until,
 )
-from canale.public.short_name import short_name
 from canale.public.views.channel import published_or_404
 from canale.syndication import feeds
 from canale.syndication.calendar import NoMomentError, post_ics
@@ -40,7 +41,6 @@ from canale.syndication.calendar import NoMomentError, post_ics
 SERVICE_WORKER = Path(canale.__file__).parent / "static" / "sw.js"
 FEED_SIZE = 100
 AN_HOUR, A_DAY, A_YEAR = 3600, 24 * 3600, 365 * 24 * 3600
-THEME_COLOUR, GROUND_COLOUR = "#004d99", "#f5f5f5"
 
 
 def _file(data: bytes, mime: str, max_age: int, name: str = "") -> HttpResponse:
@@ -169,7 +169,8 @@ def manifest(request: HttpRequest, handle: str = "") -> HttpResponse:
 
 def _manifest(channel: Channel) -> dict[str, object]:
     home = f"/c/{channel.handle}/"
-    short = short_name(channel.name)
+    short = channel.short_name or short_name(channel.name)
+    shades = palette(channel.colour).light
     return {
         "id": home,
         "name": channel.name,
@@ -180,8 +181,8 @@ def _manifest(channel: Channel) -> dict[str, object]:
         "start_url": home,
         "scope": "/",
         "display": "standalone",
-        "background_color": GROUND_COLOUR,
-        "theme_color": THEME_COLOUR,
+        "background_color": shades.band,
+        "theme_color": shades.slim,
         "categories": ["government", "news"],
         "icons": [
             _icon(channel, "192", "any"),
