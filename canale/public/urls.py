@@ -26,6 +26,7 @@ urlpatterns = [
     re_path(rf"{HANDLE}/avatar-(?P<size>64|192|512|maskable)$", files.avatar, name="avatar"),
     re_path(rf"{HANDLE}/qr\.(?P<form>svg|png)$", files.channel_qr, name="qr"),
     re_path(rf"{HANDLE}/poster\.pdf$", files.poster, name="poster"),
+    re_path(rf"{HANDLE}/poster-a3\.pdf$", files.poster, {"paper": "a3"}, name="poster_a3"),
     re_path(rf"{HANDLE}/feed\.(?P<form>atom|rss|json)$", files.feed, name="feed"),
     re_path(rf"{HANDLE}/manifest\.webmanifest$", files.manifest, name="channel_manifest"),
     re_path(rf"{CODE}$", channel.invite, name="invite"),

@@ -100,20 +100,13 @@ def invite_qr(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @stored
-def poster(request: HttpRequest, handle: str) -> HttpResponse:
+def poster(request: HttpRequest, handle: str, paper: str = "a4") -> HttpResponse:
     channel = channel_or_404(handle)
     picture = channel.avatar_files.filter(name="512").first()
     if picture is None:
         raise Http404
-    url = channel_url(channel)
-    pdf = poster_pdf(
-        channel.name,
-        url,
-        url.split("://", 1)[1].rstrip("/"),
-        bytes(picture.data),
-        get_language() or "it",
-    )
-    response = _file(pdf, "application/pdf", AN_HOUR, f"{channel.handle}.pdf")
+    pdf = poster_pdf(channel, bytes(picture.data), get_language() or "it", paper)
+    response = _file(pdf, "application/pdf", AN_HOUR, f"{channel.handle}-{paper}.pdf")
     return belongs_to(response, channel, timezone.now() + FRESH)
 
 
