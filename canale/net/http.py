@@ -17,10 +17,10 @@ import asyncio
 import random
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from pyreqwest.bytes import Bytes
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import RequestError
 from pyreqwest.http import HeaderMap
@@ -55,19 +55,20 @@ Headers = HeaderMap
 AnyHeaders = Headers | Mapping[str, str]
 
 
-class Reply(NamedTuple):
-    """Status and relevant headers of a response; its body is discarded."""
+@dataclass(slots=True)
+class Response:
+    """The status and body of a response, and its headers."""
 
     status: int
-    retry_after: str | None
-
-
-class Response(NamedTuple):
-    """A whole response. Names of headers are in lower case; those that are no text are left out."""
-
-    status: int
-    headers: Mapping[str, str]
     body: bytes
+    _answer: Answer
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of this name; None if there is none, or it is not text."""
+        try:
+            return self._answer.get_header(name)
+        except ValueError:
+            return None
 
 
 class GuardedClient:
@@ -111,64 +112,43 @@ class GuardedClient:
         headers: AnyHeaders | None = None,
         body: bytes = b"",
         *,
+        origin: str = "",
         limit: int = MAX_ANSWER_BYTES,
+        again_after: timedelta | None = None,
     ) -> Response:
         """Call a URL; return the response, whatever its status, with at most ``limit`` bytes.
+
+        ``origin``: that of the URL, where the caller has checked both. A request without an answer
+        within ``again_after`` is sent once more, over another connection: the far end may see it
+        twice.
 
         Raises EndpointRefusedError for a URL that may not be called; NotProcessedError where the
         request can be repeated safely; ResponseTooLargeError; any other NoResponseError where the
         far end may have processed it; ValueError for a method or header that HTTP does not allow.
         """
-        origin = checked_origin(url, self._known, self._trusted)
-        call = _Call(method, url, headers or {}, body, limit + 1)
-        answer, content = await self._call(origin, call)
-        if content is not None and len(content) > limit:
-            raise ResponseTooLargeError(answer.status, limit)
-        # The first of several headers with one name is kept.
-        values = {name.lower(): _readable(answer, name) for name in answer.headers}
-        readable = {name: value for name, value in values.items() if value is not None}
-        return Response(answer.status, readable, bytes(content or b""))
-
-    async def post(
-        self,
-        origin: str,
-        url: str,
-        headers: AnyHeaders,
-        body: bytes,
-        *,
-        again_after: timedelta | None = None,
-    ) -> Reply:
-        """POST to a URL of an origin that the caller has checked.
-
-        What is not answered within ``again_after`` is sent once more, over another connection: the
-        far end may see it twice. Raises NoResponseError, EndpointRefusedError.
-        """
-        call = _Call("POST", url, headers, body, MAX_ANSWER_BYTES, again_after)
-        answer, _ = await self._call(origin, call)
-        return Reply(answer.status, _readable(answer, "retry-after"))
-
-    async def _call(self, origin: str, call: _Call) -> tuple[Answer, Bytes | None]:
+        origin = origin or checked_origin(url, self._known, self._trusted)
+        call = _Call(method, url, headers or {}, body, limit + 1, again_after)
         failed: list[Failure] = []
         end = time.monotonic() + self._total_timeout.total_seconds() + GRACE_SECONDS
-        pin = self._pins.held(origin)
+        pin, response = self._pins.held(origin), None
         # A first try has its own time-out; asyncio's would cost a tenth of a message's time.
         if pin is not None and pin.has_room:
-            answer = await self._try(pin, origin, call, failed)
-            if answer is not None:
-                return answer
-        try:
-            async with asyncio.timeout(end - time.monotonic()):
-                while True:
-                    pin = await self._pins.get(origin)
-                    answer = await self._try(pin, origin, call, failed)
-                    if answer is not None:
-                        return answer
-        except TimeoutError:
-            raise NoResponseError(TIMED_OUT.message) from None
+            response = await self._try(pin, origin, call, failed)
+        if response is None:
+            try:
+                async with asyncio.timeout(end - time.monotonic()):
+                    while response is None:
+                        pin = await self._pins.get(origin)
+                        response = await self._try(pin, origin, call, failed)
+            except TimeoutError:
+                raise NoResponseError(TIMED_OUT.message) from None
+        if len(response.body) > limit:
+            raise ResponseTooLargeError(response.status, limit)
+        return response
 
     async def _try(
         self, pin: Pin, origin: str, call: _Call, failed: list[Failure]
-    ) -> tuple[Answer, Bytes | None] | None:
+    ) -> Response | None:
         """Return None if the call may be tried again at once. Raises NoResponseError."""
         request = pin.client.request(call.method, call.url).headers(call.headers)
         if call.body:
@@ -200,7 +180,7 @@ class GuardedClient:
             if pin.pacer is not None:
                 pin.pacer.end(opening, answered=answered)
         self._pins.answered(origin, pin, answer.version)
-        return answer, content
+        return Response(answer.status, bytes(content or b""), answer)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -240,10 +220,3 @@ class _Call(NamedTuple):
     """The number of bytes of the response to read."""
     again_after: timedelta | None = None
     """The time-out of the first try."""
-
-
-def _readable(answer: Answer, name: str) -> str | None:
-    try:
-        return answer.get_header(name)
-    except ValueError:
-        return None

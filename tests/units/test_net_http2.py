@@ -86,7 +86,7 @@ async def post(http: GuardedClient, service: Service, number: int) -> bool:
     """Send one message; tell whether it was answered."""
     url = f"{service.origin}/{number}"
     try:
-        return (await http.post(service.origin, url, Headers({}), b"x" * 600)).status == 201
+        return (await http.request("POST", url, Headers({}), b"x" * 600)).status == 201
     except NoResponseError:
         return False
 
@@ -148,9 +148,7 @@ def test_message_that_may_come_twice_is_sent_again_over_another_connection(
         assert await post(http, service, 0)
         service.hangs = True
         url, again = f"{service.origin}/1", timedelta(seconds=0.2)
-        call = asyncio.create_task(
-            http.post(service.origin, url, Headers({}), b"x", again_after=again)
-        )
+        call = asyncio.create_task(http.request("POST", url, Headers({}), b"x", again_after=again))
         while not service.taken["/1"]:
             await asyncio.sleep(0.01)
         service.hangs = False
@@ -197,7 +195,7 @@ def test_service_that_refuses_every_stream_is_not_retried_forever(tmp_path: Path
 
     async def work(http: GuardedClient) -> None:
         with pytest.raises(NoResponseError, match="refused unread"):
-            await http.post(service.origin, f"{service.origin}/1", Headers({}), b"x")
+            await http.request("POST", f"{service.origin}/1", Headers({}), b"x")
 
     run(service, work)
     assert not service.taken

@@ -41,7 +41,7 @@ def test_name_that_resolves_to_a_private_address_is_not_called() -> None:
     async def work() -> None:
         http = GuardedClient(resolver=Answers(["127.0.0.1", "10.0.0.1", "::1"]))
         with pytest.raises(EndpointRefusedError, match="no public address"):
-            await http.post("https://push.example", "https://push.example/x", {}, b"")
+            await http.request("POST", "https://push.example/x", {}, b"")
 
     run(work())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from canale.net.endpoints import EndpointRefusedError, KnownHosts
-from canale.net.http import GuardedClient, Headers
+from canale.net.http import GuardedClient, Headers, Response
 from canale.net.http_errors import NoResponseError, NotProcessedError, ResolutionError
 from tests.standins.certificate import certified
 from tests.standins.http2 import Http2Server, Manners
@@ -60,6 +60,12 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+async def post(http: GuardedClient) -> Response:
+    """POST to localhost, a name that only a caller who checks the origin itself may use."""
+    origin = "https://localhost"
+    return await http.request("POST", f"{origin}/x", Headers({}), b"x", origin=origin)
+
+
 async def no_names(host: str, port: int) -> list[str]:
     raise AssertionError("the proxy resolves names")
 
@@ -82,8 +88,7 @@ def test_known_host_is_called_through_the_proxy_over_one_connection(tmp_path: Pa
             bulk=True,
         )
         try:
-            call = ("https://localhost", "https://localhost/x", Headers({}), b"x")
-            replies = await asyncio.gather(*(http.post(*call) for _ in range(20)))
+            replies = await asyncio.gather(*(post(http) for _ in range(20)))
             assert {reply.status for reply in replies} == {201}
             assert proxy.asked == ["CONNECT localhost:443 HTTP/1.1"]
             assert proxy.credentials == ["city:pass"]
@@ -107,7 +112,7 @@ def test_far_end_behind_the_proxy_must_have_a_certificate_for_its_name(tmp_path:
         http = GuardedClient(resolver=no_names, known=LOCALHOST, proxy=url)
         try:
             with pytest.raises(NoResponseError):
-                await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
+                await post(http)
         finally:
             await http.close()
             await server.close()
@@ -121,7 +126,7 @@ def test_refusing_proxy_raises_a_connection_error(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{await proxy.listen()}"
         http = GuardedClient(resolver=no_names, known=LOCALHOST, proxy=url)
         with pytest.raises(NoResponseError, match="no connection"):
-            await http.post("https://localhost", "https://localhost/x", Headers({}), b"x")
+            await post(http)
         await http.close()
 
     asyncio.run(asyncio.wait_for(flow(), 60))
@@ -138,7 +143,7 @@ def test_trusted_origin_is_called_directly(tmp_path: Path) -> None:
         origin = f"https://localhost:{await server.listen('localhost', 0)}"
         http = GuardedClient([origin], root_certificate=authority, proxy="http://127.0.0.1:1")
         try:
-            reply = await http.post(origin, f"{origin}/x", Headers({}), b"x")
+            reply = await http.request("POST", f"{origin}/x", Headers({}), b"x")
             assert reply.status == 201
         finally:
             await http.close()

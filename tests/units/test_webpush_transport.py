@@ -91,6 +91,10 @@ def test_five_hundred_concurrent_messages_arrive_once(service: PushService) -> N
     assert service.counts() == {each["endpoint"]: 1 for each in subscriptions}
 
 
+# A body of which the client reads only the beginning.
+LONG_REPLY = b"HTTP/1.1 201 Created\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000
+
+
 @pytest.mark.parametrize(
     ("behaviour", "outcome", "wait"),
     [
@@ -101,6 +105,7 @@ def test_five_hundred_concurrent_messages_arrive_once(service: PushService) -> N
         (Behaviour(status=503, retry_after="5"), Outcome.RETRY, 5.0),
         (Behaviour(status=503), Outcome.RETRY, None),
         (Behaviour(status=500), Outcome.RETRY, None),
+        (Behaviour(raw=LONG_REPLY), Outcome.ACCEPTED, None),
     ],
 )
 def test_every_response_has_its_outcome(

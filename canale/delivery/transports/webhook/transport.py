@@ -53,4 +53,4 @@ class WebhookTransport:
             return Receipt(TABLE.result_of(answer.status, None))
         except NoResponseError as failure:
             return Receipt(Result(Outcome.UNKNOWN, None, str(failure)))
-        return Receipt(TABLE.result_of(response.status, response.headers.get("retry-after")))
+        return Receipt(TABLE.result_of(response.status, response.header("retry-after")))

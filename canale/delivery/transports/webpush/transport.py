@@ -34,7 +34,7 @@ from canale.delivery.transports.webpush.services import (
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefusedError
 from canale.net.http import TOTAL_TIMEOUT, GuardedClient, Headers
-from canale.net.http_errors import NoResponseError, ResolutionError
+from canale.net.http_errors import NoResponseError, ResolutionError, ResponseTooLargeError
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -114,35 +114,37 @@ class WebPushTransport:
             target = checked(recipient.opened or {}, self._extra_origins)
         except AddressRefusedError as refusal:
             return Result(Outcome.REJECTED, None, refusal.reason)
-        result = await self._post(message, target, MAX_PLAINTEXT)
-        if result.code is not None and TABLE.rule_of(result.code).shrink:
-            result = await self._post(message, target, SHRUNK)
+        again_after = ALERT_AGAIN_AFTER if message.kind == "alert" else None
+        try:
+            for limit in (MAX_PLAINTEXT, SHRUNK):
+                headers = _headers(message, self._authorizer.header(target.origin))
+                body = encrypt(_payload(message, limit), target.keys)
+                response = await self._http.request(
+                    "POST",
+                    target.endpoint,
+                    headers,
+                    body,
+                    origin=target.origin,
+                    again_after=again_after,
+                )
+                if not TABLE.rule_of(response.status).shrink:
+                    break
+            result = TABLE.result_of(response.status, response.header("retry-after"))
+        except ResponseTooLargeError as answer:
+            result = TABLE.result_of(answer.status, None)
+        except EndpointRefusedError as refusal:
+            result = Result(Outcome.REJECTED, None, str(refusal))
+        except NoResponseError as failure:
+            missing = isinstance(failure, ResolutionError) and await asyncio.to_thread(
+                is_invented, target.origin
+            )
+            result = Result(Outcome.RETRY, None, str(failure), missing=missing)
         self._log(target.origin, result)
         return result
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
-
-    async def _post(self, message: Message, target: Target, limit: int) -> Result:
-        body = encrypt(_payload(message, limit), target.keys)
-        headers = _headers(message, self._authorizer.header(target.origin))
-        try:
-            reply = await self._http.post(
-                target.origin,
-                target.endpoint,
-                headers,
-                body,
-                again_after=ALERT_AGAIN_AFTER if message.kind == "alert" else None,
-            )
-        except EndpointRefusedError as refusal:
-            return Result(Outcome.REJECTED, None, str(refusal))
-        except ResolutionError as failure:
-            missing = await asyncio.to_thread(is_invented, target.origin)
-            return Result(Outcome.RETRY, None, str(failure), missing=missing)
-        except NoResponseError as failure:
-            return Result(Outcome.RETRY, None, str(failure))
-        return TABLE.result_of(reply.status, reply.retry_after)
 
     def _log(self, origin: str, result: Result) -> None:
         if result.outcome is Outcome.ACCEPTED:
