@@ -50,19 +50,21 @@ def _claimable(now: datetime) -> Q:
     return Q(state=Batch.State.WAITING) | Q(state=Batch.State.CLAIMED, claimed_until__lt=now)
 
 
-def claim(batches: QuerySet[Batch], worker: str, now: datetime) -> Batch | None:
-    """Claim the oldest of these batches that is unfinished and free; None if there is none."""
-    free = batches.filter(_claimable(now)).order_by("pk")
+def claim(worker: str, now: datetime, *, urgent: bool, batch_id: int | None = None) -> Batch | None:
+    """Claim the oldest unfinished batch that is free, or ``batch_id`` if it is; else None."""
+    free = Batch.objects.filter(_claimable(now), urgent=urgent).order_by("pk")
+    if batch_id is not None:
+        free = free.filter(pk=batch_id)
     # Several candidates: workers that start together do not all compete for the first.
-    for batch_id, urgent in free.values_list("pk", "urgent")[:8]:
-        claimed = Batch.objects.filter(_claimable(now), pk=batch_id).update(
+    for free_id in free.values_list("pk", flat=True)[:8]:
+        claimed = Batch.objects.filter(_claimable(now), pk=free_id).update(
             state=Batch.State.CLAIMED,
             claimed_by=worker,
             claimed_until=lease_end(now, urgent=urgent),
         )
         if claimed:
             rows = Batch.objects.select_related("broadcast__post__channel", "broadcast__revision")
-            return rows.get(pk=batch_id)
+            return rows.get(pk=free_id)
     return None
 
 

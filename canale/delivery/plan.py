@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Min, QuerySet
+from django.db.models import Count, F, Max, Min
 
 from canale.bus import process_bus
 from canale.channel.models import Kind, Revision
@@ -37,21 +36,13 @@ TIME_TO_LIVE = {
 }
 
 
-class AddressRange(NamedTuple):
-    """Consecutive addresses: the first and the last id, and the number of addresses."""
-
-    first: int
-    last: int
-    addresses: int
-
-
 def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> None:
     """Plan one broadcast for each outlet that is on, with its batches or its copy. Inside the
     caller's transaction.
 
     ``now`` is by this machine's clock; workers count by the database's.
     """
-    now, channel = by_the_databases_clock(now), revision.post.channel
+    now = by_the_databases_clock(now)
     silent = stop_broadcasts(revision.post_id, now)
     urgent = revision.kind == Kind.ALERT
     expires_at = now + TIME_TO_LIVE[Kind(revision.kind)]
@@ -68,8 +59,9 @@ def plan_broadcasts(revision: Revision, purpose: Purpose, now: datetime) -> None
             accepted_in_time=0,
             expires_at=expires_at,
         )
-        addresses = Address.objects.filter(channel=channel, kind=transport.address_kind)
-        broadcast.planned = _plan_batches(broadcast, addresses)
+        batches = _batches(broadcast)
+        while some := list(islice(batches, ROWS_AT_ONCE)):
+            Batch.objects.bulk_create(some)
         broadcast.save(update_fields=["planned"])
     plan_copies(revision, purpose, now, expires_at)
     notify_workers()
@@ -97,42 +89,28 @@ def stop_broadcasts(post_id: int, now: datetime) -> bool:
     return bool(older) and not unsent and not waiting
 
 
-def _plan_batches(broadcast: Broadcast, addresses: QuerySet[Address]) -> int:
-    """Cover the addresses with batches; return the number of addresses."""
-    planned = 0
-    ranges = _ranges(addresses)
-    while some := list(islice(ranges, ROWS_AT_ONCE)):
-        Batch.objects.bulk_create(
-            Batch(
-                broadcast=broadcast,
-                urgent=broadcast.urgent,
-                first_address=part.first,
-                last_address=part.last,
-                cursor=part.first - 1,
-            )
-            for part in some
-        )
-        planned += sum(part.addresses for part in some)
-    return planned
-
-
-def _ranges(addresses: QuerySet[Address]) -> Iterator[AddressRange]:
-    """Yield ranges of at most BATCH_ADDRESSES.
+def _batches(broadcast: Broadcast) -> Iterator[Batch]:
+    """Yield batches that cover the broadcast's addresses, and count these as planned.
 
     Each is found and counted by one query of the index ``address_ranges``; neither the database
     nor this process holds more than one.
     """
-    after = 0
-    while True:
-        following = addresses.filter(pk__gt=after).order_by("pk")[:BATCH_ADDRESSES]
+    channel, kind = broadcast.post.channel_id, broadcast.address_kind
+    addresses = Address.objects.filter(channel=channel, kind=kind)
+    last, found = 0, BATCH_ADDRESSES
+    while found == BATCH_ADDRESSES:
+        following = addresses.filter(pk__gt=last).order_by("pk")[:BATCH_ADDRESSES]
         counted = following.aggregate(first=Min("pk"), last=Max("pk"), addresses=Count("pk"))
-        if not counted["addresses"]:
-            return
-        part = AddressRange(**counted)
-        yield part
-        if part.addresses < BATCH_ADDRESSES:
-            return
-        after = part.last
+        first, last, found = counted["first"], counted["last"], counted["addresses"]
+        if found:
+            broadcast.planned += found
+            yield Batch(
+                broadcast=broadcast,
+                urgent=broadcast.urgent,
+                first_address=first,
+                last_address=last,
+                cursor=first - 1,
+            )
 
 
 def notify_workers() -> None:

@@ -120,7 +120,7 @@ class JetStreamSource:
         if self._connection.client is not None:
             self._connected_at = time.monotonic()
         elif time.monotonic() - self._connected_at > AWAY_SECONDS:
-            return claim(Batch.objects.filter(urgent=urgent), worker, now)
+            return claim(worker, now, urgent=urgent)
         batch = self._claim_offered(worker, now, urgent=urgent)
         if batch is None:
             self._on_loop(self._wanted[urgent].set)
@@ -135,8 +135,7 @@ class JetStreamSource:
         while offered:
             batch_id = offered.popleft()
             try:
-                of_id = Batch.objects.filter(pk=batch_id, urgent=urgent)
-                batch = claim(of_id, worker, now)
+                batch = claim(worker, now, urgent=urgent, batch_id=batch_id)
                 unfinished = batch is not None or is_unfinished(batch_id)
             except DatabaseError:
                 offered.appendleft(batch_id)

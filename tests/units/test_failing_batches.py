@@ -98,7 +98,7 @@ def test_failing_batch_backs_off_and_is_then_given_up(
     with pytest.raises(BatchFailedError):
         reader.next(window_of([]))
     assert Batch.objects.get().state == Batch.State.FAILED
-    assert claim(Batch.objects.filter(urgent=False), WORKER, clock.now + timedelta(days=1)) is None
+    assert claim(WORKER, clock.now + timedelta(days=1), urgent=False) is None
     row = progress(post)[0]
     assert (row.finished, row.given_up, row.not_sent, row.waiting) == (True, True, 6, 0)
 
@@ -164,8 +164,8 @@ def test_expired_leases_are_taken_over_alerts_first(post: Post, kind: str, secon
     recorded_at = clock.now + timedelta(seconds=3)
     record(recorded_at, chunk)
     end = recorded_at + timedelta(seconds=seconds)
-    assert claim(Batch.objects.filter(urgent=urgent), WORKER, end - timedelta(seconds=1)) is None
-    taken = claim(Batch.objects.filter(urgent=urgent), WORKER, end + timedelta(seconds=1))
+    assert claim(WORKER, end - timedelta(seconds=1), urgent=urgent) is None
+    taken = claim(WORKER, end + timedelta(seconds=1), urgent=urgent)
     assert taken is not None
     assert (taken.urgent, taken.cursor) == (urgent, chunk.end)
 

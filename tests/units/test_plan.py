@@ -15,7 +15,7 @@ from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post, Topic
 from canale.delivery.database_source import DatabaseSource
 from canale.delivery.leases import BatchLease, claim
-from canale.delivery.models import Batch, Broadcast
+from canale.delivery.models import Broadcast
 from canale.delivery.plan import BATCH_ADDRESSES
 from canale.delivery.window import CHUNK_ADDRESSES
 from canale.followers.models import Address, Follower
@@ -139,7 +139,7 @@ def statements_of_a_post(channel: Channel, *topics: str) -> list[str]:
             cursor.execute("SET LOCAL random_page_cost = 1.1")
     with CaptureQueriesContext(connection) as planning:
         published(channel, *topics)
-    batch = claim(Batch.objects.filter(urgent=False), "w", timezone.now())
+    batch = claim("w", timezone.now(), urgent=False)
     assert batch is not None
     with CaptureQueriesContext(connection) as reading:
         chunk = BatchLease(batch, "w", DatabaseSource()).read(timezone.now())
