@@ -182,7 +182,7 @@ def deliver(messages: int = sys.maxsize) -> Figures:
     async def all_of_it() -> None:
         worker = Worker(DatabaseSource())
         running = asyncio.create_task(worker.run(process_bus()))
-        while answered < messages and await worker.call(unfinished().exists):
+        while answered < messages and await worker.database.run(unfinished().exists):
             await asyncio.sleep(0.02)
         worker.stop()
         await running

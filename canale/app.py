@@ -301,14 +301,11 @@ async def _stream(hub: Hub, pages: PageStore, bus: Bus) -> AsyncIterator[None]:
     tailer = EventTailer(hub, pages.forget)
     await tailer.start()
 
-    def receive(subject: str, data: bytes) -> None:
-        if subject == LIVE:
-            tailer.hint()
-        elif subject == PAGES:
-            for handle in [data.decode()] if data else tailer.handles:
-                pages.forget(handle)
+    def forget(data: bytes) -> None:
+        for handle in [data.decode()] if data else tailer.handles:
+            pages.forget(handle)
 
-    subscription = bus.subscribe(receive)
+    subscription = bus.subscribe({LIVE: lambda _: tailer.hint(), PAGES: forget})
     try:
         async with _running(tailer.run()):
             yield
@@ -321,9 +318,7 @@ async def _dispatched(dispatcher: Dispatcher | None) -> AsyncIterator[None]:
     if dispatcher is None:
         yield
         return
-    subscription = process_bus().subscribe(
-        lambda subject, _: dispatcher.hint() if subject == WORK else None
-    )
+    subscription = process_bus().subscribe({WORK: lambda _: dispatcher.hint()})
     try:
         async with _running(dispatcher.run()):
             yield

@@ -13,12 +13,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from canale.bus import Bus
+from canale.bus.base import SUBJECTS
 from canale.nats.bus import NatsBus
 from tests.ports import free_port
 from tests.waiting import until, wait_until
@@ -165,12 +167,13 @@ async def listening(bus: Bus) -> Heard:
     mark, returned = secrets.token_bytes(8), asyncio.Event()
 
     def hear(subject: str, data: bytes) -> None:
-        if subject != "sure":
-            heard.append((subject, data))
-        elif data == mark:
+        heard.append((subject, data))
+
+    def prove(data: bytes) -> None:
+        if data == mark:
             returned.set()
 
-    bus.subscribe(hear)
+    bus.subscribe({**{subject: partial(hear, subject) for subject in SUBJECTS}, "sure": prove})
     await until(lambda: not bus.problem)
     bus.publish("sure", mark)
     await until(returned.is_set)

@@ -149,4 +149,4 @@ async def delivering(monkeypatch: pytest.MonkeyPatch, far_end: FarEnd) -> AsyncI
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await worker.call(lambda: connection.close())
+        await worker.database.run(lambda: connection.close())

@@ -6,11 +6,12 @@ A message is a hint: it may be lost, duplicated, merged with others like it or r
 listeners also poll the database now and then. So publishing never fails for the publisher.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-Callback = Callable[[str, bytes], None]
+Callbacks = Mapping[str, Callable[[bytes], None]]
+"""By subject: what to call with the data of its hints."""
 
 SUBJECTS = ("live", "work", "pages")
 """`live`: there are new live events. `work`: there is something to send. `pages`: a channel's
@@ -30,10 +31,11 @@ class Bus(Protocol):
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Notify every listener, in this process too. Never raises; any thread or process."""
 
-    def subscribe(self, callback: Callback) -> Subscription:
-        """Call `callback(subject, data)` on the running event loop for every hint.
+    def subscribe(self, callbacks: Callbacks) -> Subscription:
+        """Call ``callbacks[subject](data)`` on the running event loop for every hint with one of
+        these subjects.
 
-        After an interruption that may have lost hints, it is called once per subject, without data.
+        After an interruption that may have lost hints, each is called once, without data.
         """
 
     @property

@@ -18,7 +18,7 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from canale.bus.base import Callback
+from canale.bus.base import Callbacks
 
 logger = logging.getLogger(__name__)
 
@@ -44,27 +44,35 @@ class LocalBus:
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Notify every listener. One whose queue is full has enough hints to wake it."""
         message = subject.encode() + b"\n" + data
+        # Any user may have created a folder of the other's name.
+        folders = filter(_is_ours, {self.folder, self._other})
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                # Any user may have created a folder of the other's name.
-                for folder in filter(_is_ours, {self.folder, self._other}):
-                    for path in folder.glob("*.sock"):
-                        _send(sender, message, path)
+                for path in (path for folder in folders for path in folder.glob("*.sock")):
+                    try:
+                        sender.sendto(message, str(path))
+                    except (ConnectionRefusedError, FileNotFoundError):
+                        # Left behind by a process that was killed.
+                        path.unlink(missing_ok=True)
+                    except BlockingIOError:
+                        logger.info("Listener queue %s full; hint dropped", path)
+                    except OSError:
+                        logger.warning("Hint not delivered to %s", path, exc_info=True)
         except OSError:
             logger.warning("Hint %s not sent; listeners will poll", subject, exc_info=True)
 
-    def subscribe(self, callback: Callback) -> "LocalSubscription":
+    def subscribe(self, callbacks: Callbacks) -> "LocalSubscription":
         """Listen on the running event loop. Raises OSError if the folder is not ours alone."""
         _own_folder(self.folder)
         name = f"{os.getpid()}-{secrets.token_hex(4)}.sock"
         try:
-            return LocalSubscription(self.folder / name, callback)
+            return LocalSubscription(self.folder / name, callbacks)
         except OSError as error:
             if error.errno not in NO_SOCKETS or self._other == self.folder:
                 raise
             _own_folder(self._other)
-            return LocalSubscription(self._other / name, callback)
+            return LocalSubscription(self._other / name, callbacks)
 
     @property
     def problem(self) -> str:
@@ -76,24 +84,12 @@ class LocalBus:
         return None
 
 
-def _send(sender: socket.socket, message: bytes, path: Path) -> None:
-    try:
-        sender.sendto(message, str(path))
-    except (ConnectionRefusedError, FileNotFoundError):
-        # Left behind by a process that was killed.
-        path.unlink(missing_ok=True)
-    except BlockingIOError:
-        logger.info("Listener queue %s full; hint dropped", path)
-    except OSError:
-        logger.warning("Hint not delivered to %s", path, exc_info=True)
-
-
 class LocalSubscription:
-    """One listener: a bound socket and its callback."""
+    """One listener: a bound socket and its callbacks."""
 
-    def __init__(self, path: Path, callback: Callback) -> None:
+    def __init__(self, path: Path, callbacks: Callbacks) -> None:
         self._path = path
-        self._callback = callback
+        self._callbacks = callbacks
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -114,7 +110,8 @@ class LocalSubscription:
                 return
             subject, _, data = message.partition(b"\n")
             try:
-                self._callback(subject.decode(), data)
+                if (callback := self._callbacks.get(subject.decode())) is not None:
+                    callback(data)
             except Exception:
                 # One bad hint must not end the subscription.
                 logger.exception("Error handling hint %r", message[:100])

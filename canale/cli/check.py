@@ -228,12 +228,12 @@ async def _roundtrip_problem(checked: Bus) -> str:
     sent = secrets.token_bytes(8)
     received = asyncio.Event()
 
-    def on_message(_: str, data: bytes) -> None:
+    def on_message(data: bytes) -> None:
         if data == sent:
             received.set()
 
     try:
-        subscription = checked.subscribe(on_message)
+        subscription = checked.subscribe({"check": on_message})
     except OSError as error:
         return str(error)
     try:

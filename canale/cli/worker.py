@@ -88,8 +88,8 @@ async def _work(*, until_stdin_ends: bool) -> None:
     # `canale serve` answers for the workers that it started.
     async with _metrics(None if until_stdin_ends else settings.metrics_port):
         # Before anything is claimed.
-        await clock.try_to_read(worker.call)
-        keeping = asyncio.create_task(clock.keep(worker.call))
+        await clock.try_to_read(worker.database.run)
+        keeping = asyncio.create_task(clock.keep(worker.database.run))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relays.run(process_bus()))

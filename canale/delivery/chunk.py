@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from canale.delivery.limiter import AdaptiveLimiter
 from canale.delivery.models import Broadcast
+from canale.delivery.reasons import NOT_OPENED
 from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.followers.models import Address
 from canale.vault.sealing import VaultError, open_sealed
@@ -20,6 +21,7 @@ from canale.vault.sealing import VaultError, open_sealed
 # it is not sent again before that, however it is recorded.
 DETACHED_SECONDS = 60.0
 
+UNOPENED = Result(Outcome.REJECTED, None, NOT_OPENED)
 
 Results = Sequence[tuple[Recipient, Result]]
 
@@ -111,7 +113,8 @@ class Chunk:
     """The messages whose outcome is not known, by address."""
     complete: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no outcome is awaited any more."""
-    results: list[tuple[Recipient, Result]] = field(default_factory=list)
+    results: list[tuple[Recipient, Result]] = field(init=False)
+    """At first those of the addresses that the vault could not open."""
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the results are recorded, or the lease is lost."""
     detached: int = 0
@@ -125,15 +128,18 @@ class Chunk:
     def __post_init__(self) -> None:
         self.urgent = self.lease.urgent
         self.open = {
-            recipient.address_id: Delivery(self, recipient) for recipient in self.recipients
+            recipient.address_id: Delivery(self, recipient)
+            for recipient in self.recipients
+            if recipient.opened is not None
         }
+        self.results = [(each, UNOPENED) for each in self.recipients if each.opened is None]
         if not self.open:
             self.complete.set()
 
     @property
-    def limiters(self) -> set[AdaptiveLimiter[Delivery]]:
-        """The limiters of messages whose outcome is not known."""
-        return {delivery.limiter for delivery in self.open.values() if delivery.limiter is not None}
+    def unsent(self) -> list[Delivery]:
+        """The messages that were not started."""
+        return [delivery for delivery in self.open.values() if not delivery.started]
 
     def settle(self, delivery: Delivery, result: Result, now: float) -> None:
         """Keep the result of one message; that of a detached one is recorded afterwards."""
@@ -147,11 +153,15 @@ class Chunk:
         self.close(delivery)
         self.results.append((delivery.recipient, result))
 
-    def detach(self, limiters: Collection[AdaptiveLimiter[Delivery]]) -> None:
-        """Go on without these limiters' messages: a retry stands in for each.
+    def detach(self, *, everything: bool) -> None:
+        """Go on without ``everything``, or the messages of services that block others: a retry
+        stands in for each.
 
         Those in flight may be answered yet; the others are due when their service has room.
         """
+        limiters = {each.limiter for each in self.open.values() if each.limiter is not None}
+        if not everything:
+            limiters = {each for each in limiters if each.blocks_others(urgent=self.urgent)}
         for delivery in list(self.open.values()) if limiters else ():
             limiter = delivery.limiter
             if limiter is None or limiter not in limiters:
@@ -166,7 +176,7 @@ class Chunk:
 
     def cancel_unsent(self) -> None:
         """Drop the messages that were not started: their broadcast was stopped."""
-        for delivery in [each for each in self.open.values() if not each.started]:
+        for delivery in self.unsent:
             self.close(delivery)
 
     def close(self, delivery: Delivery) -> None:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from http import HTTPStatus
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from canale.delivery.transports.base import Outcome, Result
 from canale.metrics.service_counters import ServiceCounters
@@ -48,6 +48,9 @@ MAX_TURN_SECONDS = 8.0
 class Queued(Protocol):
     """A message that waits for its turn."""
 
+    started: bool
+    """Set by the limiter when it sends the message."""
+
     @property
     def urgent(self) -> bool: ...
 
@@ -63,23 +66,27 @@ Q = TypeVar("Q", bound=Queued)
 class AdaptiveLimiter(Generic[Q]):
     """The limit for one service. Belongs to the event loop.
 
-    ``start`` sends a message; ``defer`` postpones it by a number of seconds; ``counters`` counts
+    ``send`` sends a message, in a task of its own, and calls `on_result`; ``defer`` postpones it by
+    a number of seconds; ``siblings`` are the limiters of the same transport; ``counters`` counts
     the answers.
     """
 
     def __init__(
         self,
         most: int,
-        start: Callable[[Q], None],
+        send: Callable[[Q], Coroutine[Any, Any, None]],
         defer: Callable[[Q, float], None],
         clock: Callable[[], float],
+        siblings: Iterable[AdaptiveLimiter[Q]],
         counters: ServiceCounters,
     ) -> None:
         self._most = most
-        self._start = start
+        self._send = send
         self._defer = defer
         self._clock = clock
+        self._siblings = siblings
         self.counters = counters
+        self._sending: set[asyncio.Task[None]] = set()
         self._waiting: tuple[deque[Q], deque[Q]] = deque(), deque()
         self._limit = 1.0
         self._last_good_limit = float(min(INITIAL_LIMIT, most))
@@ -136,9 +143,19 @@ class AdaptiveLimiter(Generic[Q]):
     def idle(self) -> bool:
         return not self._in_flight and not any(self._waiting)
 
+    def blocks_others(self, *, urgent: bool) -> bool:
+        """True if the service is slow, and waiting for it delays an alert or another service.
+
+        Where every service is slow, this machine is, and deferring messages would gain nothing.
+        """
+        return self.slow and (urgent or any(other.healthy for other in self._siblings))
+
     def submit(self, queued: Q) -> None:
         """Send as soon as the limit allows, alerts first, or defer."""
-        now = self._clock()
+        urgent, now = queued.urgent, self._clock()
+        if self.blocks_others(urgent=urgent) and not self.has_capacity(urgent=urgent):
+            self._defer(queued, self.estimated_wait(urgent=urgent))
+            return
         if self.idle and now - self._answered_at > IDLE_SECONDS:
             self._last_good_limit, self._limit = max(self._last_good_limit, self._limit), 1.0
         if self._taken and now - self._answered_at > SILENCE_SECONDS:
@@ -149,7 +166,7 @@ class AdaptiveLimiter(Generic[Q]):
         if probing or self._paused_until - now > SHORT_PAUSE_SECONDS:
             self._defer(queued, self._retry_delay(now))
             return
-        self._waiting[0 if queued.urgent else 1].append(queued)
+        self._waiting[0 if urgent else 1].append(queued)
         self._dispatch()
 
     def has_capacity(self, *, urgent: bool) -> bool:
@@ -179,9 +196,11 @@ class AdaptiveLimiter(Generic[Q]):
     def _dispatch(self) -> None:
         now = self._clock()
         if now < self._paused_until:
-            if self._timer is None and any(self._waiting):
+            if any(self._waiting):
+                if self._timer is not None:
+                    self._timer.cancel()
                 pause = self._paused_until - now
-                self._timer = asyncio.get_running_loop().call_later(pause, self._wake)
+                self._timer = asyncio.get_running_loop().call_later(pause, self._dispatch)
             return
         for queue in self._waiting:
             while queue and self._taken < self.limit:
@@ -191,18 +210,20 @@ class AdaptiveLimiter(Generic[Q]):
                 if not self._taken:
                     self._answered_at = now
                 self._in_flight += 1
-                self._start(queued)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self._dispatch()
+                queued.started = True
+                sending = asyncio.create_task(self._send(queued))
+                self._sending.add(sending)
+                sending.add_done_callback(self._sending.discard)
 
     def close(self) -> None:
+        """Send nothing more, and cancel what is being sent."""
         if self._timer is not None:
             self._timer.cancel()
+        for sending in self._sending:
+            sending.cancel()
 
     def on_result(self, result: Result, seconds: float) -> None:
-        """Take the result of a message that `start` sent ``seconds`` ago."""
+        """Take the result of a message that was sent ``seconds`` ago."""
         self.counters.add(result.outcome, result.code, seconds)
         saturated = self._taken >= self.limit
         now = self._clock()
@@ -294,13 +315,13 @@ class Limiters(Generic[Q]):
     def __init__(
         self,
         most: int,
-        start: Callable[[Q], None],
+        send: Callable[[Q], Coroutine[Any, Any, None]],
         defer: Callable[[Q, float], None],
         clock: Callable[[], float],
         counters: Callable[[str], ServiceCounters],
     ) -> None:
         """``counters`` returns an origin's counters; several origins may share them."""
-        self._make = partial(AdaptiveLimiter[Q], most, start, defer, clock)
+        self._make = partial(AdaptiveLimiter[Q], most, send, defer, clock, self)
         self._counters_of = counters
         self._limiters: dict[str, AdaptiveLimiter[Q]] = {}
 
@@ -315,13 +336,6 @@ class Limiters(Generic[Q]):
                     self._limiters.pop(idle).close()
             limiter = self._limiters[origin] = self._make(self._counters_of(origin))
         return limiter
-
-    def blocks_others(self, limiter: AdaptiveLimiter[Q], *, urgent: bool) -> bool:
-        """True if the service is slow, and waiting for it delays an alert or another service.
-
-        Where every service is slow, this machine is, and deferring messages would gain nothing.
-        """
-        return limiter.slow and (urgent or any(other.healthy for other in self))
 
     def close(self) -> None:
         for limiter in self._limiters.values():

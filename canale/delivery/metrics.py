@@ -55,9 +55,10 @@ class WorkerMetrics:
     def watch(self, name: str, limiters: Limiters[Any]) -> None:
         self._limiters[name] = limiters
 
-    def unopened(self, name: str) -> None:
-        """Count an address that the vault could not open: its origin is unknown."""
-        self._of(name, "none").add("rejected", None, 0.0)
+    def unopened(self, name: str, count: int) -> None:
+        """Count addresses that the vault could not open: their origin is unknown."""
+        for _ in range(count):
+            self._of(name, "none").add("rejected", None, 0.0)
 
     def _of(self, name: str, origin: str) -> ServiceCounters:
         key = name, origin

@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from canale.bus.base import Bus
 from canale.delivery.copies import (
@@ -35,10 +34,10 @@ from canale.delivery.reasons import OUR_ERROR
 from canale.delivery.transports.base import Outcome, Result
 from canale.delivery.transports.relays import Receipt, RelayTransport, Sighting
 from canale.metrics.definitions import COPIES
+from canale.runtime.database_thread import DatabaseThread
 from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 # Retries fall due, and hints get lost.
 POLL_SECONDS = 1.0
@@ -60,7 +59,7 @@ class RelayRunner:
         exited releases them."""
         self._worker = worker
         self._clock = clock
-        self._database = ThreadPoolExecutor(1, "relay-database")
+        self._database = DatabaseThread("relay-database")
         self._client = open_client()
         self._serving: dict[int, asyncio.Task[None]] = {}
         self._wakeup = asyncio.Event()
@@ -68,7 +67,7 @@ class RelayRunner:
 
     async def run(self, bus: Bus) -> None:
         """Serve outlets until `stop` is called, then wait for calls in flight."""
-        subscription = bus.subscribe(self._on_hint)
+        subscription = bus.subscribe({SUBJECT: lambda _: self._wakeup.set()})
         try:
             # Leased by this worker when it was last killed.
             await self._release()
@@ -85,14 +84,9 @@ class RelayRunner:
         self._stopping = True
         self._wakeup.set()
 
-    def _on_hint(self, subject: str, _: bytes) -> None:
-        """Look for a post that was published, corrected or withdrawn."""
-        if subject == SUBJECT:
-            self._wakeup.set()
-
     async def _serve_due(self) -> None:
         try:
-            outlets = await self._call(lambda: claim_outlets(self._worker, self._clock()))
+            outlets = await self._database.run(lambda: claim_outlets(self._worker, self._clock()))
         except Exception:
             # A database that is locked or away is waited for.
             logger.exception("Copies could not be read; trying again")
@@ -112,7 +106,9 @@ class RelayRunner:
         """Make the outlet's calls, one after another, until none is due."""
         try:
             while not self._stopping:
-                call = await self._call(lambda: claim_copy(outlet_id, self._worker, self._clock()))
+                call = await self._database.run(
+                    lambda: claim_copy(outlet_id, self._worker, self._clock())
+                )
                 if call is None:
                     break
                 await self._make(call)
@@ -160,14 +156,14 @@ class RelayRunner:
         """Wait for a database that is locked or away: only this process has the answer."""
         while True:
             try:
-                return await self._call(work)
+                return await self._database.run(work)
             except DatabaseError:
                 logger.exception("The database did not record an answer; trying again")
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _release(self, outlet_id: int | None = None) -> None:
         try:
-            await self._call(lambda: release_outlets(self._worker, outlet_id))
+            await self._database.run(lambda: release_outlets(self._worker, outlet_id))
         except DatabaseError as error:
             # The lease ends, or somebody finds that this worker has exited.
             logger.warning("Outlets were not released: %s", error)
@@ -181,12 +177,5 @@ class RelayRunner:
         await asyncio.gather(*serving, return_exceptions=True)
         await self._release()
         # Looked up in the thread: each has a connection of its own.
-        await self._call(lambda: connection.close())  # noqa: PLW0108
+        await self._database.run(lambda: connection.close())  # noqa: PLW0108
         await self._client.close()
-
-    async def _call(self, work: Callable[[], T]) -> T:
-        def run() -> T:
-            close_old_connections()
-            return work()
-
-        return await asyncio.get_running_loop().run_in_executor(self._database, run)

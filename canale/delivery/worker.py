@@ -14,15 +14,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
 from django.utils import timezone
-from prometheus_client import Histogram
 
 from canale.bus.base import Bus
 from canale.core.settings import settings
@@ -33,7 +29,7 @@ from canale.delivery.limiter import Limiters
 from canale.delivery.metrics import WorkerMetrics
 from canale.delivery.pending import record_late
 from canale.delivery.plan import SUBJECT
-from canale.delivery.reasons import NOT_OPENED, OUR_ERROR
+from canale.delivery.reasons import OUR_ERROR
 from canale.delivery.slo import seconds_left
 from canale.delivery.source import BatchFailedError, ChunkSource
 from canale.delivery.transports.base import FanOutTransport, Outcome, Result
@@ -42,11 +38,10 @@ from canale.delivery.window import window_of
 from canale.delivery.worker_slot import WorkerSlot
 from canale.metrics.definitions import BATCHES, READING, RECORDING
 from canale.metrics.reporter import report_metrics
-from canale.runtime.database_away import outage
+from canale.runtime.database_thread import DatabaseThread
 from canale.runtime.events import wait_at_most
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 # Retries become due, and hints get lost: look at least this often.
 POLL_SECONDS = 1.0
@@ -63,7 +58,6 @@ SHUTDOWN_GRACE_SECONDS = 10.0
 LOST = BATCHES.labels("lost")
 
 FAILED = Result(Outcome.REJECTED, None, OUR_ERROR)
-UNOPENED = Result(Outcome.REJECTED, None, NOT_OPENED)
 
 
 class Worker:
@@ -75,21 +69,19 @@ class Worker:
         self.clock = clock
         self._batches = batches
         self._source = ChunkSource(self.name, batches, clock)
-        self._database = ThreadPoolExecutor(1, "delivery-database")
+        self.database = DatabaseThread("delivery-database")
         self._transports: dict[str, tuple[FanOutTransport[Any], Limiters[Delivery]]] = {}
         self._chunks: list[Chunk] = []
         """Read and not yet recorded, in the order of reading."""
         self._deliveries: dict[asyncio.Task[None], Chunk] = {}
-        self._sending: set[asyncio.Task[None]] = set()
         self._metrics = WorkerMetrics()
         self._stopping = False
-        self._hinted = False
         self._wakeup = asyncio.Event()
         """Set when there may be a chunk to take, or room for one."""
 
     async def run(self, bus: Bus) -> None:
         """Deliver until `stop` is called; then finish what is in flight and release the rest."""
-        subscription = bus.subscribe(self.notify)
+        subscription = bus.subscribe({SUBJECT: lambda _: self._wakeup.set()})
         try:
             async with asyncio.TaskGroup() as tasks:
                 beside = [
@@ -117,17 +109,11 @@ class Worker:
         self._stopping = True
         self._wakeup.set()
 
-    def notify(self, subject: str, _: bytes) -> None:
-        """Look for a post that was published, corrected or withdrawn."""
-        if subject == SUBJECT:
-            self._hinted = True
-            self._wakeup.set()
-
     async def _release_leftovers(self) -> None:
         """Release what this worker's name still holds since it was last killed."""
         while not self._stopping:
             try:
-                await self.call(lambda: release_worker(self.name))
+                await self.database.run(lambda: release_worker(self.name))
                 return
             except DatabaseError:
                 logger.exception("Database error while looking for work; will retry")
@@ -139,11 +125,10 @@ class Worker:
             (chunk.urgent, chunk.lease.pending, len(chunk.recipients)) for chunk in self._chunks
         )
         try:
-            if self._hinted:
-                await self._cancel_stopped()
+            await self._cancel_stopped()
             # While alerts fill their window nothing else is read.
             if window.alerts.has_room_for_batch:
-                chunk = await self.call(lambda: self._source.next(window), READING)
+                chunk = await self.database.run(lambda: self._source.next(window), READING)
                 self._chunks += [chunk] if chunk is not None else []
                 return chunk
         except DatabaseError:
@@ -158,19 +143,14 @@ class Worker:
 
     async def _cancel_stopped(self) -> None:
         """Cancel unsent messages of broadcasts that a correction or a withdrawal has stopped."""
-        self._hinted = False
         unfinished = {
             chunk.lease.broadcast
             for chunk in self._chunks
-            if chunk.lease.broadcast is not None and chunk.open
+            if chunk.lease.broadcast is not None and chunk.unsent
         }
         if not unfinished:
             return
-        try:
-            ended = await self.call(lambda: stopped(list(unfinished), self.clock()))
-        except DatabaseError:
-            self._hinted = True
-            raise
+        ended = await self.database.run(lambda: stopped(list(unfinished), self.clock()))
         for chunk in self._chunks:
             if chunk.lease.broadcast is not None and chunk.lease.broadcast.pk in ended:
                 chunk.cancel_unsent()
@@ -184,17 +164,14 @@ class Worker:
         earlier = [other for other in read_before if other.lease is chunk.lease]
         if chunk.lease.broadcast is not None:
             chunk.slo_deadline = clock() + seconds_left(chunk.lease.broadcast, self.clock())
-        limiters = self._submit(chunk)
+        self._metrics.unopened(chunk.lease.transport, len(chunk.results))
+        transport, limiters = self._transport(chunk.lease.transport)
+        for delivery in list(chunk.open.values()):
+            delivery.limiter = limiters.at(transport.origin(delivery.recipient.opened or {}))
+            delivery.limiter.submit(delivery)
         timeout_at = clock() + CHUNK_TIMEOUT_SECONDS
         while not chunk.complete.is_set():
-            timed_out = clock() >= timeout_at
-            chunk.detach(
-                {
-                    limiter
-                    for limiter in chunk.limiters
-                    if timed_out or limiters.blocks_others(limiter, urgent=chunk.urgent)
-                }
-            )
+            chunk.detach(everything=clock() >= timeout_at)
             await wait_at_most(chunk.complete, TICK_SECONDS)
         for other in earlier:
             await other.recorded.wait()
@@ -208,39 +185,16 @@ class Worker:
             else:
                 await asyncio.sleep(FLUSH_SECONDS)
 
-    def _submit(self, chunk: Chunk) -> Limiters[Delivery]:
-        """Give each message to the limiter of its service; return the transport's limiters."""
-        urgent, now = chunk.urgent, asyncio.get_running_loop().time()
-        transport, limiters = self._transport(chunk.lease.transport)
-        for delivery in list(chunk.open.values()):
-            if delivery.recipient.opened is None:
-                self._metrics.unopened(chunk.lease.transport)
-                chunk.settle(delivery, UNOPENED, now)
-                continue
-            limiter = delivery.limiter = limiters.at(transport.origin(delivery.recipient.opened))
-            blocks = limiters.blocks_others(limiter, urgent=urgent)
-            if blocks and not limiter.has_capacity(urgent=urgent):
-                delivery.defer(limiter.estimated_wait(urgent=urgent))
-            else:
-                limiter.submit(delivery)
-        return limiters
-
     def _transport(self, name: str) -> tuple[FanOutTransport[Any], Limiters[Delivery]]:
         if name not in self._transports:
             entry = get_fan_out(name)
             clock = asyncio.get_running_loop().time
             transport = entry.open()
             counters = self._metrics.counters_of(name, transport)
-            limiters = Limiters(entry.concurrency, self._start, Delivery.defer, clock, counters)
+            limiters = Limiters(entry.concurrency, self._send, Delivery.defer, clock, counters)
             self._metrics.watch(name, limiters)
             self._transports[name] = transport, limiters
         return self._transports[name]
-
-    def _start(self, delivery: Delivery) -> None:
-        delivery.started = True
-        task = asyncio.create_task(self._send(delivery))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
 
     async def _send(self, delivery: Delivery) -> None:
         chunk, recipient = delivery.chunk, delivery.recipient
@@ -264,7 +218,7 @@ class Worker:
         lease = chunk.lease
         while True:
             try:
-                return await self.call(lambda: lease.record(chunk, self.clock()), RECORDING)
+                return await self.database.run(lambda: lease.record(chunk, self.clock()), RECORDING)
             except LeaseLostError as lost:
                 LOST.inc()
                 logger.warning("%s", lost, extra=lease.log_fields())
@@ -284,7 +238,7 @@ class Worker:
         late, chunk.late = chunk.late, []
         in_time, chunk.late_in_time = chunk.late_in_time, 0
         try:
-            await self.call(lambda: record_late(chunk.lease, late, self.clock(), in_time))
+            await self.database.run(lambda: record_late(chunk.lease, late, self.clock(), in_time))
         except DatabaseError:
             # Their retries are sent all the same, and the phone shows one notification.
             logger.exception(
@@ -304,27 +258,14 @@ class Worker:
                 chunk = deliveries[delivery]
                 if chunk.recorded.is_set() and chunk.late:
                     await self._record_late(chunk)
-        for sending in self._sending:
-            sending.cancel()
+        for _, limiters in self._transports.values():
+            limiters.close()
         try:
-            await self.call(lambda: release_worker(self.name))
+            await self.database.run(lambda: release_worker(self.name))
         except DatabaseError as error:
             logger.warning("Cannot release leases; they will expire: %s", error)
         finally:
             self._slot.close()
             await self._batches.close()
-            for transport, limiters in self._transports.values():
-                limiters.close()
+            for transport, _ in self._transports.values():
                 await transport.close()
-
-    async def call(self, work: Callable[[], T], seconds: Histogram | None = None) -> T:
-        """Run database work in its thread; ``seconds`` measures it."""
-
-        def run() -> T:
-            close_old_connections()
-            with seconds.time() if seconds is not None else nullcontext():
-                done = work()
-            outage.answered()
-            return done
-
-        return await asyncio.get_running_loop().run_in_executor(self._database, run)

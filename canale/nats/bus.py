@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import BadSubjectError
 
-from canale.bus.base import SUBJECTS, Callback
+from canale.bus.base import SUBJECTS, Callbacks
 from canale.nats.connection import FAILURES, NatsConnection
 
 logger = logging.getLogger(__name__)
@@ -61,10 +61,10 @@ class NatsBus:
             # No thread can be started, or the process is exiting.
             logger.warning("Hint %s not sent; listeners will poll", subject, exc_info=True)
 
-    def subscribe(self, callback: Callback) -> NatsSubscription:
+    def subscribe(self, callbacks: Callbacks) -> NatsSubscription:
         """Listen on the running event loop, now or as soon as NATS answers."""
         thread = self._running_thread()
-        subscription = NatsSubscription(thread, callback)
+        subscription = NatsSubscription(thread, callbacks)
         thread.add(subscription)
         return subscription
 
@@ -235,9 +235,9 @@ class NatsThread(threading.Thread):
 class NatsSubscription:
     """One listener: notified on its own event loop, once for hints that arrive together."""
 
-    def __init__(self, thread: NatsThread, callback: Callback) -> None:
+    def __init__(self, thread: NatsThread, callbacks: Callbacks) -> None:
         self._thread = thread
-        self._callback = callback
+        self._callbacks = callbacks
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._undelivered: dict[Hint, None] = {}
@@ -245,6 +245,8 @@ class NatsSubscription:
 
     def notify(self, hint: Hint) -> None:
         """Call back on the listener's loop. Called on the bus's thread."""
+        if hint[0] not in self._callbacks:
+            return
 
         def call_back() -> None:
             with self._lock:
@@ -253,7 +255,7 @@ class NatsSubscription:
                 if self._closed:
                     return
                 try:
-                    self._callback(subject, data)
+                    self._callbacks[subject](data)
                 except Exception:
                     # One bad hint must not end the subscription.
                     logger.exception("Error handling hint %r", (subject, data[:100]))

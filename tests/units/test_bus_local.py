@@ -24,15 +24,22 @@ def test_every_listener_receives_a_notification(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[tuple[str, str, bytes]] = []
         bus = LocalBus(tmp_path)
-        one = bus.subscribe(lambda subject, data: heard.append(("one", subject, data)))
-        two = LocalBus(tmp_path).subscribe(lambda s, d: heard.append(("two", s, d)))
+        one = bus.subscribe({"live": lambda data: heard.append(("one", "live", data))})
+        two = LocalBus(tmp_path).subscribe(
+            {
+                "live": lambda data: heard.append(("two", "live", data)),
+                "work": lambda data: heard.append(("two", "work", data)),
+            }
+        )
         bus.publish("live", b"17")
         await until(lambda: len(heard) == 2)
         assert sorted(heard) == [("one", "live", b"17"), ("two", "live", b"17")]
-        one.close()
         bus.publish("work")
         await until(lambda: len(heard) == 3)
-        assert heard[2] == ("two", "work", b"")
+        one.close()
+        bus.publish("live", b"18")
+        await until(lambda: len(heard) == 4)
+        assert heard[2:] == [("two", "work", b""), ("two", "live", b"18")]
         two.close()
         two.close()
         assert list(bus.folder.iterdir()) == []
@@ -44,7 +51,7 @@ def test_notifications_from_other_processes_and_threads_arrive(tmp_path: Path) -
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
-        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        listener = bus.subscribe({"live": heard.append})
         script = "import sys, pathlib; from canale.bus.local import LocalBus\n"
         script += "LocalBus(pathlib.Path(sys.argv[1])).publish('live', b'process')"
         arguments = [sys.executable, "-c", script, str(tmp_path)]
@@ -63,7 +70,7 @@ def test_a_dead_listeners_socket_is_removed(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
-        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        listener = bus.subscribe({"live": heard.append})
         dead = bus.folder / "999-dead.sock"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left_behind:
             left_behind.bind(str(dead))
@@ -80,7 +87,7 @@ def test_busy_listener_does_not_block_the_publisher(tmp_path: Path) -> None:
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path)
-        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        listener = bus.subscribe({"live": heard.append})
         # The loop does not run until all are sent.
         for number in range(4 * QUEUE_LENGTH):
             bus.publish("live", str(number).encode())
@@ -111,12 +118,12 @@ def test_failing_callback_does_not_stop_the_listener(
     async def flow() -> None:
         heard: list[bytes] = []
 
-        def callback(subject: str, data: bytes) -> None:
+        def callback(data: bytes) -> None:
             heard.append(data)
             raise RuntimeError("broken")
 
         bus = LocalBus(tmp_path)
-        listener = bus.subscribe(callback)
+        listener = bus.subscribe({"live": callback})
         bus.publish("live", b"1")
         bus.publish("live", b"2")
         await until(lambda: heard == [b"1", b"2"])
@@ -132,7 +139,7 @@ def test_folder_is_private(tmp_path: Path) -> None:
     async def flow() -> None:
         bus = LocalBus(tmp_path)
         bus.folder.mkdir(mode=0o755)
-        bus.subscribe(lambda subject, data: None).close()
+        bus.subscribe({}).close()
         assert bus.folder.stat().st_mode & 0o777 == 0o700
 
     asyncio.run(flow())
@@ -145,7 +152,7 @@ def test_symbolic_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None
         bus = LocalBus(tmp_path)
         bus.folder.symlink_to(elsewhere)
         with pytest.raises(PermissionError):
-            bus.subscribe(lambda subject, data: None)
+            bus.subscribe({})
 
     asyncio.run(flow())
 
@@ -168,7 +175,7 @@ def test_notifications_arrive_through_the_short_folder(
     async def flow() -> None:
         heard: list[bytes] = []
         bus = LocalBus(tmp_path / ("x" * 80) / ("y" * 80))
-        listener = bus.subscribe(lambda subject, data: heard.append(data))
+        listener = bus.subscribe({"live": heard.append})
         bus.publish("live", b"1")
         await until(lambda: heard == [b"1"])
         listener.close()

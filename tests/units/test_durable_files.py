@@ -134,7 +134,7 @@ def test_notifications_arrive_if_the_data_folder_cannot_hold_sockets(
     async def flow() -> None:
         heard: list[bytes] = []
         data = tmp_path / "data"
-        listening = LocalBus(data).subscribe(lambda _, said: heard.append(said))
+        listening = LocalBus(data).subscribe({"live": heard.append})
         LocalBus(data).publish("live", b"17")
         await until(lambda: heard == [b"17"])
         listening.close()

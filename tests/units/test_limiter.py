@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 from canale.delivery.limiter import (
@@ -34,6 +34,7 @@ MOST = 256
 class Waiting:
     urgent: bool
     over: bool = False
+    started: bool = False
 
 
 class Desk:
@@ -45,11 +46,16 @@ class Desk:
         self.deferred: list[tuple[Waiting, float]] = []
         self.limiter: AdaptiveLimiter[Waiting] = AdaptiveLimiter(
             MOST,
-            self.started.append,
+            self.send,
             lambda sending, seconds: self.deferred.append((sending, seconds)),
             lambda: self.now,
+            [],
             ServiceCounters("webpush", "other"),
         )
+
+    def send(self, sending: Waiting) -> Coroutine[Any, Any, None]:
+        self.started.append(sending)
+        return asyncio.sleep(0)
 
     def submit(self, count: int, *, urgent: bool = False) -> list[Waiting]:
         offered = [Waiting(urgent) for _ in range(count)]
@@ -67,13 +73,24 @@ class Desk:
 
 
 def limiters_on(clock: Callable[[], float]) -> Limiters[Waiting]:
-    return Limiters(MOST, lambda _: None, lambda *_: None, clock, partial(ServiceCounters, "post"))
+    counters = partial(ServiceCounters, "post")
+    return Limiters(MOST, lambda _: asyncio.sleep(0), lambda *_: None, clock, counters)
 
 
-def on_loop(flow: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(flow)
+def in_loop(test: Callable[[], None]) -> Callable[[], None]:
+    """Run a test inside an event loop, for the limiter's tasks and timers."""
+
+    @wraps(test)
+    def run() -> None:
+        async def flow() -> None:
+            test()
+
+        asyncio.run(flow())
+
+    return run
 
 
+@in_loop
 def test_one_message_opens_the_connection_before_the_others() -> None:
     desk = Desk()
     desk.submit(1000)
@@ -82,6 +99,7 @@ def test_one_message_opens_the_connection_before_the_others() -> None:
     assert desk.limiter.in_flight == INITIAL_LIMIT
 
 
+@in_loop
 def test_limit_doubles_per_round_trip_up_to_the_maximum() -> None:
     desk = Desk()
     desk.submit(5000)
@@ -91,6 +109,7 @@ def test_limit_doubles_per_round_trip_up_to_the_maximum() -> None:
         assert desk.limiter.limit == expected
 
 
+@in_loop
 def test_unused_limit_does_not_grow() -> None:
     desk = Desk()
     for _ in range(100):
@@ -100,72 +119,65 @@ def test_unused_limit_does_not_grow() -> None:
     assert desk.limiter.limit == INITIAL_LIMIT
 
 
+@in_loop
 def test_limit_is_halved_on_429() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.submit(5000)
-        desk.answer(1)
-        desk.answer(desk.limiter.in_flight)
-        before = desk.limiter.limit
-        desk.answer(1, BUSY)
-        assert desk.limiter.limit == before // 2
-        # The answers to what was under way say the same: it counts once.
-        desk.answer(5, BUSY)
-        assert desk.limiter.limit == before // 2
-
-    on_loop(flow())
+    desk = Desk()
+    desk.submit(5000)
+    desk.answer(1)
+    desk.answer(desk.limiter.in_flight)
+    before = desk.limiter.limit
+    desk.answer(1, BUSY)
+    assert desk.limiter.limit == before // 2
+    # The answers to what was under way say the same: it counts once.
+    desk.answer(5, BUSY)
+    assert desk.limiter.limit == before // 2
 
 
+@in_loop
 def test_retry_after_is_kept_and_waiting_messages_are_deferred() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(INITIAL_LIMIT + 10)
-        desk.answer(1, Result(Outcome.RETRY, 503, "", 120.0))
-        assert len(desk.deferred) == 10
-        assert all(seconds >= 120 for _, seconds in desk.deferred)
-        started = len(desk.started)
-        desk.submit(5)
-        assert len(desk.started) == started
-        desk.answer(desk.limiter.in_flight)
-        desk.now += 121
-        desk.submit(1)
-        assert len(desk.started) == started + 1
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(INITIAL_LIMIT + 10)
+    desk.answer(1, Result(Outcome.RETRY, 503, "", 120.0))
+    assert len(desk.deferred) == 10
+    assert all(seconds >= 120 for _, seconds in desk.deferred)
+    started = len(desk.started)
+    desk.submit(5)
+    assert len(desk.started) == started
+    desk.answer(desk.limiter.in_flight)
+    desk.now += 121
+    desk.submit(1)
+    assert len(desk.started) == started + 1
 
 
+@in_loop
 def test_429_for_one_device_does_not_pause_the_others_for_long() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(1)
-        desk.answer(1, Result(Outcome.RETRY, 429, "", 86_400.0))
-        desk.submit(1)
-        assert len(desk.deferred) == 1
-        desk.now += MAX_TOO_MANY_SECONDS + 1
-        started = len(desk.started)
-        desk.submit(1)
-        assert len(desk.started) == started + 1
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(1)
+    desk.answer(1, Result(Outcome.RETRY, 429, "", 86_400.0))
+    desk.submit(1)
+    assert len(desk.deferred) == 1
+    desk.now += MAX_TOO_MANY_SECONDS + 1
+    started = len(desk.started)
+    desk.submit(1)
+    assert len(desk.started) == started + 1
 
 
+@in_loop
 def test_a_short_pause_is_waited_for() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(1)
-        desk.answer(1, Result(Outcome.RETRY, 429, "", 0.5))
-        desk.submit(3)
-        assert desk.deferred == []
-        desk.now += 0.6
-        desk.submit(1)
-        assert desk.limiter.in_flight == 4
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(1)
+    desk.answer(1, Result(Outcome.RETRY, 429, "", 0.5))
+    desk.submit(3)
+    assert desk.deferred == []
+    desk.now += 0.6
+    desk.submit(1)
+    assert desk.limiter.in_flight == 4
 
 
+@in_loop
 def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
     desk = Desk()
     desk.warm()
@@ -186,20 +198,19 @@ def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
     assert len(desk.started) == started + 12
 
 
+@in_loop
 def test_unresponsive_service_is_detected_before_the_timeout() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(INITIAL_LIMIT + 5)
-        desk.now += SILENCE_SECONDS + 0.1
-        # Waiting messages are deferred; after the pause one probes, and the others are deferred.
-        desk.submit(3)
-        assert len(desk.deferred) == 5 + 2
-        assert len(desk.started) == 1 + INITIAL_LIMIT
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(INITIAL_LIMIT + 5)
+    desk.now += SILENCE_SECONDS + 0.1
+    # Waiting messages are deferred; after the pause one probes, and the others are deferred.
+    desk.submit(3)
+    assert len(desk.deferred) == 5 + 2
+    assert len(desk.started) == 1 + INITIAL_LIMIT
 
 
+@in_loop
 def test_lost_connection_counts_as_one_failure() -> None:
     desk = Desk()
     desk.warm()
@@ -212,6 +223,7 @@ def test_lost_connection_counts_as_one_failure() -> None:
     assert len(desk.started) == started + 1
 
 
+@in_loop
 def test_message_without_a_slot_at_a_slow_service_gets_a_turn() -> None:
     desk = Desk()
     desk.submit(1)
@@ -227,6 +239,7 @@ def test_message_without_a_slot_at_a_slow_service_gets_a_turn() -> None:
     assert max(desk.limiter.estimated_wait(urgent=False) for _ in range(10_000)) <= MAX_TURN_SECONDS
 
 
+@in_loop
 def test_reserved_turns_of_alerts_expire() -> None:
     desk = Desk()
     desk.submit(1)
@@ -238,6 +251,7 @@ def test_reserved_turns_of_alerts_expire() -> None:
     assert desk.limiter.has_capacity(urgent=False)
 
 
+@in_loop
 def test_alerts_get_the_next_slots_at_a_slow_service() -> None:
     desk = Desk()
     desk.submit(1)
@@ -249,6 +263,7 @@ def test_alerts_get_the_next_slots_at_a_slow_service() -> None:
     assert not desk.limiter.has_capacity(urgent=False)
 
 
+@in_loop
 def test_service_counts_as_slow_only_while_others_are_quick() -> None:
     now = [1000.0]
     limiters = limiters_on(lambda: now[0])
@@ -256,22 +271,23 @@ def test_service_counts_as_slow_only_while_others_are_quick() -> None:
     for limiter, seconds in ((late, 2.0), (well, 0.1)):
         limiter.submit(Waiting(urgent=False))
         limiter.on_result(ACCEPTED, seconds)
-    assert limiters.blocks_others(late, urgent=False)
-    assert not limiters.blocks_others(well, urgent=False)
+    assert late.blocks_others(urgent=False)
+    assert not well.blocks_others(urgent=False)
     # All are: it is this machine, or the line.
     for _ in range(20):
         well.submit(Waiting(urgent=False))
         well.on_result(ACCEPTED, 2.0)
-    assert not limiters.blocks_others(late, urgent=False)
-    assert not limiters.blocks_others(well, urgent=False)
+    assert not late.blocks_others(urgent=False)
+    assert not well.blocks_others(urgent=False)
     # An alert waits for nobody.
-    assert limiters.blocks_others(late, urgent=True)
+    assert late.blocks_others(urgent=True)
     # One that was never answered is no sign that this machine is quick.
     limiters.at("https://nobody.example").submit(Waiting(urgent=False))
     limiters.at("https://nobody.example").on_result(NO_ANSWER, 0.01)
-    assert not limiters.blocks_others(late, urgent=False)
+    assert not late.blocks_others(urgent=False)
 
 
+@in_loop
 def test_unanswered_service_is_slow_until_it_answers_quickly_again() -> None:
     desk = Desk()
     desk.submit(1)
@@ -286,6 +302,7 @@ def test_unanswered_service_is_slow_until_it_answers_quickly_again() -> None:
     assert not desk.limiter.slow
 
 
+@in_loop
 def test_alerts_go_first() -> None:
     desk = Desk()
     desk.warm()
@@ -295,6 +312,7 @@ def test_alerts_go_first() -> None:
     assert desk.started[1 + INITIAL_LIMIT :][:3] == alerts
 
 
+@in_loop
 def test_expired_message_is_not_started() -> None:
     desk = Desk()
     desk.warm()
@@ -305,6 +323,7 @@ def test_expired_message_is_not_started() -> None:
     assert waiting[1] in desk.started
 
 
+@in_loop
 def test_limit_falls_when_the_service_slows_down() -> None:
     desk = Desk()
     desk.submit(5000)
@@ -319,6 +338,7 @@ def test_limit_falls_when_the_service_slows_down() -> None:
     assert 0.8 * INITIAL_LIMIT <= desk.limiter.limit <= INITIAL_LIMIT
 
 
+@in_loop
 def test_one_message_reopens_the_connection_after_an_idle_time() -> None:
     desk = Desk()
     desk.submit(500)
@@ -335,6 +355,7 @@ def test_one_message_reopens_the_connection_after_an_idle_time() -> None:
     assert desk.limiter.limit >= learned
 
 
+@in_loop
 def test_unused_limiters_are_forgotten() -> None:
     limiters = limiters_on(lambda: 0.0)
     busy = limiters.at("https://busy.example")
@@ -345,56 +366,50 @@ def test_unused_limiters_are_forgotten() -> None:
     assert len(limiters._limiters) <= Limiters.MAX_LIMITERS
 
 
+@in_loop
 def test_service_that_keeps_answering_429_is_probed_after_a_pause() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(FAILURES + 5)
-        desk.answer(FAILURES, Result(Outcome.RETRY, 503, ""))
-        started = len(desk.started)
-        assert desk.limiter.circuit_open
-        desk.now += INITIAL_PAUSE_SECONDS
-        desk.submit(5)
-        assert len(desk.started) == started + 1
-        assert len(desk.deferred) == 4
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(FAILURES + 5)
+    desk.answer(FAILURES, Result(Outcome.RETRY, 503, ""))
+    started = len(desk.started)
+    assert desk.limiter.circuit_open
+    desk.now += INITIAL_PAUSE_SECONDS
+    desk.submit(5)
+    assert len(desk.started) == started + 1
+    assert len(desk.deferred) == 4
 
 
+@in_loop
 def test_service_that_never_answered_is_probed_after_the_first_pause() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        for _ in range(FAILURES):
-            desk.submit(1)
-            desk.answer(1, NO_ANSWER)
-        started = len(desk.started)
-        assert desk.limiter.circuit_open
-        desk.now += INITIAL_PAUSE_SECONDS
+    desk = Desk()
+    for _ in range(FAILURES):
         desk.submit(1)
-        assert len(desk.started) == started + 1
+        desk.answer(1, NO_ANSWER)
+    started = len(desk.started)
+    assert desk.limiter.circuit_open
+    desk.now += INITIAL_PAUSE_SECONDS
+    desk.submit(1)
+    assert len(desk.started) == started + 1
 
-    on_loop(flow())
 
-
+@in_loop
 def test_late_failure_of_an_abandoned_message_starts_no_second_probe() -> None:
-    async def flow() -> None:
-        desk = Desk()
-        desk.warm()
-        desk.submit(INITIAL_LIMIT)
-        desk.answer(FAILURES, NO_ANSWER, seconds=0.0)
-        desk.now += INITIAL_PAUSE_SECONDS
-        desk.submit(1)
-        probed = len(desk.started)
-        # Begun in the moment in which the far end failed.
-        desk.answer(5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS)
-        desk.submit(1)
-        assert (len(desk.started), len(desk.deferred)) == (probed, 1)
-        desk.now += 0.25
-        desk.answer(1, seconds=0.25)
-        # Abandoned messages take none of the slots that the answered probe opens.
-        desk.submit(MOST)
-        assert len(desk.started) == probed + desk.limiter.limit
-        desk.answer(INITIAL_LIMIT - FAILURES - 5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS + 0.25)
-        assert len(desk.started) == probed + desk.limiter.limit == probed + desk.limiter.in_flight
-
-    on_loop(flow())
+    desk = Desk()
+    desk.warm()
+    desk.submit(INITIAL_LIMIT)
+    desk.answer(FAILURES, NO_ANSWER, seconds=0.0)
+    desk.now += INITIAL_PAUSE_SECONDS
+    desk.submit(1)
+    probed = len(desk.started)
+    # Begun in the moment in which the far end failed.
+    desk.answer(5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS)
+    desk.submit(1)
+    assert (len(desk.started), len(desk.deferred)) == (probed, 1)
+    desk.now += 0.25
+    desk.answer(1, seconds=0.25)
+    # Abandoned messages take none of the slots that the answered probe opens.
+    desk.submit(MOST)
+    assert len(desk.started) == probed + desk.limiter.limit
+    desk.answer(INITIAL_LIMIT - FAILURES - 5, NO_ANSWER, seconds=INITIAL_PAUSE_SECONDS + 0.25)
+    assert len(desk.started) == probed + desk.limiter.limit == probed + desk.limiter.in_flight

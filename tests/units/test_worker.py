@@ -52,7 +52,7 @@ def city() -> Channel:
 
 async def all_recorded(worker: Worker) -> None:
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        while await worker.call(lambda: unfinished().exists()):
+        while await worker.database.run(lambda: unfinished().exists()):
             await asyncio.sleep(0.002)
 
 
@@ -78,7 +78,7 @@ def test_sending_stops_when_a_post_is_withdrawn(
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         await until(lambda: len(far_end.begun) == 1)
-        await worker.call(lambda: withdraw(post, reason="Errore", by="cli"))
+        await worker.database.run(lambda: withdraw(post, reason="Errore", by="cli"))
         process_bus().publish(SUBJECT)
         # The queued ones are dropped, and only then the one in flight is answered.
         await until(lambda: len(worker._chunks[0].open) == 1)
@@ -99,7 +99,7 @@ def test_notification_alone_stops_no_broadcast(
 
     async def flow(worker: Worker, far_end: FarEnd) -> None:
         await until(lambda: len(far_end.begun) == 1 and len(worker._chunks) == 2)
-        await worker.call(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
+        await worker.database.run(lambda: withdraw(withdrawn, reason="Errore", by="cli"))
         process_bus().publish(SUBJECT)
         await until(lambda: len(worker._chunks[0].open) == 1)
         far_end.answers.set()
@@ -212,7 +212,7 @@ def test_worker_stops_sending_a_batch_that_it_lost(
         far_end.holds = lambda endpoint: endpoint[-1] in "0345"
         await until(lambda: len(far_end.begun) == 1 and len(worker._chunks) == 2)
         rows = Batch.objects.all()
-        await worker.call(lambda: rows.update(claimed_by="b:1:1"))
+        await worker.database.run(lambda: rows.update(claimed_by="b:1:1"))
         far_end.holds = lambda endpoint: endpoint[-1] in "345"
         far_end.answers.set()
         far_end.answers = asyncio.Event()
@@ -253,10 +253,10 @@ def test_late_answer_takes_the_place_of_its_retry(
         await until(lambda: far_end.begun)
         chunk = worker._chunks[0]
         # The service is slow: one message is in flight, the others wait for their turn.
-        chunk.detach(chunk.limiters)
+        chunk.detach(everything=True)
         if not answered_before:
             await until(chunk.recorded.is_set)
-            assert await worker.call(PendingMessage.objects.count) == FOLLOWERS
+            assert await worker.database.run(PendingMessage.objects.count) == FOLLOWERS
         far_end.answers.set()
         await until(lambda: not worker._deliveries)
 
@@ -319,9 +319,9 @@ def test_chunks_are_recorded_in_reading_order(
         # One of the first is under way; the second has nothing to wait for.
         second.cancel_unsent()
         await until(lambda: second.complete.is_set() and far_end.begun)
-        await worker.call(lambda: None)
+        await worker.database.run(lambda: None)
         assert not second.recorded.is_set()
-        batch = await worker.call(Batch.objects.get)
+        batch = await worker.database.run(Batch.objects.get)
         assert batch.cursor == batch.first_address - 1
         far_end.answers.set()
         await until(second.recorded.is_set)

@@ -31,7 +31,7 @@ def test_idle_worker_does_not_clear_outage(
     alert = Broadcast.objects.get()
     now = [100.0]
     outage = Outage(clock=lambda: now[0])
-    monkeypatch.setattr("canale.delivery.worker.outage", outage)
+    monkeypatch.setattr("canale.runtime.database_thread.outage", outage)
     outage.failed(DatabaseProblem.AWAY, OperationalError("refused"))
     now[0] += 60
 
@@ -45,6 +45,6 @@ def test_idle_worker_does_not_clear_outage(
             assert await worker._next() is None
             over.append(outage.now is None)
         assert over == [False, True]
-        await worker.call(lambda: connection.close())
+        await worker.database.run(lambda: connection.close())
 
     asyncio.run(flow())
