@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -39,6 +40,36 @@ def test_every_package_is_on_the_page() -> None:
     rooms = {path.parts[1] for path in files(".py") if re.match(r"canale/\w+/", str(path))}
     assert len(rooms) > 10
     assert [room for room in sorted(rooms) if f"| `canale/{room}/` |" not in PAGE] == []
+
+
+def test_path_of_a_post_has_at_most_20_functions_in_12_files() -> None:
+    """Each stands where the table says; those in brackets are not counted."""
+    table = re.search(r"^\| file \| functions \|\n\|---\|---\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert table
+    counted: list[tuple[str, str]] = []
+    for file, functions in re.findall(r"^\| `(\S+\.py)` \| (.*) \|$", table[1], re.MULTILINE):
+        names = re.findall(r"`([\w.]+)`", functions)
+        assert [name for name in names if name not in defined(Path(file))] == [], file
+        handing_on = re.sub(r"\(.*?\)", "", functions)
+        counted += [(file, name) for name in re.findall(r"`([\w.]+)`", handing_on)]
+    paths = {file for file, _ in counted}
+    assert len(set(counted)) == len(counted) <= 20
+    assert len(paths) <= 12
+    assert f"These are {len(counted)} functions in {len(paths)} files" in PAGE
+
+
+def defined(path: Path) -> set[str]:
+    """Return the functions and the methods of a file, methods as Class.name."""
+    functions: set[str] = set()
+    for node in ast.parse(text(path)).body:
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        prefix = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+        functions |= {
+            prefix + each.name
+            for each in inner
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+    return functions
 
 
 def test_import_rules_on_the_page_are_those_that_are_checked() -> None:
