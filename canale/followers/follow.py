@@ -92,7 +92,8 @@ def follow_all(requests: Sequence[FollowRequest]) -> list[Followed | None]:
     resolved = _resolve(requests)
     known = _find_known(resolved)
     new, others = _split(resolved, set(known))
-    lock_followers(known.values())
+    if known:
+        lock_followers(known.values())
     followers = _create_followers(new)
     addresses = _create_addresses(new, followers)
     _count(followers)
