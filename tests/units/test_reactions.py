@@ -11,8 +11,9 @@ import pytest
 from django.db.models import Count
 from django.utils import timezone
 
+from canale.channel.channel_models import DEFAULT_REACTIONS
 from canale.channel.channels import create_channel
-from canale.channel.models import DEFAULT_REACTIONS, Channel, Post, State
+from canale.channel.models import Channel, Post, State
 from canale.reactions.models import Reaction, Tally, Unannounced
 from canale.reactions.react import ReactionChange, apply_changes, forget
 from canale.reactions.tallies import counts

@@ -8,7 +8,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import canale.channel.models
+import canale.channel.channel_models
 
 
 class Migration(migrations.Migration):
@@ -74,7 +74,10 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
-                ("reaction_set", models.JSONField(default=canale.channel.models.default_reactions)),
+                (
+                    "reaction_set",
+                    models.JSONField(default=canale.channel.channel_models.default_reactions),
+                ),
                 ("is_default", models.BooleanField(default=False)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
