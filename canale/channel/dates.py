@@ -34,5 +34,9 @@ def dated(day: date, today: date, weekday: str = "l", month: str = "F") -> str:
 
 def format_date(day: date, pattern: str) -> str:
     """A date in one of Django's formats, as the reader's language spells it."""
+    language = get_language() or ""
+    # Italian writes and reads the first of a month as an ordinal number.
+    if language.startswith("it") and day.day == 1:
+        pattern = pattern.replace("j", "j°")
     text = date_format(day, pattern)
-    return text if (get_language() or "").startswith(CAPITALS) else text.lower()
+    return text if language.startswith(CAPITALS) else text.lower()

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from django.utils import timezone
@@ -13,6 +15,8 @@ from django.utils.translation import gettext as _
 
 from canale.channel.dates import dated
 from canale.channel.models import Kind
+
+ONE_DAY = timedelta(days=1)
 
 
 class Timed(Protocol):
@@ -28,19 +32,29 @@ class Timed(Protocol):
     def ends_on(self) -> date | None: ...
 
 
-def when(kind: str, timed: Timed, now: datetime, *, short: bool = False) -> str:
+def when(
+    kind: str, timed: Timed, now: datetime, *, short: bool = False, relative: bool = False
+) -> str:
     """The time that a post is about, in the active language; "" if it has none.
 
     The year is there if it is not that of ``now``. ``short`` is for a lock screen: *sab 12 dic,
-    21:00* instead of *sabato 12 dicembre, ore 21:00*.
+    21:00* instead of *sabato 12 dicembre, ore 21:00*. ``relative`` says *today* and *tomorrow*,
+    which holds for that day only.
     """
     start, end = timed.starts_at, timed.ends_at
-    begins = _moment(start, timed.starts_on, now, short=short) if start else ""
-    ends = _moment(end, timed.ends_on, now, short=short) if end else ""
+    today = timezone.localtime(now).date()
+    near = {today: _("today"), today + ONE_DAY: _("tomorrow")} if relative else {}
+    moment = partial(_moment, today=today, near=near, short=short)
+    begins = moment(start, timed.starts_on) if start else ""
+    ends = moment(end, timed.ends_on) if end else ""
     if start and kind == Kind.DEADLINE:
         return _("By %(moment)s") % {"moment": begins}
+    if end and (not start or kind == Kind.NEWS):
+        if today in near and not timed.ends_on and _local_day(end, None) == today:
+            return _("Today until %(time)s") % {"time": _time(end)}
+        return _("Until %(moment)s") % {"moment": ends}
     if not start or kind == Kind.NEWS:
-        return _("Until %(moment)s") % {"moment": ends} if end else ""
+        return ""
     if not end or end == start:
         return begins
     if _local_day(start, timed.starts_on) != _local_day(end, timed.ends_on):
@@ -57,9 +71,11 @@ def where_and_when(
     return " · ".join(part for part in (when(kind, timed, now, short=short), place) if part)
 
 
-def _moment(moment: datetime, day: date | None, now: datetime, *, short: bool) -> str:
-    today = timezone.localtime(now).date()
-    text = dated(_local_day(moment, day), today, *(("D", "M") if short else ("l", "F")))
+def _moment(
+    moment: datetime, day: date | None, *, today: date, near: Mapping[date, str], short: bool
+) -> str:
+    local = _local_day(moment, day)
+    text = near.get(local) or dated(local, today, *(("D", "M") if short else ("l", "F")))
     if day:
         return text
     time = _time(moment)

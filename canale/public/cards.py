@@ -40,6 +40,7 @@ A_WHILE = timedelta(days=2)
 
 # A tall picture leaves room for the text; its ground is only as large as itself.
 MAX_ALONE_HEIGHT = 512
+MAX_DAYS_LEFT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,11 @@ class CardContext:
     html: SafeString
     day: date
     heading: str
+    today: date
     when: str
     """Of what the post tells, in words; empty if it tells no moment."""
+    full_when: str
+    """The same with the day's date, also if the day is today or tomorrow."""
     note: str
     """What the latest correction changed."""
     is_pinned: bool
@@ -110,9 +114,25 @@ class CardContext:
         return content.kind in (Kind.EVENT, Kind.DEADLINE) and content.starts_at is not None
 
     @property
-    def tile(self) -> date | datetime | None:
+    def tile(self) -> date | None:
         """The day for the tile beside the headline."""
-        return self.content.starts_on or self.content.starts_at
+        content = self.content
+        if content.starts_at is None:
+            return None
+        return content.starts_on or timezone.localdate(content.starts_at)
+
+    @property
+    def days_left(self) -> int | None:
+        """The days until a deadline, if they are few enough to be counted."""
+        if self.content.kind != Kind.DEADLINE or self.is_over or self.tile is None:
+            return None
+        days = (self.tile - self.today).days
+        return days if 0 <= days <= MAX_DAYS_LEFT else None
+
+    @property
+    def is_corrected_on_its_day(self) -> bool:
+        corrected = self.post.corrected_at
+        return corrected is not None and timezone.localdate(corrected) == self.day
 
     @property
     def is_all_clear(self) -> bool:
@@ -247,20 +267,26 @@ def _rendered(
         day=day,
         heading=day_heading(day, key.today),
         is_pinned=key.is_pinned,
-        when=when(content.kind, content, now),
+        today=key.today,
+        when=when(content.kind, content, now, relative=True),
+        full_when=when(content.kind, content, now),
         note=content.note,
         is_over=key.is_over,
         # Named as in the key, also if one was renamed since.
         topics=[topic for topic in topics if topic.pk in own_topics],
         pictures=[Picture(shown.image, shown.alt) for shown in content.images.all()],
-        counts=[Count(emoji, emoji_name(emoji), count) for emoji, count in key.counts],
+        # The most frequent stand first; of equal ones, in the channel's order.
+        counts=[
+            Count(emoji, emoji_name(emoji), count)
+            for emoji, count in sorted(key.counts, key=lambda each: -each[1])
+        ],
     )
     template = get_template("public/parts/post.html")
 
-    def html(pin: bool) -> SafeString:
-        return SafeString(template.render({"channel": channel, "card": context, "pin": pin}))
+    def html(prefix: str) -> SafeString:
+        return SafeString(template.render({"channel": channel, "card": context, "prefix": prefix}))
 
-    return CardHtml(html(pin=False), html(pin=True) if key.is_pinned else SafeString())
+    return CardHtml(html("post"), html("pinned") if key.is_pinned else SafeString())
 
 
 def _day(post: Post, now: datetime) -> date:

@@ -20,7 +20,9 @@ async function keepUp(): Promise<void> {
   const moment = now();
   if (!moment) return;
   removeExpired(moment);
-  nameDays(day(moment), day(new Date(moment.getTime() - A_DAY)));
+  const today = day(moment);
+  nameDays(today, day(new Date(moment.getTime() - A_DAY)));
+  renewDates(today);
 }
 
 async function askServer(): Promise<void> {
@@ -33,19 +35,46 @@ async function askServer(): Promise<void> {
 
 /** After midnight today is yesterday. */
 function nameDays(today: string, yesterday: string): void {
+  const name = (date: string, words = inWords(date)): string =>
+    date === today ? strings.today : date === yesterday ? strings.yesterday : words;
   for (const section of all("#posts > section.day")) {
-    const heading = section.querySelector("h2");
-    const date = section.dataset["day"] ?? "";
-    const words = section.dataset["fullHeading"] ?? inWords(date);
-    const name = date === today ? strings.today : date === yesterday ? strings.yesterday : words;
-    if (heading && heading.textContent !== name) heading.textContent = name;
+    write(section.querySelector("h2"), name(section.dataset["day"] ?? "", section.dataset["fullHeading"]));
   }
+  for (const place of all(".moment-day")) write(place, name(place.closest("article")?.dataset["day"] ?? ""));
+}
+
+/** What was written as *today* or *tomorrow* gets its date; the days of a deadline are counted again. */
+function renewDates(today: string): void {
+  for (const place of all("[data-full]")) {
+    if (place.dataset["today"] !== today) write(place, place.dataset["full"] ?? "");
+  }
+  for (const tile of all("[data-due]")) {
+    const days = Math.round((Date.parse(tile.dataset["due"] ?? "") - Date.parse(today)) / A_DAY);
+    const [number, unit] = days > 0 ? inDays(days) : [strings.today, ""];
+    tile.hidden = days < 0;
+    write(tile.querySelector("strong"), number);
+    write(tile.querySelector("span"), unit);
+  }
+}
+
+function inDays(days: number): [string, string] {
+  const format = new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: "day", unitDisplay: "long" });
+  const parts = format.formatToParts(days);
+  const of = (type: string): string => parts.find((part) => part.type === type)?.value ?? "";
+  return [of("integer"), of("unit")];
+}
+
+function write(place: Element | null, text: string): void {
+  if (place && place.textContent !== text) place.textContent = text;
 }
 
 function inWords(date: string): string {
   const isThisYear = date.slice(0, 4) === day(new Date()).slice(0, 4);
   const options = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" } as const;
-  return new Date(date).toLocaleDateString(document.documentElement.lang, isThisYear ? options : { ...options, year: "numeric" });
+  const language = document.documentElement.lang;
+  const words = new Date(date).toLocaleDateString(language, isThisYear ? options : { ...options, year: "numeric" });
+  // As the server writes it.
+  return language === "it" ? words.replace(/^(\D*)1 /, "$11° ") : words;
 }
 
 /** The city's day of a moment, as 2026-11-24. */

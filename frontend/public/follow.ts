@@ -32,6 +32,7 @@ let others: Following[] = [];
 export function startFollowing(): void {
   if (!document.getElementById("follow")) return;
   onPress("#follow [data-action]", (pressed) => void act(pressed.dataset["action"] ?? ""));
+  onPress("#follow [data-action=settings]", () => openSettings(!areSettingsOpen()));
   document.addEventListener("submit", (event) => {
     if (!(event.target as Element).matches("form[data-topics]")) return;
     event.preventDefault();
@@ -90,6 +91,8 @@ async function recall(): Promise<void> {
   // get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
   if (!followed || acting) return;
+  // A post's own page offers nothing to readers who follow already.
+  document.documentElement.dataset["knownFollower"] = "";
   showFollowing();
   await keepUp(followed).catch(noteLoss);
   if (!acting) showFollowing();
@@ -220,12 +223,24 @@ function show(state: State): void {
   const template = document.getElementById("state-" + state);
   if (!place || !(template instanceof HTMLTemplateElement)) return;
   // Settings that are open stay open when one of them changes.
-  const open = place.querySelector("details")?.open ?? false;
+  const open = areSettingsOpen();
   place.replaceChildren(template.content.cloneNode(true));
-  for (const part of all<HTMLDetailsElement>("details", place)) part.open = open;
+  openSettings(open);
   document.getElementById("follow")?.setAttribute("data-state", state);
+  // The head of the page is one row for those who know the channel.
+  document.documentElement.toggleAttribute("data-follows", followed !== undefined);
   const mine = browser();
   for (const part of all("[data-browser]", place)) part.hidden = part.dataset["browser"] !== mine;
+}
+
+function areSettingsOpen(): boolean {
+  return document.querySelector("#follow [data-action=settings]")?.getAttribute("aria-expanded") === "true";
+}
+
+function openSettings(open: boolean): void {
+  document.querySelector("#follow [data-action=settings]")?.setAttribute("aria-expanded", String(open));
+  const body = document.getElementById("settings");
+  if (body) body.hidden = !open;
 }
 
 /** The place is a live region: what stands in it is also spoken. */

@@ -67,32 +67,46 @@ function onState(state: State): void {
 }
 
 async function show(told: Told, words: string): Promise<void> {
-  if (!isNewestPage() && !isShown(String(told.post))) return;
-  const card = await update(String(told.post));
+  const post = String(told.post);
+  const belongs = isNewestPage() || isShown(post);
+  // The page of an alert does not show its all-clear, and must not miss it.
+  if (!belongs && !document.querySelector("[data-pinned]")) return;
+  const card = belongs ? await update(post) : await fetchedCard(post);
   if (!card) return;
-  announce(say(words, { headline: told.headline ?? "" }));
+  if (belongs) announce(say(words, { headline: told.headline ?? "" }));
   const { endsAlert } = card;
-  if (endsAlert && isShown(endsAlert)) await update(endsAlert);
+  if (!endsAlert || !isShown(endsAlert)) return;
+  allClears.set(post, endsAlert);
+  await update(endsAlert);
 }
+
+// Of each all-clear, the alert on this page that it ended.
+const allClears = new Map<string, string>();
 
 async function takeAway(post: string): Promise<void> {
   const known = document.getElementById("post-" + post);
   // The stream no longer says what was withdrawn; the open page knows.
   const headline = known?.querySelector("h3")?.textContent?.trim();
-  const endedAlert = known?.dataset["allClearOf"];
-  withdraw(post, strings.withdrawnNote);
-  announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
+  const endedAlert = known?.dataset["allClearOf"] ?? allClears.get(post);
+  if (isNewestPage() || isShown(post)) {
+    withdraw(post, strings.withdrawnNote);
+    announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
+  }
   // An all-clear that is taken back: the alert holds again.
   if (endedAlert && isShown(endedAlert)) await update(endedAlert);
 }
 
 async function update(post: string): Promise<Card | undefined> {
-  const html = await fetchCard(post);
-  const card = html === undefined ? undefined : read(html);
+  const card = await fetchedCard(post);
   if (!card) return undefined;
   put(post, card);
   remark(post);
   return card;
+}
+
+async function fetchedCard(post: string): Promise<Card | undefined> {
+  const html = await fetchCard(post);
+  return html === undefined ? undefined : read(html);
 }
 
 /** The post as the server shows it, however long that takes; undefined when it is gone again. */

@@ -83,8 +83,11 @@ function pin(post: string, fresh: HTMLElement | null): void {
 function showPinned(): void {
   const place = document.getElementById("pinned");
   if (!place) return;
-  place.hidden = !place.querySelector("[data-pinned]");
-  for (const post of all("#posts article.post-stands-above")) {
+  const alerts = all("[data-pinned]", place).length;
+  place.hidden = !alerts;
+  const heading = place.querySelector<HTMLElement>("[data-several]");
+  if (heading) heading.textContent = heading.dataset[alerts > 1 ? "several" : "one"] ?? "";
+  for (const post of all("article.post-stands-above")) {
     const above = document.getElementById("pinned-" + post.dataset["post"]) !== null;
     post.classList.toggle("post-stands-above", above);
   }

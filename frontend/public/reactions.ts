@@ -27,6 +27,11 @@ export function startReactions(): void {
     const emoji = pressed.dataset["emoji"];
     if (post && emoji) react(post, emoji);
   });
+  onPress("[data-more-reactions]", (pressed) => open(pressed, pressed.getAttribute("aria-expanded") !== "true"));
+}
+
+function open(button: HTMLElement, isOpen: boolean): void {
+  button.setAttribute("aria-expanded", String(isOpen));
 }
 
 function react(post: string, emoji: string): void {
@@ -35,7 +40,17 @@ function react(post: string, emoji: string): void {
   const mark = markOf(post);
   mark.wanted = mark.wanted === emoji ? "" : emoji;
   show(post);
+  for (const place of all(`[data-reactions="${post}"]`)) choose(place);
   if (!mark.asking) void settle(post, mark);
+}
+
+/** The others close; whoever was on one that nobody has chosen any more goes on from the button that opens them. */
+function choose(place: HTMLElement): void {
+  const more = place.querySelector<HTMLElement>("[data-more-reactions]");
+  if (!more) return;
+  open(more, false);
+  const at = document.activeElement;
+  if (place.contains(at) && at instanceof HTMLElement && !at.offsetParent) more.focus();
 }
 
 /** One request at a time, so that of several quick presses the last one counts. */
@@ -60,7 +75,7 @@ async function settle(post: string, mark: Mark): Promise<void> {
 
 /** Says below the reactions why there is none; without words it goes. */
 function note(post: string, text: string): void {
-  for (const place of all(`[data-reactions="${post}"]`)) {
+  for (const place of all(`.post-foot:has([data-reactions="${post}"])`)) {
     const known = place.nextElementSibling;
     if (known?.classList.contains("reaction-note")) known.remove();
     if (!text) continue;

@@ -174,9 +174,18 @@ def press(page: Page, action: str) -> None:
 
 
 def open_settings(page: Page) -> None:
-    details = page.locator("#follow-state details")
-    if details.get_attribute("open") is None:
-        details.locator("summary").click()
+    button = page.locator("#follow-state [data-action=settings]")
+    if button.get_attribute("aria-expanded") == "false":
+        button.click()
+
+
+def react(post: Locator, emoji: str = "👍") -> Locator:
+    """Press an emoji; one that nobody has chosen yet is behind the button for others."""
+    button = post.locator(f".reaction[data-emoji='{emoji}']")
+    if not button.is_visible():
+        post.locator("[data-more-reactions]").click()
+    button.click()
+    return button
 
 
 def picture(colour: str = "#0066cc", *, width: int = 640, height: int = 400) -> str:

@@ -141,6 +141,7 @@ OPENED: dict[str, Callable[[Page, City], None]] = {
     "lightbox": lambda page, _: page.locator("a[data-lightbox]").first.click(),
     "invite": lambda page, _: page.evaluate("document.getElementById('invite-dialog').showModal()"),
     "official": lambda page, _: page.locator("details.official summary").click(),
+    "reactions": lambda page, _: page.locator("article [data-more-reactions]").first.click(),
     "reacted": lambda page, _: page.locator("article .reaction").first.click(),
     "withdrawn": _withdrawn,
     "lost": _lost,

@@ -10,11 +10,13 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.pages import (
     City,
     answered,
+    article,
     let_subscribe,
     needs_chromium,
     open_page,
     open_settings,
     press,
+    react,
     state,
 )
 from tests.waiting import wait_until
@@ -113,8 +115,7 @@ def test_unfollowing_removes_the_follower(city: City, follower: Page) -> None:
 def test_forget_me_clears_server_and_device(city: City, follower: Page) -> None:
     post = city.publish("Da dimenticare")
     before = city.site.inside("rows")["reactions_reaction"]
-    reaction = follower.locator(f"#post-{post} .reaction").first
-    reaction.click()
+    reaction = react(article(follower, post))
     expect(reaction).to_have_attribute("aria-pressed", "true")
     # The button is pressed before the server has answered.
     rows = wait_until(lambda: _rows_after_reaction(city, before))

@@ -24,6 +24,7 @@ from tests.browser.pages import (
     open_live_page,
     open_page,
     press,
+    react,
     state,
 )
 from tests.standins.push_service import Behaviour, Subscription
@@ -208,7 +209,7 @@ def test_page_takes_the_time_from_every_response(
     )
     with page.expect_response(_is_later):
         if answered == "reaction":
-            article(page, post).locator(".reaction").first.click()
+            react(article(page, post))
         elif answered == "card":
             city.correct(post)
         elif answered == "page":
@@ -283,8 +284,7 @@ def test_reader_who_blocks_cookies_gets_an_accurate_message(
 
 
 def _press_and_read(page: Page, post: int) -> None:
-    reaction = article(page, post).locator(".reaction").first
-    reaction.click()
+    reaction = react(article(page, post))
     expect(article(page, post).locator(".reaction-note")).to_contain_text("cookie")
     expect(reaction).to_have_attribute("aria-pressed", "false")
     expect(reaction.locator("[data-count]")).to_have_text("")

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.pages import PHONE, City, article, needs_chromium, open_live_page, open_page
+from tests.browser.pages import (
+    PHONE,
+    City,
+    article,
+    needs_chromium,
+    open_live_page,
+    open_page,
+    react,
+)
 
 pytestmark = needs_chromium
 
@@ -37,7 +45,7 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
     held: list[Route] = []
     page.route("**/reaction", lambda route: held.append(route))
     with page.expect_request("**/reaction"):
-        thumb.click()
+        react(article(page, post))
     # The server has not answered yet.
     expect(thumb).to_have_attribute("aria-pressed", "true")
     assert count(page, post) == "1"
@@ -47,7 +55,7 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
     page.unroute("**/reaction")
     other = open_page(browser.new_context(), city.site.channel)
     expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("1")
-    heart.click()
+    react(article(page, post), "❤️")
     expect(article(other, post).locator("[data-emoji='❤️'] [data-count]")).to_have_text("1")
     expect(article(other, post).locator("[data-emoji='👍'] [data-count]")).to_have_text("")
     page.reload()
@@ -61,9 +69,8 @@ def test_a_reaction_is_shown_at_once_changed_and_taken_back(
 def test_failed_reaction_is_undone_and_reported(city: City, page: Page) -> None:
     post = city.publish("Non arriva")
     thumb = article(page, post).locator(".reaction[data-emoji='👍']")
-    expect(thumb).to_be_visible()
     page.route("**/reaction", lambda route: route.abort())
-    thumb.click()
+    react(article(page, post))
     expect(page.locator("#announce")).to_contain_text("reazione")
     expect(thumb).to_have_attribute("aria-pressed", "false")
     assert count(page, post) == ""
@@ -71,14 +78,30 @@ def test_failed_reaction_is_undone_and_reported(city: City, page: Page) -> None:
 
 def test_last_of_several_quick_presses_counts(city: City, page: Page) -> None:
     post = city.publish("Indecisi")
-    buttons = article(page, post).locator(".reaction")
-    for place in (0, 1, 2, 3, 2):
-        buttons.nth(place).click()
-    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    for emoji in ("👍", "❤️", "👏", "😮", "👏"):
+        last = react(article(page, post), emoji)
+    expect(last).to_have_attribute("aria-pressed", "true")
     page.reload()
-    expect(buttons.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(last).to_have_attribute("aria-pressed", "true")
     expect(article(page, post).locator("[aria-pressed=true]")).to_have_count(1)
     # The page from memory may be older than the press; the stream tells the rest.
-    expect(buttons.nth(2).locator("[data-count]")).to_have_text("1")
+    expect(last.locator("[data-count]")).to_have_text("1")
     counts = article(page, post).locator("[data-count]").all_inner_texts()
     assert [text for text in counts if text] == ["1"]
+
+
+def test_unused_reactions_open_at_a_press_and_close_after_a_choice(city: City, page: Page) -> None:
+    post = article(page, city.publish("Altre"))
+    more, heart = post.locator("[data-more-reactions]"), post.locator("[data-emoji='❤️']")
+    expect(post.locator(".reaction:visible")).to_have_count(0)
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(post.locator(".reaction:visible")).to_have_count(6)
+    heart.focus()
+    page.keyboard.press("Enter")
+    expect(post.locator(".reaction:visible")).to_have_count(1)
+    expect(heart).to_be_focused()
+    # Taken back, it is hidden again: whoever was on it is not lost.
+    page.keyboard.press("Enter")
+    expect(heart).to_be_hidden()
+    expect(more).to_be_focused()

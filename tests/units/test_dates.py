@@ -44,11 +44,11 @@ def on(text: str) -> date:
     ("kind", "start", "end", "said"),
     [
         ("event", at("2026-12-12T21:00"), None, "sabato 12 dicembre, ore 21:00"),
-        ("event", at("2027-05-01T21:00"), None, "sabato 1 maggio 2027, ore 21:00"),
+        ("event", at("2027-05-01T21:00"), None, "sabato 1° maggio 2027, ore 21:00"),
         ("event", at("2026-12-12T21:00"), at("2026-12-12T23:00"),
          "sabato 12 dicembre, ore 21:00–23:00"),
         ("event", at("2026-12-31T22:00"), at("2027-01-01T02:00"),
-         "giovedì 31 dicembre, ore 22:00 – venerdì 1 gennaio 2027, ore 02:00"),
+         "giovedì 31 dicembre, ore 22:00 – venerdì 1° gennaio 2027, ore 02:00"),
         ("event", on("2026-12-16"), None, "mercoledì 16 dicembre"),
         ("event", on("2026-12-16"), on("2026-12-16"), "mercoledì 16 dicembre"),
         ("event", on("2026-12-16"), on("2026-12-18"),
@@ -63,7 +63,7 @@ def on(text: str) -> date:
         ("deadline", at("2026-12-16T12:00"), None, "Entro mercoledì 16 dicembre, ore 12:00"),
         ("service", None, on("2026-12-18"), "Fino a venerdì 18 dicembre"),
         ("service", on("2026-12-16"), at("2026-12-16T13:00"), "mercoledì 16 dicembre, 13:00"),
-        ("alert", None, at("2026-12-01T06:00"), "Fino a martedì 1 dicembre, ore 06:00"),
+        ("alert", None, at("2026-12-01T06:00"), "Fino a martedì 1° dicembre, ore 06:00"),
         ("news", None, None, ""),
     ],
 )  # fmt: skip
@@ -150,12 +150,12 @@ def test_the_longest_notification_keeps_time_and_place(city: Channel) -> None:
 def test_feeds_contain_date_and_place(city: Channel) -> None:
     published(city, "event", "Porta la sedia.", starts_at=on("2027-05-01"), place="Piazza <Duomo>")
     posts = list(Post.objects.select_related("channel"))
-    facts = "sabato 1 maggio 2027 · Piazza <Duomo>"
+    facts = "sabato 1° maggio 2027 · Piazza <Duomo>"
     item = json.loads(json_feed(city, posts, NOW))["items"][0]
     assert item["summary"].startswith(f"{facts}\n")
-    assert item["content_html"].startswith("<p>sabato 1 maggio 2027 · Piazza &lt;Duomo&gt;</p>")
+    assert item["content_html"].startswith("<p>sabato 1° maggio 2027 · Piazza &lt;Duomo&gt;</p>")
     for feed in (atom, rss):
-        assert "sabato 1 maggio 2027" in feed(city, posts, NOW).decode()
+        assert "sabato 1° maggio 2027" in feed(city, posts, NOW).decode()
 
 
 def entry_of(post: Post) -> Event:

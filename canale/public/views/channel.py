@@ -176,6 +176,7 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
     facts = where_and_when(content.kind, content, content.place, now)
     context |= {
         "card": card,
+        "pinned": [card] if card.is_pinned else [],
         "title": content.headline,
         "summary": ". ".join(filter(None, (facts, excerpt(content.text, SUMMARY_LENGTH))))
         or content.headline,
