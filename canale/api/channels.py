@@ -26,7 +26,7 @@ PAGE_POSTS = 20
 
 
 def find_channel(handle: str) -> Channel:
-    """Raises ProblemError (404)."""
+    """Find a channel by its handle. Raises ProblemError (404)."""
     channel = Channel.objects.filter(handle=handle).first() if "\0" not in handle else None
     if channel is None:
         raise not_found()

@@ -38,7 +38,10 @@ View = Callable[..., HttpResponseBase]
 
 
 def limited(request: HttpRequest, bucket: str, limit: int, per_seconds: int) -> None:
-    """Raises ProblemError (429). The limits allow for a whole town behind one carrier's address."""
+    """Count a request against a limit. Raises ProblemError (429).
+
+    The limits allow for a whole town behind one carrier's address.
+    """
     if COUNTED not in request.META.get("asgi.scope", ()):
         wait = must_wait(request.META.get("REMOTE_ADDR") or "", bucket, limit, per_seconds)
         if wait is not None:

@@ -117,7 +117,7 @@ def follow(
 
 
 def _check_address(kind: str, address: Mapping[str, object]) -> None:
-    """Raises ProblemError (422) for an address at which nothing can be received."""
+    """Refuse an address that cannot be notified: raises ProblemError (422)."""
     try:
         check_address(kind, address)
     except AddressRefusedError as refused:
@@ -206,7 +206,7 @@ def forget_me(
 
 
 def _visible_post(post_id: int) -> Post:
-    """Raises ProblemError (404; 410 when its time is over)."""
+    """Find a visible post. Raises ProblemError (404; 410 after it expired)."""
     post = Post.objects.once_published().select_related("channel").filter(pk=post_id).first()
     if post is None:
         raise not_found()

@@ -22,7 +22,7 @@ from canale.net.json_reader import read_json
 
 class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
-        """Raises JSONError, which is answered with 400 (problems.py)."""
+        """Parse the body. Raises JSONError, which is answered with 400 (problems.py)."""
         return read_json(request.body)
 
 

@@ -17,16 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     result = verify()
     if result.ok:
-        sys.stdout.write(f"The audit log is whole: {result.entries} entries, to {result.end}\n")
+        sys.stdout.write(f"The audit log is intact: {result.entries} entries, to {result.end}\n")
         return 0
     if result.broken_at is None:
         sys.stderr.write(
-            "canale: the audit log was cut off or written anew: its end is not as it was sealed "
-            f"({result.entries} entries are there)\n"
+            "canale: the audit log was truncated or rewritten: its end does not match its seal "
+            f"({result.entries} entries remain)\n"
         )
         return 1
     sys.stderr.write(
-        f"canale: the audit log was changed: entry {result.broken_at} does not fit the one before "
-        f"it ({result.entries} entries before it are whole)\n"
+        f"canale: the audit log was changed: entry {result.broken_at} does not match the "
+        f"previous one ({result.entries} entries before it are intact)\n"
     )
     return 1

@@ -28,7 +28,7 @@ Row = tuple[Any, ...]
 
 
 def models() -> list[Model]:
-    """Every table of ours and of the packages we use, those of many-to-many fields included."""
+    """Return the models of all tables, ours and our packages', including many-to-many ones."""
     models = apps.get_models(include_auto_created=True)
     return [model for model in models if model._meta.managed and not model._meta.proxy]
 

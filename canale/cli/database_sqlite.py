@@ -33,7 +33,7 @@ def dump(database: Path, copy: Path) -> None:
 
 
 def check(database: Path) -> None:
-    """Raises CommandError unless the file is a whole database."""
+    """Verify that the file is an intact database. Raises CommandError."""
     try:
         with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
             result = str(source.execute("PRAGMA integrity_check(1)").fetchone()[0])

@@ -24,7 +24,7 @@ CHANNEL_HELP = "the channel's handle, as in /c/HANDLE/"
 
 
 def channel(handle: str) -> Channel:
-    """Raises CommandError."""
+    """Find a channel by its handle. Raises CommandError."""
     channel = Channel.objects.filter(handle=handle).first()
     if channel is None:
         known = ", ".join(Channel.objects.values_list("handle", flat=True))
@@ -32,14 +32,14 @@ def channel(handle: str) -> Channel:
             f"there is: {known}"
             if known
             else "there is none yet: open the link that `canale setup-link` prints, "
-            "or call `canale init`"
+            "or run `canale init`"
         )
         raise CommandError(f"there is no channel {handle}; {hint}")
     return channel
 
 
 def file(path: str) -> bytes:
-    """Raises CommandError."""
+    """Read a file. Raises CommandError."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -47,8 +47,10 @@ def file(path: str) -> bytes:
 
 
 def standard_input() -> str:
-    """All of it. Raises CommandError for what is not text, and for nothing at all: the program that
-    should have written it failed."""
+    """Read all of standard input.
+
+    Raises CommandError if it is not text, or empty: the program that should have written it failed.
+    """
     text = decoded(sys.stdin.buffer.read(), "standard input")
     if not text.strip():
         raise CommandError("standard input is empty; for a post without a text leave out --text")
@@ -69,12 +71,12 @@ def decoded(data: bytes, source: str) -> str:
             "iconv -f LATIN1 -t UTF-8"
         ) from error
     if "\0" in text:
-        raise CommandError(f"{source} is not text: it has zero bytes; save it as UTF-8")
+        raise CommandError(f"{source} is not text: it contains zero bytes; save it as UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def number(text: str) -> int:
-    """Raises ValueError, as argparse expects."""
+    """Parse a number. Raises ValueError, as argparse expects."""
     value = number_in(text)
     if value is None:
         raise ValueError(text)
@@ -107,19 +109,21 @@ def first_line_of(path: str) -> str:
 
 
 def _typeable(password: str, source: str) -> str:
-    """Raises CommandError for a password that could not be given again at the sign-in form."""
+    """Return a password that can be typed at the sign-in form. Raises CommandError."""
     if not is_text(password):
         raise CommandError(f"{source}: the password is not UTF-8; set the terminal to UTF-8")
     if password and (is_blank(password[0]) or is_blank(password[-1])):
         raise CommandError(
-            f"{source}: the password begins or ends with a blank, which nobody would type"
+            f"{source}: the password begins or ends with a space, which nobody would type"
         )
     return password
 
 
 def first_line_typed() -> str:
-    """The first line of standard input. Whoever types it ends it with Enter; a pipe may hold
-    UTF-16, whose lines end otherwise. Raises CommandError."""
+    """Read the first line of standard input. Raises CommandError.
+
+    A person ends it with Enter; a pipe may contain UTF-16, whose line ends are other bytes.
+    """
     typed = sys.stdin.isatty()
     data = sys.stdin.buffer.readline() if typed else sys.stdin.buffer.read()
     return _first_line(data, "standard input")
@@ -130,7 +134,7 @@ def _first_line(data: bytes, source: str) -> str:
 
 
 def checked_password(text: str, email: str, *avoid: str) -> str:
-    """Raises CommandError for one that is too short, too common or made of ``avoid``."""
+    """Refuse a password that is too short, too common or made of ``avoid``: raises CommandError."""
     staff = Staff(email=email)
     staff.also_avoid = avoid
     try:

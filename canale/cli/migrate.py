@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale migrate: brings the database to this version."""
+"""canale migrate: migrates the database to this version."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _PAUSE_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no options."""
 
 
 def run(arguments: argparse.Namespace) -> int:
     migrate()
-    sys.stdout.write("The database is of this version.\n")
+    sys.stdout.write("The database is up to date.\n")
     return 0
 
 
 def migrate() -> None:
-    """Apply what is missing; one process at a time. Raises CommandError, django.db.Error."""
+    """Apply missing migrations, one process at a time. Raises CommandError, django.db.Error."""
     with _alone():
         if foreign := foreign_diagnosis():
             raise CommandError(str(foreign))
@@ -40,7 +40,10 @@ def migrate() -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Several nodes may start at once. SQLite has one writer at a time anyway."""
+    """Let one process migrate at a time: several nodes may start at once.
+
+    SQLite has a single writer anyway.
+    """
     if connection.vendor != "postgresql":
         yield
         return

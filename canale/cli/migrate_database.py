@@ -25,13 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target",
         metavar="TARGET_URL",
         help="postgresql://user@host/name, or - to read it from standard input, so that a "
-        "password in it shows in no list of processes",
+        "password in it does not appear in the list of processes",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     if connection.vendor != "sqlite":
-        raise CommandError("CANALE_DATABASE_URL is not SQLite; this goes from SQLite to PostgreSQL")
+        raise CommandError(
+            "CANALE_DATABASE_URL is not SQLite; this command copies from SQLite to PostgreSQL"
+        )
     _connect(arguments.target)
     with exclusive_folder("move its database"):
         try:
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write(
         f"Moved: {rows} rows, each compared on both sides.\n"
         "Set CANALE_DATABASE_URL to the new database, keep the same secret key, start canale. "
-        "The SQLite file is as it was; delete it when all is well.\n"
+        "The SQLite file is unchanged; delete it once everything works.\n"
     )
     return 0
 

@@ -60,22 +60,22 @@ def _begin() -> int:
     if not kept.exists() or read_key(kept) != settings.secret_key:
         raise CommandError(
             "the key comes from the environment: on every machine set CANALE_OLD_SECRET_KEY to it "
-            "and CANALE_SECRET_KEY to a new one, restart, and call this again"
+            "and CANALE_SECRET_KEY to a new one, restart, and run this again"
         )
     with contextlib.suppress(FileExistsError):
         durable_files.link(kept, old)
     durable_files.replace(write_key(settings.data, new_key()), kept)
     sys.stdout.write(
-        "There is a new key; the one before still opens what it sealed.\n"
+        "There is a new key; the previous one still opens what it sealed.\n"
         "Now restart every server and worker, keep a copy of the new secret-key apart, "
-        "and call `canale rotate-key` again.\n"
+        "and run `canale rotate-key` again.\n"
     )
     return 0
 
 
 def _finish(*, drop_lost: bool) -> int:
     if runs_with(key_id(settings.old_secret_key)):
-        raise CommandError("a server or worker still runs with the key before: restart it first")
+        raise CommandError("a server or worker still uses the previous key: restart it first")
     if not opens_any():
         raise CommandError("neither key opens this database's addresses: these are other keys")
     try:
@@ -83,11 +83,11 @@ def _finish(*, drop_lost: bool) -> int:
         factors = reseal_second_factors()
         outlets, lost = reseal_outlets()
     except VaultError as error:
-        raise CommandError(f"{error}; nothing was lost: put the right key back") from error
+        raise CommandError(f"{error}; nothing was lost: restore the right key") from error
     if lost:
         raise CommandError(
-            f"the secrets of {', '.join(lost)} open with neither key; the old key is kept. Put the "
-            "right key back, or remove these outlets and add them again: canale outlet --remove"
+            f"the secrets of {', '.join(lost)} open with neither key; the old key is kept. Restore "
+            "the right key, or remove these outlets and add them again: canale outlet --remove"
         )
     addresses = _reseal_addresses(drop_lost=drop_lost)
     # This also seals the end of the log with the new key.
@@ -112,11 +112,11 @@ def _reseal_addresses(*, drop_lost: bool) -> int:
             else:
                 lost += progress.lost
             if seen % 5_000 == 0:
-                sys.stderr.write(f"{seen} addresses seen, {total + resealed} sealed anew\n")
+                sys.stderr.write(f"{seen} addresses seen, {total + resealed} resealed\n")
         if lost:
             raise CommandError(
-                f"{len(lost)} addresses open with neither key; the old key is kept. Put the right "
-                "key back, or let them go: canale rotate-key --drop-lost"
+                f"{len(lost)} addresses open with neither key; the old key is kept. Restore "
+                "the right key, or delete them: canale rotate-key --drop-lost"
             )
         if not resealed:
             return total

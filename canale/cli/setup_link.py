@@ -12,7 +12,7 @@ from canale.cli.commands import CommandError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It has none."""
+    """Add nothing: the command has no options."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         link = make_setup_link()
     except AlreadySetUpError as error:
         raise CommandError(
-            "there is an account already; its administrator adds people (canale staff)"
+            "an account already exists; its administrator adds people (canale staff)"
         ) from error
     sys.stdout.write(f"{link}\n")
     return 0

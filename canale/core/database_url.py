@@ -52,7 +52,7 @@ def parse_database_url(url: str) -> dict[str, Any]:
 
 
 def database_file_url(path: Path) -> str:
-    """The database URL of a file of SQLite."""
+    """Return the URL of an SQLite database file."""
     return f"sqlite:///{quote(os.fsencode(path))}"
 
 
@@ -79,7 +79,7 @@ def _refuse_unknown_options(options: Mapping[str, str]) -> None:
     """Raise ValueError for options that libpq does not know. Opens no connection."""
     if not options:
         return
-    # Late: SQLite does not need it.
+    # Imported late: SQLite does not need it.
     import psycopg  # noqa: PLC0415
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
@@ -93,13 +93,13 @@ def _sqlite(path: str) -> dict[str, Any]:
     # SQLite's own names for a database in memory, or for none, are not files that several
     # processes share.
     if path.startswith((":", "file:")) or path.endswith("/") or "\0" in path:
-        raise ValueError("not a file of SQLite")
+        raise ValueError("not an SQLite file")
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
         "CONN_MAX_AGE": None,
         "OPTIONS": {
-            # A transaction that reads and then writes fails at once under load unless it takes
+            # A transaction that reads and then writes fails immediately under load unless it takes
             # the write lock at its start: https://www.sqlite.org/lang_transaction.html
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

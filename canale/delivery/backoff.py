@@ -15,9 +15,9 @@ MAX_SECONDS = 900.0
 def next_attempt(attempts: int, result: Result) -> float:
     """Seconds until the next attempt after ``attempts`` failed ones.
 
-    Doubles each time, with jitter so that what failed together does not come back
-    together; never earlier than the far end asked for (RFC 9110, section 10.2.3). What was
-    not even tried comes back when it was told to.
+    Doubles each time, with jitter, so that messages that failed together are not retried
+    together; never earlier than the far end asked for (RFC 9110, section 10.2.3). A message that
+    was not tried waits for ``retry_after`` alone.
     """
     asked = result.retry_after or 0.0
     if not result.tried:

@@ -251,7 +251,7 @@ def _act(copy: Copy, spec: RelaySpec[Any], held: HeldCopy) -> Act | None:
     )
     arrived = Q(state__in=[State.ACCEPTED, State.SEEN])
     if spec.capabilities.idempotent:
-        # It may have arrived although we were told otherwise.
+        # It may have arrived although the response said otherwise.
         arrived |= Q(attempts__gt=0)
     if earlier.filter(arrived).exists():
         return Act.WITHDRAW if purpose == Purpose.WITHDRAWAL else Act.CORRECT

@@ -30,8 +30,8 @@ class Refusal:
 class Objective:
     """The number of people who wanted a broadcast, and of those reached within the objective.
 
-    Without ``numbers`` only the share may be told, in whole hundredths, rounded down: who wants
-    the post, or does not, are so few that a number would tell of them (audience.py).
+    Without ``numbers`` only the share may be shown, in whole hundredths, rounded down: those who
+    want the post, or do not, are so few that a number would reveal them (audience.py).
     """
 
     seconds: int

@@ -152,7 +152,7 @@ def _declared(scope: HTTPScope) -> int | None:
 
 
 async def _read(receive: ASGIReceiveCallable, kept: Kept, *, known: bool) -> None:
-    """Raises BodyTooLargeError, ClientDisconnectedError, TimeoutError."""
+    """Read the whole body. Raises BodyTooLargeError, ClientDisconnectedError, TimeoutError."""
     most = AUTHENTICATED_MAX_BYTES if known else ANONYMOUS_MAX_BYTES
     more = True
     async with asyncio.timeout(None if known else ANONYMOUS_TIMEOUT_SECONDS):

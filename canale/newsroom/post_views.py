@@ -57,7 +57,7 @@ def page_context(request: HttpRequest, channel: Channel) -> dict[str, object]:
 
 
 def find_post(channel: Channel, post_id: int) -> Post:
-    """Raises Http404."""
+    """Find a post of the channel. Raises Http404."""
     rows = channel.posts.select_related("channel", "live", "next")
     post = rows.filter(pk=post_id).first()
     if post is None:

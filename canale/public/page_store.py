@@ -48,7 +48,7 @@ UNTIL_HEADER = b"x-canale-until"
 AT_MOST_HEADER = b"x-canale-at-most"
 # Not ours to answer from memory: they know the reader, or are files.
 PERSONAL = ("/newsroom", "/api/", "/static/")
-# Nothing of the channel is told, or made, by writing to one of its pages.
+# A channel's pages can only be read.
 METHODS = ("GET", "HEAD")
 ALLOW, RETRY = (b"allow", b"GET, HEAD"), (b"retry-after", b"%d" % RETRY_SECONDS)
 PERSONAL_URLS = tuple(start.encode() for start in PERSONAL)

@@ -25,11 +25,11 @@ from canale.public.page_store import stored
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
-# How long a page may say an old number of followers, or an old description: neither is told on
+# How long a page may show an old number of followers, or an old description: neither is sent on
 # the stream.
 FRESH = timedelta(minutes=1)
-# How long a page may be shown whose successor the database does not give: so long, at most, what
-# was withdrawn in that time is still read on a node that hears of nothing (docs/decisions/0033).
+# How long a page may be shown while the database is away: at most this long, a node that is cut
+# off still shows a post withdrawn in that time (docs/decisions/0033).
 STALE = timedelta(hours=1)
 A_YEAR = 365 * 24 * 3600
 

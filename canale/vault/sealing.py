@@ -67,7 +67,7 @@ def bound_to(kind: str, channel_id: int) -> bytes:
 
 
 def seal(address: Mapping[str, object], kind: str, channel_id: int) -> bytes:
-    """Raises ValueError for an address that is too long (see padding.py)."""
+    """Seal an address. Raises ValueError if it is too long (see padding.py)."""
     plain = json.dumps(address, separators=(",", ":")).encode()
     return seal_bytes(plain, "vault", bound_to(kind, channel_id))
 

@@ -64,7 +64,7 @@ def test_backup_and_key_restore_the_channel_on_a_new_machine(tmp_path: Path) -> 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Restored: as it was on" in done.stdout
-    assert "The audit log is whole" in done.stdout
+    assert "The audit log is intact" in done.stdout
     assert "ok       the secret key opens the followers' addresses" in done.stdout
     site = Site(folder, {})
     try:

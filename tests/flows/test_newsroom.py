@@ -254,7 +254,7 @@ def test_channel_changes_are_logged(module_site: Site, newsroom: Newsroom) -> No
     assert "token.made" not in log
     assert "Integro" in log
     assert "ha effettuato l’accesso" in log
-    assert module_site.run("audit", "verify").startswith("The audit log is whole")
+    assert module_site.run("audit", "verify").startswith("The audit log is intact")
 
 
 def test_set_up_link_creates_the_first_channel(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_key_rotation_is_invisible_to_users(city: Site, push: PushService) -> No
     city.stop()
     city.start()
     assert city.inside("second_factor_kept") == FACTOR
-    assert "is whole" in city.run("audit", "verify")
+    assert "is intact" in city.run("audit", "verify")
     assert channel(city)["vapid_public_key"] == identity
     assert len(browser.get(f"{city.api}/me").json()["following"]) == 1
     assert follow(city, browser, mine).status_code == 200

@@ -171,7 +171,7 @@ def test_password_with_surrounding_blanks_is_refused(tmp_path: Path, around: str
     """Neither taken, since no one can sign in, nor changed."""
     file = tmp_path / "password"
     file.write_bytes(codecs.BOM_UTF8 + (around % PASSWORD).encode() + b"\r\n")
-    with pytest.raises(CommandError, match="begins or ends with a blank"):
+    with pytest.raises(CommandError, match="begins or ends with a space"):
         inputs.password(str(file), "anna")
 
 

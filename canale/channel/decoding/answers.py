@@ -22,7 +22,7 @@ def write(out: BinaryIO, answer: list[Variant] | Refusal) -> None:
 
 
 def parse(answer: bytes) -> list[Variant] | Refusal:
-    """Raises ValueError for what `write` does not write."""
+    """Parse the output of `write`. Raises ValueError for anything else."""
     line, _, rest = answer.partition(b"\n")
     head = json.loads(line)
     if "refused" in head:

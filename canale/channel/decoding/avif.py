@@ -9,8 +9,8 @@ import re
 from canale.channel.decoding.containers import Container
 from canale.channel.decoding.profiles import coded_profile
 
-# The entry of EXIF in the list of a file's items. How the picture is turned stands elsewhere (irot,
-# imir), and Pillow would fail on damaged EXIF.
+# The Exif entry in a file's list of items. The orientation is stored elsewhere (irot, imir), and
+# Pillow would fail on damaged Exif.
 _EXIF_ITEM = re.compile(rb"(infe[\x02\x03].{3}(?:.{4}|.{6}))Exif", re.DOTALL)
 _COLOURS = re.compile(rb"colrnclx\0(.)\0(.)", re.DOTALL)
 

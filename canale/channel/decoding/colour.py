@@ -16,13 +16,13 @@ SIXTEEN_BITS = range(2**16)
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:
-    """Every mode that our formats have becomes L, LA, RGB, RGBA or CMYK."""
+    """Convert any mode of our formats to L, LA, RGB, RGBA or CMYK."""
     if picture.mode in ALPHA_MODES:
         return picture
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     if picture.mode.startswith("I"):
-        # Pillow would cut 16 bits off at 255: a grey picture would come out white.
+        # Pillow would clip 16-bit samples at 255: a grey picture would come out white.
         return picture.convert("I").point([value // 256 for value in SIXTEEN_BITS], "L")
     if picture.mode == "1":
         return picture.convert("L")
@@ -43,17 +43,17 @@ def alpha_except(picture: Image.Image, samples: tuple[int, ...]) -> Image.Image:
 
 
 def coloured(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """A grey picture as RGB if its profile is one of RGB: that of a PNG applies to its greys."""
+    """Convert a grey picture to RGB if its profile is for RGB, as a PNG's may be."""
     if not profile or profile[16:20] != b"RGB ":
         return picture
     return picture.convert({"L": "RGB", "LA": "RGBA"}.get(picture.mode, picture.mode))
 
 
 def srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """Converted from an ICC profile to sRGB, as RGB or RGBA.
+    """Convert from an ICC profile to sRGB, as RGB or RGBA.
 
-    A profile that is damaged or for other colours is passed over: the picture is there, and its
-    colours are a little off.
+    A profile that is damaged or for other colours is ignored: the picture's colours are then
+    slightly off.
     """
     mode = "RGBA" if picture.mode in ALPHA_MODES else "RGB"
     if not profile:

@@ -16,21 +16,21 @@ from canale.channel.decoding.containers import (
 )
 
 SIGNATURE = b"\xff\xd8\xff"
-# A progressive JPEG of a camera or a program has about ten. Each costs a pass over all pixels.
+# A progressive JPEG from a camera or a program has about ten; each costs a pass over all pixels.
 MAX_SCANS = 100
-# Before the first scan. Large profiles and metadata take some hundred.
+# Segments before the first scan: large profiles and metadata take a few hundred.
 MAX_SEGMENTS = 10_000
 START_OF_SCAN, END = 0xDA, 0xD9
 JFIF, EXIF, ICC, ADOBE, COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 APPLICATION = range(0xE0, 0xF0)
 # Between scans: a marker that is neither a stuffed byte nor a restart.
-# Bytes of FF before it are not read again and again: its own is enough.
+# Fill bytes (FF) in front of it are not scanned repeatedly: the marker's own FF is enough.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _FILL = re.compile(rb"\xff*")
 
 
 def read_jpeg(data: bytes) -> Container:
-    """Raises BrokenFileError, TooComplexError."""
+    """Reduce a file to what its pixels need. Raises BrokenFileError, TooComplexError."""
     kept, profile, turned, scans = [data[:2]], dict[int, bytes](), UPRIGHT, len(data)
     for marker, start, end in _segments(data):
         body = data[start + 4 : end]
@@ -49,7 +49,7 @@ def read_jpeg(data: bytes) -> Container:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Markers with their start and end, up to the first scan."""
+    """Yield each marker with its start and end, up to the first scan."""
     place, segments = 2, 0
     while place + 4 <= len(data):
         if data[place] != 0xFF:
@@ -71,7 +71,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _scans(data: bytes, place: int) -> bytes:
-    """From the first scan to the end of the image. A phone's file may go on with another image."""
+    """Return the scans, up to the end of the image: a phone's file may contain another after it."""
     start, scans = place, 0
     while found := _MARKER.search(data, place):
         marker = found[1][0]

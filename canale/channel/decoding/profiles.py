@@ -26,7 +26,7 @@ CURVES: dict[int, tuple[float, ...]] = {
     14: (2.4,),
     15: (2.4,),
 }
-# From any white to ICC's own, D50, in the cone space of Bradford.
+# Adapts colours from any white to ICC's, D50, in Bradford's cone space.
 BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 D50 = (0.9642, 1.0, 0.8249)
 Vector = tuple[float, ...]
@@ -34,19 +34,19 @@ Matrix = tuple[Vector, ...]
 
 
 def is_known(primaries: int, transfer: int) -> bool:
-    """False for code points whose colours are shown as if the file had none."""
+    """Return False for code points that are ignored, as if the file had none."""
     return primaries in PRIMARIES and transfer in CURVES
 
 
 def coded_profile(primaries: int, transfer: int) -> bytes | None:
-    """The profile of coding-independent code points; None for sRGB and for what is not known."""
+    """Return the profile of coding-independent code points; None for sRGB and unknown ones."""
     if (primaries, transfer) == (1, 13) or not is_known(primaries, transfer):
         return None
     return rgb_profile(PRIMARIES[primaries], CURVES[transfer])
 
 
 def rgb_profile(chromaticities: Chromaticities, curve: tuple[float, ...]) -> bytes | None:
-    """A display profile of version 4; None for primaries that span no colours."""
+    """Build a version 4 display profile; None if the primaries span no colours."""
     try:
         red, green, blue = _columns(chromaticities)
     except ZeroDivisionError:
@@ -74,7 +74,7 @@ def _xyz(values: Vector) -> bytes:
 
 
 def _columns(chromaticities: Chromaticities) -> Matrix:
-    """XYZ of red, green and blue under D50. Raises ZeroDivisionError."""
+    """Return the XYZ of red, green and blue under D50. Raises ZeroDivisionError."""
     pairs = zip(chromaticities[::2], chromaticities[1::2], strict=True)
     white, *primaries = [(x / y, 1.0, (1 - x - y) / y) for x, y in pairs]
     inverse = _inverse(_turned(tuple(primaries)))
@@ -103,7 +103,7 @@ def _cross(a: Vector, b: Vector) -> Vector:
 
 
 def _inverse(matrix: Matrix) -> Matrix:
-    """Raises ZeroDivisionError."""
+    """Return the inverse matrix. Raises ZeroDivisionError if there is none."""
     a, b, c = matrix
     rows = (_cross(b, c), _cross(c, a), _cross(a, b))
     size = sum(x * y for x, y in zip(a, rows[0], strict=True))

@@ -92,8 +92,8 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
 def about(channel: Channel) -> dict[str, object]:
     """Return the context of every page with the channel's head.
 
-    The stream's number is read before any post: a line that comes in between is told again,
-    and none is missed.
+    The stream's number is read before any post: an event in between is sent again, and none is
+    missed.
     """
     count = ChannelCount.objects.filter(channel=channel).values_list("followers", flat=True)
     return {

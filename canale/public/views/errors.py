@@ -18,8 +18,8 @@ from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
 # Paths whose forms hold secrets, and are short.
 SIGN_IN = "/newsroom/accounts/"
-# A page gives back no more than this (bytes): who sends it may be anybody, and each sign may become
-# six on the page. No form of ours that is filled in by hand is so long.
+# A page returns at most this many bytes of what was sent: anybody may have sent it, and a character
+# may become six on the page. No form that people fill in is this long.
 MOST_GIVEN_BACK = 64 * 1024
 # Fields in which people write.
 WORDS = {"headline", "text", "place", "note", "reason", "name", "description", "label"}

@@ -219,7 +219,7 @@ def badge(request: HttpRequest) -> HttpResponse:
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Browsers ask for it without being told."""
+    """Serve the avatar at the URL that browsers request unasked."""
     channel = default_channel()
     if channel is None:
         raise Http404
