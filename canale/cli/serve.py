@@ -40,9 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         listener = _listen()
     except OSError as error:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        # Python appends the address again: "(while attempting to bind on address …)".
+        reason = str(error.strerror).partition(" (while")[0]
         sys.stderr.write(
-            f"canale: cannot listen on {host}:{settings.port} ({error.strerror}); "
-            "choose another by CANALE_HOST and CANALE_PORT\n"
+            f"canale: cannot listen on {host}:{settings.port} ({reason}); for another port set "
+            "CANALE_PORT, for another address CANALE_HOST\n"
         )
         return 1
     if not beside:

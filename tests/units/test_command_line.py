@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import signal
+import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -19,7 +21,7 @@ from django.utils import timezone
 from canale.accounts import setup
 from canale.accounts.models import SetupLink, Staff
 from canale.channel.channels import create_channel
-from canale.cli import demo, inputs, main, setup_link
+from canale.cli import demo, inputs, main, serve, setup_link
 from canale.cli.commands import COMMANDS, CommandError, parser
 from tests.ports import free_port
 from tests.structure.repository import ROOT
@@ -184,6 +186,19 @@ def test_repeated_demo_prints_how_to_sign_in(
         editor = Staff.objects.get(email=demo.EDITOR)
         editor.set_password("un'altra parola segreta")
         editor.save()
+
+
+def test_port_in_use_is_reported_with_the_setting_for_another(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = inspect.unwrap(serve.run)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        chosen = SimpleNamespace(host="127.0.0.1", port=port, web_processes=1)
+        monkeypatch.setattr(serve, "settings", chosen)
+        assert run(argparse.Namespace(until_stdin_ends=True)) == 1
+    message = capsys.readouterr().err
+    assert f"127.0.0.1:{port} (Address already in use); for another port set CANALE_PORT" in message
 
 
 def test_server_stopped_during_start_exits_cleanly(tmp_path: Path) -> None:

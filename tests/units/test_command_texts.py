@@ -176,7 +176,7 @@ def test_password_with_surrounding_blanks_is_refused(tmp_path: Path, around: str
 
 
 @pytest.mark.parametrize(
-    ("typed", "reason"), [(f" {PASSWORD}", "with a blank"), (f"{PASSWORD}\udce0", "not UTF-8")]
+    ("typed", "reason"), [(f" {PASSWORD}", "with a space"), (f"{PASSWORD}\udce0", "not UTF-8")]
 )
 def test_password_typed_at_the_terminal_follows_the_same_rules(
     monkeypatch: pytest.MonkeyPatch, typed: str, reason: str
