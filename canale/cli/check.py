@@ -278,7 +278,7 @@ def vault() -> Iterator[Finding]:
     yield Finding(
         opens,
         f"the secret key {'opens' if opens else 'does not open'} the followers' addresses",
-        "restore the secret-key that belongs to this database",
+        "restore the secret-key of the backup that this database came from",
     )
 
 
