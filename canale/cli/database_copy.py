@@ -58,9 +58,11 @@ def copy(model: Model, tell: Callable[[str], None]) -> int:
         digest.update(canonical(row))
         count += 1
     if (count, digest.hexdigest()) != (written, expected) or count != total:
+        pairs = zip(rows(model, "default"), rows(model, "target"), strict=False)
+        differing = (here for here, there in pairs if canonical(here) != canonical(there))
+        first = next((f"; the first row that differs is {row[0]}" for row in differing), "")
         raise CommandError(
-            f"nothing was moved: {table} differs ({total} rows here, {count} there)"
-            + _first_difference(model)
+            f"nothing was moved: {table} differs ({total} rows here, {count} there){first}"
         )
     tell(f"{table}: {count} rows, the same on both sides")
     return count
@@ -117,13 +119,6 @@ def _canonical(value: object) -> bytes:
             return b"j" + json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
         case _:
             return f"{type(value).__name__}:{value}".encode()
-
-
-def _first_difference(model: Model) -> str:
-    for here, there in zip(rows(model, "default"), rows(model, "target"), strict=False):
-        if canonical(here) != canonical(there):
-            return f"; the first row that differs is {here[0]}"
-    return ""
 
 
 def set_sequences(

@@ -96,7 +96,13 @@ def _make(handle: str, password: str) -> Channel:
     for entry in POSTS:
         post = _publish(channel, entry, alert)
         alert = post if entry.kind == "alert" else alert
-        _react(post, rng)
+        if post.state != State.PUBLISHED:
+            continue
+        # About as many reactions as such a post would get, from invented readers.
+        weights = [8, 4, 3, 2, 1, 2][: len(channel.reaction_set)]
+        for _ in range(rng.randint(6, READERS // 8)):
+            emoji = rng.choices(channel.reaction_set, weights)[0]
+            react(post, token_hash(new_token()), emoji)
     for _ in range(FOLLOWERS):
         # Without an address: nothing is ever sent to them.
         follow(channel, new_token(), address=None, topics=[], language="it")
@@ -139,13 +145,3 @@ def _wording(entry: DemoPost, alert: Post | None, text: str = "") -> Content:
         all_clear_of=alert.pk if entry.clears and alert else None,
         images=(NewImage(*entry.image),) if entry.image else (),
     )
-
-
-def _react(post: Post, rng: random.Random) -> None:
-    """Add about as many reactions as such a post would get, from invented readers."""
-    if post.state != State.PUBLISHED:
-        return
-    weights = [8, 4, 3, 2, 1, 2][: len(post.channel.reaction_set)]
-    for _ in range(rng.randint(6, READERS // 8)):
-        emoji = rng.choices(post.channel.reaction_set, weights)[0]
-        react(post, token_hash(new_token()), emoji)

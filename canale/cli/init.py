@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
                 channel = create_channel(handle, name, arguments.description, arguments.colour)
                 make_admin(channel, email, password, by="cli")
         except ValidationError as error:
-            raise CommandError("; ".join(_messages(error))) from error
+            named = error.message_dict if hasattr(error, "error_dict") else {}
+            messages = [f"{name}: {' '.join(texts)}" for name, texts in named.items()]
+            raise CommandError("; ".join(messages or error.messages)) from error
     sys.stdout.write(f"Channel {handle} is ready; its administrator is {email}.\n")
     return 0
 
@@ -68,9 +70,3 @@ def _ask(question: str) -> str:
     if not is_text(answer):
         raise CommandError("that was not UTF-8: set the terminal to UTF-8 (is it Latin-1?)")
     return answer
-
-
-def _messages(error: object) -> list[str]:
-    if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
-        return [f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items()]
-    return error.messages if isinstance(error, ValidationError) else [str(error)]

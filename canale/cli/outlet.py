@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 
 from canale.channel.models import Channel
 from canale.cli import inputs
@@ -67,12 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _add(channel: Channel, arguments: argparse.Namespace) -> int:
     options = dict(_pair(text, "--set") for text in arguments.set)
+    # From files: arguments would show in the list of processes.
+    secrets = (_pair(text, "--secret") for text in arguments.secret)
     outlet, setup = outlets.add_outlet(
         channel,
         arguments.add,
         name=arguments.name,
         options=options,
-        secrets=_secrets(arguments.secret),
+        secrets={key: inputs.first_line_of(path) for key, path in secrets},
         by="cli",
     )
     sys.stdout.write(f"{outlet.name}\n" + (f"{setup.show_once}\n" if setup.show_once else ""))
@@ -86,15 +87,6 @@ def _pair(text: str, argument: str) -> tuple[str, str]:
     if not equals or not key:
         raise CommandError(f"{argument} needs KEY=VALUE, not {text!a}")
     return key, value
-
-
-def _secrets(given: Sequence[str]) -> dict[str, str]:
-    """Read each secret from its file: arguments would show in the list of processes."""
-    values = {}
-    for text in given:
-        key, path = _pair(text, "--secret")
-        values[key] = inputs.first_line_of(path)
-    return values
 
 
 def _test(channel: Channel, name: str) -> int:

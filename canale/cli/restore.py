@@ -48,8 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     source = Path(arguments.file).absolute()
+    # SQLite: in the database's own folder, so that one rename puts the copy in its place.
+    database = Path(str(connection.settings_dict["NAME"])).absolute()
+    place = database.parent if connection.vendor == "sqlite" else settings.data
     with exclusive_folder("restore a backup"), tempfile.TemporaryDirectory(
-        dir=_place(), prefix=".restore-"
+        dir=place, prefix=".restore-"
     ) as folder:  # fmt: skip
         try:
             manifest = unpack(source, Path(folder))
@@ -58,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{source} cannot be read: {unpacking_advice(source) or error}"
             ) from error
         key = _checked_key(manifest, Path(folder), other_key=arguments.other_key)
-        held = _holds_something()
-        _check_target(manifest, held=held, replace=arguments.replace)
+        held = _check_target(manifest, replace=arguments.replace)
         before = _put_in_place(manifest, Path(folder), key)
         if not held:
             # Nothing is lost: an empty file, and a key that was created for it.
@@ -71,13 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
         advance_sequence()
     _tell(manifest, before, other_key=arguments.other_key)
     return 0
-
-
-def _place() -> Path:
-    """Return the database's own folder, so that one rename puts the copy in its place."""
-    if connection.vendor == "sqlite":
-        return Path(str(connection.settings_dict["NAME"])).absolute().parent
-    return settings.data
 
 
 def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | None:
@@ -100,7 +95,14 @@ def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | 
     )
 
 
-def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
+def _check_target(manifest: Manifest, *, replace: bool) -> bool:
+    """Return whether the database holds tables, of any kind: they may be somebody else's."""
+    try:
+        held = bool(connection.introspection.table_names())
+    except DatabaseError:
+        held = True
+    finally:
+        connection.close()
     if connection.vendor != manifest.vendor:
         raise CommandError(
             f"this backup is of {manifest.vendor}, and CANALE_DATABASE_URL names "
@@ -113,16 +115,7 @@ def _check_target(manifest: Manifest, *, held: bool, replace: bool) -> None:
         raise CommandError("the database is not empty; --replace puts the backup in its place")
     if connection.vendor == "postgresql" and database_postgresql.others_connected():
         raise CommandError("others are connected to the database; stop canale on every machine")
-
-
-def _holds_something() -> bool:
-    """Check for tables of any kind: what is in them may be somebody else's."""
-    try:
-        return bool(connection.introspection.table_names())
-    except DatabaseError:
-        return True
-    finally:
-        connection.close()
+    return held
 
 
 def _put_in_place(manifest: Manifest, folder: Path, key: str | None) -> Path | None:

@@ -94,7 +94,6 @@ def _finish(*, drop_lost: bool) -> int:
     audit.record("cli", "key.changed")
     sealed = f"{addresses} addresses, {factors} second factors, {outlets} outlets"
     sys.stdout.write(f"Sealed anew: {sealed}.\n")
-    _delete_old_stream()
     _forget_old_key()
     return 0
 
@@ -123,19 +122,15 @@ def _reseal_addresses(*, drop_lost: bool) -> int:
         total += resealed
 
 
-def _delete_old_stream() -> None:
-    """Delete the old key's stream. A failure does not matter: nothing reads it again."""
-    if not settings.nats_url:
-        return
-    stream, problem = delete_stream(settings.old_secret_key)
-    if problem:
-        sys.stderr.write(
-            f"canale: NATS may still keep {stream} ({problem}); once it is back: "
-            f"nats stream rm {stream}\n"
-        )
-
-
 def _forget_old_key() -> None:
+    """Delete the old key and its stream. A stream that stays does no harm: nothing reads it."""
+    if settings.nats_url:
+        stream, problem = delete_stream(settings.old_secret_key)
+        if problem:
+            sys.stderr.write(
+                f"canale: NATS may still keep {stream} ({problem}); once it is back: "
+                f"nats stream rm {stream}\n"
+            )
     kept = settings.data / "secret-key.old"
     if kept.exists() and read_key(kept) == settings.old_secret_key:
         durable_files.remove(kept)

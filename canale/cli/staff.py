@@ -45,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     channel = inputs.channel(arguments.channel)
     try:
         if arguments.add:
-            arguments.add = inputs.email(arguments.add)
-            _add(channel, arguments)
+            _add(channel, inputs.email(arguments.add), arguments)
         elif arguments.remove:
             staff = _member(channel, inputs.email(arguments.remove))
             memberships.remove(channel, staff, by="cli")
@@ -62,33 +61,28 @@ def run(arguments: argparse.Namespace) -> int:
             second_factor.make_optional(channel, by="cli")
             sys.stdout.write(f"{channel.handle}: a second factor is optional now.\n")
         else:
-            _list(channel)
+            rows = channel.memberships.order_by("staff__email").values_list("staff__email", "role")
+            sys.stdout.writelines(f"{email}\t{role}\n" for email, role in rows)
     except memberships.LastAdministratorError as refused:
         raise CommandError(str(refused)) from refused
     return 0
 
 
-def _list(channel: Channel) -> None:
-    rows = channel.memberships.order_by("staff__email").values_list("staff__email", "role")
-    for email, role in rows:
-        sys.stdout.write(f"{email}\t{role}\n")
-
-
-def _add(channel: Channel, arguments: argparse.Namespace) -> None:
+def _add(channel: Channel, email: str, arguments: argparse.Namespace) -> None:
     if not arguments.role:
         raise CommandError(f"give --role: {', '.join(ROLES)}")
     role = Role(arguments.role)
-    staff = _account(arguments.add)
+    staff = _account(email)
     if staff is not None:
         if arguments.password_file:
             raise CommandError(
-                f"{arguments.add} has an account and keeps its password: leave --password-file "
+                f"{email} has an account and keeps its password: leave --password-file "
                 "out, or give a new one by canale password"
             )
         memberships.give_role(channel, staff, role, by="cli")
         sys.stdout.write(f"{staff.email} is now {role.value} of {channel.handle}.\n")
         return
-    email = _unused_address(arguments.add)
+    _unused_address(email)
     password = inputs.password(arguments.password_file, email)
     memberships.add(channel, email, role, inputs.checked_password(password, email), by="cli")
     sys.stdout.write(f"{email} has an account and is {role.value} of {channel.handle}.\n")
