@@ -80,16 +80,7 @@ class Call:
         return self.counted
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The result of a call; ``token`` is for the device's cookie."""
-
-    status: HTTPStatus
-    document: Mapping[str, object]
-    token: str
-
-
-Handler = Callable[[Call], Awaitable[Answer | None]]
+Handler = Callable[[Call], Awaitable[HttpResponse | None]]
 
 
 class FastPath:
@@ -140,17 +131,17 @@ class FastPath:
         send: ASGISendCallable,
     ) -> None:
         try:
-            answer = await handler(call)
+            response = await handler(call)
         except (InterfaceError, OperationalError) as error:
             await self._send(problem_response(busy(error)), send)
         except DatabaseError:
             logger.warning("Call failed on the fast path; passing it to Django", exc_info=True)
             await self._hand_on(call, scope, receive, send)
         else:
-            if answer is None:
+            if response is None:
                 await self._hand_on(call, scope, receive, send)
             else:
-                await self._send(_response(answer), send)
+                await self._send(response, send)
 
     async def _hand_on(
         self, call: Call, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -168,7 +159,7 @@ class FastPath:
         scope = {**scope, COUNTED: True} if call.counted else scope  # type: ignore[misc]
         await self._app(scope, receive_again, send)
 
-    async def _react(self, call: Call) -> Answer | None:
+    async def _react(self, call: Call) -> HttpResponse | None:
         payload = _parsed(ReactionIn, call.body)
         if payload is None or not call.may(REACTIONS_LIMIT):
             return None
@@ -176,9 +167,9 @@ class FastPath:
         counts = await self._reactions.do(change)
         if counts is None:
             return None
-        return Answer(HTTPStatus.OK, {"counts": counts, "mine": payload.emoji}, call.token)
+        return _response(HTTPStatus.OK, {"counts": counts, "mine": payload.emoji}, call.token)
 
-    async def _follow(self, call: Call) -> Answer | None:
+    async def _follow(self, call: Call) -> HttpResponse | None:
         payload = _parsed(FollowerIn, call.body)
         address = payload.address if payload else None
         if payload is None:
@@ -202,7 +193,7 @@ class FastPath:
         if answer is None:
             return None
         status = HTTPStatus.CREATED if answer.created else HTTPStatus.OK
-        return Answer(status, answer.following, call.token)
+        return _response(status, answer.following, call.token)
 
     async def _send(self, response: HttpResponse, send: ASGISendCallable) -> None:
         cookies = [
@@ -254,12 +245,12 @@ def _parsed(schema: type[B], body: bytes) -> B | None:
         return None
 
 
-def _response(answer: Answer) -> HttpResponse:
+def _response(status: HTTPStatus, document: Mapping[str, object], token: str) -> HttpResponse:
     response = HttpResponse(
-        json.dumps(answer.document),
-        status=answer.status,
+        json.dumps(document),
+        status=status,
         content_type="application/json; charset=utf-8",
         headers={"Cache-Control": "no-store"},
     )
-    remember(response, answer.token)
+    remember(response, token)
     return response

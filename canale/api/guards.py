@@ -78,9 +78,7 @@ def guarded(view: View, methods: Collection[str]) -> View:
 
     def guard(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:
-            _check_size(request)
-            if request.method in methods:
-                _check_form(request)
+            _check_body(request, methods)
         except ProblemError as problem:
             return problem_response(problem)
         response = view(request, *args, **kwargs)
@@ -99,17 +97,15 @@ def guarded(view: View, methods: Collection[str]) -> View:
     return guard
 
 
-def _check_size(request: HttpRequest) -> None:
+def _check_body(request: HttpRequest, methods: Collection[str]) -> None:
+    """Raises ProblemError for a body that is too large, or one for ``methods`` that is not JSON:
+    a form of another site can send no JSON, and always names its own content type."""
     size = number_in(request.META.get("CONTENT_LENGTH") or "0")
     limit = POST_BYTES if _WITH_IMAGES.search(request.path) else READER_BYTES
     if size is None or size > limit:
         detail = _("The request is too large: at most %(limit)d bytes.") % {"limit": limit}
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-
-
-def _check_form(request: HttpRequest) -> None:
-    """A form of another site can send no JSON, and always names its own content type."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method not in methods or request.method in ("GET", "HEAD", "OPTIONS"):
         return
     has_body = (request.META.get("CONTENT_LENGTH") or "0") != "0"
     if (has_body or request.content_type) and request.content_type != "application/json":

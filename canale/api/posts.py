@@ -32,7 +32,7 @@ from canale.api.schemas import (
     WordingIn,
 )
 from canale.channel.links import post_url
-from canale.channel.models import Channel, Post, State
+from canale.channel.models import Post, State
 from canale.delivery.copy_progress import copy_progress
 from canale.publishing.content import (
     DAYS,
@@ -59,14 +59,6 @@ Key = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+
 _KEY: Any = Header(None, alias="Idempotency-Key")  # type: ignore[type-arg]
 
 
-def _token(request: HttpRequest, channel: Channel) -> Token:
-    """The caller's token, if it is of this channel. Raises ProblemError (403)."""
-    token: Token = request.auth  # type: ignore[attr-defined]
-    if token.channel_id != channel.pk:
-        raise ProblemError(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
-    return token
-
-
 @router.post(
     "/channels/{handle}/posts",
     tags=["posts"],
@@ -83,20 +75,21 @@ def create_post(
     idempotency_key: Key | None = _KEY,
 ) -> Status[dict[str, object]]:
     channel = find_channel(handle)
-    token = _token(request, channel)
-    answer = _known_answer(token, idempotency_key, request.body)
-    if answer:
-        response.headers["Location"] = str(answer["url"])
-        return Status(HTTPStatus.CREATED, answer)
-    # Before the transaction: it decodes images, which takes seconds.
-    with one_upload_at_a_time(token, payload.images):
-        checked = check(channel, read_content(_given(payload, FIELDS)))
-    with transaction.atomic():
-        answer = _answered_before(token, idempotency_key, request.body)
-        if not answer:
-            post = keep_draft(channel, checked, by=_by(token))
-            answer = _state(post if payload.draft else publish(post, by=_by(token)))
-            IdempotencyKey.objects.filter(token=token, key=idempotency_key).update(response=answer)
+    token: Token = request.auth  # type: ignore[attr-defined]
+    if token.channel_id != channel.pk:
+        raise ProblemError(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
+    answer = _first_answer(token, idempotency_key, request.body)
+    if not answer:
+        # Before the transaction: it decodes images, which takes seconds.
+        with one_upload_at_a_time(token, payload.images):
+            checked = check(channel, read_content(_given(payload, FIELDS)))
+        with transaction.atomic():
+            answer = _first_answer(token, idempotency_key, request.body, take_key=True)
+            if not answer:
+                post = keep_draft(channel, checked, by=_by(token))
+                answer = _state(post if payload.draft else publish(post, by=_by(token)))
+                keys = IdempotencyKey.objects.filter(token=token, key=idempotency_key)
+                keys.update(response=answer)
     response.headers["Location"] = str(answer["url"])
     return Status(HTTPStatus.CREATED, answer)
 
@@ -109,33 +102,32 @@ def _given(payload: WordingIn | CorrectionIn, names: AbstractSet[str]) -> dict[s
     return given
 
 
-def _known_answer(token: Token, key: str | None, body: bytes) -> dict[str, object]:
-    """The first answer to a repeated call, though the world has changed since; else {}."""
-    known = key and IdempotencyKey.objects.filter(token=token, key=key).first()
-    return _same_answer(known, hashlib.sha256(body).digest()) if known else {}
-
-
-def _same_answer(known: IdempotencyKey, request_hash: bytes) -> dict[str, object]:
-    """Raises ProblemError (422) when the key came with another call."""
-    if bytes(known.request_hash) != request_hash:
-        detail = _("This Idempotency-Key was used for another post.")
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    answer: dict[str, object] = known.response
-    return answer
-
-
-def _answered_before(token: Token, key: str | None, body: bytes) -> dict[str, object]:
-    """Return the first answer to the same call; {} for a new one, whose key is taken now.
+def _first_answer(
+    token: Token, key: str | None, body: bytes, *, take_key: bool = False
+) -> dict[str, object]:
+    """Return the first answer to a repeated call, though the world has changed since; {} for a new
+    one, whose key is taken now with ``take_key``.
 
     Raises ProblemError (422) when the key came with another call.
     """
     if key is None:
         return {}
     request_hash = hashlib.sha256(body).digest()
-    known, created = IdempotencyKey.objects.get_or_create(
-        token=token, key=key, defaults={"request_hash": request_hash}
-    )
-    return {} if created else _same_answer(known, request_hash)
+    known: IdempotencyKey | None
+    if take_key:
+        known, created = IdempotencyKey.objects.get_or_create(
+            token=token, key=key, defaults={"request_hash": request_hash}
+        )
+        known = None if created else known
+    else:
+        known = IdempotencyKey.objects.filter(token=token, key=key).first()
+    if known is None:
+        return {}
+    if bytes(known.request_hash) != request_hash:
+        detail = _("This Idempotency-Key was used for another post.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    answer: dict[str, object] = known.response
+    return answer
 
 
 def _state(post: Post) -> dict[str, object]:

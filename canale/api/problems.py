@@ -74,12 +74,6 @@ def _unreadable() -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, _("The request cannot be read."))
 
 
-def _framework(error: HttpError) -> ProblemError:
-    if error.status_code == HTTPStatus.BAD_REQUEST:
-        return _unreadable()
-    return ProblemError(HTTPStatus(error.status_code), str(error))
-
-
 def busy(error: Exception) -> ProblemError:
     """Return the problem for a call that the database refused; the client may try again."""
     why = classify_error(error)
@@ -126,7 +120,11 @@ _PROBLEMS: dict[type[Exception], Callable[[Any], ProblemError]] = {
         _("A valid token is needed."),
         headers={"WWW-Authenticate": "Bearer"},
     ),
-    HttpError: _framework,
+    HttpError: lambda error: (
+        _unreadable()
+        if error.status_code == HTTPStatus.BAD_REQUEST
+        else ProblemError(HTTPStatus(error.status_code), str(error))
+    ),
     Http404: lambda _error: not_found(),
     RequestDataTooBig: lambda _error: ProblemError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _("The request is too large.")
