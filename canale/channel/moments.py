@@ -17,6 +17,9 @@ from django.utils.translation import gettext as _
 from canale.channel.models import Kind
 
 YEARS = range(2000, 2101)
+# Of a day. Where clocks skip midnight, the hour that they go to (fold 0 counts from before); where
+# they repeat 23:59, the second one.
+FIRST_MINUTE, LAST_MINUTE = time(), time(23, 59, fold=1)
 # `datetime.fromisoformat` takes more: 20270501, 2027-W10-1, digits of other scripts.
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 # .NET writes seven digits of a second, Java and Go nine; a moment keeps six.
@@ -49,19 +52,18 @@ def read(text: str) -> Written:
         if moment is not None and match[3]:
             moment = datetime.fromisoformat(f"{moment.isoformat()}{match[3].upper()}")
     except ValueError:
-        raise MomentError(_not_understood(text)) from None
+        raise MomentError(
+            _(
+                "“%(value)s” is not understood. Write year-month-day, as 2026-12-24, and the hour "
+                "if there is one, as 2026-12-24T18:00."
+            )
+            % {"value": text[:40]}
+        ) from None
     if day.year not in YEARS:
         raise MomentError(_("Check the year."))
     if moment is None:
         return day
     return moment if moment.tzinfo else _in_the_city(moment)
-
-
-def _not_understood(text: str) -> str:
-    return _(
-        "“%(value)s” is not understood. Write year-month-day, as 2026-12-24, and the hour if there "
-        "is one, as 2026-12-24T18:00."
-    ) % {"value": text[:40]}
 
 
 def _in_the_city(moment: datetime) -> datetime:
@@ -104,9 +106,8 @@ def times_of(kind: str, start: Written | None, end: Written | None) -> Times:
     """The moments that days stand for: a deadline and an end are the last minute of their day,
     any other start the first. An end in the minute of the start says nothing and is dropped."""
     starts_on, ends_on = _day(start), _day(end)
-    starts_at = _last_minute(starts_on) if kind == Kind.DEADLINE else _first_minute(starts_on)
-    starts_at = starts_at or _moment(start)
-    ends_at = _last_minute(ends_on) or _moment(end)
+    starts_at = _moment(start, LAST_MINUTE if kind == Kind.DEADLINE else FIRST_MINUTE)
+    ends_at = _moment(end, LAST_MINUTE)
     if ends_at is not None and starts_at is not None and _minute(ends_at) == _minute(starts_at):
         ends_at = ends_on = None
     return Times(starts_at, starts_on, ends_at, ends_on)
@@ -121,22 +122,11 @@ def _day(written: Written | None) -> date | None:
     return None if isinstance(written, datetime) else written
 
 
-def _moment(written: Written | None) -> datetime | None:
-    return written if isinstance(written, datetime) else None
-
-
-def _first_minute(day: date | None) -> datetime | None:
-    """Midnight; where clocks skip it, the hour that they go to (fold 0 counts from before)."""
-    return None if day is None else datetime.combine(day, time(), timezone.get_current_timezone())
-
-
-def _last_minute(day: date | None) -> datetime | None:
-    """23:59; where clocks repeat it, the second one."""
-    return (
-        None
-        if day is None
-        else datetime.combine(day, time(23, 59, fold=1), timezone.get_current_timezone())
-    )
+def _moment(written: Written | None, minute: time) -> datetime | None:
+    """The moment itself, or that minute of a day in the city."""
+    if written is None or isinstance(written, datetime):
+        return written
+    return datetime.combine(written, minute, timezone.get_current_timezone())
 
 
 def end_of(day: date) -> datetime:

@@ -123,8 +123,22 @@ _CLOSING = {")": "(", "]": "[", "}": "{"}
 _FIRST_PLACEHOLDER = 0xD800
 MAX_LINKS = 1_000
 _PLACEHOLDER = regex.compile(
-    f"[{chr(_FIRST_PLACEHOLDER)}-{chr(_FIRST_PLACEHOLDER + MAX_LINKS - 1)}]"
+    f"([{chr(_FIRST_PLACEHOLDER)}-{chr(_FIRST_PLACEHOLDER + MAX_LINKS - 1)}])"
 )
+# HTML before, between and after the lines of a block. Each paragraph and line of a list runs in the
+# direction of its own words. Not <ol>, which numbers its lines from one: see docs/decisions/0035.
+_HTML: dict[BlockKind, tuple[str, str, str]] = {
+    "bullets": ('<ul><li dir="auto">', '</li><li dir="auto">', "</li></ul>"),
+    "numbers": (
+        '<div role="list"><div role="listitem" dir="auto">',
+        '</div><div role="listitem" dir="auto">',
+        "</div></div>",
+    ),
+    "quote": ('<blockquote dir="auto"><p>', "<br>", "</p></blockquote>"),
+    "code": ('<pre dir="auto"><code>', "", "</code></pre>"),
+    "paragraph": ('<p dir="auto">', "<br>", "</p>"),
+}
+_PLAIN: dict[BlockKind, str] = {"bullets": "• {}", "quote": "«{}»"}
 
 
 def parse(text: str) -> tuple[Block, ...]:
@@ -181,29 +195,19 @@ def _with_links(inlines: Iterable[Inline], links: Sequence[Link]) -> Iterator[In
     for inline in inlines:
         match inline:
             case Span("code", (Text(text),)):
-                whole = _PLACEHOLDER.sub(lambda match: _link(match, links).text, text)
+                whole = _PLACEHOLDER.sub(lambda match: _link(match[0], links).text, text)
                 yield Span("code", (Text(whole),))
             case Span(tag, inner):
                 yield Span(tag, tuple(_with_links(inner, links)))
             case Text(text):
-                yield from _text_and_links(text, links)
+                for part in filter(None, _PLACEHOLDER.split(text)):
+                    yield _link(part, links) if _PLACEHOLDER.match(part) else Text(part)
             case Link():
                 yield inline
 
 
-def _text_and_links(text: str, links: Sequence[Link]) -> Iterator[Inline]:
-    position = 0
-    for match in _PLACEHOLDER.finditer(text):
-        if match.start() > position:
-            yield Text(text[position : match.start()])
-        yield _link(match, links)
-        position = match.end()
-    if position < len(text):
-        yield Text(text[position:])
-
-
-def _link(placeholder: regex.Match[str], links: Sequence[Link]) -> Link:
-    return links[ord(placeholder[0]) - _FIRST_PLACEHOLDER]
+def _link(placeholder: str, links: Sequence[Link]) -> Link:
+    return links[ord(placeholder) - _FIRST_PLACEHOLDER]
 
 
 def _without_trailing(written: str) -> str:
@@ -299,25 +303,11 @@ def _closes(text: str, mark: int) -> bool:
 
 def render_html(text: str) -> SafeString:
     """HTML of paragraphs, lists, quotes. Everything that a person wrote is escaped."""
-    return mark_safe("".join(_html_block(block) for block in parse(text)))  # noqa: S308
-
-
-def _html_block(block: Block) -> str:
-    """Each paragraph and line of a list runs in the direction of its own words."""
-    lines = ["".join(_html(inline) for inline in line) for line in block.lines]
-    match block.kind:
-        case "bullets":
-            return "<ul>" + "".join(f'<li dir="auto">{line}</li>' for line in lines) + "</ul>"
-        case "numbers":
-            # Not <ol>, which numbers its lines from one: see docs/decisions/0035.
-            items = "".join(f'<div role="listitem" dir="auto">{line}</div>' for line in lines)
-            return f'<div role="list">{items}</div>'
-        case "quote":
-            return '<blockquote dir="auto"><p>' + "<br>".join(lines) + "</p></blockquote>"
-        case "code":
-            return f'<pre dir="auto"><code>{lines[0]}</code></pre>'
-        case "paragraph":
-            return '<p dir="auto">' + "<br>".join(lines) + "</p>"
+    html = ""
+    for block in parse(text):
+        before, between, after = _HTML[block.kind]
+        html += before + between.join("".join(map(_html, line)) for line in block.lines) + after
+    return mark_safe(html)  # noqa: S308
 
 
 def _html(inline: Inline) -> str:
@@ -354,19 +344,11 @@ def _links(inlines: Iterable[Inline]) -> Iterator[str]:
 
 def render_plain(text: str) -> str:
     """The words without marks; lists have bullets or their numbers, links their addresses."""
-    return "\n".join(_plain_block(block) for block in parse(text))
-
-
-def _plain_block(block: Block) -> str:
-    lines = ["".join(_plain(inline) for inline in line) for line in block.lines]
-    match block.kind:
-        case "bullets":
-            lines = [f"• {line}" for line in lines]
-        case "quote":
-            lines = [f"«{line}»" for line in lines]
-        case _:
-            pass
-    return "\n".join(lines)
+    return "\n".join(
+        _PLAIN.get(block.kind, "{}").format("".join(map(_plain, line)))
+        for block in parse(text)
+        for line in block.lines
+    )
 
 
 def _plain(inline: Inline) -> str:

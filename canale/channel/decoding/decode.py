@@ -117,7 +117,10 @@ class _Pixels:
             self._colour = tuple(sample * scale for sample in container.transparent)
         elif container.depth == 16:
             # Pillow keeps the upper half of 16 bits; the lower half is decoded beside it.
-            self._lower = _lower_halves(container.data)
+            lower = Image.open(io.BytesIO(container.data), formats=("PNG",))
+            lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
+            lower.load()
+            self._lower = lower
             self._colour = tuple(sample >> 8 for sample in container.transparent)
             self._colour_below = tuple(sample & 255 for sample in container.transparent)
 
@@ -147,11 +150,3 @@ class _Pixels:
                 alpha = ImageChops.lighter(alpha, below)
             picture.putalpha(alpha)
         return picture
-
-
-def _lower_halves(png: bytes) -> Image.Image:
-    """The low byte of each sample of an RGB PNG with 16 bits, as a picture."""
-    opened = Image.open(io.BytesIO(png), formats=("PNG",))
-    opened.tile = [tile._replace(args="RGB;16L") for tile in opened.tile]
-    opened.load()
-    return opened

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -17,6 +18,12 @@ AVATAR_SIZES = (64, 192, 512)
 # The middle 80 % of a maskable icon is safe: https://www.w3.org/TR/appmanifest/#icon-masks
 SAFE = 0.8
 WHITE = (255, 255, 255)
+# How Pillow writes each format.
+WRITING: dict[str, dict[str, Any]] = {
+    "WEBP": {"quality": 80, "method": 4},
+    "JPEG": {"progressive": True, "optimize": True},
+    "PNG": {"optimize": True},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ def image_sizes(picture: Image.Image) -> list[Variant]:
     """``small`` and ``large`` (WebP), and ``share`` (JPEG, for notifications and link previews)."""
     large = _within(picture, LARGE, 2 * LARGE)
     small = _within(large, SMALL, 2 * SMALL)
-    return [_webp("small", small), _webp("large", large), share_size(large)]
+    return [_encoded("small", small, "WEBP"), _encoded("large", large, "WEBP"), share_size(large)]
 
 
 def avatar_reduction(width: int, height: int) -> float:
@@ -65,11 +72,13 @@ def avatar_sizes(picture: Image.Image) -> list[Variant]:
     if min(picture.size) < AVATAR_SIZES[0]:
         raise TooSmallError
     whole = _square(_on_white(picture), AVATAR_SIZES[-1])
-    variants = [_png(str(side), _square(whole, side)) for side in AVATAR_SIZES]
-    ground = Image.new("RGB", whole.size, _corner(whole))
+    variants = [_encoded(str(side), _square(whole, side), "PNG") for side in AVATAR_SIZES]
+    # The colour of its corner goes on around the picture.
+    corner = whole.getpixel((0, 0))
+    ground = Image.new("RGB", whole.size, corner if isinstance(corner, tuple) else WHITE)
     inner = round(AVATAR_SIZES[-1] * SAFE)
     ground.paste(_square(whole, inner), ((AVATAR_SIZES[-1] - inner) // 2,) * 2)
-    return [*variants, _png("maskable", ground)]
+    return [*variants, _encoded("maskable", ground, "PNG")]
 
 
 def _within(picture: Image.Image, width: int, height: int) -> Image.Image:
@@ -88,7 +97,7 @@ def share_size(picture: Image.Image) -> Variant:
     shown = _within(_on_white(top), SHARE, SHARE)
     while True:
         for quality in SHARE_QUALITIES:
-            variant = _jpeg("share", shown, quality)
+            variant = _encoded("share", shown, "JPEG", quality=quality)
             if len(variant.data) < MAX_SHARE_BYTES:
                 return variant
         shown = _within(shown, shown.width * 4 // 5, shown.height * 4 // 5)
@@ -106,25 +115,7 @@ def _square(picture: Image.Image, side: int) -> Image.Image:
     return ImageOps.fit(picture, (side, side), Image.Resampling.LANCZOS)
 
 
-def _corner(picture: Image.Image) -> tuple[int, ...]:
-    """The colour that goes on around the picture."""
-    colour = picture.getpixel((0, 0))
-    return colour if isinstance(colour, tuple) else WHITE
-
-
-def _webp(name: str, picture: Image.Image) -> Variant:
-    return _encoded(name, picture, "WEBP", quality=80, method=4)
-
-
-def _jpeg(name: str, picture: Image.Image, quality: int) -> Variant:
-    return _encoded(name, picture, "JPEG", quality=quality, progressive=True, optimize=True)
-
-
-def _png(name: str, picture: Image.Image) -> Variant:
-    return _encoded(name, picture, "PNG", optimize=True)
-
-
 def _encoded(name: str, picture: Image.Image, kind: str, **options: object) -> Variant:
     out = io.BytesIO()
-    picture.save(out, kind, **options)
+    picture.save(out, kind, **WRITING[kind], **options)
     return Variant(name, f"image/{kind.lower()}", picture.width, picture.height, out.getvalue())
