@@ -290,7 +290,12 @@ def options() -> dict[str, tuple[Field[Any], Option]]:
 def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
     """Read all settings. Raises SettingsError. An empty value counts as not set. ``make`` the data
     folder and its key if they are missing; without, the key may be empty."""
-    _refuse_unknown(environment)
+    known = {name + ending for name in options() for ending in ("", "_FILE")}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(options())
+            raise SettingsError(f"{name} is not a setting; {hint}")
     values: dict[str, Any] = {"environment": environment} | ({} if make else {"secret_key": ""})
     for name, (f, row) in options().items():
         if not make and f.name in values:
@@ -307,15 +312,6 @@ def load(environment: Mapping[str, str], *, make: bool = True) -> Settings:
             f"{PREFIX}METRICS_PORT={values['metrics_port']} is {PREFIX}PORT too; choose another"
         )
     return Settings(**{f.name: values[f.name] for f in fields(Settings)})
-
-
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {name + ending for name in options() for ending in ("", "_FILE")}
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-            hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(options())
-            raise SettingsError(f"{name} is not a setting; {hint}")
 
 
 def _given(environment: Mapping[str, str], name: str) -> str | None:

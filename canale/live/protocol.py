@@ -119,22 +119,9 @@ class LiveProtocol(TimeoutProtocol):
 
     def _write_cached(self) -> bool:
         """Write a cached response as uvicorn's cycle would, but without a cycle and a task."""
-        if not self._is_plain_get():
-            return False
-        ready = self.try_cached(self.url, self.headers)
-        if ready is None:
-            return False
-        head, body = ready
-        common = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
-        self.transport.write(b"".join((head, *common, b"\r\n", body)))
-        self.answered = True
-        self.head_is_read()
-        return True
-
-    def _is_plain_get(self) -> bool:
-        """True for a GET without body on an idle keep-alive connection."""
         parser = self.parser
-        return (
+        # A GET without body on an idle keep-alive connection.
+        is_plain_get = (
             parser.get_method() == b"GET"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
@@ -144,6 +131,15 @@ class LiveProtocol(TimeoutProtocol):
             and not self.transport.is_closing()
             and not any(name in BODY_HEADERS for name, _ in self.headers)
         )
+        ready = self.try_cached(self.url, self.headers) if is_plain_get else None
+        if ready is None:
+            return False
+        head, body = ready
+        common = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]
+        self.transport.write(b"".join((head, *common, b"\r\n", body)))
+        self.answered = True
+        self.head_is_read()
+        return True
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]

@@ -49,6 +49,12 @@ class ClientDisconnectedError(Exception):
     """The client disconnected before the end of the body."""
 
 
+REFUSALS = {
+    BodyTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
+    TimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time."),
+}
+
+
 class BufferedBodyMiddleware:
     """Wrap an ASGI app. ``is_known`` is called in a thread and is true for clients that may send
     files; ``house`` are headers of every response."""
@@ -78,52 +84,43 @@ class BufferedBodyMiddleware:
         if declared == 0:
             await self._app(scope, receive, send)
             return
-        known = (declared is None or declared > ANONYMOUS_MAX_BYTES) and await self._knows(scope)
+        known = False
+        if declared is None or declared > ANONYMOUS_MAX_BYTES:
+            loop = asyncio.get_running_loop()
+            known = await loop.run_in_executor(self._threads, self._is_known, scope)
         if declared is not None and declared > (
             AUTHENTICATED_MAX_BYTES if known else ANONYMOUS_MAX_BYTES
         ):
             # The application refuses the request by its length alone, with its own message.
             await self._app(scope, _Empty(receive), send)
             return
-        with SpooledTemporaryFile(IN_MEMORY) as kept:
-            if await self._reads(scope, receive, send, kept, known=known):
-                size = kept.tell()
-                kept.seek(0)
-                await self._app(_of_size(scope, size), _Replay(kept, size, receive), send)
+        await self._buffer(scope, receive, send, known=known)
 
-    async def _reads(
-        self,
-        scope: HTTPScope,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-        kept: Kept,
-        *,
-        known: bool,
-    ) -> bool:
-        """Read the body. Return False if it could not be read and a response was sent."""
-        try:
-            await _read(receive, kept, known=known)
-        except BodyTooLargeError:
-            too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            await self._refuse(scope, send, too_large, "The request is too large.")
-        except TimeoutError:
-            timeout = HTTPStatus.REQUEST_TIMEOUT
-            await self._refuse(scope, send, timeout, "The request did not come in time.")
-        except ClientDisconnectedError:
-            pass
-        else:
-            return True
-        return False
+    async def _buffer(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, *, known: bool
+    ) -> None:
+        """Read the body, then call the application; also a chunked one gets its length."""
+        with SpooledTemporaryFile(IN_MEMORY) as kept:
+            try:
+                await _read(receive, kept, known=known)
+            except ClientDisconnectedError:
+                return
+            except (BodyTooLargeError, TimeoutError) as error:
+                await self._refuse(scope, send, *REFUSALS[type(error)])
+                return
+            size = kept.tell()
+            kept.seek(0)
+            framing = (b"content-length", b"transfer-encoding")
+            headers = [(name, value) for name, value in scope["headers"] if name not in framing]
+            length = (b"content-length", str(size).encode())
+            sized: HTTPScope = {**scope, "headers": [*headers, length]}
+            await self._app(sized, _Replay(kept, size, receive), send)
 
     async def _refuse(
         self, scope: HTTPScope, send: ASGISendCallable, status: HTTPStatus, detail: str
     ) -> None:
         headers, body = refusal(scope["path"], status, detail, self._house)
         await send_response(send, status, [(b"connection", b"close"), *headers], body)
-
-    async def _knows(self, scope: HTTPScope) -> bool:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._is_known, scope)
 
 
 def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
@@ -165,13 +162,6 @@ async def _read(receive: ASGIReceiveCallable, kept: Kept, *, known: bool) -> Non
             if kept.tell() > most:
                 raise BodyTooLargeError
             more = event["more_body"]
-
-
-def _of_size(scope: HTTPScope, size: int) -> HTTPScope:
-    """Return the scope with a content length, also for a chunked body."""
-    framing = (b"content-length", b"transfer-encoding")
-    headers = [(name, value) for name, value in scope["headers"] if name not in framing]
-    return {**scope, "headers": [*headers, (b"content-length", str(size).encode())]}
 
 
 class _Replay:

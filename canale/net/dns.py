@@ -67,9 +67,6 @@ class HostChecker:
             asked_at, absent = self._known.get(host, (float("-inf"), in_doubt))
         if self._clock() - asked_at < REMEMBERED_SECONDS:
             return absent
-        return self._asked(host, in_doubt)
-
-    def _asked(self, host: str, in_doubt: bool) -> bool:
         if not self._free.acquire(blocking=False):
             # HostChecker of strangers, whose resolver does not answer: nobody waits behind them.
             return in_doubt

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings as django_settings
@@ -50,7 +50,7 @@ def _written(
         # RFC 4287, section 4.1.1: every feed has an author.
         author_name=_clean(channel.name),
     )
-    shared = _shared_files(posts) if kind is Rss201rev2Feed else {}
+    enclosures = _enclosures(posts) if kind is Rss201rev2Feed else {}
     for post in posts:
         feed.add_item(
             title=_clean(post.content.headline),
@@ -62,7 +62,7 @@ def _written(
             pubdate=post.published_at,
             updateddate=post.corrected_at or post.published_at,
             categories=[_clean(topic.name) for topic in post.content.topics.all()],
-            enclosures=_enclosures(post, shared),
+            enclosures=enclosures.get(post.pk, []),
         )
     text: str = feed.writeString("utf-8")
     return text.encode()
@@ -115,20 +115,18 @@ def _html(content: Revision, now: datetime) -> str:
     return format_html("{}{}{}", first, render_html(content.text), images)
 
 
-def _shared_files(posts: Sequence[Post]) -> dict[int, tuple[str, int]]:
-    """{image id: (type, bytes)} of what is shown of each image, without reading any."""
+def _enclosures(posts: Sequence[Post]) -> dict[int, list[Enclosure]]:
+    """{post id: its first image}, without reading any: readers of RSS show no other."""
     rows = ImageFile.objects.filter(name="share", image__shown_in__revision__live_in__in=posts)
     sizes = rows.annotate(size=Length("data")).values_list("image_id", "mime", "size")
-    return {image_id: (mime, size) for image_id, mime, size in sizes}
-
-
-def _enclosures(post: Post, shared: Mapping[int, tuple[str, int]]) -> list[Enclosure]:
-    """The first image: readers of RSS show no other."""
-    for shown in post.content.images.all():
-        if shown.image_id in shared:
+    shared = {image_id: (mime, size) for image_id, mime, size in sizes}
+    enclosures = {}
+    for post in posts:
+        images = [each for each in post.content.images.all() if each.image_id in shared]
+        for shown in images[:1]:
             mime, size = shared[shown.image_id]
-            return [Enclosure(image_url(shown.image, "share"), str(size), mime)]
-    return []
+            enclosures[post.pk] = [Enclosure(image_url(shown.image, "share"), str(size), mime)]
+    return enclosures
 
 
 def _clean(text: str) -> str:
