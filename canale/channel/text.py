@@ -240,8 +240,13 @@ def _href(written: str, *, is_mail: bool) -> str | None:
 
 def _styled(text: str, *, depth: int = 4) -> Iterator[Inline]:
     position = 0
-    while marks := _next_styled(text, position) if depth else None:
-        start, end = marks
+    for mark in _ANY_MARK.finditer(text) if depth else ():
+        start = mark.start()
+        end = text.find(mark[0], start + 1, start + MAX_STYLED + 2)
+        # Not within the last pair, nor before an empty one.
+        is_pair = start >= position and end > start + 1
+        if not (is_pair and _opens(text, start) and _closes(text, end)):
+            continue
         if start > position:
             yield Text(text[position:start])
         tag, content = _TAGS[text[start]], text[start + 1 : end]
@@ -250,16 +255,6 @@ def _styled(text: str, *, depth: int = 4) -> Iterator[Inline]:
         position = end + 1
     if position < len(text):
         yield Text(text[position:])
-
-
-def _next_styled(text: str, position: int) -> tuple[int, int] | None:
-    """Return the positions of the next pair of marks."""
-    for mark in _ANY_MARK.finditer(text, position):
-        start = mark.start()
-        end = text.find(mark[0], start + 1, start + MAX_STYLED + 2)
-        if end > start + 1 and _opens(text, start) and _closes(text, end):
-            return start, end
-    return None
 
 
 def _opens(text: str, mark: int) -> bool:

@@ -12,7 +12,6 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, MutableSet, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -163,34 +162,27 @@ class Hub:
         readers, stream.waiting = stream.waiting, []
         stream.reading = True
         oldest = min(after for _, after in readers)
+        covered, memory = stream.last_id, stream.recent
+
+        def serve(read: "asyncio.Future[Sequence[EncodedEvent]]") -> None:
+            stream.reading = False
+            failure = None if read.cancelled() else read.exception()
+            if read.cancelled() or failure:
+                logger.error("Error reading the backlog of %s", stream.handle, exc_info=failure)
+                for connection, _ in readers:
+                    self.close_gracefully(connection)
+            else:
+                # A newer event may be in the database already; it will be published later.
+                events = [event for event in read.result() if event.id <= covered]
+                self._replay(stream, readers, events, covered)
+                if stream.recent is memory:
+                    stream.refill(events, oldest, covered)
+            if stream.waiting and not stream.reading:
+                self._read_backlog(stream)
+
         loop = asyncio.get_running_loop()
         read = loop.run_in_executor(self._database, self._backlog, stream.handle, oldest)
-        read.add_done_callback(
-            partial(self._backlog_read, stream, readers, stream.last_id, stream.recent)
-        )
-
-    def _backlog_read(
-        self,
-        stream: Stream,
-        readers: list[tuple[Connection, int]],
-        covered: int,
-        memory: deque[EncodedEvent],
-        read: "asyncio.Future[Sequence[EncodedEvent]]",
-    ) -> None:
-        stream.reading = False
-        failure = None if read.cancelled() else read.exception()
-        if read.cancelled() or failure:
-            logger.error("Error reading the backlog of %s", stream.handle, exc_info=failure)
-            for connection, _ in readers:
-                self.close_gracefully(connection)
-        else:
-            # A newer event may be in the database already; it will be published later.
-            events = [event for event in read.result() if event.id <= covered]
-            self._replay(stream, readers, events, covered)
-            if stream.recent is memory:
-                stream.refill(events, min(after for _, after in readers), covered)
-        if stream.waiting and not stream.reading:
-            self._read_backlog(stream)
+        read.add_done_callback(serve)
 
     def _replay(
         self,

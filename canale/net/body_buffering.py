@@ -80,7 +80,9 @@ class BufferedBodyMiddleware:
         if unreadable is not None:
             await self._refuse(scope, send, *unreadable)
             return
-        declared = _declared(scope)
+        said = dict(scope["headers"])
+        # None for a chunked body.
+        declared = None if b"transfer-encoding" in said else int(said.get(b"content-length", b"0"))
         if declared == 0:
             await self._app(scope, receive, send)
             return
@@ -138,14 +140,6 @@ def _unreadable(scope: HTTPScope) -> tuple[HTTPStatus, str] | None:
     if not scope["query_string"].isascii():
         return HTTPStatus.BAD_REQUEST, "The address holds bytes that are not ASCII."
     return None
-
-
-def _declared(scope: HTTPScope) -> int | None:
-    """Return the declared length of the body; None for a chunked one."""
-    said = dict(scope["headers"])
-    if b"transfer-encoding" in said:
-        return None
-    return int(said.get(b"content-length", b"0"))
 
 
 async def _read(receive: ASGIReceiveCallable, kept: Kept, *, known: bool) -> None:
