@@ -3,6 +3,7 @@
 import { startClock } from "./clock";
 import { startFollowing } from "./follow";
 import { startLightbox } from "./lightbox";
+import { startListening } from "./listen";
 import { startLive } from "./live";
 import { startReactions } from "./reactions";
 import { startSharing } from "./share";
@@ -16,4 +17,5 @@ startFollowing();
 startLive();
 startSharing();
 startLightbox();
+startListening();
 startClock();
