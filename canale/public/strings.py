@@ -28,5 +28,7 @@ def strings() -> dict[str, str]:
         "unfollowed": _("You do not follow the channel any more."),
         "forgotten": _("All your data has been deleted."),
         "failed": _("It did not work. Try again."),
+        "oneArrival": _("1 new post"),
+        "arrivals": _("{number} new posts"),
         "imageOf": _("Image {number} of {total}"),
     }

@@ -7,6 +7,7 @@ import { all, channel, invite, language, onPress } from "./page";
 import { PushRefused, current, hasKey, isDead, subscribe, unsubscribe } from "./push";
 import { markMine } from "./reactions";
 import { announce, strings } from "./strings";
+import { showFailure } from "./toast";
 
 type State =
   | "follow" | "asking" | "following" | "muted" | "ios-home-screen"
@@ -176,7 +177,7 @@ async function change(what: { muted?: boolean; topics?: string[] }): Promise<voi
     showFollowing();
     notice(strings.saved);
   } catch {
-    notice(strings.failed);
+    showFailure(strings.failed);
   }
 }
 
@@ -199,7 +200,7 @@ async function end(path: string, said: string): Promise<boolean> {
   try {
     await call("DELETE", path);
   } catch {
-    notice(strings.failed);
+    showFailure(strings.failed);
     return false;
   }
   if (path === "me" || !others.length) await unsubscribe().catch(() => undefined);

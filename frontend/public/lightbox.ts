@@ -1,45 +1,63 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A post's images, large, one after the other.
+// A post's images, large: a strip to swipe, with buttons and keys.
+import { openDialog } from "./dialogs";
 import { all, onPress } from "./page";
 import { say, strings } from "./strings";
 
-let album: HTMLAnchorElement[] = [];
 let at = 0;
 
 export function startLightbox(): void {
   const dialog = document.getElementById("lightbox");
-  if (!(dialog instanceof HTMLDialogElement)) return;
+  const strip = dialog?.querySelector<HTMLElement>("[data-strip]");
+  if (!(dialog instanceof HTMLDialogElement) || !strip) return;
   onPress("a[data-lightbox]", (pressed, event) => {
     event.preventDefault();
-    album = all<HTMLAnchorElement>("a[data-lightbox]", pressed.closest(".album") ?? document);
-    at = album.indexOf(pressed as HTMLAnchorElement);
-    show(dialog);
-    dialog.showModal();
+    const album = all<HTMLAnchorElement>("a[data-lightbox]", pressed.closest(".album") ?? document);
+    strip.replaceChildren(...album.map(slide));
+    openDialog(dialog);
+    go(album.indexOf(pressed as HTMLAnchorElement));
   });
-  onPress("[data-step]", (pressed) => step(dialog, Number(pressed.dataset["step"])));
+  onPress("[data-step]", (pressed) => go(at + Number(pressed.dataset["step"])));
   dialog.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowRight") step(dialog, 1);
-    if (event.key === "ArrowLeft") step(dialog, -1);
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    go(at + by);
   });
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-}
+  strip.addEventListener("scroll", () => show(Math.round(strip.scrollLeft / strip.clientWidth)), { passive: true });
+  // A phone that is turned shows the same image.
+  addEventListener("resize", () => dialog.open && go(at));
 
-function step(dialog: HTMLDialogElement, by: number): void {
-  at = (at + by + album.length) % album.length;
-  show(dialog);
-}
-
-function show(dialog: HTMLDialogElement): void {
-  const link = album[at];
-  const picture = dialog.querySelector("img");
-  const small = link?.querySelector("img");
-  if (!link || !picture) return;
-  picture.src = link.href;
-  picture.alt = small?.alt ?? "";
-  for (const place of all("[data-slot=alt]", dialog)) place.textContent = picture.alt;
-  for (const place of all("[data-slot=position]", dialog)) {
-    place.textContent = album.length > 1 ? say(strings.imageOf, { number: at + 1, total: album.length }) : "";
+  function go(to: number): void {
+    if (!strip) return;
+    at = (to + strip.children.length) % strip.children.length;
+    strip.scrollTo({ left: at * strip.clientWidth, behavior: "auto" });
+    show(at);
   }
-  for (const button of all("[data-step]", dialog)) button.hidden = album.length < 2;
+
+  function show(number: number): void {
+    const slides = all(":scope > li", strip ?? document);
+    at = number;
+    slides.forEach((each, place) => (each.inert = place !== number));
+    write("[data-slot=alt]", slides[number]?.querySelector("img")?.alt ?? "");
+    write("[data-slot=position]", slides.length > 1 ? say(strings.imageOf, { number: number + 1, total: slides.length }) : "");
+    for (const button of all("[data-step]", dialog ?? document)) button.hidden = slides.length < 2;
+  }
+
+  function write(selector: string, text: string): void {
+    // A screen reader speaks what changes.
+    for (const place of all(selector, dialog ?? document)) if (place.textContent !== text) place.textContent = text;
+  }
+}
+
+function slide(link: HTMLAnchorElement): HTMLElement {
+  const small = link.querySelector("img");
+  const image = document.createElement("img");
+  image.loading = "lazy";
+  image.alt = small?.alt ?? "";
+  image.src = link.href;
+  const place = document.createElement("li");
+  place.append(image);
+  return place;
 }

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What happens in the channel appears on the open page, nothing missing, nothing twice.
+import { noteArrival } from "./arrivals";
 import { hearServer } from "./now";
 import { channel, liveId } from "./page";
 import { poll } from "./poll";
@@ -71,8 +72,10 @@ async function show(told: Told, words: string): Promise<void> {
   const belongs = isNewestPage() || isShown(post);
   // The page of an alert does not show its all-clear, and must not miss it.
   if (!belongs && !document.querySelector("[data-pinned]")) return;
+  const isNew = belongs && !isShown(post);
   const card = belongs ? await update(post) : await fetchedCard(post);
   if (!card) return;
+  if (isNew) noteArrival(post);
   if (belongs) announce(say(words, { headline: told.headline ?? "" }));
   const { endsAlert } = card;
   if (!endsAlert || !isShown(endsAlert)) return;

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Where the stream has no place for us: what is new, from the page that the server keeps in its memory.
+import { noteArrival } from "./arrivals";
 import { hearServer, now } from "./now";
 import { all, channel } from "./page";
 import { isNewestPage, isShown, put, removeExpired, withdraw } from "./posts";
@@ -31,7 +32,9 @@ function take(article: HTMLElement, fresh: Document): void {
   const pinned = fresh.getElementById("pinned-" + post);
   put(post, { article, pinned, endsAlert: article.dataset["allClearOf"] });
   remark(post);
-  if (isNew) announce(say(strings.newPost, { headline: article.querySelector("h3")?.textContent?.trim() ?? "" }));
+  if (!isNew) return;
+  noteArrival(post);
+  announce(say(strings.newPost, { headline: article.querySelector("h3")?.textContent?.trim() ?? "" }));
 }
 
 /** A post that should stand on the fresh page, and does not, was withdrawn; unless that page is the whole of them, what

@@ -5,6 +5,7 @@ import { call } from "./api";
 import { keepsCookies, setKnown } from "./device";
 import { all, onPress } from "./page";
 import { announce, strings } from "./strings";
+import { showFailure } from "./toast";
 
 type Counts = Record<string, number>;
 
@@ -67,7 +68,9 @@ async function settle(post: string, mark: Mark): Promise<void> {
     }
   } catch {
     mark.wanted = mark.held;
-    note(post, strings.reactionFailed);
+    show(post);
+    for (const place of all(`[data-reactions="${post}"]`)) choose(place);
+    showFailure(strings.reactionFailed);
   }
   mark.asking = false;
   show(post);

@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Sharing and inviting: the phone's own sheet, else a dialog with links.
 import { call } from "./api";
+import { openDialog } from "./dialogs";
 import { all, channel, onPress } from "./page";
-import { announce, strings } from "./strings";
+import { strings } from "./strings";
+import { showFailure } from "./toast";
 
 export function startSharing(): void {
   onPress("[data-share]", (pressed) => void share(pressed));
   onPress("[data-action=invite]", (pressed) => void invite(pressed));
   onPress("[data-copy]", (pressed) => void copy(pressed));
-  onPress("[data-close-dialog]", (pressed) => pressed.closest("dialog")?.close());
 }
 
 async function share(pressed: HTMLElement): Promise<void> {
@@ -27,10 +28,10 @@ async function offer(dialogId: string, url: string, title: string): Promise<void
       if (error instanceof DOMException && error.name === "AbortError") return;
     }
   }
-  openDialog(dialogId, url, title);
+  openSheet(dialogId, url, title);
 }
 
-function openDialog(dialogId: string, url: string, title: string): void {
+function openSheet(dialogId: string, url: string, title: string): void {
   const dialog = document.getElementById(dialogId);
   if (!(dialog instanceof HTMLDialogElement)) return;
   for (const link of all<HTMLAnchorElement>("[data-href-template]", dialog)) {
@@ -40,7 +41,7 @@ function openDialog(dialogId: string, url: string, title: string): void {
   }
   for (const field of all<HTMLInputElement>("[data-slot=url]", dialog)) field.value = url;
   for (const part of all("[data-slot=copied]", dialog)) part.textContent = "";
-  if (!dialog.open) dialog.showModal();
+  openDialog(dialog);
 }
 
 async function invite(pressed: HTMLElement): Promise<void> {
@@ -49,9 +50,9 @@ async function invite(pressed: HTMLElement): Promise<void> {
     const made = await call<{ url: string; qr: string }>("POST", `channels/${channel}/invites`);
     const code = document.querySelector<HTMLImageElement>("#invite-dialog [data-slot=invite-qr]");
     if (code) code.src = new URL(made.qr).pathname;
-    openDialog("invite-dialog", made.url, title);
+    openSheet("invite-dialog", made.url, title);
   } catch {
-    announce(strings.failed);
+    showFailure(strings.failed);
   }
 }
 

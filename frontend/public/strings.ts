@@ -17,6 +17,8 @@ export interface Strings {
   unfollowed: string;
   forgotten: string;
   failed: string;
+  oneArrival: string;
+  arrivals: string; // {number}
   imageOf: string; // {number} {total}
 }
 

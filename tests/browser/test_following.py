@@ -139,7 +139,7 @@ def test_failed_unfollow_is_reported_and_changes_nothing(follower: Page) -> None
     open_settings(follower)
     with answered(follower, "/api/v1/me", 503, "busy"):
         press(follower, "unfollow")
-        expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
+        expect(follower.locator(".toast")).to_be_visible()
     state(follower, "following")
 
 

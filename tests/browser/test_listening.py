@@ -87,7 +87,7 @@ def test_post_is_read_aloud_in_its_language_sentence_by_sentence(page: Page) -> 
     page.evaluate("window.held = true")
     button.click()
     expect(button).to_have_text("Stop", use_inner_text=True)
-    page.wait_for_function("window.spoken.length === 1")
+    page.wait_for_function("() => window.spoken.length === 1")
     page.evaluate("window.held = false; window.finish()")
     expect(button).to_have_text("Listen", use_inner_text=True)
     said = spoken(page)
@@ -108,14 +108,14 @@ def test_reading_stops_on_press_and_on_leaving(city: City, page: Page) -> None:
     page.evaluate("window.held = true")
     button = page.locator("[data-listen]")
     button.click()
-    page.wait_for_function("window.spoken.length === 1")
+    page.wait_for_function("() => window.spoken.length === 1")
     button.click()
     expect(button).to_have_text("Listen", use_inner_text=True)
     # The error of what was cancelled does not begin the next sentence.
     page.evaluate("new Promise((done) => setTimeout(done, 50))")
     assert len(spoken(page)) == 1
     button.click()
-    page.wait_for_function("window.spoken.length === 2")
+    page.wait_for_function("() => window.spoken.length === 2")
     assert spoken(page)[0] == spoken(page)[1]
     page.goto(city.site.channel)
     assert page.evaluate("localStorage.getItem('cancelled')") == "2"

@@ -1,19 +1,17 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""An open page: posts come, change and go without loading it again; sharing."""
+"""An open page: posts come, change and go without loading it again."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.pages import (
-    DESKTOP,
     PHONE,
     City,
     article,
@@ -66,6 +64,33 @@ def test_new_post_appears_under_today_and_is_announced(city: City, page: Page) -
     shown = page.locator("#posts article").evaluate_all("all => all.map((one) => one.dataset.post)")
     assert shown[:2] == [str(newer), str(post)]
     assert never_loaded_again(page)
+
+
+def test_new_posts_above_the_screen_are_counted_and_reached(city: City, page: Page) -> None:
+    city.publish("Lunga", text="riga\n\n" * 150)
+    expect(page.locator("#posts")).to_contain_text("Lunga")
+    pill = page.locator("#arrivals")
+    expect(pill).to_be_hidden()
+    page.mouse.wheel(0, 2500)
+    page.wait_for_function("() => window.scrollY > 1500")
+    first = city.publish("Non vista")
+    expect(pill).to_have_text("↑ 1 nuovo post")
+    box = pill.bounding_box()
+    assert box
+    assert box["height"] >= 44
+    second = city.publish("Nemmeno questa")
+    expect(pill).to_have_text("↑ 2 nuovi post")
+    # It goes as soon as both are in sight.
+    page.evaluate("window.scrollTo(0, 0)")
+    expect(pill).to_be_hidden()
+    page.mouse.wheel(0, 3500)
+    page.wait_for_function("() => window.scrollY > 2500")
+    third = city.publish("La terza")
+    pill.click()
+    expect(pill).to_be_hidden()
+    expect(article(page, third)).to_be_focused()
+    expect(article(page, third)).to_be_in_viewport()
+    assert article(page, first).count() == article(page, second).count() == 1
 
 
 def test_correction_updates_the_post_and_keeps_the_focus(city: City, page: Page) -> None:
@@ -242,70 +267,7 @@ def test_days_are_renamed_at_midnight_and_posts_go_after_thirty_days(
     expect(page.locator("#empty")).to_be_visible()
 
 
-# Sharing
-
-
-def test_post_is_shared_by_links_without_a_share_sheet(city: City, browser: Browser) -> None:
-    post = city.publish("Da inoltrare & dire")
-    context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-write"])
-    page = open_page(context, city.site.channel)
-    article(page, post).locator("[data-share]").click()
-    dialog = page.locator("#share-dialog")
-    expect(dialog).to_be_visible()
-    url = f"{city.site.channel}p/{post}"
-    expect(dialog.locator("[data-slot=url]")).to_have_value(url)
-    chat = dialog.locator("[data-share-target=chat]").get_attribute("href") or ""
-    assert parse_qs(urlsplit(chat).query)["text"] == [f"Da inoltrare & dire {url}"]
-    dialog.locator("[data-copy]").click()
-    expect(dialog.locator("[data-slot=copied]")).not_to_be_empty()
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    expect(article(page, post).locator("[data-share]")).to_be_focused()
-    context.close()
-
-
-def test_phone_uses_its_own_share_sheet(city: City, device: BrowserContext) -> None:
-    post = city.publish("Con il telefono")
-    page = device.new_page()
-    page.add_init_script(
-        "window.shared = [];"
-        "navigator.share = async (what) => void window.shared.push(what);"
-        "const match = window.matchMedia;"
-        "window.matchMedia = (query) =>"
-        "  query.includes('coarse') ? { matches: true } : match.call(window, query)"
-    )
-    page.goto(city.site.channel)
-    article(page, post).locator("[data-share]").click()
-    url = f"{city.site.channel}p/{post}"
-    assert page.evaluate("window.shared") == [{"url": url, "title": "Con il telefono"}]
-    expect(page.locator("#share-dialog")).to_be_hidden()
-
-
-# Images
-
-
-def test_images_can_be_enlarged_and_browsed_by_keyboard(city: City, page: Page) -> None:
-    images = [
-        {"data": picture("#0066cc"), "alt": "Piazza"},
-        {"data": picture("#008758"), "alt": "Ponte"},
-    ]
-    post = city.publish("Due immagini", images=images)
-    first = article(page, post).locator("a[data-lightbox]").first
-    first.focus()
-    page.keyboard.press("Enter")
-    dialog = page.locator("#lightbox")
-    expect(dialog).to_be_visible()
-    large = dialog.locator("img")
-    expect(large).to_have_attribute("alt", "Piazza")
-    expect(large).to_have_attribute("src", re.compile(r"-large$"))
-    page.keyboard.press("ArrowRight")
-    expect(large).to_have_attribute("alt", "Ponte")
-    expect(dialog.locator("[data-slot=position]")).to_contain_text("2")
-    page.keyboard.press("ArrowRight")
-    expect(large).to_have_attribute("alt", "Piazza")
-    page.keyboard.press("Escape")
-    expect(dialog).to_be_hidden()
-    expect(first).to_be_focused()
+# Layout
 
 
 def test_badge_of_a_past_event_does_not_overlap_its_date(city: City, browser: Browser) -> None:

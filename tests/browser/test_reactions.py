@@ -70,10 +70,46 @@ def test_failed_reaction_is_undone_and_reported(city: City, page: Page) -> None:
     post = city.publish("Non arriva")
     thumb = article(page, post).locator(".reaction[data-emoji='👍']")
     page.route("**/reaction", lambda route: route.abort())
+    page.clock.install()
     react(article(page, post))
-    expect(page.locator("#announce")).to_contain_text("reazione")
+    toast = page.locator("#toast")
+    expect(toast).to_contain_text("reazione")
     expect(thumb).to_have_attribute("aria-pressed", "false")
     assert count(page, post) == ""
+    # The button that was pressed is hidden again: its reader goes on from the one that shows it.
+    expect(article(page, post).locator("[data-more-reactions]")).to_be_focused()
+    # Another press replaces it; it goes when it is closed, and after a while.
+    react(article(page, post))
+    expect(toast.locator(".toast")).to_have_count(1)
+    toast.get_by_role("button", name="Chiudi").click()
+    expect(toast).to_be_empty()
+    react(article(page, post))
+    expect(toast).to_contain_text("reazione")
+    page.mouse.move(0, 0)
+    page.clock.fast_forward(6_000)
+    expect(toast).to_be_empty()
+
+
+def test_toast_never_covers_what_has_the_focus(city: City, page: Page) -> None:
+    city.publish("Sotto", text="riga\n\n" * 100)
+    post = city.publish("In basso")
+    city.publish("Sopra", text="riga\n\n" * 100)
+    expect(page.locator("#posts")).to_contain_text("Sopra")
+    page.route("**/reaction", lambda route: route.abort())
+    thumb = article(page, post).locator(".reaction[data-emoji='👍']")
+    more = article(page, post).locator("[data-more-reactions]")
+    for block, above in (("start", False), ("end", True)):
+        more.evaluate("(button, block) => button.scrollIntoView({ block })", block)
+        more.focus()
+        thumb.evaluate("(button) => button.click()")
+        toast = page.locator(".toast")
+        expect(toast).to_be_visible()
+        box, focus = toast.bounding_box(), more.bounding_box()
+        assert box
+        assert focus
+        assert (box["y"] < 100) is above
+        assert box["y"] + box["height"] <= focus["y"] or focus["y"] + focus["height"] <= box["y"]
+        toast.get_by_role("button").click()
 
 
 def test_last_of_several_quick_presses_counts(city: City, page: Page) -> None:
