@@ -60,19 +60,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Called by Django while it handles the exception."""
     error = sys.exception()
     why = classify_error(error)
-    if error is not None and why is not None:
-        outage.failed(why, error)
-        return _away(request)
-    return _error(
-        request,
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        _("Something went wrong"),
-        _("It is our fault, not yours. Try again in a few minutes."),
-    )
-
-
-def _away(request: HttpRequest) -> HttpResponse:
-    """The database is away: it passes, and nothing that was sent is lost."""
+    if error is None or why is None:
+        return _error(
+            request,
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            _("Something went wrong"),
+            _("It is our fault, not yours. Try again in a few minutes."),
+        )
+    outage.failed(why, error)
+    # The database comes back, and nothing that was sent is lost.
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if request.path.startswith("/api/"):
         response = _problem(status, _("The service is busy. Try again in a moment."))
