@@ -11,25 +11,20 @@ their compressed variants, serve everybody until the channel's stream has a new 
 from __future__ import annotations
 
 import asyncio
-import gzip
-import hashlib
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, wraps
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
-
-import brotli
-from django.http import HttpRequest, HttpResponse
 
 from canale.core.settings import settings
 from canale.net.responses import Headers, header_lines, refusal, send_response
 from canale.public.page_keys import Key, key_of, query_of
 from canale.public.security import security_headers
+from canale.public.stored_page import StoredPage, stored_page
 from canale.runtime.database_away import RETRY_SECONDS, DatabaseProblem, outage
 
 if TYPE_CHECKING:
@@ -42,10 +37,6 @@ if TYPE_CHECKING:
         HTTPScope,
     )
 
-P = ParamSpec("P")
-CHANNEL_HEADER = b"x-canale-channel"
-UNTIL_HEADER = b"x-canale-until"
-AT_MOST_HEADER = b"x-canale-at-most"
 # Not ours to answer from memory: they know the reader, or are files.
 PERSONAL = ("/newsroom", "/api/", "/static/")
 # A channel's pages can only be read.
@@ -59,61 +50,6 @@ STORED_BYTES = 128 * 2**20
 STAND_IN_SECONDS = 5.0
 # A database that cannot be reached fails within 20 s; one that hangs does not fail.
 RENDER_SECONDS = 25.0
-STORED_STATUSES = {HTTPStatus.OK, HTTPStatus.GONE}
-COMPRESSED_TYPES = (b"text/", b"application/", b"image/svg+xml")
-COMPRESSED_FROM = 500
-BROTLI_QUALITY = 6
-
-
-def stored(
-    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Mark a view whose answer depends on path and language only.
-
-    The view sets `canale_channel` (a handle) on its response, and `canale_until` (an aware
-    datetime, or None) when the answer changes at a known moment. Without `canale_channel`
-    the answer is not kept. Until `canale_at_most` it may stand in for the next, if that cannot be
-    made.
-    """
-
-    @wraps(view)
-    def marked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        handle = getattr(response, "canale_channel", None)
-        if handle is not None:
-            response.headers[CHANNEL_HEADER.decode()] = handle
-            until = getattr(response, "canale_until", None)
-            if until is not None:
-                response.headers[UNTIL_HEADER.decode()] = str(until.timestamp())
-            at_most = getattr(response, "canale_at_most", None)
-            if at_most is not None:
-                response.headers[AT_MOST_HEADER.decode()] = str(at_most.timestamp())
-        return response
-
-    return cast("Callable[Concatenate[HttpRequest, P], HttpResponse]", marked)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One answer, ready to be sent in each encoding."""
-
-    status: int
-    headers: Headers
-    variants: dict[str, bytes]
-    """By content encoding; "" is the plain one."""
-    etag: bytes
-    handle: str | None
-    """Of the channel; None: not to be stored."""
-    until: float
-    """Seconds since the epoch."""
-    at_most: float
-    """As `until`, when the next one cannot be made."""
-    heads: dict[tuple[HTTPStatus, str], bytes] = field(default_factory=dict)
-    """Status line and headers as sent, by status and encoding; made when first asked for."""
-
-    @property
-    def size(self) -> int:
-        return sum(len(body) for body in self.variants.values()) + 1_000
 
 
 class PageStore:
@@ -122,11 +58,11 @@ class PageStore:
     def __init__(self, render: ASGI3Application, clock: Callable[[], float] = time.time) -> None:
         self._render = render
         self._clock = clock
-        self._pages: OrderedDict[Key, Page] = OrderedDict()
+        self._pages: OrderedDict[Key, StoredPage] = OrderedDict()
         self._bytes = 0
-        self._flights: dict[Key, asyncio.Task[Page]] = {}
+        self._flights: dict[Key, asyncio.Task[StoredPage]] = {}
         # While the database is away, one page at a time is tried.
-        self._look: asyncio.Task[Page] | None = None
+        self._look: asyncio.Task[StoredPage] | None = None
         self._forgotten: dict[str, int] = {}
         self._time = 0
         self.hits = 0
@@ -152,7 +88,10 @@ class PageStore:
         page = await self._page(scope, wanted)
         if page is None:
             return await _refuse(scope, send, 503, "The page was not made in time.", RETRY)
-        return await _answer(page, scope["method"], wanted, send)
+        status, encoding = page.choose(wanted)
+        bodiless = scope["method"] == "HEAD" or status == HTTPStatus.NOT_MODIFIED
+        body = b"" if bodiless else page.variants[encoding]
+        return await send_response(send, status, page.headers_for(status, encoding), body)
 
     def try_cached(self, url: bytes, headers: Headers) -> tuple[bytes, bytes] | None:
         """Return the cached head, without its last empty line, and body of a GET; None if absent.
@@ -167,13 +106,11 @@ class PageStore:
         page = self._stored(key_of(path.decode(), query, wanted))
         if page is None:
             return None
-        status, encoding = _choice(page, wanted)
-        head = page.heads.get((status, encoding))
-        if head is None:
-            head = page.heads[status, encoding] = _head(page, status, encoding)
-        return head, page.variants[encoding] if status != HTTPStatus.NOT_MODIFIED else b""
+        status, encoding = page.choose(wanted)
+        body = page.variants[encoding] if status != HTTPStatus.NOT_MODIFIED else b""
+        return page.head(status, encoding), body
 
-    def _stored(self, key: Key) -> Page | None:
+    def _stored(self, key: Key) -> StoredPage | None:
         page = self._pages.get(key)
         if page is None or self._clock() >= page.until:
             return None
@@ -181,7 +118,7 @@ class PageStore:
         self.hits += 1
         return page
 
-    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> Page | None:
+    async def _page(self, scope: HTTPScope, wanted: dict[bytes, bytes]) -> StoredPage | None:
         key = key_of(scope["path"], scope["query_string"], wanted)
         page = self._stored(key)
         if page is not None:
@@ -199,7 +136,7 @@ class PageStore:
         done, _ = await asyncio.wait({flight}, timeout=RENDER_SECONDS)
         return flight.result() if done else self._stand_in(key)
 
-    def _flight(self, key: Key, scope: HTTPScope) -> asyncio.Task[Page]:
+    def _flight(self, key: Key, scope: HTTPScope) -> asyncio.Task[StoredPage]:
         """The making of the page, one for all who wait for it."""
         flight = self._flights.get(key)
         if flight is None:
@@ -208,21 +145,22 @@ class PageStore:
             flight.add_done_callback(lambda done: self._landed(key, done))
         return flight
 
-    def _landed(self, key: Key, flight: asyncio.Task[Page]) -> None:
+    def _landed(self, key: Key, flight: asyncio.Task[StoredPage]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
-    async def _fly(self, key: Key, scope: HTTPScope) -> Page:
+    async def _fly(self, key: Key, scope: HTTPScope) -> StoredPage:
         begun = self._time
         status, headers, body = await _rendered(self._render, _impersonal(scope, key))
-        page = await asyncio.get_running_loop().run_in_executor(None, _page, status, headers, body)
+        loop = asyncio.get_running_loop()
+        page = await loop.run_in_executor(None, stored_page, status, headers, body)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             return self._stand_in(key) or page
         if page.handle is not None and self._forgotten.get(page.handle, 0) <= begun:
             self._keep(key, page)
         return page
 
-    def _stand_in(self, key: Key) -> Page | None:
+    def _stand_in(self, key: Key) -> StoredPage | None:
         """While the database is away, the page before is better than none."""
         page, now = self._pages.get(key), self._clock()
         if page is None or now >= page.at_most:
@@ -231,7 +169,7 @@ class PageStore:
         self._pages[key] = page
         return page
 
-    def _keep(self, key: Key, page: Page) -> None:
+    def _keep(self, key: Key, page: StoredPage) -> None:
         self._drop(key)
         self._pages[key] = page
         self._bytes += page.size
@@ -300,92 +238,3 @@ async def _rendered(render: ASGI3Application, scope: HTTPScope) -> tuple[int, He
     finally:
         done.set()
     return status, headers, b"".join(parts)
-
-
-def _page(status: int, headers: Headers, body: bytes) -> Page:
-    said = {name.lower(): value for name, value in headers}
-    handle = said.get(CHANNEL_HEADER)
-    keep = handle is not None and status in STORED_STATUSES
-    own = {CHANNEL_HEADER, UNTIL_HEADER, AT_MOST_HEADER, b"content-length", b"etag"}
-    left = [(name.lower(), value) for name, value in headers if name.lower() not in own]
-    if b"cache-control" not in said:
-        left.append((b"cache-control", b"no-cache"))
-    variants = {"": body}
-    # A 404 too, which is not kept: it is the same for everybody, so its length betrays no secret.
-    if len(body) >= COMPRESSED_FROM and _compressible(said.get(b"content-type", b"")):
-        variants["gzip"] = gzip.compress(body, 6, mtime=0)
-        if keep:
-            variants["br"] = brotli.compress(body, quality=BROTLI_QUALITY)
-        left = [(name, value) for name, value in left if name != b"vary"]
-        left.append((b"vary", b"accept-encoding, accept-language, cookie"))
-    return Page(
-        status=status,
-        headers=left,
-        variants=variants,
-        # Weak: the same page in another encoding is not the same bytes (RFC 9110, 8.8.1).
-        etag=b'W/"' + hashlib.sha256(body).hexdigest()[:24].encode() + b'"',
-        handle=handle.decode() if handle is not None and keep else None,
-        until=float(said[UNTIL_HEADER]) if UNTIL_HEADER in said else float("inf"),
-        at_most=float(said[AT_MOST_HEADER]) if AT_MOST_HEADER in said else 0.0,
-    )
-
-
-def _compressible(content_type: bytes) -> bool:
-    return content_type.startswith(COMPRESSED_TYPES) and b"zip" not in content_type
-
-
-async def _answer(
-    page: Page, method: str, wanted: dict[bytes, bytes], send: ASGISendCallable
-) -> None:
-    status, encoding = _choice(page, wanted)
-    bodiless = method == "HEAD" or status == HTTPStatus.NOT_MODIFIED
-    body = b"" if bodiless else page.variants[encoding]
-    await send_response(send, status, _headers(page, status, encoding), body)
-
-
-def _choice(page: Page, wanted: dict[bytes, bytes]) -> tuple[HTTPStatus, str]:
-    """The status and the content encoding for one reader."""
-    kept = page.handle is not None and page.status == HTTPStatus.OK
-    if kept and _has(page.etag, wanted):
-        return HTTPStatus.NOT_MODIFIED, ""
-    taken = _encodings(wanted.get(b"accept-encoding", b""))
-    return HTTPStatus(page.status), next((name for name in taken if name in page.variants), "")
-
-
-def _headers(page: Page, status: HTTPStatus, encoding: str) -> Headers:
-    headers = list(page.headers)
-    if page.handle is not None:
-        headers.append((b"etag", page.etag))
-    if status == HTTPStatus.NOT_MODIFIED:
-        return [header for header in headers if header[0] != b"content-type"]
-    if encoding:
-        headers.append((b"content-encoding", encoding.encode()))
-    headers.append((b"content-length", str(len(page.variants[encoding])).encode()))
-    return headers
-
-
-def _head(page: Page, status: HTTPStatus, encoding: str) -> bytes:
-    lines = [b"%b: %b\r\n" % header for header in _headers(page, status, encoding)]
-    return b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) + b"".join(lines)
-
-
-def _has(etag: bytes, wanted: dict[bytes, bytes]) -> bool:
-    """True if the reader's copy is this one (RFC 9110, section 13.1.2: the weak comparison)."""
-    known = wanted.get(b"if-none-match", b"")
-    if not known:
-        return False
-    opaque = etag.removeprefix(b"W/")
-    return known.strip() == b"*" or any(
-        part.strip().removeprefix(b"W/") == opaque for part in known.split(b",")
-    )
-
-
-@lru_cache(maxsize=512)
-def _encodings(accepted: bytes) -> tuple[str, ...]:
-    """Those that the reader takes, the best first (RFC 9110, section 12.5.3)."""
-    taken = set()
-    for part in accepted.lower().split(b","):
-        name, _, weight = part.strip().partition(b";")
-        if not re.fullmatch(rb"\s*q=0(\.0*)?\s*", weight):
-            taken.add(name.strip())
-    return tuple(name for name in ("br", "gzip") if name.encode() in taken)

@@ -20,7 +20,7 @@ from canale.channel.colours import DEFAULT_COLOUR
 from canale.channel.models import Channel, Post
 from canale.core.settings import settings
 from canale.public.city_colours import city_colours
-from canale.public.page_store import stored
+from canale.public.stored_page import stored
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]

@@ -7,16 +7,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import brotli
 import pytest
-from django.http import HttpRequest, HttpResponse
 
 from canale.core.settings import settings
 from canale.public import page_store
-from canale.public.page_store import PageStore, stored
+from canale.public.page_store import PageStore
 from tests.waiting import TIMEOUT_SECONDS, until
 
 TEXT = "Strada chiusa per lavori. " * 60
@@ -382,19 +380,3 @@ def test_unusual_requests_are_passed_to_the_application(url: bytes) -> None:
         assert store.try_cached(url, []) is None
 
     run(flow)
-
-
-def test_marked_view_names_the_channel_of_its_page() -> None:
-    until = datetime(2026, 11, 24, tzinfo=UTC)
-
-    @stored
-    def view(request: HttpRequest, known: bool) -> HttpResponse:
-        response = HttpResponse("x")
-        if known:
-            response.canale_channel, response.canale_until = "cremona", until  # type: ignore[attr-defined]
-        return response
-
-    headers = view(HttpRequest(), True).headers
-    assert headers["x-canale-channel"] == "cremona"
-    assert float(headers["x-canale-until"]) == until.timestamp()
-    assert "x-canale-channel" not in view(HttpRequest(), False).headers

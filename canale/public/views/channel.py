@@ -24,7 +24,6 @@ from canale.followers.models import ChannelCount
 from canale.live.events import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards
 from canale.public.page_keys import is_place
-from canale.public.page_store import stored
 from canale.public.pages import (
     belongs_to,
     channel_or_404,
@@ -34,6 +33,7 @@ from canale.public.pages import (
     stale_until,
 )
 from canale.public.share_images import avatar_to_share, image_to_share
+from canale.public.stored_page import stored
 from canale.public.strings import strings
 
 # Thirty days of a city fit on one page; what is more stands on pages of its own.

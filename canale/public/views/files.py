@@ -25,7 +25,6 @@ from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 from canale.core.settings import settings
 from canale.followers import invites
-from canale.public.page_store import stored
 from canale.public.pages import (
     FRESH,
     belongs_to,
@@ -34,6 +33,7 @@ from canale.public.pages import (
     fresh_until,
     stale_until,
 )
+from canale.public.stored_page import stored
 from canale.public.views.channel import published_or_404
 from canale.syndication import feeds
 from canale.syndication.calendar import NoMomentError, post_ics
