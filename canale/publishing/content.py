@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -258,39 +257,40 @@ def _images(
     with decoder() if uploads else nullcontext() as decoding:
         for number, given in enumerate(content.images, 1):
             alt = one_line(given.alt)
-            problem = partial(_image_problem, errors, number)
-            _check_alt(alt, problem)
-            image = _image(given, known, decoding, problem)
+            problems = _alt_problems(alt)
+            image = _image(given, known, decoding, problems)
+            for sentence in problems:
+                numbered = {"number": number, "said": sentence}
+                errors.add("images", _("Image %(number)d: %(said)s") % numbered)
             if image is not None:
                 images.append((image, alt))
     return images
 
 
-def _image_problem(errors: _Errors, number: int, sentence: str) -> None:
-    errors.add("images", _("Image %(number)d: %(said)s") % {"number": number, "said": sentence})
-
-
-def _check_alt(alt: str, problem: Callable[[str], None]) -> None:
+def _alt_problems(alt: str) -> list[str]:
+    problems = []
     if not alt:
-        problem(_("Say in words what the image shows: who cannot see it hears this."))
+        problems.append(_("Say in words what the image shows: who cannot see it hears this."))
     if is_damaged(alt):
-        problem(not_unicode())
+        problems.append(not_unicode())
     if len(alt) > ALT_LENGTH:
-        problem(_("The description is too long: at most %(limit)d.") % {"limit": ALT_LENGTH})
+        too_long = _("The description is too long: at most %(limit)d.")
+        problems.append(too_long % {"limit": ALT_LENGTH})
+    return problems
 
 
 def _image(
     given: NewImage | KeptImage,
     known: dict[int, Image],
     decoding: Decoder | None,
-    problem: Callable[[str], None],
+    problems: list[str],
 ) -> Image | PreparedImage | None:
     if isinstance(given, KeptImage):
         if given.id not in known:
-            problem(_("This image is not part of the post any more."))
+            problems.append(_("This image is not part of the post any more."))
         return known.get(given.id)
     try:
         return decoding.image(given.data) if decoding else None
     except ImageRefusedError as refused:
-        problem(str(refused.message))
+        problems.append(str(refused.message))
         return None

@@ -23,16 +23,14 @@ def expire_due(now: datetime) -> int:
     Follower-level reactions are deleted and the counts kept; the stream's lines go a day later.
     """
     due = Post.objects.filter(state__in=[State.PUBLISHED, State.WITHDRAWN], visible_until__lte=now)
-    return sum(_expire(post_id, now) for post_id in due.values_list("pk", flat=True)[:200])
-
-
-@transaction.atomic
-def _expire(post_id: int, now: datetime) -> bool:
-    if not move(Post(pk=post_id), Act.EXPIRE):
-        return False
-    stop_broadcasts(post_id, now)
-    Post.objects.filter(pk=post_id).update(reaction_counts=finalize(post_id))
-    return True
+    expired = 0
+    for post_id in due.values_list("pk", flat=True)[:200]:
+        with transaction.atomic():
+            if move(Post(pk=post_id), Act.EXPIRE):
+                stop_broadcasts(post_id, now)
+                Post.objects.filter(pk=post_id).update(reaction_counts=finalize(post_id))
+                expired += 1
+    return expired
 
 
 def prune_past(now: datetime) -> None:
