@@ -89,17 +89,13 @@ def _write(wanted: dict[Key, str | None]) -> Tallies:
         if emoji:
             differences[post_id, emoji] += 1
     Reaction.objects.bulk_create(new)
-    _change(changed)
-    return differences
-
-
-def _change(changed: dict[str | None, list[int]]) -> None:
     for emoji, row_ids in changed.items():
         rows = Reaction.objects.filter(pk__in=row_ids)
         if emoji is None:
             rows.delete()
         else:
             rows.update(emoji=emoji)
+    return differences
 
 
 def _existing(wanted: Collection[Key]) -> dict[Key, tuple[int, str]]:
