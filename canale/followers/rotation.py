@@ -9,6 +9,7 @@ it is sealed, so that the next run does what is left.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
@@ -44,40 +45,30 @@ def reseal_addresses(batch: int = BATCH) -> Iterator[Progress]:
 
 
 def _write(resealed: list[Resealed]) -> None:
-    try:
-        _update(resealed)
-    except IntegrityError:
-        # A device that lost its cookie has followed again: its new row stays.
-        for each in resealed:
-            try:
-                _update([each])
-            except IntegrityError:
-                delete_gone([each.row.id])
-
-
-@transaction.atomic
-def _update(resealed: list[Resealed]) -> None:
     """Only rows that are still as they were read: a device that follows again right now wins."""
     table = Address._meta.db_table
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f'UPDATE "{table}" SET sealed = %s, fingerprint = %s WHERE id = %s AND sealed = %s',  # noqa: S608
-            [
-                (each.sealed, fingerprint(identity(each.address)), each.row.id, each.row.sealed)
-                for each in resealed
-            ],
-        )
+    statement = f'UPDATE "{table}" SET sealed = %s, fingerprint = %s WHERE id = %s AND sealed = %s'  # noqa: S608
+    values = [
+        (each.sealed, fingerprint(identity(each.address)), each.row.id, each.row.sealed)
+        for each in resealed
+    ]
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.executemany(statement, values)
+    except IntegrityError:
+        if len(resealed) == 1:
+            # A device that lost its cookie has followed again: its new row stays.
+            delete_gone([resealed[0].row.id])
+            return
+        for each in resealed:
+            _write([each])
 
 
 def opens_any(sample: int = 100) -> bool:
     """Tell whether the keys belong to this database at all; True when it has no address."""
     rows = list(Address.objects.order_by("-pk")[:sample])
-    return not rows or any(_opens(row) for row in rows)
-
-
-def _opens(row: Address) -> bool:
-    try:
-        open_sealed(bytes(row.sealed), row.kind, row.channel_id)
-    except VaultError:
-        return False
-    return True
+    for row in rows:
+        with suppress(VaultError):
+            open_sealed(bytes(row.sealed), row.kind, row.channel_id)
+            return True
+    return not rows
