@@ -187,15 +187,14 @@ def images_of(request: HttpRequest) -> tuple[NewImage | KeptImage, ...]:
         match = _IMAGE_FIELD.fullmatch(name)
         if match and isinstance(value, str | File):
             slots.setdefault(int(match[1]), {})[match[2]] = value
-    return tuple(image for number in sorted(slots) if (image := _image(slots[number])))
-
-
-def _image(slot: dict[str, str | File[bytes]]) -> NewImage | KeptImage | None:
-    alt, file, kept = str(slot.get("alt", "")), slot.get("file"), str(slot.get("kept", ""))
-    if isinstance(file, File):
-        return NewImage(file.read(), alt)
-    number = number_in(kept)
-    return None if number is None else KeptImage(number, alt)
+    images: list[NewImage | KeptImage] = []
+    for _number, slot in sorted(slots.items()):
+        alt, file = str(slot.get("alt", "")), slot.get("file")
+        if isinstance(file, File):
+            images.append(NewImage(file.read(), alt))
+        elif (kept := number_in(str(slot.get("kept", "")))) is not None:
+            images.append(KeptImage(kept, alt))
+    return tuple(images)
 
 
 def _is_emoji(text: str) -> bool:

@@ -10,8 +10,9 @@ behind them raise a dozen types of errors for malformed JSON and CBOR.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn.forms import (
@@ -33,7 +34,6 @@ from canale.metrics.refusals import count_refusal
 from canale.net.json_reader import StrictDecoder
 
 logger = logging.getLogger(__name__)
-Parsed = TypeVar("Parsed")
 
 # Far longer than two requests of one session can overlap.
 CHALLENGE_SECONDS = 3600
@@ -43,10 +43,11 @@ def _credential() -> forms.JSONField:
     return forms.JSONField(decoder=StrictDecoder, widget=forms.HiddenInput)
 
 
-def _refuse_malformed(clean: Callable[[], Parsed]) -> Parsed:
+@contextmanager
+def _malformed_is_invalid() -> Iterator[None]:
     """Turn any error about a credential into a ValidationError."""
     try:
-        return clean()
+        yield
     except (ValidationError, DatabaseError):
         raise
     except Exception as error:  # noqa: BLE001  whatever the library raises, the form is invalid
@@ -58,21 +59,19 @@ class SameOriginMixin:
     """Refuses pages of a sub-domain, which WebAuthn would accept (section 13.4.9)."""
 
     def clean_credential(self) -> Any:
-        return _refuse_malformed(self._from_own_page)
-
-    def _from_own_page(self) -> Any:
-        credential = self.cleaned_data["credential"]  # type: ignore[attr-defined]
-        # Without TLS passkeys work on localhost only, and there on any port.
-        client_data = _client_data(credential)
-        origin = str(client_data.origin) if client_data else ""
-        if settings.base_url.startswith("https:") and origin != settings.base_url:
-            raise get_adapter().validation_error("incorrect_code")
-        # No page of ours stands in a frame of another site (WebAuthn, section 7.2, step 14).
-        if client_data is not None and client_data.cross_origin:
-            raise get_adapter().validation_error("incorrect_code")
-        # The form that adds a passkey has no such method and checks the rest in clean().
-        clean = getattr(super(), "clean_credential", None)
-        return credential if clean is None else clean()
+        with _malformed_is_invalid():
+            credential = self.cleaned_data["credential"]  # type: ignore[attr-defined]
+            # Without TLS passkeys work on localhost only, and there on any port.
+            client_data = _client_data(credential)
+            origin = str(client_data.origin) if client_data else ""
+            if settings.base_url.startswith("https:") and origin != settings.base_url:
+                raise get_adapter().validation_error("incorrect_code")
+            # No page of ours stands in a frame of another site (WebAuthn, section 7.2, step 14).
+            if client_data is not None and client_data.cross_origin:
+                raise get_adapter().validation_error("incorrect_code")
+            # The form that adds a passkey has no such method and checks the rest in clean().
+            clean = getattr(super(), "clean_credential", None)
+            return credential if clean is None else clean()
 
 
 def _client_data(credential: Any) -> CollectedClientData | None:
@@ -126,7 +125,9 @@ class AddPasskeyForm(SameOriginMixin, AddWebAuthnForm):  # type: ignore[misc]
     credential = _credential()
 
     def clean(self) -> dict[str, Any]:
-        return _refuse_malformed(super().clean)
+        with _malformed_is_invalid():
+            cleaned: dict[str, Any] = super().clean()
+            return cleaned
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

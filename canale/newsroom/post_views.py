@@ -75,22 +75,19 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     published = channel.posts.once_published().newest_first().with_content()
     past = published.exclude(pk__in=[post.pk for post in visible])
     tallies = counts([post.pk for post in visible])
+    count = ChannelCount.objects.filter(channel=channel).first()
+    by_invite = ""
+    # Nothing is said of a few.
+    if count is not None and least(count.by_invite, count.followers):
+        by_invite = shown(count.by_invite, count.followers)
     context = page_context(request, channel) | {
         "drafts": drafts,
         "visible": [_row(post, sum(tallies[post.pk].values())) for post in visible],
         "past": Paginator(past, PAGE_POSTS).get_page(request.GET.get("page")),
-        "by_invite": _by_invite(channel),
+        "by_invite": by_invite,
         "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
     }
     return render(request, "newsroom/posts.html", context)
-
-
-def _by_invite(channel: Channel) -> str:
-    """Return the number of followers who came by an invite; empty if there are too few."""
-    row = ChannelCount.objects.filter(channel=channel).first()
-    if row is None or not least(row.by_invite, row.followers):
-        return ""
-    return shown(row.by_invite, row.followers)
 
 
 def _row(post: Post, reactions: int) -> dict[str, object]:
