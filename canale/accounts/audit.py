@@ -46,8 +46,10 @@ def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> 
 
     Joins the caller's transaction, or opens one: the lock on the chain lasts until its end.
     """
-    with transaction.atomic():
-        _lock_chain()
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Two entries must not follow the same one. SQLite has a single writer anyway.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
         newest = AuditEntry.objects.order_by("-id").values_list("hash", flat=True).first()
         entry = AuditEntry(
             at=timezone.now(),
@@ -61,13 +63,6 @@ def record(actor: str, act: str, channel_handle: str = "", **detail: object) -> 
         entry.save()
         _move_head(entry.previous_hash, entry.hash)
         return entry
-
-
-def _lock_chain() -> None:
-    """Keep two entries from following the same one. SQLite has a single writer anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_CHAIN_LOCK])
 
 
 def _move_head(previous: str, newest: str) -> None:
@@ -119,12 +114,10 @@ def verify() -> Verification:
         if entry.previous_hash != previous or entry_hash(entry) != entry.hash:
             return Verification(False, count, entry.pk)
         previous, count = entry.hash, count + 1
-    return Verification(_is_head(count, previous), count, None, previous)
-
-
-def _is_head(entries: int, end: str) -> bool:
     head = AuditHead.objects.filter(pk=1).first()
     if head is None:
         # Nothing was recorded yet; the first account already leaves an entry.
-        return entries == 0 and not Staff.objects.exists()
-    return (head.entries, head.hash) == (entries, end) and _is_sealed(head)
+        ok = count == 0 and not Staff.objects.exists()
+    else:
+        ok = (head.entries, head.hash) == (count, previous) and _is_sealed(head)
+    return Verification(ok, count, None, previous)

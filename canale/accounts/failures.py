@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
 from canale.accounts.audit import record
@@ -35,18 +36,13 @@ def count_failure(act: str, email: str, staff: Staff | None) -> None:
 def log_failures(now: datetime) -> None:
     """Append the entries that are due. Safe to call from several processes at once."""
     FailedSignIn.objects.filter(staff=None).delete()
-    for row in FailedSignIn.objects.filter(waiting__gt=0).select_related("staff"):
-        if row.logged_at is None or row.logged_at <= now - LOG_INTERVAL:
-            _log(row, now)
+    is_due = Q(logged_at=None) | Q(logged_at__lte=now - LOG_INTERVAL)
+    for row in FailedSignIn.objects.filter(is_due, waiting__gt=0).select_related("staff"):
+        unchanged = FailedSignIn.objects.filter(
+            pk=row.pk, waiting=row.waiting, logged_at=row.logged_at, staff__isnull=False
+        )
+        with transaction.atomic():
+            if row.staff is not None and unchanged.update(waiting=0, logged_at=now):
+                for membership in row.staff.memberships.select_related("channel"):
+                    record(row.staff.email, row.act, membership.channel.handle, count=row.waiting)
     FailedSignIn.objects.filter(waiting=0, logged_at__lte=now - LOG_INTERVAL).delete()
-
-
-@transaction.atomic
-def _log(row: FailedSignIn, now: datetime) -> None:
-    unchanged = FailedSignIn.objects.filter(
-        pk=row.pk, waiting=row.waiting, logged_at=row.logged_at, staff__isnull=False
-    )
-    if row.staff is None or not unchanged.update(waiting=0, logged_at=now):
-        return
-    for membership in row.staff.memberships.select_related("channel"):
-        record(row.staff.email, row.act, membership.channel.handle, count=row.waiting)

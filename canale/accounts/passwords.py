@@ -38,6 +38,8 @@ _DATE = re.compile(r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((19|20)\d\d|\d\d)")
 # Everything before the first letter and after the last.
 _INNER = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LONGEST = max(map(len, WORDS))
+# In both directions, and on from the last key to the first.
+_KEY_ROWS = [keys * 2 for row in ROWS for keys in (row, row[::-1])]
 
 
 def normalise(password: str) -> str:
@@ -140,12 +142,8 @@ def _is_single_guess(piece: str, plain: str, names: Collection[str]) -> bool:
         or piece in names
         or plain in names
         or (piece.isdecimal() and (len(piece) <= 4 or bool(_DATE.fullmatch(piece))))
-        or (len(piece) >= 3 and (len(set(piece)) == 1 or _is_row_of_keys(piece)))
+        or (len(piece) >= 3 and (len(set(piece)) == 1 or any(piece in row for row in _KEY_ROWS)))
     )
-
-
-def _is_row_of_keys(piece: str) -> bool:
-    return any(piece in row * 2 or piece in row[::-1] * 2 for row in ROWS)
 
 
 def _repeated_block(text: str) -> str:
