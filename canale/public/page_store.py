@@ -157,7 +157,11 @@ class PageStore:
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             return self._stand_in(key) or page
         if page.handle is not None and self._forgotten.get(page.handle, 0) <= begun:
-            self._keep(key, page)
+            self._drop(key)
+            self._pages[key] = page
+            self._bytes += page.size
+            while self._bytes > STORED_BYTES:
+                self._drop(next(iter(self._pages)))
         return page
 
     def _stand_in(self, key: Key) -> StoredPage | None:
@@ -168,13 +172,6 @@ class PageStore:
         page = replace(page, until=min(now + STAND_IN_SECONDS, page.at_most))
         self._pages[key] = page
         return page
-
-    def _keep(self, key: Key, page: StoredPage) -> None:
-        self._drop(key)
-        self._pages[key] = page
-        self._bytes += page.size
-        while self._bytes > STORED_BYTES:
-            self._drop(next(iter(self._pages)))
 
     def _drop(self, key: Key) -> None:
         page = self._pages.pop(key, None)
