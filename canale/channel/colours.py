@@ -39,6 +39,7 @@ class Shades:
     on_primary: str
     chosen: str
     raised: str
+    tile: str
     link: str
     band: str
     slim: str
@@ -70,6 +71,7 @@ def _light(colour: str) -> Shades:
         on_primary=WHITE,
         chosen=_hex((0.9, min(chroma, 0.06), hue)),
         raised=_hex((0.975, min(chroma, 0.012), hue)),
+        tile=_hex((0.945, min(chroma, 0.03), hue)),
         link=shade,
         band=shade,
         slim=_hex((strong, chroma, hue)),
@@ -89,6 +91,7 @@ def _dark(colour: str) -> Shades:
         on_primary=DARK_INK,
         chosen=_hex((0.4, min(chroma, 0.09), hue)),
         raised=DARK_RAISED,
+        tile=DARK_RAISED,
         link=_hex((lighter, chroma, hue)),
         band=_hex((0.3, min(chroma, 0.08), hue)),
         slim=_hex((0.23, min(chroma, 0.06), hue)),

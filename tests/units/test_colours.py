@@ -40,7 +40,7 @@ def pairs(shades: Shades, grounds: tuple[str, ...], words: tuple[str, ...]) -> d
     """The contrast of each text on each ground where the style sheets use it."""
     on_band = {"band": shades.band, "slim": shades.slim}
     buttons = {"primary": shades.primary, "primary_strong": shades.primary_strong}
-    tinted = {"chosen": shades.chosen, "raised": shades.raised}
+    tinted = {"chosen": shades.chosen, "raised": shades.raised, "tile": shades.tile}
     return (
         {f"white on {name}": contrast(WHITE, ground) for name, ground in on_band.items()}
         | {f"{name}": contrast(shades.on_primary, button) for name, button in buttons.items()}
@@ -116,6 +116,7 @@ def test_grounds_are_those_of_the_style_sheets() -> None:
         "raised": DARK_RAISED,
         "text": DARK_TEXT,
         "quiet": DARK_QUIET,
+        "tile": DARK_RAISED,
     }.items():
         assert f"--{name}: {value};" in tokens
 
