@@ -11,15 +11,26 @@ from ninja import Query
 from canale.api.guards import limited
 from canale.api.problems import not_found
 from canale.api.router import router
-from canale.api.schemas import ChannelOut, Id, ImageOut, PostOut, PostsOut, ProblemOut, TopicOut
+from canale.api.schemas import (
+    ChannelOut,
+    Id,
+    ImageOut,
+    PostOut,
+    PostsOut,
+    PreviewOut,
+    ProblemOut,
+    TopicOut,
+)
 from canale.channel.colours import palette
-from canale.channel.links import avatar_url, channel_url, image_url, post_url
+from canale.channel.links import avatar_url, channel_url, image_url, post_url, preview_picture_url
 from canale.channel.models import Channel, Post, PostQuerySet
 from canale.channel.names import short_name
 from canale.channel.text import render_html
 from canale.core.settings import settings
 from canale.delivery.transports.registry import public_params
 from canale.followers.models import ChannelCount
+from canale.previews.models import LinkPreview
+from canale.previews.shown import shown_previews
 from canale.reactions.tallies import counts
 
 PAGE_POSTS = 20
@@ -90,14 +101,15 @@ def read_posts(
     rows = list(posts.with_content()[: PAGE_POSTS + 1])
     shown = rows[:PAGE_POSTS]
     tallies = counts([post.pk for post in shown])
+    previews = shown_previews(shown)
     path = f"{settings.base_url}/api/v1/channels/{channel.handle}/posts"
     return PostsOut(
-        posts=[_post(post, tallies[post.pk]) for post in shown],
+        posts=[_post(post, tallies[post.pk], previews.get(post.pk)) for post in shown],
         next=f"{path}?before={shown[-1].pk}" if len(rows) > PAGE_POSTS else None,
     )
 
 
-def _post(post: Post, reactions: dict[str, int]) -> PostOut:
+def _post(post: Post, reactions: dict[str, int], preview: LinkPreview | None) -> PostOut:
     content = post.content
     return PostOut.model_validate(
         {
@@ -119,6 +131,16 @@ def _post(post: Post, reactions: dict[str, int]) -> PostOut:
                 )
                 for shown in content.images.all()
             ],
+            "preview": preview
+            and PreviewOut(
+                url=preview.url,
+                host=preview.host,
+                title=preview.title,
+                description=preview.description,
+                picture=preview_picture_url(post.channel, key)
+                if (key := preview.picture_key)
+                else None,
+            ),
             "reactions": reactions,
         }
     )

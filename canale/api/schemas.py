@@ -118,6 +118,16 @@ class ImageOut(Schema):
     alt: str
 
 
+class PreviewOut(Schema):
+    """The post's first link; title, description and picture are those of its page."""
+
+    url: str
+    host: str
+    title: str
+    description: str
+    picture: str | None
+
+
 class PostOut(Schema):
     id: int
     url: str
@@ -137,6 +147,7 @@ class PostOut(Schema):
     all_clear_of: int | None
     topics: list[str]
     images: list[ImageOut]
+    preview: PreviewOut | None
     reactions: dict[str, int]
 
 

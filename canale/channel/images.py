@@ -34,6 +34,7 @@ __all__ = (
     "draw_avatar",
     "prepare_avatar",
     "prepare_image",
+    "prepare_preview",
     "stop_decoders",
 )
 
@@ -49,7 +50,7 @@ RETRY_SECONDS = 5
 # A decoder needs these to start, and no secret of ours.
 PASSED_ON = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ")
 ROOT = Path(canale.__file__).parents[1]
-Kind = Literal["image", "avatar"]
+Kind = Literal["image", "avatar", "preview"]
 DECODER = (sys.executable, "-m", "canale.channel.decoding")
 # A limit that the process ran into, and what that says of its picture.
 SIGNALS: dict[int, Refusal] = {
@@ -111,6 +112,10 @@ class Decoder:
     def avatar(self, data: bytes) -> PreparedImage:
         """The middle square as ``64``, ``192``, ``512`` and ``maskable``. Raises as `image`."""
         return self._prepared("avatar", data)
+
+    def preview(self, data: bytes) -> PreparedImage:
+        """The middle square of a linked page's picture as ``preview``. Raises as `image`."""
+        return self._prepared("preview", data)
 
     def _prepared(self, kind: Kind, data: bytes) -> PreparedImage:
         if len(data) > LARGEST_BYTES:
@@ -176,6 +181,12 @@ def prepare_avatar(data: bytes) -> PreparedImage:
     """Call `Decoder.avatar` for a single picture."""
     with decoder() as one:
         return one.avatar(data)
+
+
+def prepare_preview(data: bytes) -> PreparedImage:
+    """Call `Decoder.preview` for a single picture."""
+    with decoder() as one:
+        return one.preview(data)
 
 
 def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefusedError:

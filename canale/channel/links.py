@@ -21,6 +21,10 @@ def image_url(image: Image, size: str) -> str:
     return f"{settings.base_url}/c/{image.channel.handle}/image/{image.key}-{size}"
 
 
+def preview_picture_url(channel: Channel, key: str) -> str:
+    return f"{settings.base_url}/c/{channel.handle}/preview/{key}"
+
+
 def avatar_url(channel: Channel, size: str) -> str:
     """``size`` is 64, 192, 512 or maskable; the version lets browsers keep it for long."""
     version = int(channel.updated_at.timestamp())

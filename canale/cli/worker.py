@@ -26,6 +26,7 @@ from canale.delivery.relay import RelayRunner
 from canale.delivery.worker import Worker
 from canale.metrics.endpoint import MetricsEndpoint, VersionCollector
 from canale.metrics.listener import listen, listening
+from canale.previews.runner import PreviewRunner
 from canale.runtime.gc_tuning import tune_gc
 from canale.runtime.supervisor import on_stdin_eof
 
@@ -68,10 +69,12 @@ async def _work(*, until_stdin_ends: bool) -> None:
     clock = DatabaseClock()
     worker = Worker(batch_source(), clock)
     relays = RelayRunner(worker.name, clock)
+    previews = PreviewRunner(worker.database, clock)
 
     def request_stop() -> None:
         worker.stop()
         relays.stop()
+        previews.stop()
         _exit_at_the_latest()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,6 +89,7 @@ async def _work(*, until_stdin_ends: bool) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(relays.run(process_bus()))
+                tasks.create_task(previews.run(process_bus()))
                 await worker.run(process_bus())
         finally:
             keeping.cancel()

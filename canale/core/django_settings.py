@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "canale.delivery",
     "canale.live",
     "canale.syndication",
+    "canale.previews",
     "canale.publishing",
     "canale.public",
     "canale.newsroom",

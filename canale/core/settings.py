@@ -199,11 +199,28 @@ class Settings:
         allowed="origins (https://host:port or http://host:port), separated by commas",
         default_text="none",
     )
+    link_previews: bool = option(
+        switch,
+        lambda _: True,
+        doc="Previews of links in posts, which workers fetch from the linked sites. `off` on "
+        "machines without a way to the internet; what was fetched is then not shown either.",
+        allowed="on or off",
+        default_text="`on`",
+    )
+    preview_origins: tuple[str, ...] = option(
+        origins,
+        lambda _: (),
+        doc="Sites that posts link to and that have a private address here, such as the city's own "
+        "website behind a split DNS; also for rehearsals and tests.",
+        allowed="origins (https://host:port or http://host:port), separated by commas",
+        default_text="none",
+    )
     push_proxy: str = option(
         push_proxy,
         environments_proxy,
-        doc="Proxy through which push services and outlets are reached (CONNECT); those of "
-        "`CANALE_PUSH_ORIGINS` and `CANALE_OUTLET_ORIGINS` are reached directly.",
+        doc="Proxy through which push services, outlets and linked sites are reached (CONNECT); "
+        "those of `CANALE_PUSH_ORIGINS`, `CANALE_OUTLET_ORIGINS` and `CANALE_PREVIEW_ORIGINS` are "
+        "reached directly.",
         allowed="http://user:password@host:port, https://… or `direct`",
         default_text="`HTTPS_PROXY` or `ALL_PROXY` of the environment, unless `NO_PROXY` is `*`; "
         "else direct",

@@ -114,10 +114,12 @@ class GuardedClient:
         *,
         origin: str = "",
         limit: int = MAX_ANSWER_BYTES,
+        cut: bool = False,
         again_after: timedelta | None = None,
     ) -> Response:
         """Call a URL; return the response, whatever its status, with at most ``limit`` bytes.
 
+        Of a longer body the beginning is returned if ``cut``, and its connection is closed.
         ``origin``: that of the URL, where the caller has checked both. A request without an answer
         within ``again_after`` is sent once more, over another connection: the far end may see it
         twice.
@@ -143,7 +145,9 @@ class GuardedClient:
             except TimeoutError:
                 raise NoResponseError(TIMED_OUT.message) from None
         if len(response.body) > limit:
-            raise ResponseTooLargeError(response.status, limit)
+            if not cut:
+                raise ResponseTooLargeError(response.status, limit)
+            response.body = response.body[:limit]
         return response
 
     async def _try(

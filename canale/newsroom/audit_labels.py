@@ -21,6 +21,7 @@ ACTS: dict[str, Promise] = {
     "post.corrected": _("corrected a post"),
     "post.draft_deleted": _("deleted a draft"),
     "post.drafted": _("wrote a draft"),
+    "post.preview_removed": _("removed the preview of a post's link"),
     "post.published": _("published a post"),
     "post.redrafted": _("changed a draft"),
     "post.withdrawn": _("withdrew a post"),

@@ -29,6 +29,7 @@ from canale.delivery.summary import summary
 from canale.followers.models import ChannelCount
 from canale.newsroom.access import redirect_or_json, retry_later, role_required, staff_of
 from canale.newsroom.forms import LIMITS, PostForm, images_of, initial_of, unfinished_content
+from canale.previews.shown import preview_of
 from canale.publishing.content import PostRefusedError
 from canale.publishing.drafts import EditConflictError, NotADraftError, delete_draft, save_draft
 from canale.publishing.transitions import Act, may
@@ -225,6 +226,7 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
         "when": when(content.kind, content, now),
         "revisions": list(this_post.revisions.filter(published_at__isnull=False)),
         "is_visible": this_post.is_visible(now),
+        "link_preview": preview_of(this_post),
         "reactions": this_post.reaction_counts if this_post.state == State.EXPIRED else tallies,
     }
     return render(request, "newsroom/post.html", context | delivery_progress(channel, this_post))

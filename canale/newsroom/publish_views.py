@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from canale.accounts.roles import may_write
 from canale.channel.images import RETRY_SECONDS, DecodersBusyError
@@ -28,6 +29,7 @@ from canale.newsroom.post_views import (
     page_context,
     render_form,
 )
+from canale.previews.shown import remove_preview
 from canale.publishing.content import PostRefusedError
 from canale.publishing.correct import NOTE_LENGTH, NotVisibleError, correct
 from canale.publishing.drafts import EditConflictError
@@ -122,6 +124,15 @@ def correct_post(request: HttpRequest, channel: Channel, post_id: int) -> HttpRe
             return _redirect_to(post)
         form.add_error(None, _("The post is no longer visible."))
     return render_form(request, channel, post, form, "newsroom/correct.html")
+
+
+@require_POST
+@role_required(may_do(Act.CORRECT))
+def remove_link_preview(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
+    post = find_post(channel, post_id)
+    if remove_preview(post, by=staff_of(request).email):
+        messages.success(request, _("The preview was removed: the link stays in the text."))
+    return _redirect_to(post)
 
 
 @role_required(may_do(Act.WITHDRAW))

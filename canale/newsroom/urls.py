@@ -25,6 +25,7 @@ own = [
     path(f"{_POST}publish/", publish_views.publish_post, name="publish"),
     path(f"{_POST}progress/", publish_views.progress_part, name="progress"),
     path(f"{_POST}correct/", publish_views.correct_post, name="correct"),
+    path(f"{_POST}preview/remove/", publish_views.remove_link_preview, name="remove-preview"),
     path(f"{_POST}withdraw/", publish_views.withdraw_post, name="withdraw"),
     path("c/<slug:handle>/channel/", channel_views.channel, name="channel"),
     path("c/<slug:handle>/appearance/", channel_views.appearance_preview, name="appearance"),

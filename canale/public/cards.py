@@ -32,6 +32,8 @@ from canale.channel.models import (
 from canale.channel.moments import end_of
 from canale.channel.text import render_html
 from canale.channel.when import when
+from canale.previews.models import LinkPreview
+from canale.previews.shown import shown_previews
 from canale.public.emoji import emoji_name
 from canale.public.rendered_cards import CardHtml, CardKey, rendered_cards
 from canale.reactions import tallies
@@ -107,6 +109,8 @@ class CardContext:
     topics: list[Topic]
     pictures: list[Picture]
     counts: list[Count]
+    preview: LinkPreview | None
+    """What its first link leads to."""
 
     @property
     def has_moment(self) -> bool:
@@ -191,7 +195,11 @@ def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: dateti
     """
     topics = list(channel.topics.all())
     counts = tallies.counts([post.pk for post in posts])
-    keys = [_key(channel, post, topics, counts[post.pk], active, now) for post in posts]
+    previews = shown_previews(posts)
+    keys = [
+        _key(channel, post, topics, counts[post.pk], previews.get(post.pk), active, now)
+        for post in posts
+    ]
     rendered = {key: rendered_cards.get(key) for key in keys}
     missing = [post for post, key in zip(posts, keys, strict=True) if rendered[key] is None]
     prefetch_related_objects(missing, *content_of("live"))
@@ -199,7 +207,7 @@ def cards(channel: Channel, posts: Sequence[Post], active: set[int], now: dateti
     for post, key in zip(posts, keys, strict=True):
         card = rendered[key]
         if card is None:
-            card = _rendered(channel, post, topics, key, now)
+            card = _rendered(channel, post, topics, previews.get(post.pk), key, now)
             rendered_cards.keep(key, card)
         shown.append(Card(post, _day(post, now), key.today, key.is_pinned, *card))
     return shown
@@ -220,6 +228,7 @@ def _key(
     post: Post,
     topics: Iterable[Topic],
     counts: Mapping[str, int],
+    preview: LinkPreview | None,
     active: set[int],
     now: datetime,
 ) -> CardKey:
@@ -236,6 +245,7 @@ def _key(
         handle=channel.handle,
         topics=tuple((topic.pk, topic.name) for topic in topics),
         counts=tuple((each, counts.get(each, 0)) for each in emoji),
+        preview=(preview.url, preview.title, preview.picture_key) if preview else (),
         is_over=_is_over(post, active, now),
         is_pinned=post.pk in active,
         today=timezone.localdate(now),
@@ -254,7 +264,12 @@ def _is_over(post: Post, active: set[int], now: datetime) -> bool:
 
 
 def _rendered(
-    channel: Channel, post: Post, topics: Iterable[Topic], key: CardKey, now: datetime
+    channel: Channel,
+    post: Post,
+    topics: Iterable[Topic],
+    preview: LinkPreview | None,
+    key: CardKey,
+    now: datetime,
 ) -> CardHtml:
     content = post.content
     day = _day(post, now)
@@ -280,6 +295,7 @@ def _rendered(
             Count(emoji, emoji_name(emoji), count)
             for emoji, count in sorted(key.counts, key=lambda each: -each[1])
         ],
+        preview=preview,
     )
     template = get_template("public/parts/post.html")
 

@@ -39,6 +39,9 @@ class CardKey(NamedTuple):
     """Id and name of each topic of the channel: they are renamed and removed."""
     counts: tuple[tuple[str, int], ...]
     """The emoji below the post, in order, and how many chose each."""
+    preview: tuple[str, ...]
+    """The words and the picture of its link's preview, empty without one: it comes after the post,
+    and staff remove it."""
     is_over: bool
     is_pinned: bool
     today: date

@@ -23,6 +23,9 @@ urlpatterns = [
         files.image,
         name="image",
     ),
+    re_path(
+        rf"{HANDLE}/preview/(?P<key>[A-Za-z0-9_-]+)$", files.preview_picture, name="preview_picture"
+    ),
     re_path(rf"{HANDLE}/avatar-(?P<size>64|192|512|maskable)$", files.avatar, name="avatar"),
     re_path(rf"{HANDLE}/qr\.(?P<form>svg|png)$", files.channel_qr, name="qr"),
     re_path(rf"{HANDLE}/poster\.pdf$", files.poster, name="poster"),

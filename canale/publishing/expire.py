@@ -12,6 +12,7 @@ from canale.channel.models import Post, State
 from canale.delivery.plan import stop_broadcasts
 from canale.live.events import latest_id
 from canale.live.models import LiveEvent
+from canale.previews.queue import forget_preview
 from canale.publishing.transitions import Act, move
 from canale.reactions.models import Reaction
 from canale.reactions.tallies import finalize
@@ -28,6 +29,7 @@ def expire_due(now: datetime) -> int:
         with transaction.atomic():
             if move(Post(pk=post_id), Act.EXPIRE):
                 stop_broadcasts(post_id, now)
+                forget_preview(post_id)
                 Post.objects.filter(pk=post_id).update(reaction_counts=finalize(post_id))
                 expired += 1
     return expired

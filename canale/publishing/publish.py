@@ -15,6 +15,7 @@ from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
 from canale.live.events import append_post_event
 from canale.live.models import LiveEvent
+from canale.previews.queue import plan_preview
 from canale.publishing.drafts import EditConflictError
 from canale.publishing.transitions import Act, move
 
@@ -60,3 +61,4 @@ def show(post: Post, revision: Revision, *, by: str, now: datetime) -> None:
         move(post.live, Act.SUPERSEDE)
     post.live, post.next = revision, None
     post.save(update_fields=["live", "next"])
+    plan_preview(post, revision.text, now)

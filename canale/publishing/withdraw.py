@@ -16,6 +16,7 @@ from canale.delivery.plan import plan_broadcasts
 from canale.delivery.transports.base import Purpose
 from canale.live.events import append_event
 from canale.live.models import LiveEvent
+from canale.previews.queue import forget_preview
 from canale.publishing.correct import NotVisibleError, check_note, lock_visible
 from canale.publishing.transitions import Act, move
 from canale.reactions.tallies import finalize
@@ -30,6 +31,7 @@ def withdraw(post: Post, *, reason: str, by: str, now: datetime | None = None) -
         fields = {"withdrawn_at": now, "withdrawn_by": by, "withdrawal_reason": reason}
         if not move(withdrawn, Act.WITHDRAW, reaction_counts=finalize(withdrawn.pk), **fields):
             raise NotVisibleError
+        forget_preview(post.pk)
         plan_broadcasts(withdrawn.content, Purpose.WITHDRAWAL, now)
         record(by, "post.withdrawn", withdrawn.channel.handle, post=post.pk, reason=reason)
         # Withdrawn content is not replayed to pages that connect later.

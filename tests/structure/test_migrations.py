@@ -16,7 +16,7 @@ from django.core.management import call_command
 from tests.postgresql_server import programs
 from tests.structure.repository import ROOT
 
-APPS = ("channel", "followers", "reactions", "accounts", "delivery", "live")
+APPS = ("channel", "followers", "reactions", "accounts", "delivery", "live", "previews")
 # Migrations that the linter would refuse, by name, with the reason why they are safe all the same.
 EXEMPT: dict[str, str] = {}
 

@@ -222,7 +222,7 @@ def acting(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(images, "DECODER", (sys.executable, "-c", code))
 
 
-LIMITED = "import sys; from canale.channel.decoding.__main__ import limit; limit({}); {}"
+LIMITED = "import sys; from canale.channel.decoding.limits import limit; limit({}); {}"
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,7 @@ KEY = CardKey(
     handle="cremona",
     topics=(),
     counts=(),
+    preview=(),
     is_over=False,
     is_pinned=False,
     today=date(2026, 12, 31),

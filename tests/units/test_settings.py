@@ -67,6 +67,8 @@ def test_every_setting_is_loaded(read: Read) -> None:
         "CANALE_WORKERS": "3",
         "CANALE_PUSH_ORIGINS": "https://localhost:9443, http://[::1]:9000/",
         "CANALE_OUTLET_ORIGINS": "http://sito.local:8080",
+        "CANALE_LINK_PREVIEWS": "off",
+        "CANALE_PREVIEW_ORIGINS": "https://www.comune.example.it",
         "CANALE_PUSH_PROXY": "proxy.example.it:3128",
         "CANALE_RATE_LIMITS": "off",
         "CANALE_SECRET_KEY": KEY,
@@ -86,6 +88,8 @@ def test_every_setting_is_loaded(read: Read) -> None:
     assert settings.trusted_proxies == ("10.0.0.5/32", "fd00::/64")
     assert settings.push_origins == ("https://localhost:9443", "http://[::1]:9000")
     assert settings.outlet_origins == ("http://sito.local:8080",)
+    assert not settings.link_previews
+    assert settings.preview_origins == ("https://www.comune.example.it",)
     assert settings.push_proxy == "http://proxy.example.it:3128"
     assert not settings.rate_limits
     assert settings.nats_url == ("nats://u:p%2C@n1:4222", "tls://token@n2")

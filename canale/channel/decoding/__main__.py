@@ -8,18 +8,14 @@ files to write, and none of the service's secrets. It ends after one picture.
 
 from __future__ import annotations
 
-import os
-import resource
-import signal
 import sys
-from contextlib import suppress
-from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from canale.channel.decoding.answers import Refusal, write
 from canale.channel.decoding.containers import BrokenFileError, TooComplexError
 from canale.channel.decoding.decode import TooManyPixelsError, UnknownFormatError, decode
+from canale.channel.decoding.limits import limit
 from canale.channel.decoding.sizes import (
     TooSmallError,
     Variant,
@@ -27,9 +23,15 @@ from canale.channel.decoding.sizes import (
     avatar_sizes,
     image_reduction,
     image_sizes,
+    preview_reduction,
+    preview_sizes,
 )
 
-KINDS = {"image": (image_reduction, image_sizes), "avatar": (avatar_reduction, avatar_sizes)}
+KINDS = {
+    "image": (image_reduction, image_sizes),
+    "avatar": (avatar_reduction, avatar_sizes),
+    "preview": (preview_reduction, preview_sizes),
+}
 REFUSALS: dict[type[Exception], Refusal] = {
     UnknownFormatError: "unknown-format",
     TooManyPixelsError: "too-large",
@@ -42,31 +44,6 @@ REFUSALS: dict[type[Exception], Refusal] = {
 def main(kind: str, cpu_seconds: int, wall_seconds: int, memory_bytes: int) -> None:
     limit(cpu_seconds, wall_seconds, memory_bytes)
     write(sys.stdout.buffer, prepared(kind, sys.stdin.buffer.read()))
-
-
-def limit(cpu_seconds: int, wall_seconds: int, memory_bytes: int) -> None:
-    # Ctrl-C in a terminal reaches every process there; what was uploaded is still answered.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A decoder that hangs ends on its own even if the process that waits for it is gone.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(wall_seconds)
-    with suppress(OSError):
-        # Where memory runs out, the kernel ends this process and not the service.
-        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-    _lower(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
-    _lower(resource.RLIMIT_AS, memory_bytes, memory_bytes)
-    _lower(resource.RLIMIT_FSIZE, 0, 0)
-    _lower(resource.RLIMIT_CORE, 0, 0)
-    # The stream and the worker processes come first.
-    os.nice(5)
-
-
-def _lower(limit: int, soft: int, hard: int) -> None:
-    """A limit that the service itself has may be lower still."""
-    most = resource.getrlimit(limit)[1]
-    if most != resource.RLIM_INFINITY:
-        soft, hard = min(soft, most), min(hard, most)
-    resource.setrlimit(limit, (soft, hard))
 
 
 def prepared(kind: str, data: bytes) -> list[Variant] | Refusal:

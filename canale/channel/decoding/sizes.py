@@ -15,6 +15,8 @@ SMALL, LARGE, SHARE = 480, 1600, 1200
 MAX_SHARE_BYTES = 300_000
 SHARE_QUALITIES = (82, 74, 66, 58, 50)
 AVATAR_SIZES = (64, 192, 512)
+# 96 pixels of a page, on a screen with three for each.
+PREVIEW_SIZE = 288
 # The middle 80 % of a maskable icon is safe: https://www.w3.org/TR/appmanifest/#icon-masks
 SAFE = 0.8
 WHITE = (255, 255, 255)
@@ -47,7 +49,7 @@ class PreparedImage:
 
 
 class TooSmallError(Exception):
-    """A picture with fewer pixels than the smallest avatar."""
+    """A picture with fewer pixels than the smallest avatar: an icon, or a counter's one pixel."""
 
 
 def image_reduction(width: int, height: int) -> float:
@@ -79,6 +81,19 @@ def avatar_sizes(picture: Image.Image) -> list[Variant]:
     inner = round(AVATAR_SIZES[-1] * SAFE)
     ground.paste(_square(whole, inner), ((AVATAR_SIZES[-1] - inner) // 2,) * 2)
     return [*variants, _encoded("maskable", ground, "PNG")]
+
+
+def preview_reduction(width: int, height: int) -> float:
+    """Like `image_reduction`, for the preview of a link."""
+    return max(1.0, min(width, height) / PREVIEW_SIZE)
+
+
+def preview_sizes(picture: Image.Image) -> list[Variant]:
+    """The middle square, ``preview`` (WebP), never enlarged. Raises TooSmallError."""
+    side = min(PREVIEW_SIZE, *picture.size)
+    if side < AVATAR_SIZES[0]:
+        raise TooSmallError
+    return [_encoded("preview", _square(_on_white(picture), side), "WEBP")]
 
 
 def _within(picture: Image.Image, width: int, height: int) -> Image.Image:

@@ -25,6 +25,8 @@ from canale.channel.poster import poster_pdf
 from canale.channel.qr import qr_png, qr_svg
 from canale.core.settings import settings
 from canale.followers import invites
+from canale.previews.models import PICTURE_MIME
+from canale.previews.shown import find_picture
 from canale.public.pages import (
     FRESH,
     belongs_to,
@@ -77,6 +79,18 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
     response = HttpResponse(bytes(found.data), content_type=found.mime)
     response.headers["Cache-Control"] = "no-cache"
     return belongs_to(response, post.channel, stale_until(now, [post]))
+
+
+@stored
+def preview_picture(request: HttpRequest, handle: str, key: str) -> HttpResponse:
+    """The picture of a link's preview goes with its post, like an image."""
+    now = timezone.now()
+    preview = find_picture(handle, key, now)
+    if preview is None or preview.picture is None:
+        raise Http404
+    response = HttpResponse(bytes(preview.picture), content_type=PICTURE_MIME)
+    response.headers["Cache-Control"] = "no-cache"
+    return belongs_to(response, preview.post.channel, stale_until(now, [preview.post]))
 
 
 @stored
