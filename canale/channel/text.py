@@ -25,6 +25,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from canale.channel.characters import ELLIPSIS, shortened
+from canale.channel.phone_numbers import PHONE_NUMBER, phone_href
 
 BlockKind = Literal["paragraph", "bullets", "numbers", "quote", "code"]
 
@@ -95,9 +96,11 @@ _LINK = regex.compile(
     rf"(?:(?!{_NEXT_ADDRESS})(?:{_IN_ADDRESS}|{_APOSTROPHE}))++)"
     rf"|{_NO_PART}(?P<mail>[\p{{L}}\p{{M}}\p{{N}}_.+-]{{1,64}}+@(?:{_LABEL}\.){{1,8}}"
     rf"\p{{L}}[\p{{L}}\p{{M}}\p{{N}}-]{{0,61}}[\p{{L}}\p{{M}}\p{{N}}])"
-    rf"(?!{_FORMAT}[.-]?{_FORMAT}[\p{{L}}\p{{N}}]|[\p{{M}}@])",
+    rf"(?!{_FORMAT}[.-]?{_FORMAT}[\p{{L}}\p{{N}}]|[\p{{M}}@])"
+    rf"|{PHONE_NUMBER}",
     regex.V1,
 )
+_NO_PAGE = ("mailto:", "tel:")
 # A site without a page of it: its name is shown without what browsers hide, too.
 _HOST_ALONE = regex.compile(rf"(?:{_SCHEME})?(?:{_WWW}(?=[^./]+\.))?([^/?#:]+)/?")
 # A bullet or a number of whose line a cut left nothing.
@@ -182,7 +185,8 @@ def _inlines(text: str) -> Iterator[Inline]:
 
     def placeholder(match: regex.Match[str]) -> str:
         written = _without_trailing(match[0])
-        href = _href(written, is_mail=match["mail"] is not None)
+        is_phone = match["phone"] is not None
+        href = phone_href(written) if is_phone else _href(written, is_mail=bool(match["mail"]))
         if href is None or len(links) >= MAX_LINKS:
             return match[0]
         links.append(Link(written, href))
@@ -310,7 +314,7 @@ def _html(inline: Inline) -> str:
         case Text(text):
             return escape(text)
         case Link(text, href):
-            host = _HOST_ALONE.fullmatch(text) if not href.startswith("mailto:") else None
+            host = _HOST_ALONE.fullmatch(text) if not href.startswith(_NO_PAGE) else None
             title = f' title="{escape(text)}"' if host else ""
             shown = escape(host[1] if host else text)
             # No `nofollow`: these are the city's own links, not strangers'.
@@ -322,7 +326,7 @@ def _html(inline: Inline) -> str:
 def first_link(text: str) -> str | None:
     """Return the target of the first link to a web page, None without one."""
     lines = (line for block in parse(text) for line in block.lines)
-    links = (link for line in lines for link in _links(line) if not link.startswith("mailto:"))
+    links = (link for line in lines for link in _links(line) if not link.startswith(_NO_PAGE))
     return next(links, None)
 
 
