@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -34,6 +35,7 @@ REMEDIES = {
 # https://www.sqlite.org/rescode.html and
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
+OTHER_VERSION = "install that version, or name another data folder by CANALE_DATA"
 UNFIT = "this file system lacks what canale needs (locks); choose another folder by CANALE_DATA"
 FILES = {
     errno.ENOLCK: UNFIT,
@@ -102,7 +104,7 @@ def foreign_diagnosis() -> Diagnosis | None:
     return Diagnosis(
         f"the database {shown(settings.database_url)} was made by another version of canale: it "
         f"has the step {unknown[0]}, which is unknown here",
-        "install that version, or name another data folder by CANALE_DATA",
+        OTHER_VERSION,
     )
 
 
@@ -122,6 +124,28 @@ def _incomplete() -> Diagnosis | None:
     if lost:
         what = f"{name} has lost its table {lost[0]}"
         return Diagnosis(what, f"it is not whole: {RESTORE}")
+    return missing_column_diagnosis()
+
+
+def missing_column_diagnosis() -> Diagnosis | None:
+    """Return a diagnosis for a database of an unreleased version, whose steps had fewer columns.
+
+    Raises django.db.Error.
+    """
+    with connection.cursor() as cursor:
+        for model in apps.get_models():
+            table = model._meta.db_table
+            there = {
+                column.name
+                for column in connection.introspection.get_table_description(cursor, table)
+            }
+            for field in model._meta.local_concrete_fields:
+                if field.column not in there:
+                    return Diagnosis(
+                        f"the database {shown(settings.database_url)} was made by another version "
+                        f"of canale: its table {table} lacks the column {field.column}",
+                        OTHER_VERSION,
+                    )
     return None
 
 

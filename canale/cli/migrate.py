@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from canale.cli.commands import CommandError
-from canale.cli.diagnostics import foreign_diagnosis
+from canale.cli.diagnostics import foreign_diagnosis, missing_column_diagnosis
 
 _MIGRATION_LOCK = 0x6D696772617465
 _PAUSE_SECONDS = 0.2
@@ -36,6 +36,8 @@ def migrate() -> None:
         if foreign := foreign_diagnosis():
             raise CommandError(str(foreign))
         call_command("migrate", verbosity=0, interactive=False)
+        if other := missing_column_diagnosis():
+            raise CommandError(str(other))
 
 
 @contextmanager

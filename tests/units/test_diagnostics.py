@@ -8,9 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from django.db import IntegrityError, OperationalError, ProgrammingError
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection
 
-from canale.cli.diagnostics import diagnose
+from canale.cli.diagnostics import database_diagnosis, diagnose
 
 
 def test_full_disk_is_explained() -> None:
@@ -50,3 +50,14 @@ def refused_by_sqlite(statement: str) -> OperationalError:
 )
 def test_bug_keeps_its_traceback(error: Exception) -> None:
     assert diagnose(error) is None
+
+
+@pytest.mark.django_db
+def test_database_of_an_unreleased_version_is_named() -> None:
+    """Until the first release, columns are added to the initial migrations."""
+    assert database_diagnosis() is None
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE channel_channel DROP COLUMN motif")
+    said = str(database_diagnosis())
+    assert "made by another version of canale" in said
+    assert "its table channel_channel lacks the column motif" in said
