@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client import Histogram
 
-from canale.accounts.models import AuditEntry
+from canale.accounts.models import AuditEntry, Membership, Role, Staff
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel, Post
 from canale.previews import queue, runner, shown
@@ -230,6 +230,45 @@ def test_removed_preview_stays_removed_and_is_in_the_log(city: Channel) -> None:
     assert (row.state, row.title, row.picture) == ("removed", "", None)
     entries = AuditEntry.objects.filter(act="post.preview_removed")
     assert [(entry.actor, entry.detail) for entry in entries] == [("a@b.it", {"post": post.pk})]
+
+
+def newsroom(city: Channel, role: Role, post: Post) -> tuple[Client, str]:
+    """Return somebody with this role, and the address of the post's page."""
+    staff = Staff.objects.create_user(f"{role}@cremona.test", "acqua alta sul fiume Po")
+    Membership.objects.create(staff=staff, channel=city, role=role)
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(staff)
+    return client, f"/newsroom/c/cremona/posts/{post.pk}/"
+
+
+def test_newsroom_shows_the_preview_and_a_publisher_removes_it(city: Channel) -> None:
+    post = published(city)
+    client, path = newsroom(city, Role.ADMIN, post)
+    assert "It is being fetched from museo.example." in client.get(path).content.decode()
+    record_found(claimed(), FOUND)
+    page = client.get(path).content.decode()
+    assert "<strong>La mostra &lt;b&gt;</strong>" in page
+    assert "From museo.example, with its picture." in page
+    assert client.get(f"{path}preview/remove/").status_code == 405
+    removed = client.post(f"{path}preview/remove/", follow=True).content.decode()
+    assert "The preview was removed" in removed
+    assert "Remove the preview" not in removed
+    assert states() == ["removed"]
+
+
+def test_newsroom_says_that_there_is_no_preview(city: Channel) -> None:
+    post = published(city)
+    record_failure(claimed(), timezone.now(), may_retry=False)
+    client, path = newsroom(city, Role.ADMIN, post)
+    assert "There is none: museo.example gave no title" in client.get(path).content.decode()
+
+
+def test_writer_who_may_not_publish_cannot_remove_a_preview(city: Channel) -> None:
+    post = with_preview(city)
+    client, path = newsroom(city, Role.EDITOR, post)
+    assert "Remove the preview" not in client.get(path).content.decode()
+    assert client.post(f"{path}preview/remove/").status_code == 403
+    assert states() == ["fetched"]
 
 
 def test_preview_that_arrives_after_its_removal_is_dropped(city: Channel) -> None:
