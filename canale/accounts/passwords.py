@@ -76,10 +76,10 @@ class GuessablePasswordValidator:
         folded = _fold(password)[:MAX_CHECKED_LENGTH]
         block = _repeated_block(folded)
         if len(set(folded)) < MIN_DISTINCT or len(block) < MIN_PARTS:
-            raise ValidationError(_("It repeats itself: combine four unrelated words."))
+            raise ValidationError(_("It repeats itself: combine four random words."))
         is_disguised_word = not WORDS.isdisjoint(_letters(block))
         if count_parts(block) < MIN_PARTS or is_disguised_word or _is_placeholder(block):
-            message = _("It is easy to guess: combine four unrelated words.")
+            message = _("It is easy to guess: combine four random words.")
             raise ValidationError(message)
         # With and without punctuation, because a name may consist of several words.
         texts, names = (block, "".join(filter(str.isalnum, block))), context_words(user)
@@ -87,7 +87,7 @@ class GuessablePasswordValidator:
             raise ValidationError(_("It is made of local names: choose words unrelated to them."))
 
     def get_help_text(self) -> str:
-        return _("Four unrelated words are easy to remember.")
+        return _("Four random words are easier to remember.")
 
 
 def _letters(folded: str) -> set[str]:

@@ -81,7 +81,7 @@ def busy(error: Exception) -> ProblemError:
         logger.error("Database error while handling a call", exc_info=error)
     else:
         outage.failed(why, error)
-    detail = _("The service is busy. Try again in a moment.")
+    detail = _("Too many requests right now. Try again in a moment.")
     headers = {"Retry-After": str(RETRY_SECONDS)}
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers)
 

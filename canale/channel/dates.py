@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from django.utils.formats import date_format
@@ -12,6 +13,12 @@ from django.utils.translation import gettext as _
 
 # Django's names of days and months begin with capitals also where the language has none.
 CAPITALS = ("en", "de")
+# Before 8 (otto), 11 (undici) and one o'clock (l'una) Italian articles lose their vowel.
+ELISIONS = (
+    (re.compile(r"\bal (?=(?:8|11)\b)"), "all’"),
+    (re.compile(r"\bil (?=(?:8|11)\b)"), "l’"),
+    (re.compile(r"\balle (?=1:)"), "all’"),
+)
 
 
 def day_heading(day: date, today: date) -> str:
@@ -40,3 +47,11 @@ def format_date(day: date, pattern: str) -> str:
         pattern = pattern.replace("j", "j°")
     text = date_format(day, pattern)
     return text if language.startswith(CAPITALS) else text.lower()
+
+
+def elided(text: str) -> str:
+    """Shorten Italian articles before a vowel: *all’8 dicembre*, *l’11/11*, *all’1:20*."""
+    if (get_language() or "").startswith("it"):
+        for article, shortened in ELISIONS:
+            text = article.sub(shortened, text)
+    return text

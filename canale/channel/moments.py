@@ -83,7 +83,7 @@ def _in_the_city(moment: datetime) -> datetime:
             }
         )
     raise MomentError(
-        _("At %(time)s clocks go back, and this hour comes twice: write %(first)s or %(second)s.")
+        _("At %(time)s clocks go back, so this time occurs twice: write %(first)s or %(second)s.")
         % {"time": f"{moment:%H:%M}", "first": _with_offset(first), "second": _with_offset(second)}
     )
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from canale.channel.dates import dated
+from canale.channel.dates import dated, elided
 from canale.channel.models import Kind
 
 ONE_DAY = timedelta(days=1)
@@ -51,7 +51,7 @@ def when(
         return _("By %(moment)s") % {"moment": begins}
     if end and (not start or kind == Kind.NEWS):
         if today in near and not timed.ends_on and _local_day(end, None) == today:
-            return _("Today until %(time)s") % {"time": _time(end)}
+            return elided(_("Today until %(time)s") % {"time": _time(end, "G:i")})
         return _("Until %(moment)s") % {"moment": ends}
     if not start or kind == Kind.NEWS:
         return ""
@@ -61,7 +61,8 @@ def when(
         return f"{begins} – {ends}"
     if timed.ends_on:
         return begins
-    return f"{begins}{', ' if timed.starts_on else '–'}{_time(end)}"
+    until = elided(_("until %(time)s") % {"time": _time(end, "G:i")})
+    return f"{begins}, {until}" if timed.starts_on else f"{begins}–{_time(end)}"
 
 
 def where_and_when(
@@ -86,5 +87,5 @@ def _local_day(moment: datetime, day: date | None) -> date:
     return day or timezone.localtime(moment).date()
 
 
-def _time(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "H:i")
+def _time(moment: datetime, pattern: str = "H:i") -> str:
+    return date_format(timezone.localtime(moment), pattern)

@@ -20,7 +20,7 @@ from canale.delivery.transports.registry import get_relay
 
 State = Copy.State
 
-_LOG = _("Ask whoever runs canale to look into its log, and to report what they find.")
+_LOG = _("Ask whoever runs canale to check the log, and to report what they find.")
 _AGAIN = _("canale tries again on its own until the post's time is over.")
 _LOOK = _("Look there yourself; if the post is missing, publish it there by hand.")
 

@@ -19,7 +19,7 @@ NOT_OPENED = "address_not_opened"
 OURS: dict[str, Explanation] = {
     OUR_ERROR: Explanation(
         _("An error in canale stopped these messages."),
-        _("Ask whoever runs canale to look into its log, and to report what they find."),
+        _("Ask whoever runs canale to check the log, and to report what they find."),
     ),
     NOT_OPENED: Explanation(
         _("The stored addresses of these phones cannot be opened with the present secret key."),
@@ -28,7 +28,7 @@ OURS: dict[str, Explanation] = {
 }
 UNKNOWN = Explanation(
     _("The notification service refused these messages."),
-    _("Ask whoever runs canale to look into its log, which says why."),
+    _("Ask whoever runs canale to check the log, which says why."),
 )
 
 

@@ -25,7 +25,7 @@ ACTS: dict[str, Promise] = {
     "post.published": _("published a post"),
     "post.redrafted": _("changed a draft"),
     "post.withdrawn": _("withdrew a post"),
-    "push_identity.changed": _("gave the installation a new identity for the push services"),
+    "push_identity.changed": _("replaced the notification key (VAPID)"),
     "second_factor.optional": _("made the second factor optional"),
     "second_factor.required": _("made the second factor mandatory"),
     "staff.added": _("gave someone access"),

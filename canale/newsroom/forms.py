@@ -111,7 +111,7 @@ class PostForm(forms.Form):
         label=gettext_lazy("Topics"), required=False, widget=forms.CheckboxSelectMultiple
     )
     all_clear_of = forms.TypedChoiceField(
-        label=gettext_lazy("Ends this alert"),
+        label=gettext_lazy("All clear for this alert"),
         required=False,
         coerce=int,
         empty_value=None,

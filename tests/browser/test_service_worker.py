@@ -321,7 +321,7 @@ def test_unvisited_page_says_that_there_is_no_network(city: City, phone: Phone) 
     page = phone.open(city.site.channel)
     phone.context.set_offline(True)
     page.goto(f"{city.site.url}/privacy")
-    expect(page.locator("h1")).to_have_text("Sei senza rete")
+    expect(page.locator("h1")).to_have_text("Non c’è connessione")
 
 
 def test_withdrawn_post_is_removed_from_the_offline_page(city: City, phone: Phone) -> None:
@@ -336,7 +336,7 @@ def test_withdrawn_post_is_removed_from_the_offline_page(city: City, phone: Phon
     assert answer.status == 410
     phone.context.set_offline(True)
     page.reload()
-    expect(page.locator("h1")).to_have_text("Sei senza rete")
+    expect(page.locator("h1")).to_have_text("Non c’è connessione")
 
 
 def test_image_is_available_offline_until_it_is_withdrawn(city: City, phone: Phone) -> None:

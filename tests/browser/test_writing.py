@@ -146,7 +146,7 @@ def test_unsaved_text_survives_the_end_of_the_session(city: City, desk: Page) ->
     with desk.expect_event("dialog"):
         desk.locator("button[name=save]").click()
     expect(desk.locator("button[name=save]")).to_be_enabled()
-    assert "Non hai più l’accesso" in said[0]
+    assert "La sessione è scaduta" in said[0]
     sign_in(desk.context, city).close()
     desk.locator("button[name=save]").click()
     expect(desk.get_by_role("heading", name="Scritto con pazienza")).to_be_visible()

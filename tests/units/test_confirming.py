@@ -49,7 +49,7 @@ def test_each_reauthentication_page_is_italian_and_links_the_others(
     answer = person.get(path)
     assert answer.status_code == 200
     page = answer.content.decode()
-    assert "Sei ancora tu?" in page
+    assert "Conferma che sei tu" in page
     assert asked in page
     for other in {AGAIN, BY_CODE, BY_PASSKEY} - {path}:
         assert f'href="{other}' in page

@@ -13,6 +13,7 @@ import pytest
 from django.utils import timezone, translation
 from icalendar import Calendar, Event
 
+from canale.channel.dates import elided
 from canale.channel.models import Channel, Post, Revision
 from canale.channel.moments import Times, Written, times_of
 from canale.channel.when import when
@@ -62,7 +63,8 @@ def on(text: str) -> date:
         ("deadline", on("2027-12-16"), None, "Entro giovedì 16 dicembre 2027"),
         ("deadline", at("2026-12-16T12:00"), None, "Entro mercoledì 16 dicembre, ore 12:00"),
         ("service", None, on("2026-12-18"), "Fino a venerdì 18 dicembre"),
-        ("service", on("2026-12-16"), at("2026-12-16T13:00"), "mercoledì 16 dicembre, 13:00"),
+        ("service", on("2026-12-16"), at("2026-12-16T13:00"),
+         "mercoledì 16 dicembre, fino alle 13:00"),
         ("alert", None, at("2026-12-01T06:00"), "Fino a martedì 1° dicembre, ore 06:00"),
         ("news", None, None, ""),
     ],
@@ -71,6 +73,22 @@ def test_date_has_its_year_if_it_is_not_the_current_one(
     kind: str, start: Written | None, end: Written | None, said: str
 ) -> None:
     assert when(kind, times_of(kind, start, end), NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Resta online fino al 8 dicembre", "Resta online fino all’8 dicembre"),
+        ("Resta online fino al 18 dicembre", "Resta online fino al 18 dicembre"),
+        ("il 11/11 alle 1:20", "l’11/11 all’1:20"),
+        ("il 1/12 alle 11:20", "il 1/12 alle 11:20"),
+    ],
+)
+def test_italian_articles_are_elided_before_a_vowel(text: str, said: str) -> None:
+    with translation.override("it"):
+        assert elided(text) == said
+    with translation.override("en"):
+        assert elided(text) == text
 
 
 def test_dates_are_english_in_english() -> None:

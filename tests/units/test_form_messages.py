@@ -82,7 +82,7 @@ def test_a_password_says_what_is_wrong_with_it() -> None:
         validate_password("anna.rossi@b.it", Staff(email="anna.rossi@b.it"))
     assert said.value.messages == [
         "Somiglia troppo al tuo indirizzo e-mail.",
-        "È fatta di nomi di qui: scegli parole che non c’entrano.",
+        "È fatta di nomi del posto: scegli parole che non c’entrano.",
     ]
 
 

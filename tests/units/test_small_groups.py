@@ -100,9 +100,9 @@ def test_small_groups_cannot_be_derived_from_all_shown_numbers(whole: int) -> No
 def test_publish_confirmation_hides_small_groups(city: Channel, newsroom: Client) -> None:
     few, all_of_them = _draft(city, "scuola"), _draft(city)
     asked = _page(newsroom, f"posts/{few.pk}/publish/")
-    assert "Avvisa subito <strong>meno di 12</strong> telefoni." in asked
+    assert "Telefoni avvisati subito: <strong>meno di 12</strong>." in asked
     asked = _page(newsroom, f"posts/{all_of_them.pk}/publish/")
-    assert "Avvisa subito <strong>12</strong> telefoni." in asked
+    assert "Arriverà subito a <strong>12</strong> telefoni." in asked
 
 
 def test_delivery_progress_hides_small_groups(city: Channel, newsroom: Client) -> None:
@@ -112,7 +112,7 @@ def test_delivery_progress_hides_small_groups(city: Channel, newsroom: Client) -
     assert "<dd>3</dd>" not in arrived
     assert "<dd>9</dd>" not in arrived
     assert arrived.count("<dd>meno di 12</dd>") == 2
-    assert "meno di 12 di 12 telefoni" in _page(newsroom, "")
+    assert "meno di 12 su 12 telefoni" in _page(newsroom, "")
     # Nobody was left out: then it is no breakdown, and the pilot with nine phones sees all.
     Broadcast.objects.filter(post=post).update(accepted=9, gone=3, skipped=0)
     assert "<dd>9</dd>" in _page(newsroom, f"posts/{post.pk}/progress/")
@@ -131,7 +131,7 @@ def test_failure_counts_hide_small_groups(city: Channel, newsroom: Client) -> No
 
 def test_invite_counts_hide_small_groups(city: Channel, newsroom: Client) -> None:
     ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=39)
-    assert "almeno 30 sono arrivate con un invito" in _page(newsroom, "")
+    assert "almeno 30 con un invito" in _page(newsroom, "")
     ChannelCount.objects.filter(channel=city).update(followers=40, by_invite=9)
     assert "con un invito" not in _page(newsroom, "")
 

@@ -14,13 +14,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from canale.channel.dates import dated
+from canale.channel.dates import dated, elided
 from canale.channel.motifs import motif_svg
 from canale.channel.templatetags.icons import icon
 
 STEP_SECONDS = 300
 
 register = template.Library()
+register.filter(elided)
 register.simple_tag(icon)
 register.simple_tag(motif_svg, name="motif")
 
@@ -62,8 +63,7 @@ def day_name(moment: datetime) -> str:
 
 
 @register.filter
-def short_moment(moment: datetime) -> str:
-    """24/11 13:56, with the year if it is not this one: 24/11/2026 13:56."""
+def short_day(moment: datetime) -> str:
+    """24/11, with the year if it is not this one: 24/11/2026."""
     local = timezone.localtime(moment)
-    is_this_year = local.year == timezone.localtime().year
-    return date_format(local, "j/n H:i" if is_this_year else "j/n/Y H:i")
+    return date_format(local, "j/n" if local.year == timezone.localtime().year else "j/n/Y")

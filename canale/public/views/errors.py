@@ -51,8 +51,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _error(
         request,
         HTTPStatus.NOT_FOUND,
-        _("There is nothing here"),
-        _("The address may be misspelt, or what stood here was removed."),
+        _("Page not found"),
+        _("The address may be wrong, or the page has been removed."),
     )
 
 
@@ -65,13 +65,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
             request,
             HTTPStatus.INTERNAL_SERVER_ERROR,
             _("Something went wrong"),
-            _("It is our fault, not yours. Try again in a few minutes."),
+            _("It’s us, not you. Try again in a few minutes."),
         )
     outage.failed(why, error)
     # The database comes back, and nothing that was sent is lost.
     status = HTTPStatus.SERVICE_UNAVAILABLE
     if request.path.startswith("/api/"):
-        response = _problem(status, _("The service is busy. Try again in a moment."))
+        response = _problem(status, _("Too many requests right now. Try again in a moment."))
     else:
         response = show("public/away.html", _what_was_sent(request), status=status)
     response.headers["Retry-After"] = str(RETRY_SECONDS)

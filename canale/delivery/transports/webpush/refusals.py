@@ -13,7 +13,7 @@ _IDENTITY = _(
     "backup, the clock of the machine must be right, and the contact "
     "(CANALE_VAPID_CONTACT) must be an address that exists."
 )
-_REPORT = _("Ask whoever runs canale to look into its log, and to report what they find.")
+_REPORT = _("Ask whoever runs canale to check the log, and to report what they find.")
 
 REFUSALS: dict[str, Explanation] = {
     "400": Explanation(_("The notification service did not understand the messages."), _REPORT),

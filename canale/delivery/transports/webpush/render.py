@@ -89,7 +89,7 @@ def render_welcome(channel: Channel, language: str, now: datetime) -> Message:
     """Render the message that shows a new follower that notifications arrive."""
     with translation.override(language):
         title = _("Welcome! Notifications work")
-        body = _("From now on you get the news of %(channel)s here.") % {"channel": channel.name}
+        body = _("From now on, news arrives here.")
     return Message(
         post_id=0,
         channel_handle=channel.handle,
