@@ -14,7 +14,7 @@ COMMANDS = {
     "serve": "serve the channel: site, real-time stream, scheduler and workers",
     "worker": "encrypt and send queued notifications; `canale serve` starts its own workers",
     "init": "create a channel and its administrator; prompts for whatever is missing",
-    "demo": "create the channel of an invented city, with two weeks of posts and reactions",
+    "demo": "create the channel of an invented city, with a month of posts and reactions",
     "publish": "publish a post and print its URL",
     "token": "create, list and revoke access tokens for programs that publish",
     "outlet": "list, add, test, switch off and on, and remove a channel's outlets",

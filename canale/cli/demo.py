@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""canale demo: a channel with two weeks of posts, to look at."""
+"""canale demo: a channel with a month of posts, to look at."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import random
 import secrets
 import shlex
 import sys
-from datetime import datetime, time, timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from django.db import transaction
@@ -18,24 +20,47 @@ from django.utils.text import slugify
 
 from canale.accounts.models import Staff
 from canale.accounts.setup import make_admin
-from canale.channel.channels import create_channel
+from canale.channel.channel_models import DEFAULT_REACTIONS
+from canale.channel.channels import create_channel, set_avatar
+from canale.channel.dates import dated, format_date
+from canale.channel.images import prepare_avatar, prepare_preview
 from canale.channel.links import channel_url
-from canale.channel.models import Channel, Post, State, Topic
+from canale.channel.models import Channel, Kind, Post, State, Topic
+from canale.channel.moments import Written
+from canale.channel.motifs import Motif
 from canale.cli.commands import CommandError
+from canale.cli.demo_drawings import ARMS, draw_pictures
 from canale.cli.demo_posts import DESCRIPTION, NAME, POSTS, TOPICS, DemoPost
 from canale.cli.migrate import migrate
 from canale.core.settings import settings
 from canale.followers.device_token import new_token, token_hash
-from canale.followers.follow import follow
-from canale.publishing.content import Content, NewImage
+from canale.followers.follow import FollowRequest, follow_all
+from canale.previews.models import LinkPreview
+from canale.publishing.content import Content, KeptImage, NewImage
 from canale.publishing.correct import correct
 from canale.publishing.drafts import save_draft
 from canale.publishing.publish import publish
 from canale.publishing.withdraw import withdraw
-from canale.reactions.react import react
+from canale.reactions.react import ReactionChange, apply_changes
 
-READERS = 240
-FOLLOWERS = 180
+COLOUR, MOTIF = "#0b6170", Motif.ARCHES
+FOLLOWERS = 1_240
+# How many of a channel's followers react to a post, from the fewest to the most.
+REACTIONS = {
+    Kind.NEWS: (14, 60),
+    Kind.EVENT: (20, 90),
+    Kind.DEADLINE: (5, 22),
+    Kind.SERVICE: (6, 26),
+    Kind.ALERT: (60, 130),
+}
+# How often each emoji of the channel's set is chosen: 👍 ❤️ 👏 😮 😢 🙏
+MOODS = {
+    Kind.NEWS: (8, 5, 4, 1, 0, 1),
+    Kind.EVENT: (6, 9, 4, 1, 0, 0),
+    Kind.DEADLINE: (8, 0, 0, 0, 0, 3),
+    Kind.SERVICE: (7, 0, 0, 1, 2, 2),
+    Kind.ALERT: (4, 2, 0, 4, 2, 9),
+}
 EDITOR = "redazione@demo.example"
 NEWSROOM_FILE = "demo-newsroom"
 
@@ -87,61 +112,98 @@ def _print_sign_in(password: str) -> None:
 
 
 def _make(handle: str, password: str) -> Channel:
-    channel = create_channel(handle, NAME, DESCRIPTION)
+    channel = create_channel(handle, NAME, DESCRIPTION, COLOUR)
+    channel.motif = MOTIF
+    channel.save(update_fields=["motif"])
     make_admin(channel, EDITOR, password, by="demo")
     for name in TOPICS:
         Topic.objects.create(channel=channel, slug=slugify(name), name=name)
+    pictures = draw_pictures([ARMS, *{name: None for post in POSTS for name, _ in post.pictures}])
+    set_avatar(channel, prepare_avatar(pictures[ARMS]))
     rng = random.Random(handle)
     alert: Post | None = None
     for entry in POSTS:
-        post = _publish(channel, entry, alert)
-        alert = post if entry.kind == "alert" else alert
-        if post.state != State.PUBLISHED:
-            continue
-        # About as many reactions as such a post would get, from invented readers.
-        weights = [8, 4, 3, 2, 1, 2][: len(channel.reaction_set)]
-        for _ in range(rng.randint(6, READERS // 8)):
-            emoji = rng.choices(channel.reaction_set, weights)[0]
-            react(post, token_hash(new_token()), emoji)
-    for _ in range(FOLLOWERS):
-        # Without an address: nothing is ever sent to them.
-        follow(channel, new_token(), address=None, topics=[], language="it")
+        post = _publish(channel, entry, alert, pictures)
+        alert = post if entry.kind == Kind.ALERT else alert
+        if post.state == State.PUBLISHED:
+            kind = Kind(entry.kind)
+            emoji = rng.choices(DEFAULT_REACTIONS, MOODS[kind], k=rng.randint(*REACTIONS[kind]))
+            changes = [ReactionChange(post.pk, token_hash(new_token()), one) for one in emoji]
+            apply_changes(changes, timezone.now())
+    # Without an address: nothing is ever sent to them.
+    follow_all(
+        [FollowRequest(channel.handle, new_token(), None, (), "it", None) for _ in range(FOLLOWERS)]
+    )
     return channel
 
 
-def _publish(channel: Channel, entry: DemoPost, alert: Post | None) -> Post:
+def _publish(
+    channel: Channel, entry: DemoPost, alert: Post | None, pictures: Mapping[str, bytes]
+) -> Post:
     moment = _moment(-entry.days_ago, entry.hour)
-    post = publish(save_draft(channel, _wording(entry, alert), by="demo"), by="demo", now=moment)
-    note, text = entry.correction
+    note, corrected = entry.correction
+    content = _content(entry, alert, pictures)
+    post = publish(save_draft(channel, content, by="demo"), by="demo", now=moment)
     if note:
-        corrected = _wording(entry, alert, text)
-        correct(post, corrected, note=note, by="demo", now=moment + timedelta(minutes=50))
+        kept = tuple(KeptImage(shown.image_id, shown.alt) for shown in post.content.images.all())
+        content = replace(content, text=corrected.format(**_days(entry)), images=kept)
+        correct(post, content, note=note, by="demo", now=moment + timedelta(minutes=50))
     if entry.withdrawn:
         withdraw(post, reason=entry.withdrawn, by="demo", now=moment + timedelta(hours=3))
+    if entry.preview:
+        # A worker could not fetch it: the page does not exist.
+        LinkPreview.objects.filter(post=post).update(
+            state=LinkPreview.State.FETCHED,
+            title=entry.preview.title,
+            description=entry.preview.description,
+            picture=prepare_preview(pictures[entry.preview.picture]).variants[0].data,
+            picture_key=secrets.token_urlsafe(15),
+        )
     post.refresh_from_db()
     return post
+
+
+def _content(entry: DemoPost, alert: Post | None, pictures: Mapping[str, bytes]) -> Content:
+    starts: Written | None = None
+    ends: Written | None = None
+    if entry.in_days is not None:
+        day = _day(entry)
+        starts = day if entry.at_hour is None else _at(day, entry.at_hour)
+        ends = None if entry.until_hour is None else _at(day, entry.until_hour)
+    if entry.kind in (Kind.SERVICE, Kind.ALERT):
+        starts, ends = None, starts
+    return Content(
+        kind=entry.kind,
+        headline=entry.headline.format(**_days(entry)),
+        text=entry.text.format(**_days(entry)),
+        topics=(entry.topic,) if entry.topic else (),
+        starts_at=starts,
+        ends_at=ends,
+        place=entry.place,
+        all_clear_of=alert.pk if entry.clears and alert else None,
+        images=tuple(NewImage(pictures[name], alt) for name, alt in entry.pictures),
+    )
+
+
+def _days(entry: DemoPost) -> dict[str, str]:
+    """The day of the entry in words, as it is written within a sentence."""
+    day = _day(entry)
+    return {"day": dated(day, timezone.localdate()), "weekday": format_date(day, "l")}
+
+
+def _day(entry: DemoPost) -> date:
+    day = timezone.localdate() + timedelta(days=entry.in_days or 0)
+    while day.weekday() not in entry.weekdays:
+        day += timedelta(days=1)
+    return day
 
 
 def _moment(days: int, hour: float) -> datetime:
     """Count days from today, in the city's zone. A post of today is never in the future."""
     now = timezone.now()
-    day = timezone.localdate(now) + timedelta(days=days)
-    moment = timezone.make_aware(datetime.combine(day, time())) + timedelta(hours=hour)
+    moment = _at(timezone.localdate(now) + timedelta(days=days), hour)
     return min(moment, now - timedelta(minutes=1)) if days == 0 else moment
 
 
-def _wording(entry: DemoPost, alert: Post | None, text: str = "") -> Content:
-    timed = entry.in_days is not None
-    return Content(
-        kind=entry.kind,
-        headline=entry.headline,
-        text=text or entry.text,
-        topics=(entry.topic,) if entry.topic else (),
-        starts_at=_moment(entry.in_days, entry.at_hour) if entry.in_days is not None else None,
-        ends_at=_moment(entry.in_days or 0, entry.until_hour)
-        if timed and entry.until_hour
-        else None,
-        place=entry.place,
-        all_clear_of=alert.pk if entry.clears and alert else None,
-        images=(NewImage(*entry.image),) if entry.image else (),
-    )
+def _at(day: date, hour: float) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time())) + timedelta(hours=hour)
