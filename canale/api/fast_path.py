@@ -113,7 +113,7 @@ class FastPath:
             async with asyncio.timeout(ANONYMOUS_TIMEOUT_SECONDS):
                 body = await _read(receive)
         except TimeoutError:
-            detail = _("The request did not come in time.")
+            detail = _("The request took too long to arrive.")
             late = ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, headers={"Connection": "close"})
             await self._send(problem_response(late), send)
             return

@@ -66,7 +66,7 @@ def same_origin(request: HttpRequest) -> None:
     own = {settings.base_url, f"{request.scheme}://{request.get_host()}"}
     if (site and site not in ("same-origin", "none")) or (origin and origin not in own):
         raise ProblemError(
-            HTTPStatus.FORBIDDEN, _("This can only be done from the channel's own page.")
+            HTTPStatus.FORBIDDEN, _("This can only be done from the channel’s own page.")
         )
 
 

@@ -77,7 +77,7 @@ def create_post(
     channel = find_channel(handle)
     token: Token = request.auth  # type: ignore[attr-defined]
     if token.channel_id != channel.pk:
-        raise ProblemError(HTTPStatus.FORBIDDEN, _("The token is of another channel."))
+        raise ProblemError(HTTPStatus.FORBIDDEN, _("The token belongs to another channel."))
     answer = _first_answer(token, idempotency_key, request.body)
     if not answer:
         # Before the transaction: it decodes images, which takes seconds.
@@ -204,7 +204,7 @@ def _by(token: Token) -> str:
 
 
 def _not_visible() -> ProblemError:
-    return ProblemError(HTTPStatus.CONFLICT, _("The post is not visible any more."))
+    return ProblemError(HTTPStatus.CONFLICT, _("The post is no longer visible."))
 
 
 @router.delete(

@@ -216,7 +216,7 @@ def _visible_post(post_id: int) -> Post:
 
 
 def _gone() -> ProblemError:
-    return ProblemError(HTTPStatus.GONE, _("The post is not visible any more."))
+    return ProblemError(HTTPStatus.GONE, _("The post is no longer visible."))
 
 
 @router.put(

@@ -29,7 +29,9 @@ def create_channel(
     a name, description or colour that cannot be kept.
     """
     if is_damaged(name + description):
-        raise ValidationError(_("The name or the description is not Unicode. Write it again."))
+        raise ValidationError(
+            _("The name or the description has characters that cannot be read. Write it again.")
+        )
     channel = Channel(
         handle=handle,
         name=one_line(name),

@@ -191,9 +191,9 @@ def prepare_preview(data: bytes) -> PreparedImage:
 
 def _refused(code: Refusal | Literal["too-heavy"]) -> ImageRefusedError:
     messages = {
-        "unknown-format": _("This is not an image that we can read: use JPEG, PNG or WebP."),
-        "broken": _("The image is damaged: save it again and retry."),
-        "too-heavy": _("The file is too heavy: at most %(limit)d MB.")
+        "unknown-format": _("We cannot read this image: use JPEG, PNG or WebP."),
+        "broken": _("The image is damaged: save it again and try once more."),
+        "too-heavy": _("The file is too large: at most %(limit)d MB.")
         % {"limit": LARGEST_BYTES // 2**20},
         "too-large": _("The image has too many pixels: make it smaller."),
         "too-complex": _("The image takes too long to read: save it again as a plain JPEG or PNG."),

@@ -54,8 +54,8 @@ def read(text: str) -> Written:
     except ValueError:
         raise MomentError(
             _(
-                "“%(value)s” is not understood. Write year-month-day, as 2026-12-24, and the hour "
-                "if there is one, as 2026-12-24T18:00."
+                "“%(value)s” is not a date. Write year-month-day, as in 2026-12-24, and the time "
+                "if there is one, as in 2026-12-24T18:00."
             )
             % {"value": text[:40]}
         ) from None

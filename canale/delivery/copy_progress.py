@@ -21,24 +21,24 @@ from canale.delivery.transports.registry import get_relay
 State = Copy.State
 
 _LOG = _("Ask whoever runs canale to check the log, and to report what they find.")
-_AGAIN = _("canale tries again on its own until the post's time is over.")
-_LOOK = _("Look there yourself; if the post is missing, publish it there by hand.")
+_AGAIN = _("canale tries again on its own until the post expires.")
+_LOOK = _("Check there yourself; if the post is missing, publish it there by hand.")
 
 # Before any far end had its say.
 OURS: dict[str, Explanation] = {
     OUR_ERROR: Explanation(_("An error in canale interrupted the sending."), _LOG),
     NOT_OPENED: Explanation(
         _("The outlet's secrets cannot be opened with the present secret key."),
-        _("Ask whoever runs canale to put back the key of the last backup (CANALE_SECRET_KEY)."),
+        _("Ask whoever runs canale to restore the key of the last backup (CANALE_SECRET_KEY)."),
     ),
-    EXPIRED: Explanation(_("The post's time was over before it could be sent."), ""),
-    NEVER_SENT: Explanation(_("It had never been sent there: nothing had to be withdrawn."), ""),
-    ABSENT: Explanation(_("canale looked there and did not find the post."), _LOOK),
+    EXPIRED: Explanation(_("The post expired before it could be sent."), ""),
+    NEVER_SENT: Explanation(_("It was never sent there: there was nothing to withdraw."), ""),
+    ABSENT: Explanation(_("canale checked there and did not find the post."), _LOOK),
     "429": Explanation(_("Too many posts in a short time: the outlet asks for a pause."), _AGAIN),
 }
 OFF = Explanation(
     _("The outlet is switched off or paused."),
-    _("It is sent if the outlet is switched on again before the post's time is over."),
+    _("It is sent if the outlet is switched on again before the post expires."),
 )
 UNREACHABLE = Explanation(_("The outlet cannot be reached at the moment."), _AGAIN)
 REPEATED = Explanation(
@@ -47,7 +47,7 @@ REPEATED = Explanation(
 )
 LOOKED_FOR = Explanation(
     _("It is not known whether it arrived: no clear answer came."),
-    _("canale looks there on its own before it does anything else."),
+    _("canale checks there on its own before it does anything else."),
 )
 IN_DOUBT = Explanation(_("It is not known whether it arrived: no clear answer came."), _LOOK)
 REFUSED = Explanation(_("The outlet refused the post."), _LOG)

@@ -189,7 +189,7 @@ class Copy(models.Model):
         QUEUED = "queued", _("queued")
         SENDING = "sending", _("being sent")
         ACCEPTED = "accepted", _("accepted")
-        SEEN = "seen", _("seen there")
+        SEEN = "seen", _("verified")
         UNKNOWN = "unknown", _("unknown")
         REFUSED = "refused", _("refused")
         STALE = "stale", _("superseded")

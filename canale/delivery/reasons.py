@@ -23,7 +23,7 @@ OURS: dict[str, Explanation] = {
     ),
     NOT_OPENED: Explanation(
         _("The stored addresses of these phones cannot be opened with the present secret key."),
-        _("Ask whoever runs canale to put back the key of the last backup (CANALE_SECRET_KEY)."),
+        _("Ask whoever runs canale to restore the key of the last backup (CANALE_SECRET_KEY)."),
     ),
 }
 UNKNOWN = Explanation(

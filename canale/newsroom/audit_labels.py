@@ -11,8 +11,8 @@ from canale.accounts.models import AuditEntry, Role
 from canale.newsroom.forms import ChannelSettings
 
 ACTS: dict[str, Promise] = {
-    "channel.changed": _("changed how the channel presents itself"),
-    "delivery.resumed": _("resumed sending a post's notifications"),
+    "channel.changed": _("changed the channel’s profile"),
+    "delivery.resumed": _("resumed sending a post’s notifications"),
     "key.changed": _("gave the installation a new secret key"),
     "outlet.added": _("added an outlet"),
     "outlet.removed": _("removed an outlet"),
@@ -21,7 +21,7 @@ ACTS: dict[str, Promise] = {
     "post.corrected": _("corrected a post"),
     "post.draft_deleted": _("deleted a draft"),
     "post.drafted": _("wrote a draft"),
-    "post.preview_removed": _("removed the preview of a post's link"),
+    "post.preview_removed": _("removed the preview of a post’s link"),
     "post.published": _("published a post"),
     "post.redrafted": _("changed a draft"),
     "post.withdrawn": _("withdrew a post"),
@@ -37,8 +37,8 @@ ACTS: dict[str, Promise] = {
     "staff.password_changed": _("changed the password"),
     "staff.password_refused": _("entered a wrong password"),
     "staff.password_set": _("set a new password for an account"),
-    "staff.removed": _("removed someone's access"),
-    "staff.role_changed": _("changed someone's role"),
+    "staff.removed": _("removed someone’s access"),
+    "staff.role_changed": _("changed someone’s role"),
     "staff.sessions_ended": _("ended other sessions of the account"),
     "staff.signed_in": _("signed in"),
     "staff.signed_in_on_new_device": _("signed in on a new device"),

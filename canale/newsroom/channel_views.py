@@ -45,13 +45,13 @@ NAME_LENGTH = 60
 # Colours of many an Italian coat of arms, and the blue of public sites.
 SUGGESTED = (
     (DEFAULT_COLOUR, gettext_lazy("Blue")),
-    ("#1d2f6f", gettext_lazy("Azure")),
+    ("#1d2f6f", gettext_lazy("Navy")),
     ("#b3122a", gettext_lazy("Red")),
-    ("#6e1a3b", gettext_lazy("Purple")),
+    ("#6e1a3b", gettext_lazy("Burgundy")),
     ("#00693e", gettext_lazy("Green")),
     ("#f2b700", gettext_lazy("Gold")),
     ("#a6512c", gettext_lazy("Terracotta")),
-    ("#3d4852", gettext_lazy("Black")),
+    ("#3d4852", gettext_lazy("Dark grey")),
 )
 
 

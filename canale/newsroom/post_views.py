@@ -145,8 +145,8 @@ def _form_page(
                 None,
                 _(
                     "This draft changed after you opened it; someone else may have edited it. To "
-                    "keep your version, press again; to read the other one, open the draft in "
-                    "another tab."
+                    "keep your version, choose the same button again; to read the other one, "
+                    "open the draft in another tab."
                 ),
             )
             return render_form(request, channel, post, form, "newsroom/write.html", fresh=True)

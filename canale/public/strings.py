@@ -17,8 +17,8 @@ def strings() -> dict[str, str]:
         "today": _("Today"),
         "yesterday": _("Yesterday"),
         "copied": _("Copied."),
-        "copyFailed": _("It could not be copied: hold the address and choose Copy."),
-        "reactionFailed": _("Your reaction did not get through. Try again."),
+        "copyFailed": _("It could not be copied: press and hold the link, then choose Copy."),
+        "reactionFailed": _("Your reaction didn’t get through. Try again."),
         "cookiesBlocked": _(
             "Your browser blocks the cookie that would hold your reaction. Allow cookies for this"
             " site, then react again."

@@ -146,7 +146,7 @@ def _check_field(text: str, limit: int, field: str, errors: _Errors) -> None:
     if len(text) > limit:
         errors.add(
             field,
-            _("Too long by %(over)d characters: at most %(limit)d.")
+            _("Too long by %(over)d: at most %(limit)d characters.")
             % {"over": len(text) - limit, "limit": limit},
         )
 
@@ -206,7 +206,7 @@ def _times(content: Content, errors: _Errors) -> Times:
     if times.starts_at and times.ends_at and times.ends_at < times.starts_at:
         errors.add("ends_at", _("The end comes before the start."))
     if content.kind == Kind.EVENT and times.starts_on and times.ends_at and not times.ends_on:
-        errors.add("starts_at", _("The end has an hour: give the start its hour too."))
+        errors.add("starts_at", _("The end has a time: add a time to the start too."))
     return times
 
 
@@ -229,7 +229,7 @@ def _alert(channel: Channel, content: Content, post: Post | None, errors: _Error
     if content.all_clear_of is None:
         return None
     if content.kind != Kind.ALERT:
-        errors.add("all_clear_of", _("Only an alert can end another alert."))
+        errors.add("all_clear_of", _("Only an alert can give the all clear for another."))
         return None
     if post is not None and post.content.all_clear_of_id == content.all_clear_of:
         # It stays so when the alert has gone since.
@@ -240,7 +240,7 @@ def _alert(channel: Channel, content: Content, post: Post | None, errors: _Error
     )
     alert = alerts.filter(pk=content.all_clear_of).first()
     if alert is None or alert == post:
-        errors.add("all_clear_of", _("The alert to end was not found."))
+        errors.add("all_clear_of", _("The alert was not found: it may have been withdrawn."))
     return alert
 
 
@@ -270,11 +270,13 @@ def _images(
 def _alt_problems(alt: str) -> list[str]:
     problems = []
     if not alt:
-        problems.append(_("Say in words what the image shows: who cannot see it hears this."))
+        problems.append(
+            _("Describe what the image shows: people who cannot see it hear this description.")
+        )
     if is_damaged(alt):
         problems.append(not_unicode())
     if len(alt) > ALT_LENGTH:
-        too_long = _("The description is too long: at most %(limit)d.")
+        too_long = _("The description is too long: at most %(limit)d characters.")
         problems.append(too_long % {"limit": ALT_LENGTH})
     return problems
 
@@ -287,7 +289,7 @@ def _image(
 ) -> Image | PreparedImage | None:
     if isinstance(given, KeptImage):
         if given.id not in known:
-            problems.append(_("This image is not part of the post any more."))
+            problems.append(_("This image is no longer part of the post."))
         return known.get(given.id)
     try:
         return decoding.image(given.data) if decoding else None

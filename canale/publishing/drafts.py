@@ -114,7 +114,7 @@ def _write_images(revision: Revision, images: list[Image | PreparedImage]) -> No
     kept = [image.pk for image in images if isinstance(image, Image)]
     # Held until the commit: else somebody else's rewriting could delete one that is kept here.
     if Image.objects.select_for_update().filter(pk__in=kept).count() != len(set(kept)):
-        raise PostRefusedError({"images": [_("Somebody else just changed the images.")]})
+        raise PostRefusedError({"images": [_("Someone else has just changed the images.")]})
     revision.images.all().delete()
     RevisionImage.objects.bulk_create(
         RevisionImage(

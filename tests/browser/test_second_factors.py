@@ -55,7 +55,7 @@ def test_passkey_is_renamed_and_removed(city: City, desk: Page) -> None:
     desk.get_by_role("link", name="Rimuovi").click()
     expect(desk.get_by_role("heading", name="Togliere «Telefono di Anna»?")).to_be_visible()
     desk.get_by_role("button", name="Rimuovi").click()
-    expect(desk.get_by_text("Passkey tolta.")).to_be_visible()
+    expect(desk.get_by_text("Passkey rimossa.")).to_be_visible()
     expect(desk.get_by_text("Non hai ancora nessuna passkey.")).to_be_visible()
 
 

@@ -118,7 +118,7 @@ def with_colour(site: Site, band: str) -> str:
     ("fields", "said"),
     [
         ({"headline": ""}, "Scrivi un titolo."),
-        ({"headline": "x" * 81}, "Troppo lungo di 1 caratteri"),
+        ({"headline": "x" * 81}, "Troppo lungo di 1: "),
         ({"kind": "event"}, "Indica quando comincia"),
         ({"kind": "event", "starts_at": "2026-03-29T02:30"}, "scrivi 01:30 o 03:30"),
         ({"kind": "nonsense"}, "kind"),
@@ -250,7 +250,7 @@ def test_channel_changes_are_logged(module_site: Site, newsroom: Newsroom) -> No
     assert newsroom.send(f"{newsroom.home}tokens/", revoke="²").status_code == 200
     log = newsroom.browser.get(f"{newsroom.home}log/", params={"verify": "1"}).text
     assert "ha creato un token per un programma" in log
-    assert "ha cambiato come si presenta il canale" in log
+    assert "ha modificato il profilo del canale" in log
     assert "token.made" not in log
     assert "Integro" in log
     assert "ha effettuato l’accesso" in log

@@ -57,7 +57,7 @@ def test_adding_a_member_of_another_channel_is_not_a_role_change(
     staff("--add", person, "--role", "publisher")
     shown = Newsroom(module_site).browser.get(f"/newsroom/c/{HANDLE}/log/").text
     newest = shown.partition(person)[0]
-    assert newest.rpartition("<tr")[2].count("ha dato l’accesso a qualcuno") == 1
+    assert newest.rpartition("<tr")[2].count("ha dato l’accesso a una persona") == 1
     staff("--remove", person)
 
 

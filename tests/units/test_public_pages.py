@@ -320,7 +320,11 @@ NOTICE = {
         "missing_since": "se non si trova più, da quando",
     },
     Reaction: {"token_hash": "impronta di quel numero casuale", "emoji": "La tua emoji"},
-    Invite: {"code": "Un codice", "created_on": "il giorno in cui è nato", "joined": "quante"},
+    Invite: {
+        "code": "Un codice",
+        "created_on": "il giorno in cui è stato creato",
+        "joined": "quante",
+    },
 }
 
 

@@ -39,7 +39,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
         request,
         HTTPStatus.FORBIDDEN,
         _("You cannot open this page"),
-        _("It is reserved to those who work on the channel."),
+        _("It is only for people who work on the channel."),
     )
 
 

@@ -34,7 +34,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
 def legal(request: HttpRequest) -> HttpResponse:
     return _standing(
         "public/legal.html",
-        _("What this channel is and is not, how its contents may be reused, and its software."),
+        _("What this channel is and is not, how its content may be reused, and its software."),
     )
 
 
@@ -42,7 +42,7 @@ def legal(request: HttpRequest) -> HttpResponse:
 def accessibility(request: HttpRequest) -> HttpResponse:
     return _standing(
         "public/accessibility.html",
-        _("How the channel is made for everybody, and how to report what does not work."),
+        _("How the channel works for everybody, and how to report what does not."),
     )
 
 
@@ -50,7 +50,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 def media_policy(request: HttpRequest) -> HttpResponse:
     return _standing(
         "public/media_policy.html",
-        _("What is published here, who writes it, how to answer and how long posts stay."),
+        _("What we publish here, who writes it, how you can answer and how long posts stay."),
     )
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from canale.delivery.transports.base import Explanation
 
-_RECEIVER = _("Ask whoever runs the receiving program, and tell them the code.")
+_RECEIVER = _("Ask whoever runs the receiving program, and give them the code.")
 
 REFUSALS: dict[str, Explanation] = {
     "400": Explanation(_("The receiving program did not understand the event."), _RECEIVER),
@@ -20,12 +20,12 @@ REFUSALS: dict[str, Explanation] = {
         ),
     ),
     "404": Explanation(
-        _("There is nothing at the receiving program's address."),
+        _("There is nothing at the receiving program’s address."),
         _("Remove the outlet and add it again with the right address."),
     ),
     "410": Explanation(
-        _("The receiving program says that it wants no more events: the outlet is paused."),
-        _("Switch it on again when the program is there again, or remove it."),
+        _("The receiving program asks for no more events: the outlet is paused."),
+        _("Switch it on again when the program is available, or remove it."),
     ),
     "413": Explanation(_("The receiving program finds the event too large."), _RECEIVER),
     "3": Explanation(
