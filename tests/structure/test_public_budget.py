@@ -76,7 +76,7 @@ def test_templates_have_no_inline_script_or_style() -> None:
         for path in files(".html")
         if path.parts[:2] == ("canale", "public")
         for found in re.findall(
-            r"<style|\bstyle=|<script(?![^>]*\bsrc=)|\bon[a-z]+=\"|javascript:", text(path)
+            r"<style|\bstyle=|<script(?![^>]*\bsrc=)|\son[a-z]+=\"|javascript:", text(path)
         )
     ]
     assert inline == []
