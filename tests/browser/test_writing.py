@@ -59,7 +59,7 @@ def test_post_with_images_survives_a_form_error(city: City, desk: Page) -> None:
     expect(desk.get_by_role("heading", name="Pubblicare questo post?")).to_be_visible()
     desk.get_by_role("button", name="Pubblica ora").click()
     expect(desk.get_by_text("Pubblicato.", exact=True)).to_be_visible()
-    expect(desk.locator(".progress")).to_contain_text("finito")
+    expect(desk.locator(".progress")).to_contain_text("concluso")
 
     reader = desk.context.new_page()
     reader.goto(city.site.channel)
@@ -132,8 +132,8 @@ def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page)
     expect(desk.locator("#preview .notification")).to_contain_text(shown)
     desk.locator("button[name=publish]").click()
     expect(desk.locator(".notification")).to_contain_text(shown)
-    expect(desk.locator(".facts")).to_contain_text("venerdì 1 maggio 2099")
-    expect(desk.locator(".message-warning")).to_contain_text("il post non sarà più sulla pagina")
+    expect(desk.locator(".facts")).to_contain_text("venerdì 1° maggio 2099")
+    expect(desk.locator(".message-warning")).to_contain_text("Il post lascerà la pagina prima")
 
 
 def test_unsaved_text_survives_the_end_of_the_session(city: City, desk: Page) -> None:
@@ -279,7 +279,7 @@ def test_published_correction_is_confirmed(city: City, desk: Page) -> None:
     desk.fill("#id_headline", "Corretto bene")
     desk.fill("#id_note", "Il titolo")
     desk.get_by_role("button", name="Pubblica la correzione").click()
-    expect(desk.get_by_text("i lettori vedono che cosa è cambiato")).to_be_visible()
+    expect(desk.get_by_text("chi legge vede che cosa è cambiato")).to_be_visible()
 
 
 def test_added_passkey_signs_in(city: City, device: BrowserContext) -> None:

@@ -44,7 +44,7 @@ def test_staff_member_is_added_changed_and_removed(module_site: Site, staff: Sta
     assert again.browser.get(again.home).url.path == "/newsroom/accounts/login/"
     assert staff() == f"{ADMIN}\tadmin"
     log = Newsroom(module_site).browser.get(f"/newsroom/c/{HANDLE}/log/").text
-    for words in ("ha dato un altro ruolo", "ha tolto l’accesso"):
+    for words in ("ha cambiato il ruolo", "ha tolto l’accesso"):
         assert words in log
     assert "whole" in module_site.run("audit", "verify")
 

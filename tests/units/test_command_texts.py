@@ -93,7 +93,7 @@ def test_file_name_may_be_latin_1(
     file = tmp_path / os.fsdecode(b"citt\xe0.jpg")
     file.write_bytes(b"no picture")
     assert publish("--headline", "x", "--image", str(file), "--alt", "x") == 1
-    assert "not an image that we can read" in capsys.readouterr().err
+    assert "cannot read this image" in capsys.readouterr().err
 
 
 def test_standard_input_is_published_entirely_or_not_at_all(

@@ -53,7 +53,7 @@ def test_event_with_an_end_time_needs_a_start_time() -> None:
     event = Content("event", "Fiera", "", starts_at=date(2026, 12, 2))
     check(channel, event)
     check(channel, replace(event, ends_at=date(2026, 12, 3)))
-    with pytest.raises(PostRefusedError, match="l’ora d’inizio") as refused:
+    with pytest.raises(PostRefusedError, match="l’ora di inizio") as refused:
         check(channel, replace(event, ends_at=datetime(2026, 12, 2, 18, tzinfo=UTC)))
     assert refused.value.errors.keys() == {"starts_at"}
 
