@@ -28,7 +28,7 @@ _LOOK = _("Check there yourself; if the post is missing, publish it there by han
 OURS: dict[str, Explanation] = {
     OUR_ERROR: Explanation(_("An error in canale interrupted the sending."), _LOG),
     NOT_OPENED: Explanation(
-        _("The outlet's secrets cannot be opened with the present secret key."),
+        _("The outlet’s secrets cannot be opened with the current secret key."),
         _("Ask whoever runs canale to restore the key of the last backup (CANALE_SECRET_KEY)."),
     ),
     EXPIRED: Explanation(_("The post expired before it could be sent."), ""),

@@ -22,7 +22,7 @@ OURS: dict[str, Explanation] = {
         _("Ask whoever runs canale to check the log, and to report what they find."),
     ),
     NOT_OPENED: Explanation(
-        _("The stored addresses of these phones cannot be opened with the present secret key."),
+        _("The stored addresses of these phones cannot be opened with the current secret key."),
         _("Ask whoever runs canale to restore the key of the last backup (CANALE_SECRET_KEY)."),
     ),
 }

@@ -43,7 +43,7 @@ ACTS: dict[str, Promise] = {
     "staff.signed_in": _("signed in"),
     "staff.signed_in_on_new_device": _("signed in on a new device"),
     "token.made": _("created a token for a program"),
-    "token.revoked": _("revoked a program's token"),
+    "token.revoked": _("revoked a program’s token"),
     "topic.added": _("added a topic"),
     "topic.removed": _("removed a topic"),
 }

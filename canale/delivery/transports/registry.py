@@ -95,7 +95,7 @@ class RelaySpec(TransportSpec, Generic[Rendition]):
     open: Callable[[OutletSetup, GuardedClient], RelayTransport[Rendition]]
 
 
-PAGES = TransportSpec(name="pages", label=_("The channel's pages"), refusals={})
+PAGES = TransportSpec(name="pages", label=_("The channel’s pages"), refusals={})
 
 FAN_OUTS: tuple[FanOutSpec[Any], ...] = (
     FanOutSpec(

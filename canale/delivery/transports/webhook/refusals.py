@@ -13,7 +13,7 @@ _RECEIVER = _("Ask whoever runs the receiving program, and give them the code.")
 REFUSALS: dict[str, Explanation] = {
     "400": Explanation(_("The receiving program did not understand the event."), _RECEIVER),
     "401": Explanation(
-        _("The receiving program did not accept canale's signature."),
+        _("The receiving program did not accept canale’s signature."),
         _(
             "The secret there must be the one that was shown when the outlet was added: if it is "
             "lost, remove the outlet and add it again."

@@ -18,11 +18,11 @@ _REPORT = _("Ask whoever runs canale to check the log, and to report what they f
 REFUSALS: dict[str, Explanation] = {
     "400": Explanation(_("The notification service did not understand the messages."), _REPORT),
     "401": Explanation(
-        _("The notification service did not accept canale's signature (VAPID)."), _IDENTITY
+        _("The notification service did not accept canale’s signature (VAPID)."), _IDENTITY
     ),
     "403": Explanation(
         _(
-            "The notification service refused canale's signature (VAPID): these phones follow a "
+            "The notification service refused canale’s signature (VAPID): these phones follow a "
             "channel with another one, or the service does not accept the contact in it."
         ),
         _IDENTITY,
