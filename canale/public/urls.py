@@ -34,6 +34,7 @@ urlpatterns = [
     re_path(rf"{HANDLE}/manifest\.webmanifest$", files.manifest, name="channel_manifest"),
     re_path(rf"{CODE}$", channel.invite, name="invite"),
     re_path(rf"{CODE}/qr\.svg$", files.invite_qr, name="invite_qr"),
+    re_path(rf"{CODE}/manifest\.webmanifest$", files.invite_manifest, name="invite_manifest"),
     path("manifest.webmanifest", files.manifest, name="manifest"),
     path("sw.js", files.service_worker, name="service_worker"),
     path("badge.png", files.badge, name="badge"),

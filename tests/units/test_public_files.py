@@ -14,6 +14,7 @@ from PIL import Image
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
+from canale.followers.invites import make_invite
 from canale.public.strings import strings
 from tests.structure.repository import ROOT
 
@@ -54,6 +55,20 @@ def test_the_app_can_be_installed(city: Channel) -> None:
     for icon in manifest["icons"]:
         assert Client().get(icon["src"]).headers["Content-Type"] == icon["type"]
     assert Client().get(manifest["start_url"]).status_code == 200
+
+
+def test_app_installed_from_an_invite_starts_with_its_code_and_outlives_it(city: Channel) -> None:
+    invite = make_invite(city)
+    page = Client().get(f"/i/{invite.code}").content.decode()
+    (link,) = re.findall(r'<link rel="manifest" href="([^"]*)"', page)
+    app, plain = (
+        json.loads(Client().get(path).content) for path in (link, "/c/cremona/manifest.webmanifest")
+    )
+    # The same app, wherever it was installed from.
+    assert app == {**plain, "start_url": f"/c/cremona/?i={invite.code}"}
+    invite.delete()
+    assert Client().get(app["start_url"]).status_code == 200
+    assert Client().get(link).status_code == 404
 
 
 def test_service_worker_scope_is_the_whole_site(db: None) -> None:

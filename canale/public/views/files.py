@@ -165,27 +165,32 @@ def calendar_entry(request: HttpRequest, handle: str, post_id: int) -> HttpRespo
 @stored
 def manifest(request: HttpRequest, handle: str = "") -> HttpResponse:
     """The web app, as the phone's home screen shows it: https://www.w3.org/TR/appmanifest/"""
-    channel = channel_or_404(handle) if handle else default_or_404()
-    response = _file(
-        json.dumps(_manifest(channel), ensure_ascii=False).encode(),
-        "application/manifest+json",
-        AN_HOUR,
-    )
-    return belongs_to(response, channel, timezone.now() + FRESH)
+    return _manifest(channel_or_404(handle) if handle else default_or_404())
 
 
-def _manifest(channel: Channel) -> dict[str, object]:
+@stored
+def invite_manifest(request: HttpRequest, code: str) -> HttpResponse:
+    """The same app, installed from an invitation: it starts with the code, as only the installed
+    app can follow on an iPhone. Not at the invitation itself: if nobody uses that, it is deleted.
+    """
+    found = invites.find(code)
+    if found is None:
+        raise Http404
+    return _manifest(found.channel, f"?i={found.code}")
+
+
+def _manifest(channel: Channel, start_query: str = "") -> HttpResponse:
     home = f"/c/{channel.handle}/"
     short = channel.short_name or short_name(channel.name)
     shades = palette(channel.colour).light
-    return {
+    app = {
         "id": home,
         "name": channel.name,
         **({"short_name": short} if short else {}),
         "description": channel.description,
         "lang": get_language(),
         "dir": direction(channel.name) or "auto",
-        "start_url": home,
+        "start_url": home + start_query,
         "scope": "/",
         "display": "standalone",
         "background_color": shades.band,
@@ -197,6 +202,9 @@ def _manifest(channel: Channel) -> dict[str, object]:
             _icon(channel, "maskable", "maskable"),
         ],
     }
+    body = json.dumps(app, ensure_ascii=False).encode()
+    response = _file(body, "application/manifest+json", AN_HOUR)
+    return belongs_to(response, channel, timezone.now() + FRESH)
 
 
 def _icon(channel: Channel, name: str, purpose: str) -> dict[str, str]:
