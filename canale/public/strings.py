@@ -23,11 +23,13 @@ def strings() -> dict[str, str]:
             "Your browser blocks the cookie that would hold your reaction. Allow cookies for this"
             " site, then react again."
         ),
-        "saved": _("Saved."),
-        "dismissed": _("To be notified, press Follow again and choose “Allow”."),
-        "unfollowed": _("You do not follow the channel any more."),
+        "saved": _("Saved"),
+        "dismissed": _("To get notifications, tap Follow again and choose “Allow”."),
+        "unfollowed": _("You’ve unfollowed: no more notifications will come."),
+        "oneFollower": _("1 follower"),
+        "followers": _("{number} followers"),
         "forgotten": _("All your data has been deleted."),
-        "failed": _("It did not work. Try again."),
+        "failed": _("That didn’t work. Try again."),
         "oneArrival": _("1 new post"),
         "arrivals": _("{number} new posts"),
         "imageOf": _("Image {number} of {total}"),

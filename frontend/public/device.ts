@@ -1,20 +1,50 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // What this device remembers, and what it can do.
+import { channel } from "./page";
 
+const PREFIX = "canale-";
 // Whether the device has a cookie of ours: 70,000 readers without one need not ask about it.
-const KNOWN = "canale-known";
+const KNOWN = PREFIX + "known";
 
 export function isKnown(): boolean {
   return read(KNOWN) === "1";
 }
 
 export function setKnown(known: boolean): void {
+  note(KNOWN, known ? "1" : undefined);
+}
+
+/** What held on this channel last: all that the next page can show before it has asked the server. */
+export function noteState(state: "following" | "muted" | undefined): void {
+  note(PREFIX + "state-" + channel, state);
+}
+
+// Whether somebody does not want the channel among their apps.
+const NOT_INSTALLED = PREFIX + "not-installed";
+
+export function isInstallRefused(): boolean {
+  return read(NOT_INSTALLED) === "1";
+}
+
+export function refuseInstall(): void {
+  note(NOT_INSTALLED, "1");
+}
+
+function note(name: string, value: string | undefined): void {
   try {
-    if (known) localStorage.setItem(KNOWN, "1");
-    else localStorage.removeItem(KNOWN);
+    if (value) localStorage.setItem(name, value);
+    else localStorage.removeItem(name);
   } catch {
     // Storage is off: then the device asks each time whether it follows.
+  }
+}
+
+export function forgetNotes(): void {
+  try {
+    for (const name of Object.keys(localStorage)) if (name.startsWith(PREFIX)) localStorage.removeItem(name);
+  } catch {
+    // Without storage there are none.
   }
 }
 
@@ -56,10 +86,34 @@ export function browser(agent: string = navigator.userAgent): Browser {
   return "other";
 }
 
+export type System = "android" | "ios" | "other";
+
+export function system(agent: string = navigator.userAgent): System {
+  if (/Android/.test(agent)) return "android";
+  return /iPhone|iPad|iPod/.test(agent) || isTabletThatSaysMac() ? "ios" : "other";
+}
+
+/** A browser inside another app: it neither takes notifications nor puts anything on the home screen. */
+export function isInApp(agent: string = navigator.userAgent): boolean {
+  return /FBA[NV]|FB_IAB|Instagram|LinkedInApp|Snapchat|Pinterest|Twitter|Line\/|musical_ly|Bytedance|; wv\)/.test(agent);
+}
+
+/** Android opens such an address in Chrome, and where there is none the page again:
+ * https://developer.chrome.com/docs/android/intents */
+export function chromeIntent({ host, pathname, search, protocol, href }: Location): string {
+  const fallback = encodeURIComponent(href);
+  const target = `scheme=${protocol.replace(":", "")};package=com.android.chrome`;
+  return `intent://${host}${pathname}${search}#Intent;${target};S.browser_fallback_url=${fallback};end`;
+}
+
 /** An iPhone or iPad that could take notifications if the page stood on its home screen. */
 export function needsHomeScreen(): boolean {
-  const ios = /iPhone|iPad|iPod/.test(navigator.userAgent) || isTabletThatSaysMac();
-  return ios && !matchMedia("(display-mode: standalone)").matches && !("PushManager" in window);
+  return system() === "ios" && !isInstalled() && !("PushManager" in window);
+}
+
+/** Whether the page was opened as an app. */
+export function isInstalled(): boolean {
+  return matchMedia("(display-mode: standalone)").matches;
 }
 
 function isTabletThatSaysMac(): boolean {

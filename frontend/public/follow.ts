@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The citizen follows, mutes, chooses topics, stops, is forgotten: one state at a time.
 import { ApiError, call, refusesAddress } from "./api";
-import { browser, canBeNotified, hidesWorkers, isKnown, keepsCookies, needsHomeScreen, setKnown } from "./device";
+import {
+  browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, needsHomeScreen,
+  noteState, setKnown, system,
+} from "./device";
+import { offerInstall, startInstalling } from "./install";
 import { all, channel, invite, language, onPress } from "./page";
 import { PushRefused, current, hasKey, isDead, subscribe, unsubscribe } from "./push";
 import { markMine } from "./reactions";
-import { announce, strings } from "./strings";
+import { announce, say, strings } from "./strings";
 import { showFailure } from "./toast";
 
 type State =
@@ -29,16 +33,21 @@ interface Me {
 let followed: Following | undefined;
 // The device has one subscription for all channels of the site.
 let others: Following[] = [];
+// An invitation counts once.
+let invitation = invite;
+// Followed while this page was open: its head stays as tall as it was.
+let isNew = false;
 
 export function startFollowing(): void {
   if (!document.getElementById("follow")) return;
-  onPress("#follow [data-action]", (pressed) => void act(pressed.dataset["action"] ?? ""));
-  onPress("#follow [data-action=settings]", () => openSettings(!areSettingsOpen()));
-  document.addEventListener("submit", (event) => {
-    if (!(event.target as Element).matches("form[data-topics]")) return;
-    event.preventDefault();
-    void act("topics-save");
+  onPress("#follow [data-action]", (pressed, event) => {
+    if (isConfirmed(pressed, event as UIEvent)) void act(pressed.dataset["action"] ?? "");
   });
+  onPress("#follow [data-action=settings]", () => openSettings(!areSettingsOpen()));
+  document.addEventListener("change", (event) => {
+    if ((event.target as Element).matches("#topics input")) void saveTopics();
+  });
+  startInstalling();
   addEventListener("online", () => stateIs("offline") && void act("close"));
   void recall();
 }
@@ -51,10 +60,9 @@ const ACTIONS: Record<string, () => Promise<void> | void> = {
   subscribe: follow,
   "enable-notifications": follow,
   retry: follow,
-  mute: () => change({ muted: true }),
-  unmute: () => change({ muted: false }),
-  "topics-save": () => change({ topics: chosenTopics() }),
+  mute,
   unfollow,
+  undo,
   forget,
   close: () => (followed ? showFollowing() : show("follow")),
 };
@@ -62,7 +70,6 @@ const ACTIONS: Record<string, () => Promise<void> | void> = {
 let acting = false;
 async function act(name: string): Promise<void> {
   const action = ACTIONS[name];
-  const place = document.getElementById("follow-state");
   // A browser may ask so quietly that nobody sees it: the way back stays open.
   if (!action || (acting && name !== "close")) return;
   acting = true;
@@ -71,8 +78,25 @@ async function act(name: string): Promise<void> {
   } finally {
     acting = false;
   }
-  // The button that was pressed may be gone: whoever was on it goes on from here.
-  if (document.activeElement === document.body) place?.focus();
+}
+
+const CONFIRM_SECONDS = 8;
+
+/** What cannot be undone takes a second press, in place: the first changes the button's words for a moment. */
+function isConfirmed(pressed: HTMLElement, event: UIEvent): boolean {
+  const words = pressed.querySelector<HTMLElement>("[data-confirm]");
+  if (!words) return true;
+  // The second half of a double click was not asked for.
+  if ("asked" in pressed.dataset) return event.detail < 2;
+  const former = words.textContent;
+  words.textContent = words.dataset["confirm"] ?? "";
+  pressed.dataset["asked"] = "";
+  announce(words.textContent);
+  setTimeout(() => {
+    words.textContent = former;
+    delete pressed.dataset["asked"];
+  }, CONFIRM_SECONDS * 1000);
+  return false;
 }
 
 /** Who was here before sees what holds; the rest is as the server wrote it. */
@@ -88,6 +112,7 @@ async function recall(): Promise<void> {
     return; // Without the network the page is still the page.
   }
   if (acting) return;
+  if (!followed) noteState(undefined);
   // A subscription of which the server knows nothing: its push service said that it is gone, and the next press would
   // get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
@@ -118,15 +143,15 @@ async function keepUp(known: Following): Promise<void> {
 }
 
 /** Give the server this device's address; once another one, if it can never use the first. Throws PushRefused. */
-async function reach(): Promise<Following> {
+async function reach(topics = followed?.topics ?? []): Promise<Following> {
   try {
-    return await send(await subscribe());
+    return await send(await subscribe(), topics);
   } catch (error) {
     if (!refusesAddress(error)) throw error;
   }
   try {
     const push = await subscribe(true);
-    const following = await send(push);
+    const following = await send(push, topics);
     await Promise.allSettled(others.map((one) => bring(push, one)));
     return following;
   } catch (error) {
@@ -135,68 +160,141 @@ async function reach(): Promise<Following> {
 }
 
 async function follow(): Promise<void> {
-  if (needsHomeScreen()) return show("ios-home-screen");
+  if (needsHomeScreen()) return show(isInApp() ? "unsupported" : "ios-home-screen");
   if (!keepsCookies()) return show("blocked");
   if (!canBeNotified()) return show(hidesWorkers() ? "private-window" : "unsupported");
   if (!navigator.onLine) return show("offline");
+  const isFirst = !followed;
   show("asking");
   try {
     followed = await reach();
-    showFollowing();
+    isNew ||= isFirst;
+    if (isFirst) countFollowers(1);
+    showFollowing(isFirst);
   } catch (error) {
     refuse(error);
+  }
+}
+
+/** The number on the page is up to a minute old, and does not count who has just pressed. */
+function countFollowers(more: number): void {
+  for (const place of all("[data-followers]")) {
+    const number = Number(place.dataset["followers"]) + more;
+    place.dataset["followers"] = String(number);
+    const shown = new Intl.NumberFormat(language).format(number);
+    const words = number === 1 ? strings.oneFollower : say(strings.followers, { number: shown });
+    place.textContent = number > 0 ? words : (place.dataset["none"] ?? "");
   }
 }
 
 function refuse(error: unknown): void {
   if (!(error instanceof PushRefused)) return show(error instanceof ApiError || navigator.onLine ? "error" : "offline");
   if (error.refusal !== "dismissed") return show(error.refusal);
-  if (followed) showFollowing();
-  else show("follow");
-  notice(strings.dismissed);
+  show(followed ? stateOf(followed) : "follow", { said: strings.dismissed });
 }
 
-async function send(push: PushSubscriptionJSON): Promise<Following> {
-  const answer = await bring(push, { channel, topics: followed?.topics ?? [], language }, invite);
+async function send(push: PushSubscriptionJSON | null, topics: string[]): Promise<Following> {
+  const answer = await bring(push, { channel, topics, language }, invitation);
+  invitation = undefined;
   setKnown(true);
   return answer;
 }
 
 type Choice = Pick<Following, "channel" | "topics" | "language">;
 
-async function bring(push: PushSubscriptionJSON, choice: Choice, invite?: string): Promise<Following> {
+async function bring(push: PushSubscriptionJSON | null, choice: Choice, invite?: string): Promise<Following> {
   const { channel, topics, language } = choice;
   const body = { push, topics, language, ...(invite ? { invite } : {}) };
   return await call<Following>("POST", `channels/${channel}/followers`, body);
 }
 
-async function change(what: { muted?: boolean; topics?: string[] }): Promise<void> {
+async function mute(): Promise<void> {
+  await saving;
+  if (await change({ muted: !followed?.muted })) showFollowing();
+}
+
+async function change(what: { muted?: boolean; topics?: string[] }): Promise<boolean> {
+  if (!followed) return false;
+  const { push } = followed;
   try {
-    const { push } = followed ?? { push: true };
     followed = { ...(await call<Following>("PATCH", "me", { channel, ...what })), push };
-    showFollowing();
-    notice(strings.saved);
+    return true;
   } catch {
     showFailure(strings.failed);
+    return false;
   }
 }
 
-function chosenTopics(): string[] {
-  return all<HTMLInputElement>("#follow-state input[name=topic]:checked").map((box) => box.value);
+let saving: Promise<void> | undefined;
+let isTapped = false;
+
+/** Each tap is saved; taps during a call, all together by the next one. */
+async function saveTopics(): Promise<void> {
+  isTapped = true;
+  await (saving ??= saveWhileTapped().finally(() => (saving = undefined)));
 }
 
+async function saveWhileTapped(): Promise<void> {
+  while (isTapped) {
+    isTapped = false;
+    for (const place of all("[data-slot=saved]")) place.textContent = "";
+    const topics = all<HTMLInputElement>("#topics input:checked").map((box) => box.value);
+    const isSaved = await change({ topics });
+    if (isTapped) continue;
+    tickTopics();
+    if (isSaved) for (const place of all("[data-slot=saved]")) place.textContent = strings.saved;
+  }
+}
+
+function tickTopics(): void {
+  for (const box of all<HTMLInputElement>("#topics input")) box.checked = followed?.topics.includes(box.value) ?? false;
+}
+
+const UNDO_SECONDS = 5;
+let left: Following | undefined;
+
 async function unfollow(): Promise<void> {
-  await end(`me?channel=${channel}`, strings.unfollowed);
+  const former = followed;
+  if (!(await end(`me?channel=${channel}`, strings.unfollowed))) return;
+  left = former;
+  for (const button of all("#follow-state [data-action=undo]")) {
+    button.hidden = false;
+    withdrawLater(button);
+  }
+}
+
+/** Whoever is on the button is still thinking. */
+function withdrawLater(button: HTMLElement): void {
+  setTimeout(() => {
+    if (button.matches(":is(:hover, :focus)")) withdrawLater(button);
+    else button.classList.add("is-over");
+  }, UNDO_SECONDS * 1000);
+}
+
+/** At the server it was over at once, and nothing is kept there to come back to: this follows again, with the choices
+ * that this page still knows. */
+async function undo(): Promise<void> {
+  if (!left) return;
+  const { push, topics, muted } = left;
+  try {
+    followed = push ? await reach(topics) : await send(null, topics);
+    if (muted) await change({ muted });
+    countFollowers(1);
+    showFollowing();
+  } catch (error) {
+    refuse(error);
+  }
 }
 
 async function forget(): Promise<void> {
   if (!(await end("me", strings.forgotten))) return;
   others = [];
-  setKnown(false);
+  forgetNotes();
   markMine({});
 }
 
 async function end(path: string, said: string): Promise<boolean> {
+  await saving;
   try {
     await call("DELETE", path);
   } catch {
@@ -205,49 +303,77 @@ async function end(path: string, said: string): Promise<boolean> {
   }
   if (path === "me" || !others.length) await unsubscribe().catch(() => undefined);
   followed = undefined;
-  show("follow");
-  notice(said);
+  countFollowers(-1);
+  show("follow", { said });
   return true;
 }
 
-function showFollowing(): void {
-  if (!followed) return;
-  show(followed.muted ? "muted" : "following");
-  for (const box of all<HTMLInputElement>("#follow-state input[name=topic]")) {
-    box.checked = followed.topics.includes(box.value);
-  }
-  for (const part of all("#follow-state [data-without-push]")) part.hidden = followed.push;
+function stateOf({ muted }: Following): "muted" | "following" {
+  return muted ? "muted" : "following";
 }
 
-function show(state: State): void {
+function showFollowing(isWelcome = false): void {
+  if (followed) show(stateOf(followed), { isWelcome });
+}
+
+function show(state: State, { said = "", isWelcome = false } = {}): void {
+  const follow = document.getElementById("follow");
   const place = document.getElementById("follow-state");
   const template = document.getElementById("state-" + state);
-  if (!place || !(template instanceof HTMLTemplateElement)) return;
+  if (!follow || !place || !(template instanceof HTMLTemplateElement)) return;
+  if (state === "following" || state === "muted") noteState(state);
+  else if (state === "follow") noteState(undefined);
   // Settings that are open stay open when one of them changes.
   const open = areSettingsOpen();
+  const before = place.contains(document.activeElement) ? document.activeElement : null;
   place.replaceChildren(template.content.cloneNode(true));
-  openSettings(open);
-  document.getElementById("follow")?.setAttribute("data-state", state);
+  follow.dataset["state"] = state;
+  follow.toggleAttribute("data-welcome", isWelcome);
   // The head of the page is one row for those who know the channel.
-  document.documentElement.toggleAttribute("data-follows", followed !== undefined);
-  const mine = browser();
-  for (const part of all("[data-browser]", place)) part.hidden = part.dataset["browser"] !== mine;
+  document.documentElement.toggleAttribute("data-follows", followed !== undefined && !isNew);
+  openSettings(open, isWelcome);
+  fill(place, said);
+  keepFocus(place, before);
+}
+
+/** Choose among the parts of a state those that are for this device. */
+function fill(place: HTMLElement, said: string): void {
+  const shown = { browser: browser(), system: system() };
+  for (const [name, own] of Object.entries(shown)) {
+    for (const part of all(`[data-${name}]`, place)) part.hidden = part.dataset[name] !== own;
+  }
+  if (followed) for (const part of all("[data-without-push]", place)) part.hidden = followed.push;
+  tickTopics();
+  for (const field of all<HTMLInputElement>("[data-slot=url]", place)) field.value = location.href.replace(/#.*/, "");
+  for (const link of all<HTMLAnchorElement>("[data-open-chrome]", place)) link.href = chromeIntent(location);
+  for (const notice of all("[data-slot=notice]", place)) {
+    notice.textContent = said;
+    notice.hidden = !said;
+  }
+}
+
+/** The focus stays on the control that was pressed. If that is gone, the line that says what holds now takes it, and is
+ * read because of that; to all others it is announced. */
+function keepFocus(place: HTMLElement, before: Element | null): void {
+  const line = place.querySelector<HTMLElement>(".notice:not([hidden])") ?? place.querySelector<HTMLElement>(".state");
+  const action = before instanceof HTMLElement ? before.dataset["action"] : undefined;
+  const same = action && place.querySelector<HTMLElement>(`[data-action="${action}"]`);
+  if (same) same.focus();
+  else if (before && line) return line.focus();
+  // A page that has just been opened says nothing unasked.
+  if (line && acting) announce(line.innerText.replace(/\s+/g, " "));
 }
 
 function areSettingsOpen(): boolean {
   return document.querySelector("#follow [data-action=settings]")?.getAttribute("aria-expanded") === "true";
 }
 
-function openSettings(open: boolean): void {
+/** Topics and the offer to install come unasked once, to those who have just followed. */
+function openSettings(open: boolean, isWelcome = false): void {
   document.querySelector("#follow [data-action=settings]")?.setAttribute("aria-expanded", String(open));
   const body = document.getElementById("settings");
   if (body) body.hidden = !open;
-}
-
-/** The place is a live region: what stands in it is also spoken. */
-function notice(text: string): void {
-  const place = document.querySelector<HTMLElement>("#follow-state [data-slot=notice]");
-  if (!place) return announce(text);
-  place.textContent = text;
-  place.hidden = false;
+  const topics = document.getElementById("topics");
+  if (topics) topics.hidden = !open && !isWelcome;
+  offerInstall(open || isWelcome);
 }

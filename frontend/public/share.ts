@@ -57,9 +57,9 @@ async function invite(pressed: HTMLElement): Promise<void> {
 }
 
 async function copy(pressed: HTMLElement): Promise<void> {
-  const dialog = pressed.closest("dialog");
-  const field = dialog?.querySelector<HTMLInputElement>("[data-slot=url]");
-  const said = dialog?.querySelector<HTMLElement>("[data-slot=copied]");
+  const place = pressed.closest("dialog, #follow-state");
+  const field = place?.querySelector<HTMLInputElement>("[data-slot=url]");
+  const said = place?.querySelector<HTMLElement>("[data-slot=copied]");
   if (!field || !said) return;
   try {
     await navigator.clipboard.writeText(field.value);

@@ -15,6 +15,8 @@ export interface Strings {
   saved: string;
   dismissed: string;
   unfollowed: string;
+  oneFollower: string;
+  followers: string; // {number}
   forgotten: string;
   failed: string;
   oneArrival: string;

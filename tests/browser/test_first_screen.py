@@ -66,6 +66,8 @@ def test_followers_see_posts_at_once_and_an_alert_before_everything(city: City, 
     assert stranger_height <= MAX_PAGE_HEIGHT
     press(page, "subscribe")
     state(page, "following")
+    page.reload()
+    state(page, "following")
     assert top(page, "#posts article") <= 180
     for control in page.locator("#follow-state .tool").all():
         box = control.bounding_box()

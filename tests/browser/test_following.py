@@ -27,6 +27,10 @@ IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
     "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
 )
+INSTAGRAM = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36 Instagram 330.0.0.40.92 Android"
+)
 FIREFOX = "Mozilla/5.0 (Android 14; Mobile; rv:128.0) Gecko/128.0 Firefox/128.0"
 
 
@@ -71,45 +75,116 @@ def test_new_visitor_sends_no_request_about_following(city: City, device: Browse
     assert [url for url in asked if "/api/" in url] == []
 
 
-def test_muting_and_unmuting_survive_a_reload(follower: Page) -> None:
+def test_first_follow_is_a_moment_of_joy(city: City, device: BrowserContext) -> None:
+    """Done, counted, topics at once and saved on tap, then the offer to install."""
+    let_subscribe(device, city.subscription())
+    page = open_page(device, city.site.channel)
+    count = page.locator(".followers [data-followers]")
+    before = int(count.get_attribute("data-followers") or 0)
+    top = page.locator(".follow-card").bounding_box()
+    page.locator("#follow-state [data-action=subscribe]").focus()
+    page.keyboard.press("Enter")
+    state(page, "following")
+    line = page.locator("#follow-state .state")
+    expect(line).to_contain_text("Fatto! Ti avvisiamo qui.")
+    # The button is gone: the line that says what holds now has the focus, and is read.
+    expect(line).to_be_focused()
+    expect(count).to_have_text(f"{before + 1} iscritti" if before else "1 iscritto")
+    assert page.locator(".follow-card").bounding_box()["y"] == top["y"]  # type: ignore[index]
+    assert page.evaluate("localStorage.getItem('canale-state-cremona')") == "following"
+    topics = page.get_by_role("group", name="Che cosa ti interessa?")
+    expect(topics.locator("button")).to_have_count(0)
+    place = topics.get_by_label("Viabilità").bounding_box()
+    topics.get_by_label("Scuola").check()
+    expect(topics.locator("[data-slot=saved]")).to_have_text("Salvato")
+    assert topics.get_by_label("Viabilità").bounding_box() == place
+    # Taps that come faster than answers are all saved.
+    page.evaluate("for (const box of document.querySelectorAll('#topics input')) box.click()")
+    expect(topics.locator("[data-slot=saved]")).to_have_text("Salvato")
+
+    offer = page.locator("#install")
+    expect(offer).to_be_hidden()
+    _offer_install(page, "accepted")
+    offer.get_by_role("button", name="Installa").click()
+    expect(offer).to_be_hidden()
+    assert page.evaluate("prompted") == 1
+    _offer_install(page, "accepted")
+    expect(offer).to_be_visible()
+    offer.get_by_role("button", name="Non ora").click()
+    expect(offer).to_be_hidden()
+    expect(line).to_be_focused()
+
+    page.reload()
+    state(page, "following")
+    expect(line).to_have_text("Iscrizione attiva", use_inner_text=True)
+    _offer_install(page, "accepted")
+    expect(topics).to_be_hidden()
+    open_settings(page)
+    expect(topics.get_by_label("Viabilità")).to_be_checked()
+    expect(topics.get_by_label("Scuola")).not_to_be_checked()
+    # Once was asked, and the answer is kept.
+    expect(offer).to_be_hidden()
+
+
+def _offer_install(page: Page, outcome: str) -> None:
+    """The browser says that it could install the page, and the citizen answers its question."""
+    page.evaluate(
+        """(outcome) => {
+          window.prompted ??= 0;
+          const event = new Event("beforeinstallprompt");
+          event.prompt = async () => { window.prompted += 1; };
+          event.userChoice = Promise.resolve({ outcome });
+          window.dispatchEvent(event);
+        }""",
+        outcome,
+    )
+
+
+def test_muting_keeps_the_focus_and_survives_a_reload(follower: Page) -> None:
     open_settings(follower)
-    press(follower, "mute")
+    mute = follower.locator("#follow-state [data-action=mute]")
+    mute.focus()
+    follower.keyboard.press("Enter")
     state(follower, "muted")
+    expect(mute).to_be_focused()
+    expect(follower.locator("#announce")).to_have_text(
+        "Notifiche silenziate Le allerte ti arrivano comunque."
+    )
     follower.reload()
     state(follower, "muted")
+    assert follower.evaluate("localStorage.getItem('canale-state-cremona')") == "muted"
     open_settings(follower)
-    press(follower, "unmute")
+    press(follower, "mute")
     state(follower, "following")
 
 
-def test_chosen_topics_survive_a_reload(follower: Page) -> None:
-    open_settings(follower)
-    follower.get_by_label("Scuola").check()
-    press(follower, "topics-save")
-    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
-    follower.reload()
-    open_settings(follower)
-    expect(follower.get_by_label("Scuola")).to_be_checked()
-    expect(follower.get_by_label("Viabilità")).not_to_be_checked()
-
-
-def test_pressing_enter_saves_the_topics(follower: Page) -> None:
-    open_settings(follower)
-    follower.get_by_label("Viabilità").check()
-    follower.locator("form[data-topics]").evaluate("form => form.requestSubmit()")
-    expect(follower.locator("#follow-state [data-slot=notice]")).to_be_visible()
-    assert "?" not in follower.url
-
-
-def test_unfollowing_removes_the_follower(city: City, follower: Page) -> None:
+def test_unfollowing_is_at_once_and_can_be_undone(city: City, follower: Page) -> None:
     before = city.followers()
+    follower.get_by_label("Scuola").check()
+    expect(follower.locator("[data-slot=saved]")).to_have_text("Salvato")
     open_settings(follower)
+    press(follower, "mute")
+    state(follower, "muted")
     press(follower, "unfollow")
     state(follower, "follow")
     assert city.followers() == before - 1
     assert follower.evaluate("localStorage.getItem('test-subscribed')") is None
+    follower.get_by_role("button", name="Ripristina").click()
+    state(follower, "muted")
+    assert city.followers() == before
+    follower.reload()
+    state(follower, "muted")
+    open_settings(follower)
+    expect(follower.get_by_label("Scuola")).to_be_checked()
+    follower.clock.install()
+    press(follower, "unfollow")
+    undo = follower.get_by_role("button", name="Ripristina")
+    expect(undo).to_be_visible()
+    follower.clock.fast_forward(6_000)
+    expect(undo).to_be_hidden()
     follower.reload()
     state(follower, "follow")
+    assert city.followers() == before - 1
 
 
 def test_forget_me_clears_server_and_device(city: City, follower: Page) -> None:
@@ -120,7 +195,13 @@ def test_forget_me_clears_server_and_device(city: City, follower: Page) -> None:
     # The button is pressed before the server has answered.
     rows = wait_until(lambda: _rows_after_reaction(city, before))
     open_settings(follower)
-    press(follower, "forget")
+    forget = follower.locator("#follow-state [data-action=forget]")
+    # A double click is one press, and one is not enough.
+    forget.dblclick()
+    expect(forget).to_contain_text("Tocca ancora per cancellare tutto")
+    expect(follower.locator("#announce")).to_have_text("Tocca ancora per cancellare tutto")
+    state(follower, "following")
+    forget.click()
     state(follower, "follow")
     expect(reaction).to_have_attribute("aria-pressed", "false")
     left = city.site.inside("rows")
@@ -184,13 +265,39 @@ def test_permission_prompt_that_is_not_shown_can_be_cancelled(
     state(page, "follow")
 
 
-def test_browser_without_web_push_is_offered_the_feed(city: City, device: BrowserContext) -> None:
+@pytest.mark.parametrize(
+    ("agent", "way"),
+    [
+        (INSTAGRAM, "Chrome."),
+        (f"{IPHONE} Instagram 330.0", "Safari."),
+        ("Reader", "Edge o Safari."),
+    ],
+)
+def test_browser_that_cannot_be_notified_shows_a_way_out(
+    city: City, device: BrowserContext, agent: str, way: str
+) -> None:
+    device.grant_permissions(["clipboard-read", "clipboard-write"])
     page = device.new_page()
-    page.add_init_script("delete window.PushManager")
-    page.goto(city.site.channel)
+    page.add_init_script(
+        f"Object.defineProperty(navigator, 'userAgent', {{ value: '{agent}' }});"
+        "delete window.PushManager"
+    )
+    page.goto(f"{city.site.channel}#content")
     press(page, "subscribe")
     state(page, "unsupported")
-    expect(page.locator("#follow-state a[href$='feed.atom']")).to_be_visible()
+    expect(page.locator("#follow-state .state [data-system]:visible")).to_contain_text(way)
+    page.get_by_role("button", name="Copia").click()
+    expect(page.locator("#follow-state [data-slot=copied]")).to_have_text("Copiato.")
+    assert page.evaluate("navigator.clipboard.readText()") == city.site.channel
+    feeds = page.locator("#follow-state a[href*=feed]")
+    expect(feeds).to_have_text(["Feed RSS"])
+    chrome = page.get_by_role("link", name="Apri in Chrome")
+    if agent != INSTAGRAM:
+        return expect(chrome).to_be_hidden()
+    target = city.site.channel.removeprefix("http://")
+    intent = chrome.get_attribute("href") or ""
+    assert intent.startswith(f"intent://{target}#Intent;scheme=http;package=com.android.chrome;")
+    return None
 
 
 def test_private_window_of_chrome_is_explained(city: City, device: BrowserContext) -> None:
@@ -263,10 +370,6 @@ def test_revoked_permission_is_explained(city: City, follower: Page) -> None:
     expect(follower.locator("#follow-state [data-action=enable-notifications]")).to_be_visible()
 
 
-def test_focus_moves_on_when_the_button_goes(follower: Page) -> None:
-    assert follower.evaluate("document.activeElement.id") == "follow-state"
-
-
 def test_follower_can_invite_by_link_and_qr_code(city: City, follower: Page) -> None:
     press(follower, "invite")
     dialog = follower.locator("#invite-dialog")
@@ -278,3 +381,14 @@ def test_follower_can_invite_by_link_and_qr_code(city: City, follower: Page) -> 
     assert code.evaluate("image => image.naturalWidth") > 0
     follower.goto(link)
     assert follower.locator("body").get_attribute("data-invite") == link.rsplit("/", 1)[1]
+
+
+def test_app_installed_from_an_invite_follows_with_its_code(
+    city: City, device: BrowserContext
+) -> None:
+    let_subscribe(device, city.subscription())
+    page = open_page(device, f"{city.site.channel}?i=bcdfghjkmn")
+    with page.expect_request("**/followers") as request:
+        press(page, "subscribe")
+    assert request.value.post_data_json["invite"] == "bcdfghjkmn"
+    state(page, "following")

@@ -97,7 +97,7 @@ def test_browser_with_only_dead_addresses_is_not_offered_a_retry(
     page = open_page(device, city.site.channel)
     press(page, "subscribe")
     state(page, "unreachable")
-    expect(page.locator("#follow-state a[href$='feed.atom']")).to_be_visible()
+    expect(page.locator("#follow-state a[href$='feed.rss']")).to_be_visible()
     expect(page.locator("#follow-state [data-action=retry]")).to_have_count(0)
     press(page, "close")
     state(page, "follow")

@@ -197,8 +197,8 @@ def test_counts_are_visible_without_scripts(city: Channel) -> None:
     assert '<span data-count="1">1</span>' in page
     assert '<span class="visually-hidden">Applauso</span>' in page
     ChannelCount.objects.create(channel=city, followers=12345)
-    assert "12.345 persone lo seguono" in _text("/")
-    assert "12,345 people follow it" in _text("/", "en")
+    assert "12.345 iscritti" in _text("/")
+    assert "12,345 followers" in _text("/", "en")
 
 
 def test_user_text_is_escaped(city: Channel) -> None:
@@ -238,7 +238,7 @@ def test_an_invite_shows_the_channel_and_keeps_its_code(city: Channel) -> None:
     made = make_invite(city)
     page = _text(f"/i/{made.code}")
     assert f'data-invite="{made.code}"' in page
-    assert "Ti invita qualcuno" in page
+    assert "Hai ricevuto un invito" in page
     assert "data-invite" not in _text("/")
     assert _get("/i/bcdfghjkmn").status_code == 404
     assert b"<svg" in _get(f"/i/{made.code}/qr.svg").content
