@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NAME = "Comune di Cremona (dimostrazione)"
+# In one line beside the avatar of a phone.
+NAME = "Comune di Cremona (demo)"
 DESCRIPTION = (
     "Avvisi, eventi e scadenze della città, come apparirebbero su un canale vero. "
     "Questa è una dimostrazione: nulla di quello che leggi è reale."
