@@ -53,7 +53,7 @@ def test_passkey_is_renamed_and_removed(city: City, desk: Page) -> None:
     expect(desk.locator(".lines")).to_contain_text("Telefono di Anna")
     assert violations(desk) == []
     desk.get_by_role("link", name="Rimuovi").click()
-    expect(desk.get_by_role("heading", name="Togliere «Telefono di Anna»?")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Rimuovere «Telefono di Anna»?")).to_be_visible()
     desk.get_by_role("button", name="Rimuovi").click()
     expect(desk.get_by_text("Passkey rimossa.")).to_be_visible()
     expect(desk.get_by_text("Non hai ancora nessuna passkey.")).to_be_visible()

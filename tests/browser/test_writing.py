@@ -128,7 +128,7 @@ def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page)
     desk.fill("#id_headline", "Fiera")
     desk.fill("#id_starts_at", "2099-05-01")
     desk.fill("#id_place", "Piazza Duomo")
-    shown = "ven 1 mag 2099 · Piazza Duomo"
+    shown = "ven 1° mag 2099 · Piazza Duomo"
     expect(desk.locator("#preview .notification")).to_contain_text(shown)
     desk.locator("button[name=publish]").click()
     expect(desk.locator(".notification")).to_contain_text(shown)
