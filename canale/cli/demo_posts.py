@@ -61,7 +61,7 @@ class DemoPost:
 POSTS = (
     DemoPost(
         29, 9, "news", "La città ti scrive: benvenuto sul canale",
-        "Premi *Iscriviti*: da oggi gli avvisi del Comune arrivano sul tuo telefono, "
+        "Tocca *Iscriviti*: da oggi gli avvisi del Comune arrivano sul tuo telefono, "
         "_subito e gratis_.\n\n"
         "- non serve registrarsi né dare il numero\n"
         "- scegli tu gli argomenti\n"

@@ -309,8 +309,8 @@ NOTICE = {
         "token_hash": "impronta calcolata con una chiave",
         "language": "lingua",
         "muted": "silenzioso",
-        "by_invite": "se sei arrivato con un invito",
-        "followed_on": "il giorno in cui ti sei iscritto",
+        "by_invite": "se c’era un invito",
+        "followed_on": "il giorno dell’iscrizione",
         "topics": "argomenti",
     },
     Address: {
