@@ -65,7 +65,7 @@ async function fonts() {
 // The service worker's caches carry the name of the build, so that a new one starts afresh.
 async function version() {
   const hash = createHash("sha256");
-  for (const name of ["public.js", "public.css"]) {
+  for (const name of ["public.js", "before-paint.js", "public.css"]) {
     if (existsSync(join(target, name))) hash.update(await readFile(join(target, name)));
   }
   return hash.digest("hex").slice(0, 12);
@@ -76,6 +76,7 @@ await mkdir(target, { recursive: true });
 await Promise.all([
   fonts(),
   script("public/main.ts", "public.js"),
+  script("public/before_paint.ts", "before-paint.js"),
   script("newsroom/main.ts", "newsroom.js"),
   style("public.scss", "public.css"),
   style("newsroom.scss", "newsroom.css"),

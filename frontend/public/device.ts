@@ -15,9 +15,17 @@ export function setKnown(known: boolean): void {
   note(KNOWN, known ? "1" : undefined);
 }
 
+type Noted = "following" | "muted" | undefined;
+const STATE = PREFIX + "state-" + channel;
+
 /** What held on this channel last: all that the next page can show before it has asked the server. */
-export function noteState(state: "following" | "muted" | undefined): void {
-  note(PREFIX + "state-" + channel, state);
+export function noteState(state: Noted): void {
+  note(STATE, state);
+}
+
+export function notedState(): Noted {
+  const state = read(STATE);
+  return state === "following" || state === "muted" ? state : undefined;
 }
 
 // Whether somebody does not want the channel among their apps.

@@ -4,7 +4,7 @@
 import { ApiError, call, refusesAddress } from "./api";
 import {
   browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, needsHomeScreen,
-  noteState, setKnown, system,
+  noteState, notedState, setKnown, system,
 } from "./device";
 import { offerInstall, startInstalling } from "./install";
 import { all, channel, invite, language, onPress } from "./page";
@@ -101,7 +101,7 @@ function isConfirmed(pressed: HTMLElement, event: UIEvent): boolean {
 
 /** Who was here before sees what holds; the rest is as the server wrote it. */
 async function recall(): Promise<void> {
-  if (!isKnown() && !(await current())) return;
+  if (!isKnown() && !notedState() && !(await current())) return;
   try {
     const me = await call<Me>("GET", "me");
     markMine(me.reactions);
@@ -112,7 +112,7 @@ async function recall(): Promise<void> {
     return; // Without the network the page is still the page.
   }
   if (acting) return;
-  if (!followed) noteState(undefined);
+  if (!followed) forgetState();
   // A subscription of which the server knows nothing: its push service said that it is gone, and the next press would
   // get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
@@ -122,6 +122,13 @@ async function recall(): Promise<void> {
   showFollowing();
   await keepUp(followed).catch(noteLoss);
   if (!acting) showFollowing();
+}
+
+/** The first frame showed what the device remembered (before_paint.ts), and it no longer holds. */
+function forgetState(): void {
+  noteState(undefined);
+  delete document.documentElement.dataset["follows"];
+  delete document.documentElement.dataset["knownFollower"];
 }
 
 /** What could not be renewed now holds for as long as the device has an address that the server took. */

@@ -1,26 +1,38 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Nothing moves on a page, whenever its font arrives."""
+"""Nothing moves when a page's font arrives, or the answer that its reader follows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Route, StorageState, ViewportSize, expect
 
 from tests.browser.pages import (
     DESKTOP,
     PHONE,
     City,
+    let_subscribe,
     needs_chromium,
+    open_page,
+    open_settings,
     picture,
+    press,
+    state,
 )
 
 pytestmark = needs_chromium
 
 # Cumulative Layout Shift: https://web.dev/articles/cls
 MAX_SHIFT = 0.02
+INSTRUCTIONS = (
+    "Non bevete e non usate per cucinare l’acqua del rubinetto fino a nuovo avviso.\n\n"
+    "- autobotti in piazza Antica\n- potete lavarvi e usarla per le pulizie\n"
+    "- dubbi: numero verde *800 123 456*"
+)
 WORKS = (
     "Lavori alla rete idrica dalle 9 alle 15 di lunedì: l’acqua manca in via Flaminia, in via dei "
     "Mille e nelle strade vicine. Un’autobotte è in piazza dalle 8, e le scuole restano aperte."
@@ -70,31 +82,98 @@ def pages(city: City) -> dict[str, str]:
     }
 
 
-def shift(page: Page, url: str) -> float:
-    """Open a page, let its font arrive after everything else, and return the sum of what moved."""
-    held: list[Route] = []
-    page.route("**/*.woff2", lambda route: held.append(route))
-    page.goto(url, wait_until="domcontentloaded")
-    page.wait_for_function(_PAINTED)
-    assert held
-    for route in held:
+@contextmanager
+def observed(
+    browser: Browser, size: ViewportSize, state: StorageState | None = None
+) -> Iterator[BrowserContext]:
+    """A device that notes what moves. Fonts that a service worker has kept would be there at
+    once, so it has none."""
+    context = browser.new_context(
+        viewport=size, locale="it-IT", service_workers="block", storage_state=state
+    )
+    context.add_init_script(_OBSERVE)
+    yield context
+    context.close()
+
+
+def shift(context: BrowserContext, url: str, following: str = "") -> float:
+    """Open a page, let the first frame pass before its fonts arrive and before the server says
+    whom the reader follows, and return the sum of what moved."""
+    page = context.new_page()
+    fonts: list[Route] = []
+    page.route("**/*.woff2", lambda route: fonts.append(route))
+    if following:
+        answers: list[Route] = []
+        page.route("**/api/v1/me", lambda route: answers.append(route))
+        with page.expect_request("**/api/v1/me"):
+            page.goto(url, wait_until="domcontentloaded")
+        page.wait_for_function(_PAINTED)
+        answers[0].continue_()
+        state(page, following)
+    else:
+        page.goto(url, wait_until="domcontentloaded")
+        page.wait_for_function(_PAINTED)
+    assert fonts
+    for route in fonts:
         route.continue_()
     page.wait_for_load_state()
     assert page.evaluate(_SETTLED) >= 2
-    return float(page.evaluate("window.shifts.reduce((sum, each) => sum + each, 0)"))
+    moved = float(page.evaluate("window.shifts.reduce((sum, each) => sum + each, 0)"))
+    page.close()
+    return moved
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_nothing_moves_for_strangers(
-    city: City, pages: dict[str, str], browser: Browser, size: ViewportSize
+    pages: dict[str, str], browser: Browser, size: ViewportSize
 ) -> None:
-    # Fonts that a service worker has kept are there from the first frame.
-    context = browser.new_context(viewport=size, locale="it-IT", service_workers="block")
-    context.add_init_script(_OBSERVE)
-    shifts = {}
-    for name, url in pages.items():
-        page = context.new_page()
-        shifts[name] = shift(page, url)
-        page.close()
-    context.close()
+    with observed(browser, size) as context:
+        shifts = {name: shift(context, url) for name, url in pages.items()}
     assert {name: moved for name, moved in shifts.items() if moved > MAX_SHIFT} == {}
+
+
+@pytest.mark.parametrize("following", ["following", "muted"])
+def test_nothing_moves_for_followers(
+    city: City, pages: dict[str, str], browser: Browser, following: str
+) -> None:
+    subscription = city.subscription()
+    with browser.new_context(viewport=PHONE, locale="it-IT") as context:
+        let_subscribe(context, subscription)
+        page = open_page(context, pages["channel"])
+        press(page, "subscribe")
+        state(page, "following")
+        if following == "muted":
+            open_settings(page)
+            press(page, "mute")
+            state(page, "muted")
+        device = context.storage_state()
+    alert = city.publish("Acqua non potabile a Cavatigozzi", text=INSTRUCTIONS, kind="alert")
+    addresses = [pages["channel"], pages["post"], f"{pages['channel']}p/{alert}"]
+    shifts = {}
+    for size in (PHONE, DESKTOP):
+        with observed(browser, size, device) as context:
+            let_subscribe(context, subscription)
+            for address in addresses:
+                shifts[address, size["width"]] = shift(context, address, following)
+    city.withdraw(alert)
+    assert {key: moved for key, moved in shifts.items() if moved > MAX_SHIFT} == {}
+
+
+def test_page_of_a_stranger_does_not_depend_on_what_the_device_remembers(
+    city: City, pages: dict[str, str], browser: Browser
+) -> None:
+    with browser.new_context(viewport=PHONE, locale="it-IT") as context:
+        # It followed, but the server knows nothing of it.
+        context.add_init_script("localStorage.setItem('canale-state-cremona', 'following')")
+        page = open_page(context, pages["channel"])
+        expect(page.locator("html:not([data-follows])")).to_be_attached()
+        expect(page.get_by_role("button", name="Iscriviti")).to_be_visible()
+        assert page.locator(".remembered:visible").count() == 0
+    with browser.new_context(viewport=PHONE, locale="it-IT") as context:
+        # Some browsers forbid storage where they block cookies.
+        context.add_init_script(
+            "Object.defineProperty(window, 'localStorage', { get() { throw new Error() } })"
+        )
+        page = open_page(context, pages["channel"])
+        expect(page.get_by_role("button", name="Iscriviti")).to_be_visible()
+        expect(page.locator("html.js")).to_be_attached()
