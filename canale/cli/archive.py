@@ -92,7 +92,7 @@ class Manifest:
         except (ValueError, TypeError, KeyError) as error:
             raise CommandError("this is not a backup of canale: its manifest is damaged") from error
         if manifest.form != FORM or manifest.vendor not in DUMPS:
-            raise CommandError(f"made by canale {manifest.canale!a}, in a form not known here")
+            raise CommandError(f"made by canale {manifest.canale!a}, in an unknown format")
         return manifest
 
 
@@ -150,13 +150,15 @@ def unpack(source: Path, folder: Path) -> Manifest:
         seen = set()
         while member := tar.next():
             if member.name not in sizes or not _is_plain(member) or member.name in seen:
-                raise CommandError(f"{source} holds {member.name!a}, which no backup of ours has")
+                raise CommandError(
+                    f"{source} holds {member.name!a}, which no backup of canale contains"
+                )
             seen.add(member.name)
             _extract(tar, member, folder / member.name, sizes[member.name])
     if seen != {dump} | ({KEY} if manifest.with_key else set()):
-        raise CommandError(f"{source} is not whole; take another backup")
+        raise CommandError(f"{source} is incomplete; take another backup")
     if sha256_of(folder / dump) != manifest.sha256:
-        raise CommandError(f"{source} is damaged: its checksum is another; take another backup")
+        raise CommandError(f"{source} is damaged: its checksum does not match; take another backup")
     if manifest.vendor == "sqlite":
         database_sqlite.check(folder / dump)
     return manifest

@@ -121,9 +121,10 @@ def permissions() -> Iterator[Finding]:
         if stat.S_IMODE(of.st_mode) & 0o077
     ]
     closed = stat.S_IMODE(data.stat().st_mode) & 0o077 == 0
+    is_closed = closed or not open_to_others
     yield Finding(
-        closed or not open_to_others,
-        f"nobody else on this machine can read {data}",
+        is_closed,
+        f"{'nobody else' if is_closed else 'somebody else'} on this machine can read {data}",
         f"chmod -R go= {data}",
     )
 
@@ -140,9 +141,10 @@ def key() -> Iterator[Finding]:
         yield Finding(True, "the secret key comes from the environment")
         return
     mode = stat.S_IMODE(kept.stat().st_mode)
+    is_private = mode & 0o077 == 0
     yield Finding(
-        mode & 0o077 == 0,
-        f"only its owner can read {kept} (mode {mode:o})",
+        is_private,
+        f"{'only its owner' if is_private else 'somebody else'} can read {kept} (mode {mode:o})",
         f"chmod 600 {kept}",
     )
     yield Finding(True, "keep a copy of secret-key apart: without it no follower can be reached")
@@ -184,7 +186,7 @@ def _sqlite() -> Iterator[Finding]:
     version = sqlite3.sqlite_version_info
     yield Finding(
         version >= MIN_SQLITE,
-        f"SQLite {'.'.join(map(str, version))} is sound",
+        f"SQLite is {'.'.join(map(str, version))}",
         "install pysqlite3 (bin/setup and pip do): before 3.51.3 a bug may damage the database",
     )
     with connection.cursor() as cursor:
@@ -194,14 +196,17 @@ def _sqlite() -> Iterator[Finding]:
         journal = str(cursor.fetchone()[0])
     yield Finding(
         journal == "wal",
-        f"readers and the writer do not wait for each other (journal: {journal})",
+        f"readers and the writer {'do not ' if journal == 'wal' else ''}wait for each other "
+        f"(journal: {journal})",
         "put the data folder on a disk of this machine: SQLite's WAL needs shared memory, which "
         "network file systems lack",
         warning=True,
     )
+    is_intact = result is not None and result[0] == "ok"
     yield Finding(
-        result is not None and result[0] == "ok",
-        f"the database file is intact ({result[0] if result else 'no answer'})",
+        is_intact,
+        f"the database file is {'intact' if is_intact else 'damaged'} "
+        f"({result[0] if result else 'no answer'})",
         "stop canale and restore the last backup",
     )
 

@@ -40,7 +40,7 @@ def check(database: Path) -> None:
     except sqlite3.Error as error:
         result = str(error)
     if result != "ok":
-        raise CommandError(f"the copy of the database is not whole ({result})")
+        raise CommandError(f"the copy of the database is incomplete ({result})")
 
 
 def put_in_place(copy: Path, database: Path) -> Path | None:

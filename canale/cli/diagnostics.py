@@ -123,7 +123,7 @@ def _incomplete() -> Diagnosis | None:
     lost = sorted(set(tables.django_table_names()) - set(tables.table_names()))
     if lost:
         what = f"{name} has lost its table {lost[0]}"
-        return Diagnosis(what, f"it is not whole: {RESTORE}")
+        return Diagnosis(what, f"it is damaged: {RESTORE}")
     return missing_column_diagnosis()
 
 
@@ -165,6 +165,6 @@ def _remedy(error: Exception) -> str:
     cause = error.__cause__
     code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or ""
     if code.startswith(DAMAGED):
-        return f"it is not whole: {RESTORE}"
+        return f"it is damaged: {RESTORE}"
     problem = classify_error(error)
     return REMEDIES[connection.vendor, problem] if problem else ""

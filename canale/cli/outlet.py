@@ -93,6 +93,6 @@ def _test(channel: Channel, name: str) -> int:
     result = asyncio.run(send_trial(find_outlet(channel, name)))
     if result.outcome is not Outcome.ACCEPTED:
         detail = result.reason if result.code is None else f"{reason_of(result)}, {result.reason}"
-        raise CommandError(f"{name} did not accept the trial: {detail}")
+        raise CommandError(f"{name} rejected the trial: {detail}")
     sys.stdout.write(f"{name} accepted the trial.\n")
     return 0

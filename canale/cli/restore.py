@@ -85,7 +85,7 @@ def _checked_key(manifest: Manifest, folder: Path, *, other_key: bool) -> str | 
         here = kept.exists() and read_key(kept) == settings.secret_key
         changing = bool(settings.old_secret_key)
         if key_id(key) != manifest.key_id or not here or changing:
-            raise CommandError("set CANALE_SECRET_KEY to the backup's key: here it is another")
+            raise CommandError("set CANALE_SECRET_KEY to the backup's key: this one is different")
         return key
     if other_key:
         return None

@@ -93,7 +93,7 @@ def _finish(*, drop_lost: bool) -> int:
     # This also seals the end of the log with the new key.
     audit.record("cli", "key.changed")
     sealed = f"{addresses} addresses, {factors} second factors, {outlets} outlets"
-    sys.stdout.write(f"Sealed anew: {sealed}.\n")
+    sys.stdout.write(f"Resealed: {sealed}.\n")
     _forget_old_key()
     return 0
 
@@ -134,7 +134,7 @@ def _forget_old_key() -> None:
     kept = settings.data / "secret-key.old"
     if kept.exists() and read_key(kept) == settings.old_secret_key:
         durable_files.remove(kept)
-        sys.stdout.write("The key before is deleted; old backups still need it.\n")
+        sys.stdout.write("The previous key is deleted; old backups still need it.\n")
     else:
         sys.stdout.write("Now unset CANALE_OLD_SECRET_KEY; old backups still need that key.\n")
 

@@ -210,9 +210,9 @@ def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
 HARMS = {
     damaged: "damaged",
     cut: "cannot be read",
-    foreign: "no backup of ours",
+    foreign: "no backup of canale",
     from_the_future: "newer canale",
-    of_another_database: "in a form not known",
+    of_another_database: "in an unknown format",
     no_backup: "cannot be read",
 }
 

@@ -96,7 +96,7 @@ def test_every_command_reports_missing_tables(tmp_path: Path) -> None:
         assert "channel.9999_next_year, which is unknown here" in line
     site.inside("forget_migration", ["channel", "9999_next_year"])
     site.inside("lose_table", "channel_channel")
-    assert "not whole: stop canale and restore" in one_line(site, "token")["token"]
+    assert "it is damaged: stop canale and restore" in one_line(site, "token")["token"]
     file.write_bytes(b"no database" * 1000)
     assert "file is not a database" in one_line(site, "token")["token"]
 

@@ -289,6 +289,6 @@ def test_new_key_is_synced_before_the_old_one_may_go(tmp_path: Path) -> None:
         assert data in paths[:key], "the old key's second name is not on the disk"
         assert data in paths[key:]
         with syncs.counted() as paths:
-            assert re.search("key before is deleted", site.run("rotate-key"))
+            assert re.search("previous key is deleted", site.run("rotate-key"))
         sealed = next(i for i, path in enumerate(paths) if path.endswith(".sqlite3-wal"))
         assert data in paths[sealed:]

@@ -78,7 +78,7 @@ def test_key_rotation_is_invisible_to_users(city: Site, push: PushService) -> No
     assert city.inside("rows")["followers_address"] == 20
 
     said = city.run("rotate-key")
-    assert "Sealed anew: 19 addresses, 1 second factors, 0 outlets." in said
+    assert "Resealed: 19 addresses, 1 second factors, 0 outlets." in said
     assert not (data / "secret-key.old").exists()
     assert city.inside("sealed_with", str(data / "secret-key")) == {"yes": 20, "no": 0}
     (city.folder / "first").write_text(first)
@@ -115,7 +115,7 @@ def test_killed_rotation_is_resumed(tmp_path: Path, push: PushService) -> None:
         assert 0 < half["yes"] < MANY
         assert half["yes"] % BATCH == 0
         assert city.inside("sealed_with", str(data / "secret-key.old"))["yes"] == half["no"]
-        assert f"Sealed anew: {half['no']} addresses" in city.run("rotate-key")
+        assert f"Resealed: {half['no']} addresses" in city.run("rotate-key")
         assert city.inside("sealed_with", str(data / "secret-key")) == {"yes": MANY, "no": 0}
 
 

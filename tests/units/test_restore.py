@@ -85,7 +85,7 @@ def test_sparse_archive_member_is_refused(archive: Archive, tmp_path: Path) -> N
         add(tar, "database.sqlite3", b"1\n0\n0\n".ljust(512, b"\0"), pax_headers=headers)
 
     said = refused(archive(sparse, size=3 * 2**30), tmp_path)
-    assert "'database.sqlite3', which no backup of ours has" in said
+    assert "'database.sqlite3', which no backup of canale contains" in said
 
 
 def test_old_gnu_sparse_member_is_refused(archive: Archive, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_old_gnu_sparse_member_is_refused(archive: Archive, tmp_path: Path) -> N
         add(tar, "database.sqlite3", b"x" * 512, type=tarfile.GNUTYPE_SPARSE)
 
     said = refused(archive(sparse, size=3 * 2**30), tmp_path)
-    assert "which no backup of ours has" in said
+    assert "which no backup of canale contains" in said
 
 
 def test_member_larger_than_in_the_manifest_is_refused(
@@ -136,7 +136,7 @@ def test_invalid_manifest_is_refused_in_one_line(text: bytes) -> None:
 
 
 def test_manifest_of_another_version_is_named_without_escapes() -> None:
-    with pytest.raises(CommandError, match="in a form not known here"):
+    with pytest.raises(CommandError, match="in an unknown format"):
         Manifest.read(json.dumps({**MANIFEST, "form": 2}).encode())
 
 
