@@ -83,23 +83,22 @@ def copy_progress(post: Post) -> list[CopyProgress]:
     copies = Copy.objects.filter(broadcast__post=post).select_related("outlet", "broadcast")
     for copy in copies.order_by("outlet__name", "pk"):
         rows[copy.outlet_id] = copy
-    return [_progress(copy) for copy in rows.values()]
-
-
-def _progress(copy: Copy) -> CopyProgress:
-    spec = get_relay(copy.outlet.transport)
-    return CopyProgress(
-        outlet=copy.outlet.name,
-        label=spec.label,
-        purpose=copy.broadcast.purpose,
-        state=copy.state,
-        state_label=State(copy.state).label,
-        url=copy.url,
-        sent_at=copy.sent_at,
-        code=copy.reason if copy.reason.isdigit() else "",
-        explanation=explain(copy, spec.refusals, idempotent=spec.capabilities.idempotent),
-        finished=copy.not_before is None and copy.state != State.SENDING,
-    )
+    return [
+        CopyProgress(
+            outlet=copy.outlet.name,
+            label=spec.label,
+            purpose=copy.broadcast.purpose,
+            state=copy.state,
+            state_label=State(copy.state).label,
+            url=copy.url,
+            sent_at=copy.sent_at,
+            code=copy.reason if copy.reason.isdigit() else "",
+            explanation=explain(copy, spec.refusals, idempotent=spec.capabilities.idempotent),
+            finished=copy.not_before is None and copy.state != State.SENDING,
+        )
+        for copy in rows.values()
+        for spec in [get_relay(copy.outlet.transport)]
+    ]
 
 
 def explain(

@@ -115,7 +115,10 @@ class PendingLease(Lease):
     def record_results(self, results: Results, now: datetime, in_time: int = 0) -> None:
         """Delete the rows whose result is final, and defer the rest."""
         results = expire_unresolvable(results, now)
-        rows = self._existing_rows()
+        # A withdrawal deletes and counts rows: those that still exist, locked, by address.
+        read = PendingMessage.objects.filter(pk__in=[row.pk for row in self.rows])
+        existing = set(lock_in_order(read))
+        rows = {row.address_id: row for row in self.rows if row.pk in existing}
         deferred, final = [], []
         for sent, result in results:
             row = rows.get(sent.address_id)
@@ -124,11 +127,8 @@ class PendingLease(Lease):
             if result.outcome is Outcome.RETRY:
                 attempts = row.attempts - (not result.tried)
                 due = now + timedelta(seconds=next_attempt(attempts, result))
-                if self.broadcast is None:
-                    again = attempts < WELCOME_ATTEMPTS
-                else:
-                    again = due < self.broadcast.expires_at
-                if again:
+                ends = self.broadcast.expires_at if self.broadcast is not None else None
+                if due < ends if ends is not None else attempts < WELCOME_ATTEMPTS:
                     # The row in memory stays as it was read: after an error of the database
                     # everything is recorded again.
                     deferred.append(PendingMessage(pk=row.pk, attempts=attempts, not_before=due))
@@ -141,12 +141,6 @@ class PendingLease(Lease):
         if self.broadcast is not None:
             expired = sum(result.outcome is Outcome.RETRY for _, result in final)
             count(self.broadcast, final, expired=expired, in_time=in_time)
-
-    def _existing_rows(self) -> dict[int, PendingMessage]:
-        """The rows that still exist, by address, locked: a withdrawal deletes and counts rows."""
-        read = PendingMessage.objects.filter(pk__in=[row.pk for row in self.rows])
-        existing = set(lock_in_order(read))
-        return {row.address_id: row for row in self.rows if row.pk in existing}
 
 
 def record_late(lease: Lease, results: Results, now: datetime, in_time: int) -> None:

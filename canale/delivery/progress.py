@@ -67,6 +67,38 @@ class TransportProgress:
     accepted_in_time: int | None
     urgent: bool
 
+    @classmethod
+    def of(cls, row: Broadcast) -> TransportProgress:
+        """Read how far a broadcast has come."""
+        retrying = row.pending_messages.count()
+        failed = Q(state=Batch.State.FAILED)
+        batches = row.batches.aggregate(
+            failed=Count("pk", failed), open=Count("pk", ~failed & ~Q(state=Batch.State.DONE))
+        )
+        entry = get(row.transport)
+        return cls(
+            transport=row.transport,
+            label=str(entry.label),
+            purpose=row.purpose,
+            planned=row.planned,
+            accepted=row.accepted,
+            gone=row.gone,
+            rejected=row.rejected,
+            skipped=row.skipped,
+            expired=row.expired,
+            retrying=retrying,
+            finished=not batches["open"] and not retrying,
+            stopped=row.stopped_at is not None,
+            started_at=row.created_at,
+            given_up=batches["failed"] > 0,
+            refusals=[
+                Refusal(each.count, explanation(each.reason, entry.refusals))
+                for each in row.rejections.order_by("-count")
+            ],
+            accepted_in_time=row.accepted_in_time,
+            urgent=row.urgent,
+        )
+
     @property
     def failed(self) -> int:
         return self.gone + self.rejected + self.expired
@@ -127,35 +159,6 @@ class TransportProgress:
 
 def progress(post: Post) -> list[TransportProgress]:
     """The post's broadcasts, newest first."""
-    return [_progress(row) for row in post.broadcasts.filter(outlet=None).order_by("-id")]
-
-
-def _progress(row: Broadcast) -> TransportProgress:
-    retrying = row.pending_messages.count()
-    failed = Q(state=Batch.State.FAILED)
-    batches = row.batches.aggregate(
-        failed=Count("pk", failed), open=Count("pk", ~failed & ~Q(state=Batch.State.DONE))
-    )
-    entry = get(row.transport)
-    return TransportProgress(
-        transport=row.transport,
-        label=str(entry.label),
-        purpose=row.purpose,
-        planned=row.planned,
-        accepted=row.accepted,
-        gone=row.gone,
-        rejected=row.rejected,
-        skipped=row.skipped,
-        expired=row.expired,
-        retrying=retrying,
-        finished=not batches["open"] and not retrying,
-        stopped=row.stopped_at is not None,
-        started_at=row.created_at,
-        given_up=batches["failed"] > 0,
-        refusals=[
-            Refusal(each.count, explanation(each.reason, entry.refusals))
-            for each in row.rejections.order_by("-count")
-        ],
-        accepted_in_time=row.accepted_in_time,
-        urgent=row.urgent,
-    )
+    return [
+        TransportProgress.of(row) for row in post.broadcasts.filter(outlet=None).order_by("-id")
+    ]

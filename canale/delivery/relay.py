@@ -77,7 +77,16 @@ class RelayRunner:
                 await wait_at_most(self._wakeup, POLL_SECONDS)
         finally:
             subscription.close()
-            await self._finish()
+            serving = list(self._serving.values())
+            if serving:
+                await asyncio.wait(serving, timeout=GRACE_SECONDS)
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
+            await self._release()
+            # Looked up in the thread: each has a connection of its own.
+            await self._database.run(lambda: connection.close())  # noqa: PLW0108
+            await self._client.close()
 
     def stop(self) -> None:
         """End `run`. Called on the event loop."""
@@ -85,6 +94,13 @@ class RelayRunner:
         self._wakeup.set()
 
     async def _serve_due(self) -> None:
+        def served(outlet_id: int, task: asyncio.Task[None]) -> None:
+            if self._serving.get(outlet_id) is task:
+                del self._serving[outlet_id]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                fields = {"outlet": outlet_id}
+                logger.error("Serving an outlet failed", exc_info=error, extra=fields)
+
         try:
             outlets = await self._database.run(lambda: claim_outlets(self._worker, self._clock()))
         except Exception:
@@ -94,13 +110,7 @@ class RelayRunner:
         for outlet_id in outlets:
             task = asyncio.create_task(self._serve(outlet_id))
             self._serving[outlet_id] = task
-            task.add_done_callback(partial(self._served, outlet_id))
-
-    def _served(self, outlet_id: int, task: asyncio.Task[None]) -> None:
-        if self._serving.get(outlet_id) is task:
-            del self._serving[outlet_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("Serving an outlet failed", exc_info=error, extra={"outlet": outlet_id})
+            task.add_done_callback(partial(served, outlet_id))
 
     async def _serve(self, outlet_id: int) -> None:
         """Make the outlet's calls, one after another, until none is due."""
@@ -118,39 +128,29 @@ class RelayRunner:
             await self._release(outlet_id)
 
     async def _make(self, call: Call) -> None:
-        relay = call.spec.open(call.setup, self._client)
-        if call.act is Act.LOOK:
-            sighting = await self._look(relay, call)
-            await self._record(lambda: record_sighting(call, sighting, self._clock()))
-            return
-        receipt = await self._send(relay, call)
-        COPIES.labels(call.spec.name, receipt.result.outcome).inc()
-        await self._record(lambda: record_receipt(call, receipt, self._clock()))
-
-    async def _send(self, relay: RelayTransport[Any], call: Call) -> Receipt:
+        """Make one call, and record its answer."""
+        relay: RelayTransport[Any] = call.spec.open(call.setup, self._client)
+        receipt, sighting = FAILED, Sighting.UNKNOWN
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 match call.act:
+                    case Act.LOOK:
+                        sighting = await relay.look(call.held, call.rendition)
+                    case Act.PUBLISH:
+                        receipt = await relay.publish(call.rendition, call.key)
                     case Act.CORRECT:
-                        return await relay.correct(call.held, call.rendition, call.key)
+                        receipt = await relay.correct(call.held, call.rendition, call.key)
                     case Act.WITHDRAW:
-                        return await relay.withdraw(call.held, call.rendition, call.key)
-                return await relay.publish(call.rendition, call.key)
+                        receipt = await relay.withdraw(call.held, call.rendition, call.key)
         except TimeoutError:
-            return NO_ANSWER
+            receipt = NO_ANSWER
         except Exception:
-            logger.exception("Unexpected error sending a copy", extra=call.log_fields())
-            return FAILED
-
-    async def _look(self, relay: RelayTransport[Any], call: Call) -> Sighting:
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                return await relay.look(call.held, call.rendition)
-        except TimeoutError:
-            return Sighting.UNKNOWN
-        except Exception:
-            logger.exception("Unexpected error reading an outlet back", extra=call.log_fields())
-            return Sighting.UNKNOWN
+            logger.exception("Unexpected error in a relay's call", extra=call.log_fields())
+        if call.act is Act.LOOK:
+            await self._record(lambda: record_sighting(call, sighting, self._clock()))
+            return
+        COPIES.labels(call.spec.name, receipt.result.outcome).inc()
+        await self._record(lambda: record_receipt(call, receipt, self._clock()))
 
     async def _record(self, work: Callable[[], None]) -> None:
         """Wait for a database that is locked or away: only this process has the answer."""
@@ -167,15 +167,3 @@ class RelayRunner:
         except DatabaseError as error:
             # The lease ends, or somebody finds that this worker has exited.
             logger.warning("Outlets were not released: %s", error)
-
-    async def _finish(self) -> None:
-        serving = list(self._serving.values())
-        if serving:
-            await asyncio.wait(serving, timeout=GRACE_SECONDS)
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-        await self._release()
-        # Looked up in the thread: each has a connection of its own.
-        await self._database.run(lambda: connection.close())  # noqa: PLW0108
-        await self._client.close()

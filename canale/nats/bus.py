@@ -48,7 +48,7 @@ class NatsBus:
         self._lock = threading.Lock()
         self._thread: NatsThread | None = None
         atexit.register(self.close)
-        os.register_at_fork(after_in_child=self._reset_after_fork)
+        os.register_at_fork(after_in_child=self.reset_after_fork)
 
     def publish(self, subject: str, data: bytes = b"") -> None:
         """Notify every listener eventually. Returns within microseconds, whatever NATS does."""
@@ -90,7 +90,7 @@ class NatsBus:
         if thread is not None:
             thread.end()
 
-    def _reset_after_fork(self) -> None:
+    def reset_after_fork(self) -> None:
         """Start without a thread in a forked child, which has only the thread's memory."""
         self._lock = threading.Lock()
         if self._thread is not None:

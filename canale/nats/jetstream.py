@@ -121,16 +121,6 @@ class JetStreamSource:
             self._connected_at = time.monotonic()
         elif time.monotonic() - self._connected_at > AWAY_SECONDS:
             return claim(worker, now, urgent=urgent)
-        batch = self._claim_offered(worker, now, urgent=urgent)
-        if batch is None:
-            self._on_loop(self._wanted[urgent].set)
-        elif urgent:
-            # A normal batch does not wait while this worker sends an alert.
-            while self._offered[False]:
-                self.released(self._offered[False].popleft())
-        return batch
-
-    def _claim_offered(self, worker: str, now: datetime, *, urgent: bool) -> Batch | None:
         offered = self._offered[urgent]
         while offered:
             batch_id = offered.popleft()
@@ -141,11 +131,15 @@ class JetStreamSource:
                 offered.appendleft(batch_id)
                 raise
             if batch is not None:
+                # A normal batch does not wait while this worker sends an alert.
+                while urgent and self._offered[False]:
+                    self.released(self._offered[False].popleft())
                 return batch
             if unfinished:
                 self._answer(batch_id, lambda message: message.nak(TAKEN_SECONDS))
             else:
                 self.finished(batch_id)
+        self._on_loop(self._wanted[urgent].set)
         return None
 
     def finished(self, batch_id: int) -> None:

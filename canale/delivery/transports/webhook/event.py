@@ -24,13 +24,11 @@ class WebhookEvent:
 
 def event(kind: str, at: datetime, data: Mapping[str, object]) -> WebhookEvent:
     """Encode an event: ``type``, ``timestamp`` and ``data``, as the specification recommends."""
+
+    def written(value: object) -> str:
+        """Dates and moments as in the API."""
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+
     members = {"type": kind, "timestamp": at.isoformat(), "data": data}
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), default=_written)
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"), default=written)
     return WebhookEvent(text.encode("utf-8"))
-
-
-def _written(value: object) -> str:
-    """Dates and moments as in the API."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)

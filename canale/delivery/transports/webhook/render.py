@@ -18,12 +18,18 @@ TYPES = {
 
 def render(content: BroadcastContent) -> WebhookEvent:
     """Render the event. Of a withdrawn post it repeats nothing but where it was, and says why."""
-    channel = content.channel
-    withdrawn = content.purpose is Purpose.WITHDRAWAL
+    channel, post = content.channel, content.post
     data = {
         "channel": {"handle": channel.handle, "name": channel.name, "url": channel_url(channel)},
-        "post": _withdrawn(content) if withdrawn else _post(content),
+        "post": _post(content),
     }
+    if content.purpose is Purpose.WITHDRAWAL:
+        data["post"] = {
+            "id": post.pk,
+            "url": post_url(post),
+            "withdrawn_at": post.withdrawn_at,
+            "reason": post.withdrawal_reason,
+        }
     return event(TYPES[content.purpose], content.created_at, data)
 
 
@@ -50,14 +56,4 @@ def _post(content: BroadcastContent) -> dict[str, object]:
             }
             for shown in revision.images.select_related("image__channel")
         ],
-    }
-
-
-def _withdrawn(content: BroadcastContent) -> dict[str, object]:
-    post = content.post
-    return {
-        "id": post.pk,
-        "url": post_url(post),
-        "withdrawn_at": post.withdrawn_at,
-        "reason": post.withdrawal_reason,
     }

@@ -71,35 +71,29 @@ def check_services() -> Iterator[Finding]:
 
 
 def connect_to(host: str) -> ssl.SSLSocket:
-    """A TLS connection to a push service, by the way that workers take. Raises OSError."""
-    context = ssl.create_default_context()
-    if not settings.push_proxy:
-        line = socket.create_connection((host, 443), TIMEOUT_SECONDS)
-        return context.wrap_socket(line, server_hostname=host)
-    return context.wrap_socket(_tunnel(host), server_hostname=host)
-
-
-def _tunnel(host: str) -> socket.socket:
-    """Through the proxy (RFC 9110, section 9.3.6). Raises OSError."""
+    """A TLS connection to a push service, by the way that workers take: through the proxy, if there
+    is one (RFC 9110, section 9.3.6). Raises OSError."""
     proxy = urlsplit(settings.push_proxy)
-    line = socket.create_connection((proxy.hostname or "", proxy.port or 80), TIMEOUT_SECONDS)
-    head = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n"
-    if proxy.username:
-        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
-    line.sendall(f"{head}\r\n".encode())
-    said = b""
-    while b"\r\n\r\n" not in said:
-        part = line.recv(1024)
-        said += part
-        if not part or len(said) > 16_384:
-            break
-    status = said.split(b"\r\n")[0].decode("latin-1")
-    # Any 2xx opens the tunnel.
-    if not re.match(r"HTTP/1\.[01] 2[0-9]{2}\b", status):
-        line.close()
-        raise OSError(f"the proxy answers {status or 'nothing'}")
-    return line
+    at = (proxy.hostname or "", proxy.port or 80) if settings.push_proxy else (host, 443)
+    line = socket.create_connection(at, TIMEOUT_SECONDS)
+    if settings.push_proxy:
+        head = f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n"
+        if proxy.username:
+            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+            head += f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}\r\n"
+        line.sendall(f"{head}\r\n".encode())
+        reply = b""
+        while b"\r\n\r\n" not in reply and len(reply) <= 16_384:
+            part = line.recv(1024)
+            if not part:
+                break
+            reply += part
+        status = reply.split(b"\r\n")[0].decode("latin-1")
+        # Any 2xx opens the tunnel.
+        if not re.match(r"HTTP/1\.[01] 2[0-9]{2}\b", status):
+            line.close()
+            raise OSError(f"the proxy answers {status or 'nothing'}")
+    return ssl.create_default_context().wrap_socket(line, server_hostname=host)
 
 
 def their_time(connection: socket.socket, host: str) -> list[float]:

@@ -56,7 +56,12 @@ class SubscriptionKeys(NamedTuple):
             raise BadKeysError("keys: missing")
         point = _bytes_of("p256dh", keys.get("p256dh"), POINT_LENGTH)
         auth = _bytes_of("auth", keys.get("auth"), AUTH_LENGTH)
-        return cls(point, _key_of(point), auth)
+        if point[0] != 4:
+            raise BadKeysError("keys.p256dh: not an uncompressed point")
+        try:
+            return cls(point, ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point), auth)
+        except ValueError:
+            raise BadKeysError("keys.p256dh: not a point of P-256") from None
 
 
 def _bytes_of(name: str, value: object, length: int) -> bytes:
@@ -71,15 +76,6 @@ def _bytes_of(name: str, value: object, length: int) -> bytes:
     if len(raw) != length:
         raise BadKeysError(f"keys.{name}: {len(raw)} bytes instead of {length}")
     return raw
-
-
-def _key_of(point: bytes) -> ec.EllipticCurvePublicKey:
-    if point[0] != 4:
-        raise BadKeysError("keys.p256dh: not an uncompressed point")
-    try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point)
-    except ValueError:
-        raise BadKeysError("keys.p256dh: not a point of P-256") from None
 
 
 def encrypt(plaintext: bytes, keys: SubscriptionKeys) -> bytes:

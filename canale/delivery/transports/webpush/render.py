@@ -11,9 +11,9 @@ from django.utils import translation
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
-from canale.channel.characters import Direction, direction
+from canale.channel.characters import direction
 from canale.channel.links import avatar_url, channel_url, image_url, post_url
-from canale.channel.models import Channel, Kind, Revision
+from canale.channel.models import Channel, Kind
 from canale.channel.when import where_and_when
 from canale.delivery.summary import summary
 from canale.delivery.transports.base import BroadcastContent, Purpose
@@ -34,9 +34,12 @@ def render(content: BroadcastContent, language: str) -> Message:
     post, revision = content.post, content.revision
     withdrawn = content.purpose is Purpose.WITHDRAWAL
     with translation.override(language):
-        title, body = _withdrawal(content) if withdrawn else _published(content)
-    text = body if withdrawn else revision.text
-    runs = direction(revision.headline) or direction(text)
+        title, body = _title_and_body(content)
+    runs = direction(revision.headline) or direction(body if withdrawn else revision.text)
+    image = None if withdrawn else revision.images.select_related("image__channel").first()
+    # The city's language, unless the words run the other way: Arabic is not read as Italian.
+    city: str = django_settings.LANGUAGE_CODE
+    city_runs = "rtl" if get_language_info(city)["bidi"] else "ltr"
     return Message(
         post_id=post.pk,
         channel_handle=post.channel.handle,
@@ -45,8 +48,8 @@ def render(content: BroadcastContent, language: str) -> Message:
         body=body,
         url=post_url(post),
         icon=avatar_url(post.channel, "192"),
-        image=None if withdrawn else _first_image(revision),
-        language=_city_language(runs),
+        image=image_url(image.image, "share") if image else None,
+        language=city if runs in (None, city_runs) else "",
         tag=f"post-{post.pk}",
         silent=content.silent,
         ttl=max(0, int((content.expires_at - content.now).total_seconds())),
@@ -56,14 +59,11 @@ def render(content: BroadcastContent, language: str) -> Message:
     )
 
 
-def _city_language(runs: Direction | None) -> str:
-    """The city's language, unless the words run the other way: Arabic is not read as Italian."""
-    code: str = django_settings.LANGUAGE_CODE
-    return code if runs in (None, "rtl" if get_language_info(code)["bidi"] else "ltr") else ""
-
-
-def _published(content: BroadcastContent) -> tuple[str, str]:
+def _title_and_body(content: BroadcastContent) -> tuple[str, str]:
     revision = content.revision
+    if content.purpose is Purpose.WITHDRAWAL:
+        title = _("Withdrawn: %(headline)s") % {"headline": revision.headline}
+        return title, content.post.withdrawal_reason or _("This post is no longer valid.")
     headline, note = revision.headline, ""
     if content.purpose is Purpose.CORRECTION:
         headline, note = _("Corrected: %(headline)s") % {"headline": headline}, revision.note
@@ -73,16 +73,6 @@ def _published(content: BroadcastContent) -> tuple[str, str]:
         headline = _("Alert: %(headline)s") % {"headline": headline}
     facts = where_and_when(revision.kind, revision, revision.place, content.now, short=True)
     return headline, summary(facts, revision.text, note)
-
-
-def _withdrawal(content: BroadcastContent) -> tuple[str, str]:
-    title = _("Withdrawn: %(headline)s") % {"headline": content.revision.headline}
-    return title, content.post.withdrawal_reason or _("This post is no longer valid.")
-
-
-def _first_image(revision: Revision) -> str | None:
-    shown = revision.images.select_related("image__channel").first()
-    return image_url(shown.image, "share") if shown else None
 
 
 def render_welcome(channel: Channel, language: str, now: datetime) -> Message:

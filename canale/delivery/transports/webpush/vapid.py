@@ -83,14 +83,16 @@ class Authorizer:
         if token is None or not token.serves(now):
             if len(self._tokens) >= MAX_TOKENS:
                 self._tokens.clear()
-            token = self._tokens[origin] = self._made(origin, now)
+            claims: dict[str, str | int] = {
+                "aud": origin,
+                "exp": int(now) + LIFE,
+                "sub": self._contact,
+            }
+            signed = f"{_json({'typ': 'JWT', 'alg': 'ES256'})}.{_json(claims)}"
+            signature = base64url(self._key.sign(signed.encode("ascii")))
+            token = _Token(f"vapid t={signed}.{signature}, k={self._key.public_key}", now)
+            self._tokens[origin] = token
         return token.header
-
-    def _made(self, origin: str, now: float) -> _Token:
-        claims: dict[str, str | int] = {"aud": origin, "exp": int(now) + LIFE, "sub": self._contact}
-        signed = f"{_json({'typ': 'JWT', 'alg': 'ES256'})}.{_json(claims)}"
-        signature = base64url(self._key.sign(signed.encode("ascii")))
-        return _Token(f"vapid t={signed}.{signature}, k={self._key.public_key}", now)
 
 
 def _json(value: Mapping[str, str | int]) -> str:
