@@ -67,9 +67,12 @@ class Desk:
         for _ in range(count):
             self.limiter.on_result(result, seconds)
 
-    def warm(self) -> None:
-        self.submit(1)
-        self.answer(1)
+
+def warm_desk(seconds: float = 0.05) -> Desk:
+    desk = Desk()
+    desk.submit(1)
+    desk.answer(1, seconds=seconds)
+    return desk
 
 
 def limiters_on(clock: Callable[[], float]) -> Limiters[Waiting]:
@@ -80,14 +83,10 @@ def limiters_on(clock: Callable[[], float]) -> Limiters[Waiting]:
 def in_loop(test: Callable[[], None]) -> Callable[[], None]:
     """Run a test inside an event loop, for the limiter's tasks and timers."""
 
-    @wraps(test)
-    def run() -> None:
-        async def flow() -> None:
-            test()
+    async def flow() -> None:
+        test()
 
-        asyncio.run(flow())
-
-    return run
+    return wraps(test)(lambda: asyncio.run(flow()))
 
 
 @in_loop
@@ -135,8 +134,7 @@ def test_limit_is_halved_on_429() -> None:
 
 @in_loop
 def test_retry_after_is_kept_and_waiting_messages_are_deferred() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(INITIAL_LIMIT + 10)
     desk.answer(1, Result(Outcome.RETRY, 503, "", 120.0))
     assert len(desk.deferred) == 10
@@ -152,8 +150,7 @@ def test_retry_after_is_kept_and_waiting_messages_are_deferred() -> None:
 
 @in_loop
 def test_429_for_one_device_does_not_pause_the_others_for_long() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(1)
     desk.answer(1, Result(Outcome.RETRY, 429, "", 86_400.0))
     desk.submit(1)
@@ -166,8 +163,7 @@ def test_429_for_one_device_does_not_pause_the_others_for_long() -> None:
 
 @in_loop
 def test_a_short_pause_is_waited_for() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(1)
     desk.answer(1, Result(Outcome.RETRY, 429, "", 0.5))
     desk.submit(3)
@@ -179,8 +175,7 @@ def test_a_short_pause_is_waited_for() -> None:
 
 @in_loop
 def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(FAILURES + 4)
     desk.answer(FAILURES, NO_ANSWER)
     desk.now += 2 * INITIAL_PAUSE_SECONDS
@@ -200,8 +195,7 @@ def test_unresponsive_service_is_probed_by_one_message_at_a_time() -> None:
 
 @in_loop
 def test_unresponsive_service_is_detected_before_the_timeout() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(INITIAL_LIMIT + 5)
     desk.now += SILENCE_SECONDS + 0.1
     # Waiting messages are deferred; after the pause one probes, and the others are deferred.
@@ -212,8 +206,7 @@ def test_unresponsive_service_is_detected_before_the_timeout() -> None:
 
 @in_loop
 def test_lost_connection_counts_as_one_failure() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(INITIAL_LIMIT)
     desk.answer(INITIAL_LIMIT, NO_ANSWER)
     # Well again after the first pause: what was under way together failed together.
@@ -225,9 +218,7 @@ def test_lost_connection_counts_as_one_failure() -> None:
 
 @in_loop
 def test_message_without_a_slot_at_a_slow_service_gets_a_turn() -> None:
-    desk = Desk()
-    desk.submit(1)
-    desk.answer(1, seconds=2.0)
+    desk = warm_desk(2.0)
     assert desk.limiter.has_capacity(urgent=False)
     desk.submit(INITIAL_LIMIT)
     assert not desk.limiter.has_capacity(urgent=False)
@@ -241,9 +232,7 @@ def test_message_without_a_slot_at_a_slow_service_gets_a_turn() -> None:
 
 @in_loop
 def test_reserved_turns_of_alerts_expire() -> None:
-    desk = Desk()
-    desk.submit(1)
-    desk.answer(1, seconds=2.0)
+    desk = warm_desk(2.0)
     for _ in range(10_000):
         assert desk.limiter.estimated_wait(urgent=True) <= MAX_TURN_SECONDS
     assert not desk.limiter.has_capacity(urgent=False)
@@ -253,9 +242,7 @@ def test_reserved_turns_of_alerts_expire() -> None:
 
 @in_loop
 def test_alerts_get_the_next_slots_at_a_slow_service() -> None:
-    desk = Desk()
-    desk.submit(1)
-    desk.answer(1, seconds=2.0)
+    desk = warm_desk(2.0)
     desk.submit(INITIAL_LIMIT)
     desk.limiter.estimated_wait(urgent=True)
     desk.answer(1, seconds=2.0)
@@ -304,8 +291,7 @@ def test_unanswered_service_is_slow_until_it_answers_quickly_again() -> None:
 
 @in_loop
 def test_alerts_go_first() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(INITIAL_LIMIT + 5)
     alerts = desk.submit(3, urgent=True)
     desk.answer(3)
@@ -314,8 +300,7 @@ def test_alerts_go_first() -> None:
 
 @in_loop
 def test_expired_message_is_not_started() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     waiting = desk.submit(INITIAL_LIMIT + 2)[-2:]
     waiting[0].over = True
     desk.answer(INITIAL_LIMIT)
@@ -368,8 +353,7 @@ def test_unused_limiters_are_forgotten() -> None:
 
 @in_loop
 def test_service_that_keeps_answering_429_is_probed_after_a_pause() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(FAILURES + 5)
     desk.answer(FAILURES, Result(Outcome.RETRY, 503, ""))
     started = len(desk.started)
@@ -395,8 +379,7 @@ def test_service_that_never_answered_is_probed_after_the_first_pause() -> None:
 
 @in_loop
 def test_late_failure_of_an_abandoned_message_starts_no_second_probe() -> None:
-    desk = Desk()
-    desk.warm()
+    desk = warm_desk()
     desk.submit(INITIAL_LIMIT)
     desk.answer(FAILURES, NO_ANSWER, seconds=0.0)
     desk.now += INITIAL_PAUSE_SECONDS
