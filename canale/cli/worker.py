@@ -75,7 +75,10 @@ async def _work(*, until_stdin_ends: bool) -> None:
         worker.stop()
         relays.stop()
         previews.stop()
-        _exit_at_the_latest()
+        # Exit even if the database hangs. No more is lost than by a kill.
+        timer = threading.Timer(SHUTDOWN_SECONDS, os._exit, (1,))
+        timer.daemon = True
+        timer.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, request_stop)
@@ -93,13 +96,6 @@ async def _work(*, until_stdin_ends: bool) -> None:
                 await worker.run(process_bus())
         finally:
             keeping.cancel()
-
-
-def _exit_at_the_latest() -> None:
-    """Exit even if the database hangs. No more is lost than by a kill."""
-    timer = threading.Timer(SHUTDOWN_SECONDS, os._exit, (1,))
-    timer.daemon = True
-    timer.start()
 
 
 @contextlib.asynccontextmanager

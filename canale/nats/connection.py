@@ -178,7 +178,11 @@ class NatsConnection:
             errors.append(error)
             wakeup.set()
             if "permissions violation" in str(error).lower():
-                self._refused(server, error)
+                # The connection stays, but hints get lost. Logged once.
+                if not self._refusal:
+                    logger.warning("NATS at %s refused hints: %s", server.url, error)
+                self._refusal = f"{server.url}: {error}"
+                self._set_problem(self._refusal)
 
         async def on_disconnect() -> None:
             wakeup.set()
@@ -201,13 +205,6 @@ class NatsConnection:
             self.client = None
             await close_client(client)
         return reason_of(errors)
-
-    def _refused(self, server: Server, error: Exception) -> None:
-        """Log once that this user may not use a subject: the connection stays, hints get lost."""
-        if not self._refusal:
-            logger.warning("NATS at %s refused hints: %s", server.url, error)
-        self._refusal = f"{server.url}: {error}"
-        self._set_problem(self._refusal)
 
     def _up(self, client: Client, server: Server) -> None:
         self.client, self._failures = client, 0

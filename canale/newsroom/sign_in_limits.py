@@ -138,16 +138,13 @@ class SignInLimitMiddleware:
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object
     ) -> HttpResponse | None:
-        if request.method != "POST" or allow_attempt(request, _form_limits(request)):
+        name = request.resolver_match.url_name if request.resolver_match else None
+        limits = list[Limit]()
+        if name in _ANONYMOUS_FORMS:
+            limits = _networks("form", request, MAX_FORMS, MINUTE)
+        elif name in _STAFF_FORMS and request.user.is_authenticated:
+            limits = [Limit("form", f"account {request.user.pk}", MAX_PER_NETWORK, MINUTE)]
+        if request.method != "POST" or allow_attempt(request, limits):
             return None
         context = {"minutes": minutes_to_wait(request)}
         return render(request, "newsroom/too_often.html", context)
-
-
-def _form_limits(request: HttpRequest) -> list[Limit]:
-    name = request.resolver_match.url_name if request.resolver_match else None
-    if name in _ANONYMOUS_FORMS:
-        return _networks("form", request, MAX_FORMS, MINUTE)
-    if name in _STAFF_FORMS and request.user.is_authenticated:
-        return [Limit("form", f"account {request.user.pk}", MAX_PER_NETWORK, MINUTE)]
-    return []
