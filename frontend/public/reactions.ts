@@ -78,7 +78,8 @@ async function settle(post: string, mark: Mark): Promise<void> {
 
 /** Says below the reactions why there is none; without words it goes. */
 function note(post: string, text: string): void {
-  for (const place of all(`.post-foot:has([data-reactions="${post}"])`)) {
+  for (const group of all(`[data-reactions="${post}"]`)) {
+    const place = group.closest(".post-foot") ?? group;
     const known = place.nextElementSibling;
     if (known?.classList.contains("reaction-note")) known.remove();
     if (!text) continue;

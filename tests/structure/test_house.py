@@ -177,3 +177,10 @@ def test_no_input_truncates_pasted_text() -> None:
     """`maxlength` does, without a word, and counts in other units than the server."""
     cutting = [str(path) for path in files(".html", ".ts") if "maxlength" in text(path).lower()]
     assert [path for path in cutting if path.startswith(("canale/", "frontend/"))] == []
+
+
+def test_scripts_select_nothing_with_has() -> None:
+    """The oldest browsers that are built for throw: Chrome before 105, Firefox before 121."""
+    scripts = [path for path in files(".ts") if path.parts[0] == "frontend"]
+    assert scripts
+    assert [str(path) for path in scripts if ":has(" in text(path)] == []
