@@ -91,8 +91,9 @@ def test_five_hundred_concurrent_messages_arrive_once(service: PushService) -> N
     assert service.counts() == {each["endpoint"]: 1 for each in subscriptions}
 
 
-# A body of which the client reads only the beginning.
+# Bodies of which the client reads only the beginning.
 LONG_REPLY = b"HTTP/1.1 201 Created\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70_000
+LONG_PAUSE = LONG_REPLY.replace(b"201 Created", b"429 Too Many Requests\r\nRetry-After: 30")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,7 @@ LONG_REPLY = b"HTTP/1.1 201 Created\r\nContent-Length: 70000\r\n\r\n" + b"x" * 7
         (Behaviour(status=503), Outcome.RETRY, None),
         (Behaviour(status=500), Outcome.RETRY, None),
         (Behaviour(raw=LONG_REPLY), Outcome.ACCEPTED, None),
+        (Behaviour(status=429, raw=LONG_PAUSE), Outcome.RETRY, 30.0),
     ],
 )
 def test_every_response_has_its_outcome(

@@ -34,7 +34,7 @@ from canale.delivery.transports.webpush.services import (
 from canale.delivery.transports.webpush.vapid import Authorizer, VapidKey
 from canale.net.endpoints import EndpointRefusedError
 from canale.net.http import TOTAL_TIMEOUT, GuardedClient, Headers
-from canale.net.http_errors import NoResponseError, ResolutionError, ResponseTooLargeError
+from canale.net.http_errors import NoResponseError, ResolutionError
 
 NAME = "webpush"
 CONCURRENCY = 256
@@ -125,13 +125,12 @@ class WebPushTransport:
                     headers,
                     body,
                     origin=target.origin,
+                    cut=True,
                     again_after=again_after,
                 )
                 if not TABLE.rule_of(response.status).shrink:
                     break
             result = TABLE.result_of(response.status, response.header("retry-after"))
-        except ResponseTooLargeError as answer:
-            result = TABLE.result_of(answer.status, None)
         except EndpointRefusedError as refusal:
             result = Result(Outcome.REJECTED, None, str(refusal))
         except NoResponseError as failure:
