@@ -16,8 +16,12 @@ _LANDLINE = (
     r"|[1-9]\d{1,2}(?:[ /-]?(?:\d{5,8}|\d{3} \d{3,4}|\d{2} \d{2} \d{2,3})| \d{4}))"
 )
 _LONG = rf"{_GREEN}|(?:\+39 ?)?(?:{_MOBILE}|{_LANDLINE})"
-# Signs beside digits that are no telephone number: those of prices, decimals and codes.
-_BEFORE = r"(?<![\p{L}\p{M}\p{N}_@#&=+€$£§]|[\p{L}\p{N}][.,:/_+\u2013-]|[€$£] |\bn[.°º] ?)"
+# Signs beside digits that are no telephone number: those of prices, decimals and codes. Tax codes
+# (C.F., P.IVA) have as many digits.
+_BEFORE = (
+    r"(?<![\p{L}\p{M}\p{N}_@#&=+€$£§]|[\p{L}\p{N}][.,:/_+\u2013-]|[€$£] |\bn[.°º] ?"
+    r"|\b(?i:(?:p\.?|partita) ?iva|(?:codice|cod\.) fiscale|c\.? ?f)\W{1,2})"
+)
 _AFTER = r"(?![\p{L}\p{M}\p{N}_@]|[.,:/+\u2019\u2013'-]\p{N}|[-/]\p{L}| ?[€$£%°º])"
 _UNITS = (
     r"(?! (?:euro|metri|m|mq|km|kg|anni|giorni|ore|minuti|posti|persone|famiglie|studenti|bambini"

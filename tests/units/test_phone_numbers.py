@@ -21,6 +21,7 @@ def dialled(text: str) -> list[str]:
     [
         ("Emergenze: 112.", ["112"]),
         ("chiamate il *112* o il 115, Numero Unico 112", ["112", "115", "112"]),
+        ("ufficio fiscale 0372 4071", ["+3903724071"]),
         ("Via Roma è chiusa: chiamate il 118", ["118"]),
         ("guardia medica 116117, incendi 1515, in mare 1530", ["116117", "1515", "1530"]),
         ("numero verde *800 123 456* (o 800-123456, 800.123.456)", ["800123456"] * 3),
@@ -43,7 +44,8 @@ def test_telephone_numbers_are_links(text: str, numbers: list[str]) -> None:
         *("via Dante 112", "Via Giuseppe Verdi, 112", "piazza Roma 115", "art. 117", "bus 115"),
         *("legge 118/2005", "IT60X0542811101000000123456", "protocollo 20260372407111"),
         *("https://a.it/0372/407111", "https://a.it/?t=800123456", "www.a.it/112", "`112`"),
-        *("0372407111@pec.it", "mario112@a.it"),
+        *("0372407111@pec.it", "mario112@a.it", "C.F. 01234567890", "CF: 01234567890"),
+        *("P.IVA 01234567890", "C.F./P. IVA 01234567890", "codice fiscale: 03721234567"),
     ],
 )
 def test_other_numbers_are_not_links(text: str) -> None:
