@@ -274,7 +274,8 @@ class ChannelSettings(ChannelForm):
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
     )
     colour = forms.RegexField(
-        COLOUR,
+        # Searched for: without its ends it would be found in more than a colour.
+        rf"^{COLOUR}\Z",
         label=gettext_lazy("Colour of the city"),
         required=False,
         widget=forms.TextInput(attrs={"type": "color"}),

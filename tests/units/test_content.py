@@ -152,3 +152,10 @@ def test_lengths_are_checked_after_normalization() -> None:
             check(channel, Content(kind="news", headline=words, text=""))
         with pytest.raises(pydantic.ValidationError, match="at most 80 characters"):
             WordingIn(headline=words)
+
+
+@pytest.mark.parametrize("colour", ["x#0066cc", "#0066ccff", "red;}"])
+def test_colour_that_is_none_is_refused_and_the_form_shows_the_former(colour: str) -> None:
+    form = ChannelSettings({"colour": colour}, instance=Channel(colour="#8b0000"))
+    assert form.errors["colour"]
+    assert form.shown.colour == "#8b0000"
