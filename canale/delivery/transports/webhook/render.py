@@ -19,17 +19,19 @@ TYPES = {
 def render(content: BroadcastContent) -> WebhookEvent:
     """Render the event. Of a withdrawn post it repeats nothing but where it was, and says why."""
     channel, post = content.channel, content.post
-    data = {
-        "channel": {"handle": channel.handle, "name": channel.name, "url": channel_url(channel)},
-        "post": _post(content),
-    }
     if content.purpose is Purpose.WITHDRAWAL:
-        data["post"] = {
+        shown = {
             "id": post.pk,
             "url": post_url(post),
             "withdrawn_at": post.withdrawn_at,
             "reason": post.withdrawal_reason,
         }
+    else:
+        shown = _post(content)
+    data = {
+        "channel": {"handle": channel.handle, "name": channel.name, "url": channel_url(channel)},
+        "post": shown,
+    }
     return event(TYPES[content.purpose], content.created_at, data)
 
 
