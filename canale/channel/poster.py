@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import typst
 from django.utils import translation
@@ -72,14 +73,13 @@ def poster_pdf(channel: Channel, avatar_png: bytes, language: str, paper: str = 
                 "foreign": [item for item in FOREIGN.items() if item[0] != language],
             }
         (room / "words.json").write_text(json.dumps(words), encoding="utf-8")
-        pdf: bytes = typst.compile(
-            str(room / "poster.typ"),
-            root=str(room),
-            font_paths=[str(FONTS)],
-            format="pdf",
-            pdf_standards="ua-1",
-        )
-    return pdf
+        compiler = typst.Compiler(str(room / "poster.typ"), root=str(room), font_paths=[str(FONTS)])
+        try:
+            pdf = compiler.compile(format="pdf", pdf_standards="ua-1")
+        except typst.TypstError:
+            # PDF/UA forbids a character that no font of ours has, such as an emoji in the name.
+            pdf = compiler.compile(format="pdf")
+    return cast("bytes", pdf)
 
 
 def _motif(motif: str, colour: str) -> str:

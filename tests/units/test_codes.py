@@ -74,6 +74,11 @@ def test_poster_is_a_tagged_pdf() -> None:
     assert {"en", "fr", "ro", "sq", "uk", "ar"} <= {tag.get("/Lang") for tag in tags}
 
 
+def test_name_with_a_character_that_no_font_has_gets_a_poster_too() -> None:
+    (page,) = poster("Cremona 🏔️ 東京", "it").pages
+    assert "Cremona" in page.extract_text()
+
+
 def elements(tag: DictionaryObject) -> Iterator[DictionaryObject]:
     """The elements below one of a PDF's structure tree (ISO 32000-2, section 14.7.2)."""
     children = tag.get("/K", [])
