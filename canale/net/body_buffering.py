@@ -51,7 +51,7 @@ class ClientDisconnectedError(Exception):
 
 REFUSALS = {
     BodyTooLargeError: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
-    TimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time."),
+    TimeoutError: (HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive."),
 }
 
 

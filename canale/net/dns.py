@@ -68,7 +68,7 @@ class HostChecker:
         if self._clock() - asked_at < REMEMBERED_SECONDS:
             return absent
         if not self._free.acquire(blocking=False):
-            # HostChecker of strangers, whose resolver does not answer: nobody waits behind them.
+            # Every slot waits for a resolver, perhaps a stranger's: nobody waits behind them.
             return in_doubt
         lookup = self._lookups.submit(self._look_up_and_release, host)
         try:

@@ -212,7 +212,7 @@ class TimeoutProtocol(HttpToolsProtocol):
             self._refuse_late_request()
 
     def _refuse_late_request(self) -> None:
-        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not come in time.")
+        self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Close, with a reason if no other response is in progress on this connection."""
