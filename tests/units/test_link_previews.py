@@ -244,7 +244,7 @@ def newsroom(city: Channel, role: Role, post: Post) -> tuple[Client, str]:
 def test_newsroom_shows_the_preview_and_a_publisher_removes_it(city: Channel) -> None:
     post = published(city)
     client, path = newsroom(city, Role.ADMIN, post)
-    assert "It is being fetched from museo.example." in client.get(path).content.decode()
+    assert "Reading the page from museo.example." in client.get(path).content.decode()
     record_found(claimed(), FOUND)
     page = client.get(path).content.decode()
     assert "<strong>La mostra &lt;b&gt;</strong>" in page
@@ -260,7 +260,7 @@ def test_newsroom_says_that_there_is_no_preview(city: Channel) -> None:
     post = published(city)
     record_failure(claimed(), timezone.now(), may_retry=False)
     client, path = newsroom(city, Role.ADMIN, post)
-    assert "There is none: museo.example gave no title" in client.get(path).content.decode()
+    assert "None: museo.example gave no title" in client.get(path).content.decode()
 
 
 def test_writer_who_may_not_publish_cannot_remove_a_preview(city: Channel) -> None:
