@@ -173,12 +173,13 @@ def test_wrong_clock_hides_no_post_and_renames_no_day(
     alert = city.publish(
         "Fino a domani", kind="alert", ends_at=(datetime.now(UTC) + timedelta(days=1)).isoformat()
     )
+    post = city.publish("Con l’orologio sbagliato")
     page = device.new_page()
     page.clock.install(time=datetime.now(UTC) + timedelta(days=days))
     page.goto(city.site.channel)
     page.wait_for_selector("html[data-live=open]")
     page.clock.run_for(61_000)
-    expect(article(page, alert)).to_be_visible()
+    expect(article(page, post)).to_be_visible()
     expect(page.locator(f"#pinned-{alert}")).to_be_visible()
     expect(page.locator("#posts h2").first).to_have_text("Oggi")
     # Somebody sets it right, or wrong again, while the page is open.
