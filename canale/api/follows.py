@@ -33,22 +33,22 @@ def answer_follows(requests: Sequence[FollowRequest]) -> list[FollowAnswer | Non
     pairs = list(zip(requests, results, strict=True))
     known = [each.follower for request, each in pairs if each and not _is_plain(request, each)]
     prefetch_related_objects(known, "channel", "topics", "addresses")
-    return [
-        FollowAnswer(each.created, _following(request, each).dict()) if each else None
-        for request, each in pairs
-    ]
+    answers: list[FollowAnswer | None] = []
+    for request, each in pairs:
+        if each is None:
+            answers.append(None)
+        elif _is_plain(request, each):
+            kinds = [request.address[0]] if request.address else []
+            out = _describe(kinds, channel=request.handle, muted=False, language=request.language)
+            answers.append(FollowAnswer(each.created, out.dict()))
+        else:
+            answers.append(FollowAnswer(each.created, following_of(each.follower).dict()))
+    return answers
 
 
 def _is_plain(request: FollowRequest, followed: Followed) -> bool:
     """True if the request alone describes the follower."""
     return followed.created and not request.topics
-
-
-def _following(request: FollowRequest, followed: Followed) -> FollowingOut:
-    if not _is_plain(request, followed):
-        return following_of(followed.follower)
-    kinds = [request.address[0]] if request.address else []
-    return _describe(kinds, channel=request.handle, muted=False, language=request.language)
 
 
 def following_of(follower: Follower) -> FollowingOut:

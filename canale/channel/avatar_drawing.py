@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from canale.channel.colours import DEFAULT_COLOUR, palette
 from canale.channel.decoding.sizes import AVATAR_SIZES, WHITE, PreparedImage, avatar_sizes
-from canale.channel.fonts import Font, font_with
+from canale.channel.fonts import font_with
 from canale.channel.names import initials
 
 SIZE = AVATAR_SIZES[-1]
@@ -25,18 +25,13 @@ def draw_avatar(name: str, colour: str = DEFAULT_COLOUR) -> PreparedImage:
     if font is None:
         _draw_town_hall(draw)
     else:
-        _draw_letters(draw, letters, font)
+        left, _top, right, _bottom = draw.textbbox((0, 0), letters, font=font)
+        if right - left > MAX_WIDTH:
+            font = font_with(letters, font.size * MAX_WIDTH / (right - left)) or font
+        left, top, right, bottom = draw.textbbox((0, 0), letters, font=font)
+        place = ((SIZE - left - right) / 2, (SIZE - top - bottom) / 2)
+        draw.text(place, letters, fill=WHITE, font=font)
     return PreparedImage(SIZE, SIZE, tuple(avatar_sizes(picture)))
-
-
-def _draw_letters(draw: ImageDraw.ImageDraw, letters: str, font: Font) -> None:
-    left, _top, right, _bottom = draw.textbbox((0, 0), letters, font=font)
-    if right - left > MAX_WIDTH:
-        smaller = font_with(letters, font.size * MAX_WIDTH / (right - left))
-        font = smaller or font
-    left, top, right, bottom = draw.textbbox((0, 0), letters, font=font)
-    place = ((SIZE - left - right) / 2, (SIZE - top - bottom) / 2)
-    draw.text(place, letters, fill=WHITE, font=font)
 
 
 def _draw_town_hall(draw: ImageDraw.ImageDraw) -> None:

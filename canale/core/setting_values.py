@@ -44,26 +44,22 @@ def host_name(text: str) -> str:
     """A host's name as it is sent: lower case, with letters beyond ASCII in punycode (UTS #46)."""
     name = text if text.isascii() else idna.uts46_remap(text, std3_rules=False, transitional=False)
     labels = name.lower().removesuffix(".").split(".")
-    ascii_labels = [_ascii_label(label) for label in labels]
-    name = ".".join(ascii_labels)
-    if len(name) > MAX_NAME or _NUMBER.fullmatch(ascii_labels[-1]):
+    for place, label in enumerate(labels):
+        try:
+            if not label.isascii():
+                labels[place] = idna.alabel(label).decode("ascii")
+            elif label.startswith("xn--"):
+                idna.ulabel(label)
+        except idna.IDNAError as error:
+            raise ValueError(f"{label} is not allowed in a host's name ({error})") from error
+        if "_" in label:
+            raise ValueError(f"{label} has an underscore, which no host's name may have")
+        if not _LABEL.fullmatch(labels[place]):
+            raise ValueError(f"{labels[place]!r} is not allowed in a host's name")
+    name = ".".join(labels)
+    if len(name) > MAX_NAME or _NUMBER.fullmatch(labels[-1]):
         raise ValueError(f"{text} is not a host's name")
     return name
-
-
-def _ascii_label(label: str) -> str:
-    try:
-        if not label.isascii():
-            label = idna.alabel(label).decode("ascii")
-        elif label.startswith("xn--"):
-            idna.ulabel(label)
-    except idna.IDNAError as error:
-        raise ValueError(f"{label} is not allowed in a host's name ({error})") from error
-    if "_" in label:
-        raise ValueError(f"{label} has an underscore, which no host's name may have")
-    if not _LABEL.fullmatch(label):
-        raise ValueError(f"{label!r} is not allowed in a host's name")
-    return label
 
 
 def ip_address(text: str) -> str:

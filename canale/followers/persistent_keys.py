@@ -35,14 +35,11 @@ def persistent_key(purpose: str) -> bytes:
         return read_persistent_key(purpose)
     # Django asks no database in the event loop's thread. It waits, once, some milliseconds.
     with ThreadPoolExecutor(1, "persistent-key") as thread:
-        return thread.submit(_read_and_close, purpose).result()
-
-
-def _read_and_close(purpose: str) -> bytes:
-    try:
-        return read_persistent_key(purpose)
-    finally:
-        connection.close()
+        try:
+            return thread.submit(read_persistent_key, purpose).result()
+        finally:
+            # Looked up in the thread, which has a connection of its own.
+            thread.submit(lambda: connection.close()).result()  # noqa: PLW0108
 
 
 def read_persistent_key(purpose: str) -> bytes:

@@ -142,12 +142,13 @@ class PageStore:
         if flight is None:
             flight = asyncio.create_task(self._fly(key, scope))
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        return flight
 
-    def _landed(self, key: Key, flight: asyncio.Task[StoredPage]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+            def forget(done: asyncio.Task[StoredPage]) -> None:
+                if self._flights.get(key) is done:
+                    del self._flights[key]
+
+            flight.add_done_callback(forget)
+        return flight
 
     async def _fly(self, key: Key, scope: HTTPScope) -> StoredPage:
         begun = self._time

@@ -51,7 +51,14 @@ def apply_changes(changes: Sequence[ReactionChange], now: datetime) -> list[dict
     rows = Post.objects.select_for_update(of=("self",), no_key=True).select_related("channel")
     ids = {change.post_id for change in changes}
     posts = {post.pk: post for post in rows.filter(pk__in=ids).order_by("pk")}
-    possible = [_is_possible(change, posts.get(change.post_id), now) for change in changes]
+    possible = [
+        (post := posts.get(change.post_id)) is not None
+        and (
+            change.emoji is None
+            or (post.is_visible(now) and change.emoji in post.channel.reaction_set)
+        )
+        for change in changes
+    ]
     wanted = {
         change.key: change.emoji for change, may in zip(changes, possible, strict=True) if may
     }
@@ -61,14 +68,6 @@ def apply_changes(changes: Sequence[ReactionChange], now: datetime) -> list[dict
         counted[change.post_id] if may else None
         for change, may in zip(changes, possible, strict=True)
     ]
-
-
-def _is_possible(change: ReactionChange, post: Post | None, now: datetime) -> bool:
-    if post is None:
-        return False
-    if change.emoji is None:
-        return True
-    return post.is_visible(now) and change.emoji in post.channel.reaction_set
 
 
 def _write(wanted: dict[Key, str | None]) -> Tallies:

@@ -22,7 +22,7 @@ from tests.structure.repository import files, text
 CHECKED = ("canale", "bench", "tests")
 
 # The share of all functions that are private and called once may not grow. Goal: 12 %.
-MAX_SINGLE_USE_PERCENT = 12.5
+MAX_SINGLE_USE_PERCENT = 12.0
 
 BARE_OPENING = re.compile(r"(Of|That|Whether|What|Whatever|Who|Whoever|Whom|Whose|As)\b")
 
