@@ -154,10 +154,9 @@ class Chunk:
         self.results.append((delivery.recipient, result))
 
     def detach(self, *, everything: bool) -> None:
-        """Go on without ``everything``, or the messages of services that block others: a retry
-        stands in for each.
+        """Stop waiting for the services that block others, or for all; retries take their place.
 
-        Those in flight may be answered yet; the others are due when their service has room.
+        Messages in flight may still be answered; the others are due when their service has room.
         """
         limiters = {each.limiter for each in self.open.values() if each.limiter is not None}
         if not everything:

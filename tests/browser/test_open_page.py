@@ -293,7 +293,7 @@ def test_page_is_readable_without_javascript(city: City, browser: Browser) -> No
     context = browser.new_context(java_script_enabled=False)
     page = open_page(context, city.site.channel)
     expect(article(page, post).locator("strong", has_text="così")).to_be_visible()
-    expect(page.get_by_role("link", name="Feed Atom")).to_be_visible()
+    expect(page.get_by_role("link", name="RSS", exact=True)).to_be_visible()
     expect(page.locator("[data-action=subscribe]")).to_be_hidden()
     page.get_by_role("link", name=re.compile("^Per tutti")).click()
     assert page.url == f"{city.site.channel}p/{post}"

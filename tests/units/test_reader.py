@@ -91,7 +91,7 @@ def test_welcome_is_read_with_its_address_and_its_message() -> None:
     assert isinstance(chunk.lease, PendingLease)
     assert [recipient.address_id for recipient in chunk.recipients] == [address.pk]
     assert chunk.recipients[0].opened == {"endpoint": "https://push.example/7"}
-    assert "Comune di Cremona" in f"{chunk.messages['it']}"
+    assert "Le notifiche funzionano" in f"{chunk.messages['it']}"
     assert chunk.lease.transport == "webpush"
 
 

@@ -58,7 +58,7 @@ def test_messages_accepted_in_time_meet_the_slo() -> None:
     chunk.settle(early, ACCEPTED, 10.0)
     chunk.settle(late, ACCEPTED, 10.1)
     chunk.settle(refused, REFUSED, 1.0)
-    chunk.detach([detached.limiter])
+    chunk.detach(everything=True)
     chunk.settle(detached, ACCEPTED, 9.0)
     assert (chunk.in_time, chunk.late_in_time) == (1, 1)
 

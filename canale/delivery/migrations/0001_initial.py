@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                             ("queued", "queued"),
                             ("sending", "being sent"),
                             ("accepted", "accepted"),
-                            ("seen", "seen there"),
+                            ("seen", "verified"),
                             ("unknown", "unknown"),
                             ("refused", "refused"),
                             ("stale", "superseded"),
