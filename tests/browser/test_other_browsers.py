@@ -220,6 +220,8 @@ def test_page_takes_the_time_from_every_response(
             page.clock.run_for(61_000)
     page.clock.run_for(61_000)
     expect(article(page, post)).to_have_count(0)
+    # A handler that still waits for an answer would lose it with the context.
+    page.unroute_all(behavior="wait")
     context.close()
 
 
