@@ -53,7 +53,7 @@ def test_push_service_with_ipv6_only_is_reached(
         origin = f"https://localhost:{await server.listen('::1', 0)}"
         http = GuardedClient(resolver=names, root_certificate=authority)
         try:
-            reply = await http.request("POST", f"{origin}/x", Headers({}), b"x")
+            reply = await http.request("POST", f"{origin}/x", Headers({}), b"x", origin=origin)
             assert reply.status == 201
         finally:
             await http.close()
