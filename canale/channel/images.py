@@ -137,7 +137,6 @@ class Decoder:
 def _decode(kind: Kind, data: bytes, seconds: float) -> tuple[int, bytes]:
     """The exit status of the process, negative for a signal, and its output."""
     limits = (CPU_SECONDS, WALL_SECONDS, MEMORY_BYTES)
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
         process = subprocess.Popen(
             [*DECODER, kind, *map(str, limits)],
@@ -145,7 +144,7 @@ def _decode(kind: Kind, data: bytes, seconds: float) -> tuple[int, bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=ROOT,
-            env=environment,
+            env=bare_environment(),
         )
     except OSError as error:
         # No memory, or too many processes: not the picture's fault.
@@ -163,6 +162,11 @@ def _decode(kind: Kind, data: bytes, seconds: float) -> tuple[int, bytes]:
         last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
         logger.warning("Image decoder ended with status %d: %s", process.returncode, last_line)
     return process.returncode, answer
+
+
+def bare_environment() -> dict[str, str]:
+    """Return the environment of a process that reads strangers' files: no secrets."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def stop_decoders() -> None:

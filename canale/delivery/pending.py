@@ -127,8 +127,11 @@ class PendingLease(Lease):
             if result.outcome is Outcome.RETRY:
                 attempts = row.attempts - (not result.tried)
                 due = now + timedelta(seconds=next_attempt(attempts, result))
-                ends = self.broadcast.expires_at if self.broadcast is not None else None
-                if due < ends if ends is not None else attempts < WELCOME_ATTEMPTS:
+                if self.broadcast is None:
+                    may_retry = attempts < WELCOME_ATTEMPTS
+                else:
+                    may_retry = due < self.broadcast.expires_at
+                if may_retry:
                     # The row in memory stays as it was read: after an error of the database
                     # everything is recorded again.
                     deferred.append(PendingMessage(pk=row.pk, attempts=attempts, not_before=due))

@@ -9,12 +9,11 @@ the worker itself, notifications would wait for it.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 
-from canale.channel.images import PASSED_ON, ROOT
+from canale.channel.images import ROOT, bare_environment
 
 CPU_SECONDS, WALL_SECONDS, MEMORY_BYTES = 3, 6, 512 * 2**20
 READER = (sys.executable, "-m", "canale.previews.head_reader")
@@ -42,7 +41,7 @@ def read_page(html: bytes, content_type: str) -> Page:
             input=content_type.encode("ascii", "replace") + b"\n" + html,
             capture_output=True,
             cwd=ROOT,
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            env=bare_environment(),
             timeout=WALL_SECONDS,
             check=True,
         )

@@ -41,17 +41,19 @@ function react(post: string, emoji: string): void {
   const mark = markOf(post);
   mark.wanted = mark.wanted === emoji ? "" : emoji;
   show(post);
-  for (const place of all(`[data-reactions="${post}"]`)) choose(place);
+  closeOthers(post);
   if (!mark.asking) void settle(post, mark);
 }
 
 /** The others close; whoever was on one that nobody has chosen any more goes on from the button that opens them. */
-function choose(place: HTMLElement): void {
-  const more = place.querySelector<HTMLElement>("[data-more-reactions]");
-  if (!more) return;
-  open(more, false);
+function closeOthers(post: string): void {
   const at = document.activeElement;
-  if (place.contains(at) && at instanceof HTMLElement && !at.offsetParent) more.focus();
+  for (const place of all(`[data-reactions="${post}"]`)) {
+    const more = place.querySelector<HTMLElement>("[data-more-reactions]");
+    if (!more) continue;
+    open(more, false);
+    if (place.contains(at) && at instanceof HTMLElement && !at.offsetParent) more.focus();
+  }
 }
 
 /** One request at a time, so that of several quick presses the last one counts. */
@@ -69,7 +71,7 @@ async function settle(post: string, mark: Mark): Promise<void> {
   } catch {
     mark.wanted = mark.held;
     show(post);
-    for (const place of all(`[data-reactions="${post}"]`)) choose(place);
+    closeOthers(post);
     showFailure(strings.reactionFailed);
   }
   mark.asking = false;
