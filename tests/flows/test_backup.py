@@ -126,7 +126,7 @@ def leftovers(site: Site) -> list[str]:
 def test_backup_with_key_is_restored_from_one_file(
     city: Site, push: PushService, tmp_path: Path
 ) -> None:
-    assert "keep it as you keep the key" in city.run("backup", "--with-key", str(tmp_path / "k"))
+    assert "protect it like the key" in city.run("backup", "--with-key", str(tmp_path / "k"))
     with machine(tmp_path / "other", push) as other:
         other.run("restore", str(tmp_path / "k"))
         data = other.folder / "data"
