@@ -35,7 +35,7 @@ from tests.standins.push_service import PushService
 from tests.waiting import wait_until
 
 Views = dict[str, str]
-"""What each address answered: status and body, without what differs from run to run."""
+"""{address: status and body}, without the parts that differ from run to run."""
 
 PIXELS = base64.b64encode(jpeg()).decode()
 OTHER_PIXELS = base64.b64encode(png(8, RGB)).decode()

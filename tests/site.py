@@ -262,7 +262,7 @@ class Made(NamedTuple):
     data: Path
     token: str
     database: str | None
-    """Of PostgreSQL."""
+    """The database of PostgreSQL, if it is used."""
 
 
 @cache

@@ -34,7 +34,7 @@ class Channel(models.Model):
     colour = models.CharField(
         max_length=7, default=DEFAULT_COLOUR, validators=[RegexValidator(f"^{COLOUR}$")]
     )
-    """As chosen; colours.py computes the shades that are shown."""
+    """The colour chosen by the city; colours.py computes the shades that are shown."""
     motif = models.CharField(max_length=10, choices=Motif.choices, default=Motif.ARCHES)
     draws_avatar = models.BooleanField(default=True)
     """The avatar is ours: it follows the name and the colour."""

@@ -108,7 +108,7 @@ class Post(models.Model):
     """The account's e-mail, or the token's name. Never shown to citizens."""
     withdrawal_reason = models.CharField(max_length=200, blank=True)
     reaction_counts = models.JSONField(default=dict)
-    """{emoji: count}: what the tallies said when the post expired; the tallies count before."""
+    """{emoji: count}: copied from the tallies, which count until then, when the post expires."""
 
     objects = PostQuerySet.as_manager()
 
@@ -168,9 +168,9 @@ class Revision(models.Model):
         Topic, related_name="revisions", blank=True
     )
     starts_at = models.DateTimeField(null=True, blank=True)
-    """Of an event: its start. Of a deadline: the moment it ends."""
+    """The start of an event, or the moment a deadline ends."""
     ends_at = models.DateTimeField(null=True, blank=True)
-    """Of an event: its end. Of a service disruption or an alert: its expected end."""
+    """The end of an event, or the expected end of a service disruption or an alert."""
     starts_on = models.DateField(null=True, blank=True)
     """The day, where no hour was given; ``starts_at`` is then a moment of it (moments.py)."""
     ends_on = models.DateField(null=True, blank=True)
@@ -179,7 +179,7 @@ class Revision(models.Model):
     )
     """The alert that this revision's post ends."""
     note = models.CharField(max_length=200, blank=True)
-    """What changed, in the editor's words; readers see it."""
+    """The editor's note on a correction, shown to readers."""
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.CharField(max_length=254, blank=True)
     """The account's e-mail, or the token's name. Never shown to citizens."""
@@ -261,7 +261,7 @@ class Wording(models.Model):
     text = models.TextField(max_length=TEXT_LENGTH, blank=True)
     place = models.CharField(max_length=120, blank=True)
     alts = models.JSONField(default=list)
-    """What each image shows, in the order of the images: [text, …]."""
+    """The alternative text of each image, in the order of the images: [text, …]."""
 
     class Meta:
         ordering = ("id",)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from canale.channel.models import Kind
 
 YEARS = range(2000, 2101)
-# Where clocks skip midnight, a day begins at the hour that they go to (fold 0 counts from before);
+# If clocks skip midnight, the day begins at the hour that they go to (fold 0 counts from before);
 # where they repeat 23:59, it ends with the second one.
 FIRST_MINUTE, LAST_MINUTE = time(), time(23, 59, fold=1)
 # `datetime.fromisoformat` takes more: 20270501, 2027-W10-1, digits of other scripts.

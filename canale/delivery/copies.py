@@ -100,8 +100,8 @@ def plan_copies(revision: Revision, purpose: Purpose, now: datetime, expires_at:
 def supersede(post_id: int) -> None:
     """Drop what was not sent of a post's older events, inside the caller's transaction.
 
-    An unknown copy is dropped too where the newer one says all that it said; elsewhere it must be
-    found out first.
+    An unknown copy is dropped, too, where the newer one contains everything; elsewhere its outcome
+    must be found out first.
     """
     older = Copy.objects.filter(broadcast__post_id=post_id)
     unsent = Q(state=State.QUEUED) | Q(state=State.UNKNOWN, outlet__transport__in=IDEMPOTENT)
@@ -251,7 +251,7 @@ def _act(copy: Copy, spec: RelaySpec[Any], held: HeldCopy) -> Act | None:
     )
     arrived = Q(state__in=[State.ACCEPTED, State.SEEN])
     if spec.capabilities.idempotent:
-        # It may have arrived although the response said otherwise.
+        # It may have arrived in spite of the response.
         arrived |= Q(attempts__gt=0)
     if earlier.filter(arrived).exists():
         return Act.WITHDRAW if purpose == Purpose.WITHDRAWAL else Act.CORRECT

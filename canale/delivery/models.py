@@ -29,7 +29,7 @@ class Outlet(models.Model):
     """The secrets, as a JSON object in the vault."""
     on = models.BooleanField(default=True)
     paused = models.CharField(max_length=80, blank=True)
-    """The far end's code or our words, where the far end said that it wants no more."""
+    """The far end's code or our words, if the far end asked for no more calls."""
     created_at = models.DateTimeField(default=timezone.now)
     verified_at = models.DateTimeField(null=True, blank=True)
     """The last post that verifiably arrived."""
@@ -209,7 +209,7 @@ class Copy(models.Model):
     external = models.JSONField(default=dict)
     """The far end's ids of what it holds: what an edit or a deletion needs."""
     url = models.CharField(max_length=500, blank=True)
-    """Where everybody can see it."""
+    """Its public address."""
     digest = models.CharField(max_length=64, blank=True)
     """SHA-256, in hexadecimal, of the rendition that was sent."""
     reason = models.CharField(max_length=80, blank=True)

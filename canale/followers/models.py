@@ -48,7 +48,7 @@ class Follower(models.Model):
 
 
 class Address(models.Model):
-    """Where a follower is reached, sealed by the vault."""
+    """One way to reach a follower, sealed by the vault."""
 
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="addresses")
     follower = models.ForeignKey(Follower, models.CASCADE, related_name="addresses")

@@ -80,9 +80,10 @@ class BufferedBodyMiddleware:
         if unreadable is not None:
             await self._refuse(scope, send, *unreadable)
             return
-        said = dict(scope["headers"])
+        headers = dict(scope["headers"])
         # None for a chunked body.
-        declared = None if b"transfer-encoding" in said else int(said.get(b"content-length", b"0"))
+        is_chunked = b"transfer-encoding" in headers
+        declared = None if is_chunked else int(headers.get(b"content-length", b"0"))
         if declared == 0:
             await self._app(scope, receive, send)
             return

@@ -48,7 +48,7 @@ class KnownHosts:
     names: frozenset[str]
     endings: tuple[str, ...] = ()
     kind: str = "host"
-    """What they are, for messages."""
+    """Names these hosts in error messages."""
 
     def holds(self, host: str) -> bool:
         """True for a listed name or a name below a listed ending."""

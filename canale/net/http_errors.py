@@ -17,7 +17,7 @@ class NoResponseError(Exception):
 
 
 class NotProcessedError(NoResponseError):
-    """The far end certainly did nothing: no connection was made, or it said so itself.
+    """The far end certainly did nothing: no connection was made, or its response says so.
 
     The request can be repeated safely.
     """

@@ -78,7 +78,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     tallies = counts([post.pk for post in visible])
     count = ChannelCount.objects.filter(channel=channel).first()
     by_invite = ""
-    # Nothing is said of a few.
+    # No number below the minimum is shown.
     if count is not None and least(count.by_invite, count.followers):
         by_invite = shown(count.by_invite, count.followers)
     context = page_context(request, channel) | {

@@ -30,7 +30,7 @@ PICTURES = (
 )  # fmt: skip
 
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w-]{1,20})""", re.ASCII | re.IGNORECASE)
-# Where a page declares its encoding (https://html.spec.whatwg.org/#charset).
+# The places in which a page declares its encoding (https://html.spec.whatwg.org/#charset).
 DECLARED_BYTES = 1024
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # Labels and what browsers take them for (https://encoding.spec.whatwg.org/#names-and-labels). No

@@ -97,11 +97,11 @@ class CardContext:
     heading: str
     today: date
     when: str
-    """Of what the post tells, in words; empty if it tells no moment."""
+    """The moment of the event or deadline, in words; empty if there is none."""
     full_when: str
     """The same with the day's date, also if the day is today or tomorrow."""
     note: str
-    """What the latest correction changed."""
+    """The editor's note on the latest correction."""
     is_pinned: bool
     """An alert that is not over: it stands above everything."""
     is_over: bool
@@ -110,7 +110,7 @@ class CardContext:
     pictures: list[Picture]
     counts: list[Count]
     preview: LinkPreview | None
-    """What its first link leads to."""
+    """The preview of its first link."""
 
     @property
     def has_moment(self) -> bool:

@@ -29,7 +29,7 @@ class CityColours:
     """The Content-Security-Policy that allows it."""
     theme: str
     dark_theme: str
-    """Of the browser's own bars, in light and dark."""
+    """The colours of the browser's own bars, in light and dark."""
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ Key = tuple[str, str, str, str]
 """Path, the language of the reader, the language asked for by `?lang=`, the place in the list of
 posts asked for by `?before=`."""
 
-# Where `?before=` says which page of a list is meant.
+# The lists whose page is named by `?before=`.
 LISTS = "/older"
 _LANGUAGE_COOKIE = re.compile(
     rb"(?:^|;\s*)" + re.escape(django_settings.LANGUAGE_COOKIE_NAME.encode()) + rb"=([a-z-]{2,8})"
@@ -48,8 +48,8 @@ def key_of(path: str, query: bytes, wanted: dict[bytes, bytes]) -> Key:
 
 
 def query_of(key: Key) -> bytes:
-    said = {"lang": key[2], "before": key[3]}
-    return urlencode({name: value for name, value in said.items() if value}).encode()
+    query = {"lang": key[2], "before": key[3]}
+    return urlencode({name: value for name, value in query.items() if value}).encode()
 
 
 def is_place(before: str) -> bool:

@@ -70,11 +70,11 @@ class StoredPage:
     """By content encoding; "" is the plain one."""
     etag: bytes
     handle: str | None
-    """Of the channel; None: not to be stored."""
+    """The channel's; None if the page must not be stored."""
     until: float
     """Seconds since the epoch."""
     at_most: float
-    """As `until`, when the next one cannot be made."""
+    """The later limit, if the next page cannot be rendered; seconds since the epoch."""
     heads: dict[tuple[HTTPStatus, str], bytes] = field(default_factory=dict)
     """Status line and headers as sent, by status and encoding; made when first asked for."""
 
@@ -116,15 +116,15 @@ class StoredPage:
 
 def stored_page(status: int, headers: Headers, body: bytes) -> StoredPage:
     """Compress an answer of the app behind the store, and take our own headers out of it."""
-    said = {name.lower(): value for name, value in headers}
-    handle = said.get(CHANNEL_HEADER)
+    values = {name.lower(): value for name, value in headers}
+    handle = values.get(CHANNEL_HEADER)
     keep = handle is not None and status in STORED_STATUSES
     own = {CHANNEL_HEADER, UNTIL_HEADER, AT_MOST_HEADER, b"content-length", b"etag"}
     left = [(name.lower(), value) for name, value in headers if name.lower() not in own]
-    if b"cache-control" not in said:
+    if b"cache-control" not in values:
         left.append((b"cache-control", b"no-cache"))
     variants = {"": body}
-    content_type = said.get(b"content-type", b"")
+    content_type = values.get(b"content-type", b"")
     compressible = content_type.startswith(COMPRESSED_TYPES) and b"zip" not in content_type
     # A 404 too, which is not kept: it is the same for everybody, so its length betrays no secret.
     if len(body) >= COMPRESSED_FROM and compressible:
@@ -140,8 +140,8 @@ def stored_page(status: int, headers: Headers, body: bytes) -> StoredPage:
         # Weak: the same page in another encoding is not the same bytes (RFC 9110, 8.8.1).
         etag=b'W/"' + hashlib.sha256(body).hexdigest()[:24].encode() + b'"',
         handle=handle.decode() if handle is not None and keep else None,
-        until=float(said[UNTIL_HEADER]) if UNTIL_HEADER in said else float("inf"),
-        at_most=float(said[AT_MOST_HEADER]) if AT_MOST_HEADER in said else 0.0,
+        until=float(values[UNTIL_HEADER]) if UNTIL_HEADER in values else float("inf"),
+        at_most=float(values[AT_MOST_HEADER]) if AT_MOST_HEADER in values else 0.0,
     )
 
 

@@ -77,7 +77,7 @@ class PostRefusedError(Exception):
     """Something is wrong with the content: {field: [sentence for the editor, …]}."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__("; ".join(f"{name}: {' '.join(said)}" for name, said in errors.items()))
+        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items()))
         self.errors = errors
 
 
@@ -260,8 +260,8 @@ def _images(
             problems = _alt_problems(alt)
             image = _image(given, known, decoding, problems)
             for sentence in problems:
-                numbered = {"number": number, "said": sentence}
-                errors.add("images", _("Image %(number)d: %(said)s") % numbered)
+                numbered = {"number": number, "problem": sentence}
+                errors.add("images", _("Image %(number)d: %(problem)s") % numbered)
             if image is not None:
                 images.append((image, alt))
     return images

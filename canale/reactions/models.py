@@ -12,7 +12,7 @@ from canale.channel.models import Post
 class Reaction(models.Model):
     post = models.ForeignKey(Post, models.CASCADE, related_name="reactions")
     token_hash = models.BinaryField(max_length=32)
-    """As in followers: a keyed hash of the random id in the device's cookie."""
+    """A keyed hash of the random id in the device's cookie, as in followers."""
     emoji = models.CharField(max_length=16)
 
     class Meta:

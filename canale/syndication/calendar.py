@@ -46,7 +46,7 @@ def post_ics(post: Post, now: datetime) -> bytes:
     entry.add("url", post_url(post))
     _add_times(entry, content, content.starts_at)
     if post.state == State.WITHDRAWN:
-        # Nothing of what the post said: its words may be the reason.
+        # None of the post's words: they may be the reason.
         entry.add("summary", _("Withdrawn: %(reason)s") % {"reason": post.withdrawal_reason})
         entry.add("description", post_url(post))
         entry.add("status", "CANCELLED")

@@ -62,23 +62,23 @@ function tokenIn(html: string): string {
 }
 
 function showErrors(form: HTMLFormElement, html: string): void {
-  const said = new DOMParser().parseFromString(html, "text/html");
+  const answer = new DOMParser().parseFromString(html, "text/html");
   let first: HTMLElement | undefined;
   for (const place of form.querySelectorAll<HTMLElement>("[data-error]")) {
-    const fresh = said.querySelector(`[data-error="${place.dataset["error"]}"]`);
+    const fresh = answer.querySelector(`[data-error="${place.dataset["error"]}"]`);
     place.replaceChildren(...(fresh?.childNodes ?? []));
     if (place.childElementCount && !first) first = place;
   }
   if (!first) return alert(form.dataset["unsaved"]);
-  takeMark(form, said);
+  takeMark(form, answer);
   first.scrollIntoView({ block: "center" });
   const field = first.closest(".field, fieldset")?.querySelector<HTMLElement>("input, textarea, select");
   field?.focus({ preventScroll: true });
 }
 
 /** After the notice that the draft changed, the next press may overwrite that version. */
-function takeMark(form: HTMLFormElement, said: Document): void {
-  const fresh = said.querySelector<HTMLInputElement>("[data-composer] [name=seen]");
+function takeMark(form: HTMLFormElement, answer: Document): void {
+  const fresh = answer.querySelector<HTMLInputElement>("[data-composer] [name=seen]");
   const mark = form.querySelector<HTMLInputElement>("[name=seen]");
   if (fresh && mark) mark.value = fresh.value;
 }

@@ -68,8 +68,8 @@ function announceLater(announced: HTMLElement, field: Field, wasOver: boolean): 
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     const name = field.labels?.[0]?.firstChild?.textContent?.trim() ?? "";
-    const said = isOver(field) ? overBy(count, lengthOf(field) - Number(field.dataset["limit"])) : count.dataset["fits"];
-    announced.textContent = `${name}: ${said}`;
+    const message = isOver(field) ? overBy(count, lengthOf(field) - Number(field.dataset["limit"])) : count.dataset["fits"];
+    announced.textContent = `${name}: ${message}`;
   }, PAUSE);
 }
 

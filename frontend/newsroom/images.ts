@@ -52,9 +52,9 @@ function addSlot(album: HTMLElement, slots: HTMLElement, file: File): void {
 }
 
 function refuse(album: HTMLElement, reason: string, file: File): void {
-  const said = document.createElement("p");
-  said.textContent = `${album.dataset[reason]} ${file.name}`;
-  album.querySelector("[data-error=images]")?.append(said);
+  const message = document.createElement("p");
+  message.textContent = `${album.dataset[reason]} ${file.name}`;
+  album.querySelector("[data-error=images]")?.append(message);
 }
 
 function act(slots: HTMLElement, pressed: Element): void {

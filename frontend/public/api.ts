@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Calls of /api/v1.
+// Calls to /api/v1.
 
 import { hearServer } from "./now";
 
@@ -20,7 +20,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether the server will never take this device's address, however often it is sent. */
+/** Returns true if the server will never accept this device's address. */
 export function refusesAddress(error: unknown): boolean {
   if (!(error instanceof ApiError) || error.status !== 422) return false;
   const { type = "", errors = {} } = error.problem;
@@ -38,9 +38,9 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
   const answer = await fetch("/api/v1/" + path, options);
   hearServer(answer);
   const text = await answer.text();
-  const said = text ? JSON.parse(text) : undefined;
-  if (!answer.ok) throw new ApiError(answer.status, said ?? {});
-  return said as T;
+  const result = text ? JSON.parse(text) : undefined;
+  if (!answer.ok) throw new ApiError(answer.status, result ?? {});
+  return result as T;
 }
 
 function timeout(): AbortSignal {

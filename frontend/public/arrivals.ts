@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Posts that came in above what is on the screen: a button at the top counts them, and leads to the newest.
+// A button at the top counts the posts that arrived above the visible part of the page, and leads to the newest.
 import { onPress } from "./page";
 import { say, strings } from "./strings";
 
@@ -21,7 +21,7 @@ function isAbove(post: string): boolean {
   return (shownAs(post)?.getBoundingClientRect().bottom ?? 1) <= 0;
 }
 
-/** An alert stands above the list as well as in it. */
+/** Looks above the list first: an alert stands there as well as in the list. */
 function shownAs(post: string): HTMLElement | null {
   return document.getElementById("pinned-" + post) ?? document.getElementById("post-" + post);
 }

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A page that stays open, or was kept for offline, keeps up with the clock.
+// Keeps a page that stays open, or was stored for offline use, up to date with the clock.
 import { hearServer, isDoubtful, now } from "./now";
 import { all, timeZone } from "./page";
 import { removeExpired } from "./posts";
@@ -29,11 +29,11 @@ async function askServer(): Promise<void> {
   try {
     hearServer(await fetch(location.pathname, { method: "HEAD", cache: "no-store" }));
   } catch {
-    // Offline: what may be over stays until the server says so.
+    // Offline, a post that may have ended stays until the server confirms it.
   }
 }
 
-/** After midnight today is yesterday. */
+/** After midnight, *today* becomes *yesterday*. */
 function nameDays(today: string, yesterday: string): void {
   const name = (date: string, words = inWords(date)): string =>
     date === today ? strings.today : date === yesterday ? strings.yesterday : words;
@@ -43,7 +43,7 @@ function nameDays(today: string, yesterday: string): void {
   for (const place of all(".moment-day")) write(place, name(place.closest("article")?.dataset["day"] ?? ""));
 }
 
-/** What was written as *today* or *tomorrow* gets its date; the days of a deadline are counted again. */
+/** Replaces *today* and *tomorrow* by dates, and counts the days left of a deadline again. */
 function renewDates(today: string): void {
   for (const place of all("[data-full]")) {
     if (place.dataset["today"] !== today) write(place, place.dataset["full"] ?? "");
@@ -73,11 +73,11 @@ function inWords(date: string): string {
   const options = { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" } as const;
   const language = document.documentElement.lang;
   const words = new Date(date).toLocaleDateString(language, isThisYear ? options : { ...options, year: "numeric" });
-  // As the server writes it.
+  // The same format as the server's.
   return language === "it" ? words.replace(/^(\D*)1 /, "$11° ") : words;
 }
 
-/** The city's day of a moment, as 2026-11-24. */
+/** Returns the day of a moment in the city's time zone, for example 2026-11-24. */
 function day(moment: Date): string {
   return moment.toLocaleDateString("sv-SE", timeZone ? { timeZone } : {});
 }

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What this device remembers, and what it can do.
+// The notes that this device keeps, and its abilities.
 import { channel } from "./page";
 
 const PREFIX = "canale-";
-// Whether the device has a cookie of ours: 70,000 readers without one need not ask about it.
+// Set if the device has a cookie of ours: 70,000 readers without one need not ask the server.
 const KNOWN = PREFIX + "known";
 
 export function isKnown(): boolean {
@@ -18,7 +18,7 @@ export function setKnown(known: boolean): void {
 type Noted = "following" | "muted" | undefined;
 const STATE = PREFIX + "state-" + channel;
 
-/** What held on this channel last: all that the next page can show before it has asked the server. */
+/** Remembers the last state on this channel, which the next page shows before the server answers. */
 export function noteState(state: Noted): void {
   note(STATE, state);
 }
@@ -28,7 +28,7 @@ export function notedState(): Noted {
   return state === "following" || state === "muted" ? state : undefined;
 }
 
-// Whether somebody does not want the channel among their apps.
+// Set if the citizen declined to install the channel as an app.
 const NOT_INSTALLED = PREFIX + "not-installed";
 
 export function isInstallRefused(): boolean {
@@ -44,7 +44,7 @@ function note(name: string, value: string | undefined): void {
     if (value) localStorage.setItem(name, value);
     else localStorage.removeItem(name);
   } catch {
-    // Storage is off: then the device asks each time whether it follows.
+    // Without storage, the device asks the server each time whether it follows.
   }
 }
 
@@ -52,7 +52,7 @@ export function forgetNotes(): void {
   try {
     for (const name of Object.keys(localStorage)) if (name.startsWith(PREFIX)) localStorage.removeItem(name);
   } catch {
-    // Without storage there are none.
+    // Without storage there are no notes.
   }
 }
 
@@ -64,7 +64,7 @@ function read(name: string): string | null {
   }
 }
 
-/** Whether the browser keeps a cookie of ours: without one, each reaction would count as a new reader's. */
+/** Returns true if the browser accepts cookies: without one, each reaction would count as a new reader's. */
 export function keepsCookies(): boolean {
   try {
     document.cookie = "canale_probe=1; Path=/; SameSite=Lax";
@@ -101,12 +101,12 @@ export function system(agent: string = navigator.userAgent): System {
   return /iPhone|iPad|iPod/.test(agent) || isTabletThatSaysMac() ? "ios" : "other";
 }
 
-/** A browser inside another app: it neither takes notifications nor puts anything on the home screen. */
+/** Returns true for a browser inside another app, which has neither notifications nor a home screen. */
 export function isInApp(agent: string = navigator.userAgent): boolean {
   return /FBA[NV]|FB_IAB|Instagram|LinkedInApp|Snapchat|Pinterest|Twitter|Line\/|musical_ly|Bytedance|; wv\)/.test(agent);
 }
 
-/** Android opens such an address in Chrome, and where there is none the page again:
+/** Returns an address that Android opens in Chrome or, without Chrome, here again:
  * https://developer.chrome.com/docs/android/intents */
 export function chromeIntent({ host, pathname, search, protocol, href }: Location): string {
   const fallback = encodeURIComponent(href);
@@ -114,12 +114,12 @@ export function chromeIntent({ host, pathname, search, protocol, href }: Locatio
   return `intent://${host}${pathname}${search}#Intent;${target};S.browser_fallback_url=${fallback};end`;
 }
 
-/** An iPhone or iPad that could take notifications if the page stood on its home screen. */
+/** Returns true for an iPhone or iPad, which has notifications only for pages on its home screen. */
 export function needsHomeScreen(): boolean {
   return system() === "ios" && !isInstalled() && !("PushManager" in window);
 }
 
-/** Whether the page was opened as an app. */
+/** Returns true if the page was opened as an app. */
 export function isInstalled(): boolean {
   return matchMedia("(display-mode: standalone)").matches;
 }
@@ -132,19 +132,19 @@ export function canBeNotified(): boolean {
   return "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 }
 
-/** Private windows of older Firefoxes have no service workers; all others of its windows do. */
+/** Returns true in private windows of older Firefoxes: only those lack service workers. */
 export function hidesWorkers(): boolean {
   return browser() === "firefox" && isSecureContext && !("serviceWorker" in navigator);
 }
 
-/** Whether this is surely a private window; browsers do not tell, but give it less. */
+/** Returns true if this is certainly a private window. Browsers do not say, but give those less storage. */
 export async function isPrivate(): Promise<boolean> {
-  // A browser that blocks a site's storage looks the same in every window.
+  // With the site's storage blocked, all windows look private.
   if (!keepsCookies() || !keepsNotes()) return false;
   return (await hasNoFiles()) || (await hasLittleRoom());
 }
 
-// Firefox and Safari.
+// The sign of Firefox and Safari.
 async function hasNoFiles(): Promise<boolean> {
   try {
     await navigator.storage?.getDirectory?.();
@@ -154,7 +154,7 @@ async function hasNoFiles(): Promise<boolean> {
   }
 }
 
-// Chrome: everywhere else the quota is a part of the disk.
+// The sign of Chrome: in normal windows the quota is a share of the disk.
 async function hasLittleRoom(): Promise<boolean> {
   const estimate = await navigator.storage?.estimate?.().catch(() => undefined);
   const memory = (performance as { memory?: { jsHeapSizeLimit: number } }).memory?.jsHeapSizeLimit;

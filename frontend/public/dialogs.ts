@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Dialogs close with the phone's Back, as in an app: an open one is a step of the page's history.
+// The phone's Back closes a dialog, as in an app: an open dialog is an entry of the browser's history.
 import { all, onPress } from "./page";
 
 export function startDialogs(): void {
-  // Loaded again while one was open: there is nothing left to close.
+  // The page was reloaded while a dialog was open: nothing is left to close.
   if (openDialogId()) history.replaceState(null, "");
   onPress("[data-close-dialog]", (pressed) => pressed.closest("dialog")?.close());
   for (const dialog of all<HTMLDialogElement>("dialog")) {
@@ -22,7 +22,7 @@ export function openDialog(dialog: HTMLDialogElement): void {
   history.pushState({ dialog: dialog.id }, "");
 }
 
-/** Around the dialog, or around an image in it. */
+/** Returns true for a press outside the dialog, or beside the image in it. */
 function isBeside(dialog: HTMLDialogElement, { target, clientX, clientY }: MouseEvent): boolean {
   if (target !== dialog) return target instanceof Element && target.matches("[data-strip] > li");
   const { left, right, top, bottom } = dialog.getBoundingClientRect();

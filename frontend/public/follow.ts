@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The citizen follows, mutes, chooses topics, stops, is forgotten: one state at a time.
+// Following, muting, topics, unfollowing and erasing the device's data: one state at a time.
 import { ApiError, call, refusesAddress } from "./api";
 import {
   browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, needsHomeScreen,
@@ -31,11 +31,11 @@ interface Me {
 }
 
 let followed: Following | undefined;
-// The device has one subscription for all channels of the site.
+// The site's other channels that this device follows: all share one push subscription.
 let others: Following[] = [];
-// An invitation counts once.
+// Sent once: an invitation counts one follower.
 let invitation = invite;
-// Followed while this page was open: its head stays as tall as it was.
+// True if the citizen followed on this page: its head keeps its height until the next page.
 let isNew = false;
 
 export function startFollowing(): void {
@@ -70,7 +70,7 @@ const ACTIONS: Record<string, () => Promise<void> | void> = {
 let acting = false;
 async function act(name: string): Promise<void> {
   const action = ACTIONS[name];
-  // A browser may ask so quietly that nobody sees it: the way back stays open.
+  // The browser's prompt may go unnoticed, so *close* always works.
   if (!action || (acting && name !== "close")) return;
   acting = true;
   try {
@@ -82,11 +82,11 @@ async function act(name: string): Promise<void> {
 
 const CONFIRM_SECONDS = 8;
 
-/** What cannot be undone takes a second press, in place: the first changes the button's words for a moment. */
+/** Asks for a second press before an irreversible action: the first one changes the button's label for a moment. */
 function isConfirmed(pressed: HTMLElement, event: UIEvent): boolean {
   const words = pressed.querySelector<HTMLElement>("[data-confirm]");
   if (!words) return true;
-  // The second half of a double click was not asked for.
+  // The second half of a double click is no confirmation.
   if ("asked" in pressed.dataset) return event.detail < 2;
   const former = words.textContent;
   words.textContent = words.dataset["confirm"] ?? "";
@@ -99,7 +99,7 @@ function isConfirmed(pressed: HTMLElement, event: UIEvent): boolean {
   return false;
 }
 
-/** Who was here before sees what holds; the rest is as the server wrote it. */
+/** Shows the current state to a device that was here before; for others the server's page is right. */
 async function recall(): Promise<void> {
   if (!isKnown() && !notedState() && !(await current())) return;
   try {
@@ -113,31 +113,31 @@ async function recall(): Promise<void> {
   }
   if (acting) return;
   if (!followed) forgetState();
-  // A subscription of which the server knows nothing: its push service said that it is gone, and the next press would
-  // get the same one again.
+  // The server dropped this subscription because its push service reported it gone; without this, the next press
+  // would get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
   if (!followed || acting) return;
-  // A post's own page offers nothing to readers who follow already.
+  // A post's own page has nothing to offer to followers.
   document.documentElement.dataset["knownFollower"] = "";
   showFollowing();
   await keepUp(followed).catch(noteLoss);
   if (!acting) showFollowing();
 }
 
-/** The first frame showed what the device remembered (before_paint.ts), and it no longer holds. */
+/** Takes back what the first frame showed from the device's notes (before_paint.ts). */
 function forgetState(): void {
   noteState(undefined);
   delete document.documentElement.dataset["follows"];
   delete document.documentElement.dataset["knownFollower"];
 }
 
-/** What could not be renewed now holds for as long as the device has an address that the server took. */
+/** Keeps the state if renewing failed but the device has an address that the server accepted. */
 async function noteLoss(error: unknown): Promise<void> {
   const left = error instanceof PushRefused ? null : await current().catch(() => null);
   if (followed) followed = { ...followed, push: followed.push && left !== null };
 }
 
-/** Browsers renew subscriptions by themselves, cities may change their key, readers their language. */
+/** Renews the subscription: browsers replace addresses, cities their key, and readers their language. */
 async function keepUp(known: Following): Promise<void> {
   if (!canBeNotified() || Notification.permission !== "granted") {
     followed = { ...known, push: false };
@@ -149,7 +149,7 @@ async function keepUp(known: Following): Promise<void> {
   followed = await reach();
 }
 
-/** Give the server this device's address; once another one, if it can never use the first. Throws PushRefused. */
+/** Sends this device's address to the server; a second one if it can never use the first. Throws PushRefused. */
 async function reach(topics = followed?.topics ?? []): Promise<Following> {
   try {
     return await send(await subscribe(), topics);
@@ -183,7 +183,7 @@ async function follow(): Promise<void> {
   }
 }
 
-/** The number on the page is up to a minute old, and does not count who has just pressed. */
+/** Adjusts the number on the page, which is up to a minute old and does not include this device. */
 function countFollowers(more: number): void {
   for (const place of all("[data-followers]")) {
     const number = Number(place.dataset["followers"]) + more;
@@ -235,7 +235,7 @@ async function change(what: { muted?: boolean; topics?: string[] }): Promise<boo
 let saving: Promise<void> | undefined;
 let isTapped = false;
 
-/** Each tap is saved; taps during a call, all together by the next one. */
+/** Saves each tap; taps during a call are saved together by the next one. */
 async function saveTopics(): Promise<void> {
   isTapped = true;
   await (saving ??= saveWhileTapped().finally(() => (saving = undefined)));
@@ -270,7 +270,7 @@ async function unfollow(): Promise<void> {
   }
 }
 
-/** Whoever is on the button is still thinking. */
+/** Keeps the button while the pointer or the focus is on it. */
 function withdrawLater(button: HTMLElement): void {
   setTimeout(() => {
     if (button.matches(":is(:hover, :focus)")) withdrawLater(button);
@@ -278,8 +278,7 @@ function withdrawLater(button: HTMLElement): void {
   }, UNDO_SECONDS * 1000);
 }
 
-/** At the server it was over at once, and nothing is kept there to come back to: this follows again, with the choices
- * that this page still knows. */
+/** Follows again with the choices that this page still has: the server deleted everything at once. */
 async function undo(): Promise<void> {
   if (!left) return;
   const { push, topics, muted } = left;
@@ -330,20 +329,20 @@ function show(state: State, { said = "", isWelcome = false } = {}): void {
   if (!follow || !place || !(template instanceof HTMLTemplateElement)) return;
   if (state === "following" || state === "muted") noteState(state);
   else if (state === "follow") noteState(undefined);
-  // Settings that are open stay open when one of them changes.
+  // Open settings stay open when one of them changes.
   const open = areSettingsOpen();
   const before = place.contains(document.activeElement) ? document.activeElement : null;
   place.replaceChildren(template.content.cloneNode(true));
   follow.dataset["state"] = state;
   follow.toggleAttribute("data-welcome", isWelcome);
-  // The head of the page is one row for those who know the channel.
+  // Followers get a head of one row.
   document.documentElement.toggleAttribute("data-follows", followed !== undefined && !isNew);
   openSettings(open, isWelcome);
   fill(place, said);
   keepFocus(place, before);
 }
 
-/** Choose among the parts of a state those that are for this device. */
+/** Shows the parts of a state that are for this device. */
 function fill(place: HTMLElement, said: string): void {
   const shown = { browser: browser(), system: system() };
   for (const [name, own] of Object.entries(shown)) {
@@ -359,15 +358,15 @@ function fill(place: HTMLElement, said: string): void {
   }
 }
 
-/** The focus stays on the control that was pressed. If that is gone, the line that says what holds now takes it, and is
- * read because of that; to all others it is announced. */
+/** Keeps the focus on the pressed control. If that is gone, the line with the new state takes the focus and is read for
+ * that reason; otherwise the line is announced. */
 function keepFocus(place: HTMLElement, before: Element | null): void {
   const line = place.querySelector<HTMLElement>(".notice:not([hidden])") ?? place.querySelector<HTMLElement>(".state");
   const action = before instanceof HTMLElement ? before.dataset["action"] : undefined;
   const same = action && place.querySelector<HTMLElement>(`[data-action="${action}"]`);
   if (same) same.focus();
   else if (before && line) return line.focus();
-  // A page that has just been opened says nothing unasked.
+  // A page that was just opened announces nothing.
   if (line && acting) announce(line.innerText.replace(/\s+/g, " "));
 }
 
@@ -375,7 +374,7 @@ function areSettingsOpen(): boolean {
   return document.querySelector("#follow [data-action=settings]")?.getAttribute("aria-expanded") === "true";
 }
 
-/** Topics and the offer to install come unasked once, to those who have just followed. */
+/** Opens the settings. Right after following, topics and the offer to install are shown without them. */
 function openSettings(open: boolean, isWelcome = false): void {
   document.querySelector("#follow [data-action=settings]")?.setAttribute("aria-expanded", String(open));
   const body = document.getElementById("settings");

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The offer to put the channel among the phone's apps, where the browser makes one.
+// Offers to install the channel as an app, where the browser can.
 import { isInstallRefused, isInstalled, refuseInstall } from "./device";
 import { onPress } from "./page";
 
@@ -16,7 +16,7 @@ let isWanted = false;
 
 export function startInstalling(): void {
   addEventListener("beforeinstallprompt", (event) => {
-    // Without this, browsers ask on their own as well.
+    // Otherwise the browser would ask, too.
     event.preventDefault();
     prompt = event as BeforeInstallPromptEvent;
     show();
@@ -28,7 +28,7 @@ export function startInstalling(): void {
   onPress("[data-install]", (pressed) => void answer(pressed.dataset["install"] === "yes"));
 }
 
-/** Show the offer as soon as there is one, or hide it. */
+/** Shows the offer once the browser makes one, or hides it. */
 export function offerInstall(wanted: boolean): void {
   isWanted = wanted;
   show();

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// A post's images, large: a strip to swipe, with buttons and keys.
+// Shows a post's images in full size: a strip to swipe, with buttons and keys.
 import { openDialog } from "./dialogs";
 import { all, onPress } from "./page";
 import { say, strings } from "./strings";
@@ -26,7 +26,7 @@ export function startLightbox(): void {
     go(at + by);
   });
   strip.addEventListener("scroll", () => show(Math.round(strip.scrollLeft / strip.clientWidth)), { passive: true });
-  // A phone that is turned shows the same image.
+  // The same image stays in view when the phone is turned.
   addEventListener("resize", () => dialog.open && go(at));
 
   function go(to: number): void {
@@ -46,7 +46,7 @@ export function startLightbox(): void {
   }
 
   function write(selector: string, text: string): void {
-    // A screen reader speaks what changes.
+    // A screen reader speaks the change.
     for (const place of all(selector, dialog ?? document)) if (place.textContent !== text) place.textContent = text;
   }
 }

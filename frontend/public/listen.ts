@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Reads a post aloud, with a voice of the browser.
+// Reads a post aloud with one of the browser's voices.
 import { all, onPress } from "./page";
 
-/** Chrome's remote voices stop without a word after some 15 seconds: https://crbug.com/41294170 */
+/** Chrome's remote voices fall silent after about 15 seconds: https://crbug.com/41294170 */
 const MAX_CHARACTERS = 180;
-// Not the alerts in force above it.
+// Without the alerts in force that stand above it.
 const ARTICLE = "#content .day article.post";
 const PARTS = "h3, .when, .text p, .text li, .text [role=listitem], .text pre, .corrected";
-// People say *uno uno due*, not *centododici*.
+// Italians say *uno uno due*, not *centododici*.
 const EMERGENCY = /(\b(?:il|al|numero|chiama(?:re|te)?|call|dial|ring)\s+)(11[2-8]|15(?:15|22|30)|116\d{3})\b/gi;
 
 interface Piece {
@@ -16,7 +16,7 @@ interface Piece {
   language: string;
 }
 
-// What is still to be said. Another press begins another list, and what the browser tells of an old one is dropped.
+// The sentences still to be read. Each press starts a new list; events of an older list are ignored.
 let queue: Piece[] = [];
 
 export function startListening(): void {
@@ -27,13 +27,13 @@ export function startListening(): void {
     button.hidden = !voiceOf(languageOf(article.querySelector("h3") ?? article));
   };
   offer();
-  // Most browsers know their voices only after a while.
+  // Most browsers load their voices after the page.
   speechSynthesis.addEventListener?.("voiceschanged", offer);
   onPress("[data-listen]", () => (queue.length ? stop() : start(button)));
   addEventListener("pagehide", stop);
 
   function start(pressed: HTMLElement): void {
-    // The card may have been replaced by its correction.
+    // A correction may have replaced the card.
     queue = all(PARTS, document.querySelector(ARTICLE) ?? document).flatMap(pieces);
     show(pressed, queue.length > 0);
     speechSynthesis.cancel();
@@ -51,22 +51,22 @@ function show(button: HTMLElement, isSpeaking: boolean): void {
   for (const part of all("[data-while]", button)) part.hidden = (part.dataset["while"] === "speaking") !== isSpeaking;
 }
 
-/** One piece after the other, as long as the list is the current one. */
+/** Reads one piece after another for as long as this list is the current one. */
 function speak(pieces: Piece[], onEnd: () => void): void {
   if (pieces !== queue) return;
   const piece = pieces[0];
   if (!piece) return onEnd();
-  const said = new SpeechSynthesisUtterance(piece.text);
-  said.lang = piece.language;
-  said.voice = voiceOf(piece.language) ?? null;
-  said.onend = said.onerror = () => {
+  const utterance = new SpeechSynthesisUtterance(piece.text);
+  utterance.lang = piece.language;
+  utterance.voice = voiceOf(piece.language) ?? null;
+  utterance.onend = utterance.onerror = () => {
     pieces.shift();
     speak(pieces, onEnd);
   };
-  speechSynthesis.speak(said);
+  speechSynthesis.speak(utterance);
 }
 
-/** A voice of this device, rather than one to which the browser would send the text. */
+/** Prefers a voice of the device to one that sends the text to a server. */
 function voiceOf(language: string): SpeechSynthesisVoice | undefined {
   const fitting = speechSynthesis.getVoices().filter((voice) => /^[a-z]+/i.exec(voice.lang)?.[0] === /^[a-z]+/i.exec(language)?.[0]);
   return fitting.find((voice) => voice.localService && voice.default) ?? fitting.find((voice) => voice.localService) ?? fitting[0];

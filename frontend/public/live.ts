@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What happens in the channel appears on the open page, nothing missing, nothing twice.
+// Shows each event of the channel on the open page, exactly once.
 import { noteArrival } from "./arrivals";
 import { hearServer } from "./now";
 import { channel, liveId } from "./page";
@@ -10,7 +10,7 @@ import { remark, showCounts } from "./reactions";
 import { type Kind, type Line, type State, continueStream, startStream } from "./stream";
 import { announce, say, strings } from "./strings";
 
-interface Told {
+interface LiveEvent {
   post: number;
   headline?: string;
   counts?: Record<string, number>;
@@ -18,7 +18,7 @@ interface Told {
 
 const REOPEN_SECONDS = 30;
 const LONG_ABSENCE_SECONDS = 60;
-// A short loss is nobody's business.
+// A short interruption is not shown.
 const LOSS_SHOWN_AFTER_SECONDS = 4;
 
 let seen = liveId;
@@ -33,28 +33,28 @@ export function startLive(): void {
   document.addEventListener("visibilitychange", onVisibility);
 }
 
-/** A phone that slept has lost its line without having noticed. */
+/** A phone that slept has lost its connection without noticing. */
 function onVisibility(): void {
   if (document.hidden) hiddenSince = Date.now();
   else continueStream(Math.abs(Date.now() - hiddenSince) > LONG_ABSENCE_SECONDS * 1000);
 }
 
-const ACTS: Record<Kind, (told: Told) => unknown> = {
-  post: (told) => show(told, strings.newPost),
-  correction: (told) => isShown(String(told.post)) && show(told, strings.corrected),
-  withdrawal: (told) => takeAway(String(told.post)),
-  reactions: (told) => showCounts(String(told.post), told.counts ?? {}),
+const ACTS: Record<Kind, (event: LiveEvent) => unknown> = {
+  post: (event) => show(event, strings.newPost),
+  correction: (event) => isShown(String(event.post)) && show(event, strings.corrected),
+  withdrawal: (event) => takeAway(String(event.post)),
+  reactions: (event) => showCounts(String(event.post), event.counts ?? {}),
 };
 
-// What is told of one post happens in the order in which it was told.
+// Events of one post are handled one after another, in their order.
 const queues = new Map<number, Promise<unknown>>();
 
 function take({ kind, id, data }: Line): void {
   if (id <= seen) return;
   seen = id;
-  const told = JSON.parse(data) as Told;
-  const before = queues.get(told.post) ?? Promise.resolve();
-  queues.set(told.post, before.then(() => ACTS[kind](told)).catch(console.error));
+  const event = JSON.parse(data) as LiveEvent;
+  const before = queues.get(event.post) ?? Promise.resolve();
+  queues.set(event.post, before.then(() => ACTS[kind](event)).catch(console.error));
 }
 
 function onState(state: State): void {
@@ -62,40 +62,40 @@ function onState(state: State): void {
   if (state === "open") connected(true);
   if (state === "lost" || state === "refused") connected(false);
   if (state !== "refused") return;
-  // The server is full, or stopping: browsers do not try again by themselves.
+  // The server is full or stopping, and browsers do not reconnect after a refusal.
   clearTimeout(reopening);
   reopening = setTimeout(lookAndReopen, REOPEN_SECONDS * 1000 * (0.5 + Math.random()));
 }
 
-async function show(told: Told, words: string): Promise<void> {
-  const post = String(told.post);
+async function show(event: LiveEvent, words: string): Promise<void> {
+  const post = String(event.post);
   const belongs = isNewestPage() || isShown(post);
-  // The page of an alert does not show its all-clear, and must not miss it.
+  // The page of an alert does not show its all-clear, but must react to it.
   if (!belongs && !document.querySelector("[data-pinned]")) return;
   const isNew = belongs && !isShown(post);
   const card = belongs ? await update(post) : await fetchedCard(post);
   if (!card) return;
   if (isNew) noteArrival(post);
-  if (belongs) announce(say(words, { headline: told.headline ?? "" }));
+  if (belongs) announce(say(words, { headline: event.headline ?? "" }));
   const { endsAlert } = card;
   if (!endsAlert || !isShown(endsAlert)) return;
   allClears.set(post, endsAlert);
   await update(endsAlert);
 }
 
-// Of each all-clear, the alert on this page that it ended.
+// {all-clear: the alert on this page that it ended}
 const allClears = new Map<string, string>();
 
 async function takeAway(post: string): Promise<void> {
   const known = document.getElementById("post-" + post);
-  // The stream no longer says what was withdrawn; the open page knows.
+  // The stream does not repeat the headline of a withdrawn post; the open page still has it.
   const headline = known?.querySelector("h3")?.textContent?.trim();
   const endedAlert = known?.dataset["allClearOf"] ?? allClears.get(post);
   if (isNewestPage() || isShown(post)) {
     withdraw(post, strings.withdrawnNote);
     announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
   }
-  // An all-clear that is taken back: the alert holds again.
+  // Withdrawing an all-clear puts its alert back in force.
   if (endedAlert && isShown(endedAlert)) await update(endedAlert);
 }
 
@@ -112,7 +112,7 @@ async function fetchedCard(post: string): Promise<Card | undefined> {
   return html === undefined ? undefined : read(html);
 }
 
-/** The post as the server shows it, however long that takes; undefined when it is gone again. */
+/** Fetches the post's card, retrying until the server answers; undefined if the post is gone. */
 async function fetchCard(post: string): Promise<string | undefined> {
   for (let seconds = 1; ; seconds = Math.min(seconds * 2, REOPEN_SECONDS)) {
     try {
@@ -121,18 +121,18 @@ async function fetchCard(post: string): Promise<string | undefined> {
       if (answer.ok) return await answer.text();
       if (answer.status === 404 || answer.status === 410) return undefined;
     } catch {
-      // The line is lost again.
+      // The connection was lost again.
     }
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000 * (0.5 + Math.random())));
   }
 }
 
-/** Full for long, perhaps: what is new is found without the stream, too. */
+/** The server may stay full for a long time: polls for new posts before trying the stream again. */
 async function lookAndReopen(): Promise<void> {
   try {
     seen = Math.max(seen, await poll(seen));
   } catch {
-    // The line is lost again.
+    // The connection was lost again.
   }
   continueStream();
 }
@@ -142,7 +142,7 @@ let showingLoss: number | undefined;
 function connected(yes: boolean): void {
   const place = document.getElementById("connection");
   if (!place) return;
-  // A stream that opens as the network goes says nothing of now.
+  // An event of the stream may arrive after the network was lost.
   if (yes && navigator.onLine) {
     clearTimeout(showingLoss);
     showingLoss = undefined;

@@ -1,25 +1,25 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The time as the server has it. A phone's own clock may be days ahead, or a year behind.
+// The server's time. A phone's own clock may be days ahead, or a year behind.
 
-// Milliseconds since the epoch when the page was made; the service worker renews it in a page that it kept.
+// When the page was rendered, in milliseconds since the epoch. The service worker updates it in a stored page.
 let known = Number(document.body.dataset["now"] ?? NaN);
 let knownSince = performance.now();
 let phoneSince = Date.now();
 
-/** Undefined where nobody has said: what an older build wrote into a kept page has no time in it. */
+/** Returns undefined if unknown: a page stored by an older build has no time in it. */
 export function now(): Date | undefined {
   return isNaN(known) ? undefined : new Date(known + performance.now() - knownSince);
 }
 
-/** Every answer of the server says what time it is. */
+/** Each response of the server carries its time. */
 export function hearServer(answer: Response): void {
-  const told = Date.parse(answer.headers.get("Date") ?? "");
-  if (isNaN(told)) return;
-  [known, knownSince, phoneSince] = [told, performance.now(), Date.now()];
+  const date = Date.parse(answer.headers.get("Date") ?? "");
+  if (isNaN(date)) return;
+  [known, knownSince, phoneSince] = [date, performance.now(), Date.now()];
 }
 
-/** Whether the phone's clock moved otherwise than time passed: it slept, or somebody set it. */
+/** Returns true if the phone's clock jumped: the phone slept, or somebody set the clock. */
 export function isDoubtful(): boolean {
   return Math.abs(Date.now() - phoneSince - (performance.now() - knownSince)) > 60_000;
 }

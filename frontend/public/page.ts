@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What the server wrote about this page.
+// The page's own data, written by the server.
 export const channel = document.body.dataset["channel"] ?? "";
 export const pushKey = document.body.dataset["pushKey"] ?? "";
 export const liveId = Number(document.body.dataset["liveId"] ?? 0);
@@ -14,7 +14,7 @@ export function all<E extends Element = HTMLElement>(selector: string, within: P
   return Array.from(within.querySelectorAll<E>(selector));
 }
 
-/** Call `act` for presses on what matches the selector, now and later. */
+/** Calls `act` for each press on an element that matches the selector, present or future. */
 export function onPress(selector: string, act: (pressed: HTMLElement, event: Event) => void): void {
   document.addEventListener("click", (event) => {
     const pressed = (event.target as Element | null)?.closest<HTMLElement>(selector);

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Where the stream has no place for us: what is new, from the page that the server keeps in its memory.
+// Finds new posts without the stream, when that has no free place: from the page in the server's memory.
 import { noteArrival } from "./arrivals";
 import { hearServer, now } from "./now";
 import { all, channel } from "./page";
@@ -8,7 +8,7 @@ import { isNewestPage, isShown, put, removeExpired, withdraw } from "./posts";
 import { remark } from "./reactions";
 import { announce, say, strings } from "./strings";
 
-/** Brings the page up to date; the number of the stream's line that it is at from now on. */
+/** Brings the page up to date and returns the number of the stream's last line that it now includes. */
 export async function poll(seen: number): Promise<number> {
   const answer = await fetch(`/c/${channel}/`, { cache: "no-cache" });
   hearServer(answer);
@@ -16,7 +16,7 @@ export async function poll(seen: number): Promise<number> {
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const newest = Number(fresh.body.dataset["liveId"] ?? 0);
   if (newest <= seen) return seen;
-  // What is over is not withdrawn.
+  // An expired post is missing from the new page, but was not withdrawn.
   const moment = now();
   if (moment) removeExpired(moment);
   const articles = all("#posts article.post", fresh);
@@ -37,8 +37,8 @@ function take(article: HTMLElement, fresh: Document): void {
   announce(say(strings.newPost, { headline: article.querySelector("h3")?.textContent?.trim() ?? "" }));
 }
 
-/** A post that should stand on the fresh page, and does not, was withdrawn; unless that page is the whole of them, what
- * is older than its oldest may have moved on to the next. */
+/** Withdraws the posts that are missing from the new page. If that page is not complete, a post older than its oldest
+ * one may have moved to the next page. */
 function withdrawMissing(articles: HTMLElement[], whole: boolean): void {
   const there = new Set(articles.map((one) => one.dataset["post"]));
   const oldest = articles.at(-1)?.dataset["published"];

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The list of posts: new ones come in at their place, corrected ones change, withdrawn ones go.
+// The list of posts: inserts new ones in their place, replaces corrected ones, removes withdrawn ones.
 import { all } from "./page";
 
-/** The parts of a post's card, as the server wrote them. */
+/** The parts of a post's card, from the server. */
 export interface Card {
   article: HTMLElement;
   pinned: HTMLElement | null;
@@ -21,7 +21,7 @@ export function isShown(post: string): boolean {
   return document.getElementById("post-" + post) !== null || document.getElementById("pinned-" + post) !== null;
 }
 
-/** Whether new posts belong here: a post's own page and older pages show what they show. */
+/** Returns true if new posts belong on this page: not on a post's own page or on older pages. */
 export function isNewestPage(): boolean {
   return document.getElementById("pinned") !== null && document.getElementById("posts") !== null;
 }
@@ -35,7 +35,7 @@ export function put(post: string, card: Card): void {
 }
 
 function replace(known: HTMLElement, fresh: HTMLElement): void {
-  // Whoever is on a button of the post stays there.
+  // The focus stays on the same control of the post.
   const place = focusable(known).indexOf(document.activeElement as HTMLElement);
   known.replaceWith(fresh);
   focusable(fresh)[place]?.focus();
@@ -45,7 +45,7 @@ function focusable(within: HTMLElement): HTMLElement[] {
   return all("a, button, summary", within);
 }
 
-/** Newest first, under the heading of its day. */
+/** Inserts a post under the heading of its day, newest first. */
 function insert(fresh: HTMLElement): void {
   const section = sectionOf(fresh);
   const published = fresh.dataset["published"] ?? "";
@@ -71,7 +71,7 @@ function sectionOf(fresh: HTMLElement): HTMLElement {
   return section;
 }
 
-/** An alert in force stands above all, once. */
+/** Puts an alert in force above everything, once. */
 function pin(post: string, fresh: HTMLElement | null): void {
   const known = document.getElementById("pinned-" + post);
   if (known && fresh) replace(known, fresh);
@@ -93,22 +93,22 @@ function showPinned(): void {
   }
 }
 
-/** A line says what stood here: whoever was reading it is not left wondering. */
+/** Replaces a withdrawn post by a line that says so, for those who are reading it. */
 export function withdraw(post: string, note: string): void {
   pin(post, null);
   const known = document.getElementById("post-" + post);
   if (!known) return;
   const hadFocus = known.contains(document.activeElement);
-  const said = document.createElement("p");
-  said.className = "withdrawn";
-  said.textContent = note;
-  said.tabIndex = -1;
-  known.replaceChildren(said);
+  const line = document.createElement("p");
+  line.className = "withdrawn";
+  line.textContent = note;
+  line.tabIndex = -1;
+  known.replaceChildren(line);
   known.removeAttribute("aria-labelledby");
-  if (hadFocus) said.focus();
+  if (hadFocus) line.focus();
 }
 
-/** What is over goes from a page that stays open. */
+/** Removes expired posts from a page that stays open. */
 export function removeExpired(now: Date): void {
   for (const post of all("article.post")) {
     if (isPast(post.dataset["visibleUntil"], now) || isPast(post.dataset["ends"], now)) post.remove();

@@ -15,9 +15,9 @@ export class PushRefused extends Error {
 
 const SECONDS = 20;
 
-/** Ask the citizen and the browser; `afresh`: for another address than the one that it has. Throws PushRefused. */
+/** Asks for permission and subscribes; `afresh` replaces an existing subscription. Throws PushRefused. */
 export async function subscribe(afresh = false): Promise<PushSubscriptionJSON> {
-  // Nothing may be waited for before: browsers answer only a press that is fresh.
+  // Nothing may be awaited before this: browsers show the prompt only right after a press.
   const permission = await Notification.requestPermission();
   if (permission === "default") throw new PushRefused("dismissed");
   if (permission === "denied") throw new PushRefused((await isPrivate()) ? "private-window" : "denied");
@@ -29,7 +29,7 @@ export async function subscribe(afresh = false): Promise<PushSubscriptionJSON> {
 }
 
 async function renewed(afresh: boolean): Promise<PushSubscription> {
-  // Where the network was away when the page was opened, it is registered only now.
+  // Not yet registered if the page was opened without a network.
   await navigator.serviceWorker.register("/sw.js");
   const { pushManager } = await navigator.serviceWorker.ready;
   const former = await pushManager.getSubscription();
@@ -37,19 +37,19 @@ async function renewed(afresh: boolean): Promise<PushSubscription> {
   const options = { userVisibleOnly: true, applicationServerKey: pushKey };
   const given = await pushManager.subscribe(options);
   if (!isDead(given)) return given;
-  // The browser gives its dead address again and again, until that one is given back.
+  // The browser returns the same dead address until it is unsubscribed.
   await given.unsubscribe();
   const another = await pushManager.subscribe(options);
   if (isDead(another)) throw new PushRefused("unreachable");
   return another;
 }
 
-/** Some browsers name a host that cannot exist (RFC 6761): Edge on Android, https://permanently-removed.invalid/. */
+/** Returns true for a host that cannot exist (RFC 6761): Edge on Android has https://permanently-removed.invalid/. */
 export function isDead(subscription: PushSubscription): boolean {
   return /^https?:\/\/[^/?#]*\.invalid(?![^/?#:])/i.test(subscription.toJSON().endpoint ?? "");
 }
 
-/** The subscription that the device has, if the citizen still allows it. */
+/** Returns the device's subscription if notifications are still allowed. */
 export async function current(): Promise<PushSubscription | null> {
   if (!("serviceWorker" in navigator) || !("PushManager" in window)) return null;
   if (Notification.permission !== "granted") return null;
@@ -62,7 +62,7 @@ export async function unsubscribe(): Promise<void> {
   await subscription?.unsubscribe();
 }
 
-/** Whether it was made for the city's present key. */
+/** Returns true if the subscription was created with the city's current key. */
 export function hasKey(subscription: PushSubscription): boolean {
   const key = subscription.options.applicationServerKey;
   if (!key) return true;
@@ -76,7 +76,7 @@ const REFUSALS: Record<string, Refusal> = {
   SecurityError: "blocked",
 };
 
-// Browsers do not say whether their push service is away for a moment or, as in some of them, for good.
+// Browsers do not tell a push service that is briefly unavailable from one that they do not have at all.
 let failures = 0;
 
 async function whyNot(error: unknown): Promise<Refusal> {

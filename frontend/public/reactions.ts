@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// One emoji of one reader on one post: shown at once, taken back if the server disagrees.
+// One emoji per reader and post: shown at once, and taken back if the server refuses it.
 import { call } from "./api";
 import { keepsCookies, setKnown } from "./device";
 import { all, onPress } from "./page";
@@ -45,7 +45,7 @@ function react(post: string, emoji: string): void {
   if (!mark.asking) void settle(post, mark);
 }
 
-/** The others close; whoever was on one that nobody has chosen any more goes on from the button that opens them. */
+/** Closes the other emojis. If the focused one disappears, the button that opens them takes the focus. */
 function closeOthers(post: string): void {
   const at = document.activeElement;
   for (const place of all(`[data-reactions="${post}"]`)) {
@@ -56,7 +56,7 @@ function closeOthers(post: string): void {
   }
 }
 
-/** One request at a time, so that of several quick presses the last one counts. */
+/** Sends one request at a time, so that the last of several quick presses counts. */
 async function settle(post: string, mark: Mark): Promise<void> {
   mark.asking = true;
   try {
@@ -78,7 +78,7 @@ async function settle(post: string, mark: Mark): Promise<void> {
   show(post);
 }
 
-/** Says below the reactions why there is none; without words it goes. */
+/** Shows below the reactions why one failed; an empty text removes the line. */
 function note(post: string, text: string): void {
   for (const group of all(`[data-reactions="${post}"]`)) {
     const place = group.closest(".post-foot") ?? group;
@@ -93,7 +93,7 @@ function note(post: string, text: string): void {
   if (text) announce(text);
 }
 
-/** What this device reacted, by post. */
+/** Marks this device's reactions: {post: emoji}. */
 export function markMine(reactions: Record<string, string>): void {
   for (const post of new Set([...marks.keys(), ...Object.keys(reactions)])) {
     const mark = markOf(post);
@@ -106,11 +106,11 @@ export function markMine(reactions: Record<string, string>): void {
 export function showCounts(post: string, counts: Counts): void {
   const mark = markOf(post);
   mark.counts = counts;
-  // Our own press may be in them or not: its answer will tell.
+  // These counts may or may not include our own press: its response decides.
   if (!mark.asking) show(post);
 }
 
-/** After a post's card was replaced: what the stream has told is newer than what is written in it. */
+/** Puts the stream's counts, which are newer, into a card that was replaced. */
 export function remark(post: string): void {
   show(post);
 }

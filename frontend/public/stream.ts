@@ -16,7 +16,7 @@ export interface Line {
 
 interface Message {
   line?: Line;
-  after?: number; // the line before it: whoever has not seen that one has missed something
+  after?: number; // the previous line: a tab that has not seen it has missed something
   state?: State;
   wanted?: number; // the lines after this number
   renew?: boolean; // the connection may have died unnoticed
@@ -28,7 +28,7 @@ const NAME = `canale-live-${channel}`;
 const ANSWER_SECONDS = 3;
 const CHECK_SECONDS = 30;
 const MAX_LINES = 500;
-// Several tabs notice at the same moment that the network is back.
+// Several tabs notice at once that the network is back.
 const RENEWED_ONCE_SECONDS = 2;
 
 let source: EventSource | undefined;
@@ -48,18 +48,18 @@ let seen: () => number;
 let onLine: (line: Line) => void;
 let onState: (state: State) => void;
 
-/** Reads the stream from `last()` on, here or through another tab. */
+/** Reads the stream after line `last()`, here or through another tab. */
 export function startStream(last: () => number, line: (line: Line) => void, state: (state: State) => void): void {
   [seen, onLine, onState] = [last, line, state];
   join();
-  // A page that is put aside, for going back or by a phone short of memory, leaves its place to the others.
+  // A page that the browser freezes or keeps for *Back* gives its place to other tabs.
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => event.persisted && join());
   document.addEventListener("freeze", leave);
   document.addEventListener("resume", join);
 }
 
-/** After a refusal or an absence: opens the stream if it is closed, and asks for what was missed. */
+/** Opens the stream if it is closed and asks for missed lines, after a refusal or an absence. */
 export function continueStream(renew = false): void {
   if (reads) serve({ wanted: seen(), renew });
   else if (tabs) askReader(renew);
@@ -96,7 +96,7 @@ function queue(steal = false): void {
   const turn = () => (place.signal.aborted ? undefined : new Promise<void>((resolve) => read(resolve)));
   navigator.locks.request(NAME, options, turn).catch(() => {
     if (place.signal.aborted) return;
-    // Another tab found us asleep and took our place; or the browser gives no locks.
+    // Another tab took over because we were asleep, or the browser has no locks.
     if (letGo) {
       stopReading();
       queue();
@@ -138,7 +138,7 @@ function hear(message: Message): void {
   if (message.state) onState(message.state);
 }
 
-/** Gives a tab what it wants: from memory, or by asking the server again. */
+/** Sends a tab the lines that it asked for, from memory or from the server. */
 function serve({ wanted = 0, renew = false }: Message): void {
   const old = performance.now() - openedAt > RENEWED_ONCE_SECONDS * 1000;
   const closed = source?.readyState === EventSource.CLOSED;

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// The words that scripts say, in the page's language; the server writes them into the page.
+// The scripts' own texts, in the page's language. The server writes them into the page.
 export interface Strings {
   newPost: string; // {headline}
   corrected: string; // {headline}
@@ -31,11 +31,11 @@ export function say(text: string, values: Record<string, string | number>): stri
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
-/** Tell people who listen instead of looking, without stealing their place. */
+/** Notifies a screen reader without moving its focus. */
 export function announce(text: string): void {
   const place = document.getElementById("announce");
   if (!place) return;
   place.textContent = "";
-  // A screen reader speaks only what changes.
+  // A screen reader speaks only changes.
   setTimeout(() => (place.textContent = text), 60);
 }

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What did not work is seen as well as heard: one line at the bottom, for a moment.
+// Shows a failure for a moment in one line at the bottom, and announces it to screen readers.
 import { onPress } from "./page";
 
 const SECONDS = 5;
@@ -13,7 +13,7 @@ export function startToast(): void {
   addEventListener("focusin", giveWay);
 }
 
-/** Replaces the toast that is there. */
+/** Replaces the current toast, if any. */
 export function showFailure(text: string): void {
   const place = document.getElementById("toast");
   const template = document.getElementById("toast-template");
@@ -28,7 +28,7 @@ export function showFailure(text: string): void {
 
 function closeLater(): void {
   clearTimeout(closing);
-  // Whoever is on it is still reading.
+  // It stays while the pointer or the focus is on it.
   closing = setTimeout(() => (document.querySelector("#toast:is(:hover, :focus-within)") ? closeLater() : close()), SECONDS * 1000);
 }
 
@@ -40,7 +40,7 @@ function close(): void {
   if (hadFocus && before instanceof HTMLElement) before.focus();
 }
 
-/** What has the focus is never covered: the toast goes to the top. */
+/** Moves the toast to the top if it would cover the focused element. */
 function giveWay(): void {
   const place = document.getElementById("toast");
   const at = document.activeElement;

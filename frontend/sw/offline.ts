@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// What a device keeps: the parts of the pages, the pages last read, their images.
+// Stores for offline use: scripts, styles and fonts, the pages last read, their images.
 import { BADGE, worker } from "./worker";
 
 declare const BUILD: string;
@@ -12,7 +12,7 @@ const IMAGES = "canale-images";
 const KEPT: Record<string, number> = { [PARTS]: 60, [PAGES]: 20, [IMAGES]: 60 };
 const OFFLINE = "/offline";
 const PATIENCE_SECONDS = 6;
-// By the device's clock, in milliseconds.
+// When the answer was stored, in milliseconds of the device's clock.
 const KEPT_AT = "X-Kept-At";
 
 export function startCaching(): void {
@@ -25,21 +25,21 @@ async function install(): Promise<void> {
   const page = await fetch(OFFLINE, { cache: "reload" });
   if (!page.ok) throw new Error(`${OFFLINE}: ${page.status}`);
   const parts = await caches.open(PARTS);
-  // Notifications load the badge themselves, from the browser's own cache: this puts it there.
+  // Notifications load the badge from the browser's own cache: this puts it there.
   const names = [...partsOf(await page.clone().text()), BADGE];
   await Promise.all(names.map((name) => parts.add(name).catch(() => undefined)));
   await parts.put(OFFLINE, page);
   await keepOpenPages();
-  // Pages work with any of our workers: the new one need not wait until all are closed.
+  // Pages work with any version of this worker, so the new one need not wait until all are closed.
   await worker.skipWaiting();
 }
 
-/** The scripts, styles and fonts that a page names, with the hashes of this build. */
+/** Returns the addresses of the scripts, styles and fonts that a page loads. */
 function partsOf(html: string): string[] {
   return Array.from(new Set(html.match(/\/static\/[\w./-]+\.(?:css|js|woff2)/g)));
 }
 
-/** The page that brought us was loaded before us: it is to be readable offline too. */
+/** Stores the open pages: they were loaded before this worker was installed. */
 async function keepOpenPages(): Promise<void> {
   const open = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   for (const { url } of open.slice(0, 3)) {
@@ -51,7 +51,7 @@ async function keepOpenPages(): Promise<void> {
 
 async function activate(): Promise<void> {
   const names = (await caches.keys()).filter((name) => name.startsWith(PARTS_PREFIX) && name !== PARTS);
-  // Pages that were kept before this build need the parts of the one before.
+  // Pages stored before this build need the parts of the previous one.
   await Promise.all(names.slice(0, -1).map((name) => caches.delete(name)));
   await worker.clients.claim();
 }
@@ -66,7 +66,7 @@ function onFetch(event: FetchEvent): void {
   else if (request.mode === "navigate") event.respondWith(freshFirst(event, url));
 }
 
-/** The newsroom, the API and the stream are never answered from memory. */
+/** Returns true for the newsroom, the API and the stream, which are never answered from a cache. */
 function isPrivate(path: string): boolean {
   return /^\/(newsroom|api|live|sw\.js|healthz|readyz)/.test(path);
 }
@@ -79,7 +79,7 @@ async function keptFirst(event: FetchEvent, name: string): Promise<Response> {
   return answer;
 }
 
-/** A withdrawn image is not shown again: the browser's own copy, or ours, only with the city's leave or offline. */
+/** Asks the server for an image even if it is stored: a withdrawn one must not be shown again. */
 async function freshImage(event: FetchEvent): Promise<Response> {
   const images = await caches.open(IMAGES);
   const kept = await images.match(event.request);
@@ -106,7 +106,7 @@ async function freshFirst(event: FetchEvent, url: URL): Promise<Response> {
   event.waitUntil(fresh.then((answer) => remember(event.request, answer.clone())).catch(() => undefined));
   try {
     const kept = await keptPage(event.request, url);
-    // Who has nothing to read meanwhile waits as long as the browser does.
+    // Without a stored page, wait as long as the browser does.
     return await (kept ? Promise.race([fresh, after(PATIENCE_SECONDS, kept)]) : fresh);
   } catch {
     const kept = await keptPage(event.request, url);
@@ -117,7 +117,7 @@ async function freshFirst(event: FetchEvent, url: URL): Promise<Response> {
 async function remember(request: Request, answer: Response): Promise<void> {
   const isPage = answer.headers.get("Content-Type")?.startsWith("text/html");
   if (answer.ok && isPage) await keep(PAGES, request, answer);
-  // A post that is over is over offline too.
+  // An expired post is not readable offline, either.
   else if (isGone(answer)) await (await caches.open(PAGES)).delete(request);
 }
 
@@ -126,8 +126,8 @@ async function keptPage(request: Request, url: URL): Promise<Response | undefine
   return kept && (await upToNow(kept));
 }
 
-/** Writes into a kept page what time it is for the server: then, and how long it was kept. A clock that is wrong all
- * the time still tells how long. */
+/** Writes the server's time into a stored page: its date plus the time since. Even a clock that is wrong measures how
+ * much time passed. */
 async function upToNow(kept: Response): Promise<Response> {
   const then = Date.parse(kept.headers.get("Date") ?? "");
   const keptAt = Number(kept.headers.get(KEPT_AT) ?? NaN);
@@ -141,13 +141,13 @@ async function foundPage(request: Request, url: URL): Promise<Response | undefin
   const pages = await caches.open(PAGES);
   const kept = (await pages.match(request)) ?? (await pages.match(url.pathname));
   if (kept || url.pathname !== "/") return kept;
-  // The front page is the channel's page.
+  // The front page shows the channel.
   const channels = (await pages.keys()).filter((key) => /^\/c\/[^/]+\/$/.test(new URL(key.url).pathname));
   const last = channels.at(-1);
   return last && (await pages.match(last));
 }
 
-/** Keeps an answer, and of all only the newest. */
+/** Stores an answer, and removes the oldest ones beyond the limit. */
 async function keep(name: string, request: Request, answer: Response): Promise<void> {
   const cache = await caches.open(name);
   await cache.put(request, name === PAGES ? stamped(answer) : answer);
@@ -159,7 +159,7 @@ async function keep(name: string, request: Request, answer: Response): Promise<v
 function stamped(answer: Response): Response {
   const headers = new Headers(answer.headers);
   headers.set(KEPT_AT, String(Date.now()));
-  // The body is no longer as it was sent.
+  // The stored body is no longer compressed.
   for (const name of ["Content-Encoding", "Content-Length"]) headers.delete(name);
   return new Response(answer.body, { status: answer.status, headers });
 }

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The canale authors
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// Pushes become notifications; a press on one opens its post.
+// Turns push messages into notifications; a press on one opens its post.
 import { BADGE, worker } from "./worker";
 
-/** Declarative Web Push (W3C Push API): Safari shows it by itself, the others through us. */
+/** Declarative Web Push (W3C Push API): Safari shows it without this worker. */
 interface Declared {
   web_push: 8030;
   notification: NotificationOptions & { title: string; navigate: string };
@@ -32,7 +32,7 @@ export function startPush(): void {
   });
 }
 
-// Browsers take the permission from sites whose pushes show nothing: something is always shown.
+// Always shows something: browsers withdraw the permission from sites whose messages show nothing.
 async function show(data: PushMessageData | null): Promise<void> {
   const declared = read(data);
   if (!declared) return await showUnreadable();
@@ -41,7 +41,7 @@ async function show(data: PushMessageData | null): Promise<void> {
   try {
     await worker.registration.showNotification(title, shown);
   } catch {
-    // The browser does not take an option or their combination.
+    // The browser does not support an option, or this combination.
     const { body, lang, tag } = options;
     const plain = { ...(body && { body }), ...(lang && { lang }), ...(tag && { tag }) };
     await worker.registration.showNotification(title, { ...plain, data: shown.data });
@@ -50,8 +50,8 @@ async function show(data: PushMessageData | null): Promise<void> {
 
 function read(data: PushMessageData | null): Declared | undefined {
   try {
-    const said = data?.json() as Declared;
-    return said.web_push === 8030 && said.notification.title ? said : undefined;
+    const message = data?.json() as Declared;
+    return message.web_push === 8030 && message.notification.title ? message : undefined;
   } catch {
     return undefined;
   }
@@ -69,7 +69,7 @@ async function open(address: string): Promise<void> {
   const url = new URL(address, location.origin);
   if (url.origin !== location.origin) return;
   const pages = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
-  // Whoever writes in the newsroom keeps what was written.
+  // A tab of the newsroom may hold unsaved text.
   const readers = pages.filter((page) => !new URL(page.url).pathname.startsWith("/newsroom"));
   const there = readers.find((page) => page.url === url.href) ?? readers[0];
   if (!there) {
@@ -81,19 +81,19 @@ async function open(address: string): Promise<void> {
   await page.navigate(url.href).catch(() => worker.clients.openWindow(url.href));
 }
 
-/** The browser gave the device another address: tell it to every channel that it follows. */
+/** Sends the device's new address to every channel that it follows. */
 async function resubscribe(change: SubscriptionChange): Promise<void> {
   const followed = await followedChannels();
   const first = followed[0];
   if (!first) return;
   const given = change.newSubscription ?? (await subscribeAgain(change, first.channel));
   if (await bring(given, followed)) return;
-  // An address that the server cannot use is given again and again, until it is given back.
+  // The browser returns the same unusable address until it is unsubscribed.
   await given.unsubscribe();
   await bring(await subscribeAgain(change, first.channel), followed);
 }
 
-/** False if the server cannot use the address. */
+/** Returns false if the server cannot use the address. */
 async function bring(subscription: PushSubscription, followed: Followed[]): Promise<boolean> {
   const answers = await Promise.all(
     followed.map(({ channel, topics, language }) =>

@@ -2,5 +2,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 export const worker = self as unknown as ServiceWorkerGlobalScope;
 
-/** The white sign in Android's status bar (canale/channel/badge_drawing.py); another drawing needs another version. */
+/** The white icon in Android's status bar (canale/channel/badge_drawing.py). Increase the version with each drawing. */
 export const BADGE = "/badge.png?v=1";

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Where the page begins to say what it is for, in pixels from its top."""
+"""The distance in pixels from the top of the page to its first post and first instruction."""
 
 from __future__ import annotations
 

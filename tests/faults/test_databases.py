@@ -69,7 +69,7 @@ def test_broadcast_survives_a_long_sqlite_lock(city: City) -> None:
 def test_backup_can_be_made_during_a_broadcast(city: City, tmp_path: Path) -> None:
     import sqlite3
 
-    # So that a backup begins and ends while it is sent.
+    # Slow enough for a backup to begin and end during the broadcast.
     city.push.behave(Behaviour(delay=1.5))
     broadcast = city.publish()
     wait_until(broadcast.told)

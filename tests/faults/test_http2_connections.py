@@ -80,7 +80,7 @@ class City:
 def new_city(folder: Path, manners: Manners) -> Iterator[City]:
     _, tls = certified(folder)
     with PushService(host="localhost", tls=tls, http2=manners) as push:
-        # So that several are under way.
+        # Slow enough for several to be in flight.
         push.behave(Behaviour(delay=0.02))
         trust = {"SSL_CERT_FILE": str(folder / "localhost.pem")}
         given = {"CANALE_PUSH_ORIGINS": push.origin, "CANALE_WORKERS": "1", **trust}

@@ -34,7 +34,7 @@ from tests.nats_server import needs_nats, tell_from_a_process
 from tests.waiting import wait_until
 
 BATCHES = FEWER // BATCH_ADDRESSES
-# So long NATS is away; after three seconds workers take batches from the table.
+# NATS is away this long; after three seconds workers take batches from the table.
 AWAY_SECONDS = 20.0 if SOAK else 5.0
 
 pytestmark = needs_nats

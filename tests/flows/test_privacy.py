@@ -84,7 +84,7 @@ def test_stored_and_shown_data_identify_nobody(city: Site, push: PushService) ->
     kept = city.inside("dump")
     log = city.log()
     shown = "\n".join([told, *(answer.text + _headers(answer) for answer in answers)])
-    # Where each would show if it did.
+    # Each place would show a leak.
     assert "Riservatezza" in kept
     assert "Riservatezza" in shown
     assert f"{push.origin}: 403" in log

@@ -27,13 +27,13 @@ class Manners:
     """The limits of a server's connections and how it ends them. May change while it listens."""
 
     streams: int = 100
-    """Open at once, as it tells its clients (SETTINGS_MAX_CONCURRENT_STREAMS)."""
+    """The number of streams open at once (SETTINGS_MAX_CONCURRENT_STREAMS)."""
     refuse: int = 0
-    """The next so many requests are refused before anything is done (REFUSED_STREAM)."""
+    """This many next requests are refused before anything is done (REFUSED_STREAM)."""
     go_away_after: int | None = None
-    """What comes when a line has taken so many requests is not: GOAWAY names the last that was."""
+    """After this many requests on a connection, GOAWAY names the last one that was processed."""
     break_after: int | None = None
-    """When a line's so many-th request comes, the line ends without a word."""
+    """The connection is cut without a word at this request."""
 
 
 @dataclass(slots=True)

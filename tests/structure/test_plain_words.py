@@ -11,8 +11,10 @@ from tests.structure.plain_words import (
     exceptions,
     names,
     names_of_tests,
+    script_comments,
     single_use_percent,
     wording,
+    wording_of,
 )
 
 PATH = Path("canale/example.py")
@@ -23,6 +25,7 @@ SOURCE = '''
 # The queue is read
 # What it holds stays.
 limit = 1  # Of the queue
+"""Where it ends."""
 
 # As many as fit,
 # read anew.
@@ -41,9 +44,28 @@ def test_bare_openings_and_abolished_words_are_found() -> None:
 
     assert [(found.rule, found.line) for found in findings] == [
         ("bare opening", 2),
+        ("bare opening", 7),
         ("bare opening", 6),
-        ("bare opening", 8),
-        ("abolished word", 8),
+        ("bare opening", 9),
+        ("abolished word", 9),
+    ]
+
+
+def test_comments_of_scripts_are_read() -> None:
+    source = """
+const page = "https://example.org/ Of";
+// The queue is read
+// What it holds stays.
+let limit = 1; // Whether it is open.
+/** As many as fit,
+ * read anew. */
+"""
+    findings = wording_of(Path("frontend/example.ts"), script_comments(source))
+
+    assert [(found.rule, found.line) for found in findings] == [
+        ("bare opening", 5),
+        ("bare opening", 6),
+        ("abolished word", 6),
     ]
 
 

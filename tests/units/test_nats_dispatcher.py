@@ -112,7 +112,7 @@ async def working(broker: NatsServer, name: str) -> AsyncIterator[Worker]:
 
 
 async def until_there_are(context: JetStreamContext, batches: int) -> None:
-    """So many in the stream."""
+    """Wait until the stream holds this many."""
 
     async def there() -> int:
         with_stream = await context.streams_info()

@@ -34,7 +34,7 @@ def city(db: None) -> Channel:
 
 
 def follow(channel: Channel, count: int, kind: str = "push") -> list[int]:
-    """So many addresses, every fifth follower muted; their ids."""
+    """Add ``count`` addresses, each fifth follower muted, and return their ids."""
     followers = Follower.objects.bulk_create(
         Follower(channel=channel, token_hash=os.urandom(32), muted=number % 5 == 0)
         for number in range(count)

@@ -35,7 +35,7 @@ VALUES = {"handle": "cremona", "post_id": "1", "secret": "x", "image_id": "1", "
 
 
 class Behind:
-    """Where Django would be: keeps the paths of the requests that came whole."""
+    """Stands in for Django: keeps the paths of the requests that came whole."""
 
     def __init__(self) -> None:
         self.whole: list[str] = []

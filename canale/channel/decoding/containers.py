@@ -29,7 +29,7 @@ class Container:
 
     data: bytes
     orientation: int = UPRIGHT
-    """As in EXIF: 1 to 8."""
+    """The EXIF orientation, 1 to 8."""
     profile: bytes | None = None
     """An ICC profile; None for what the decoder finds itself."""
     transparent: tuple[int, ...] | None = None

@@ -18,7 +18,7 @@ def limit(cpu_seconds: int, wall_seconds: int, memory_bytes: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(wall_seconds)
     with suppress(OSError):
-        # Where memory runs out, the kernel ends this process and not the service.
+        # If memory runs out, the kernel kills this process rather than the service.
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     _lower(resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)
     _lower(resource.RLIMIT_AS, memory_bytes, memory_bytes)

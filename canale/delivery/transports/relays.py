@@ -71,7 +71,7 @@ class Receipt:
     """The outcome of one call.
 
     The result is ``retry`` only where the far end certainly did nothing, ``unknown`` where it may
-    have done it, ``gone`` where it said itself that it wants no more. ``url`` is public.
+    have done it, ``gone`` where it asked for no more calls. ``url`` is public.
     """
 
     result: Result

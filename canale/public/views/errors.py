@@ -105,18 +105,18 @@ def _what_was_sent(request: HttpRequest) -> dict[str, object]:
     }
 
 
-def _error(request: HttpRequest, status: HTTPStatus, title: str, said: str) -> HttpResponse:
+def _error(request: HttpRequest, status: HTTPStatus, title: str, text: str) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return _problem(status, said)
+        return _problem(status, text)
     context = {
         "title": title,
-        "said": said,
+        "text": text,
         "in_newsroom": request.path.startswith("/newsroom/"),
     }
     return show("public/error.html", context, status=status)
 
 
-def _problem(status: HTTPStatus, said: str) -> HttpResponse:
+def _problem(status: HTTPStatus, text: str) -> HttpResponse:
     """Programs get a problem document (RFC 9457)."""
-    body = problem_document(status, said)
+    body = problem_document(status, text)
     return HttpResponse(body, status=status, content_type=PROBLEM_TYPE)

@@ -17,7 +17,7 @@ A_DAY = 24 * 3600
 
 
 def security_txt(request: HttpRequest) -> HttpResponse:
-    """Where a weakness of this installation is reported (RFC 9116)."""
+    """Say where to report a vulnerability of this installation (RFC 9116)."""
     expires = (timezone.now() + SECURITY_TXT_LIFE).strftime("%Y-%m-%dT00:00:00Z")
     lines = [
         f"Contact: {settings.vapid_contact}",
