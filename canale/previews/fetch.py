@@ -84,29 +84,32 @@ class Fetcher:
 
     async def fetch(self, link: str) -> Found:
         """Raises NoPreviewError."""
+        end = asyncio.get_running_loop().time() + TOTAL_SECONDS
         try:
-            async with asyncio.timeout(TOTAL_SECONDS):
+            async with asyncio.timeout_at(end):
                 url, response = await self._get(link, "", PAGE_BYTES)
                 kind = response.header("content-type") or ""
                 if not kind.lower().startswith(PAGES):
                     raise NoPreviewError("not a web page")
                 page = await asyncio.to_thread(read_page, response.body, kind)
-                if not page.title:
-                    raise NoPreviewError("the page has no title")
-                return Found(page.title, page.description, await self._picture(url, page))
         except UnreadablePageError as error:
             raise NoPreviewError(str(error)) from None
         except TimeoutError:
             raise NoPreviewError("no answer in time", may_retry=True) from None
+        if not page.title:
+            raise NoPreviewError("the page has no title")
+        return Found(page.title, page.description, await self._picture(url, page, end))
 
-    async def _picture(self, url: str, page: Page) -> bytes | None:
-        """Return the page's picture, encoded again; None without one that can be used."""
+    async def _picture(self, url: str, page: Page, end: float) -> bytes | None:
+        """Return the page's picture, encoded again; None without one that can be used, or that is
+        here by ``end``, in the loop's time. The words do not wait for it longer."""
         if not page.picture:
             return None
         try:
-            _, response = await self._get(page.picture, url, PICTURE_BYTES)
-            prepared = await asyncio.to_thread(prepare_preview, response.body)
-        except (NoPreviewError, ImageRefusedError, DecodersBusyError):
+            async with asyncio.timeout_at(end):
+                _, response = await self._get(page.picture, url, PICTURE_BYTES)
+                prepared = await asyncio.to_thread(prepare_preview, response.body)
+        except (NoPreviewError, ImageRefusedError, DecodersBusyError, TimeoutError):
             return None
         return prepared.variants[0].data
 

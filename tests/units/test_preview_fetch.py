@@ -274,6 +274,24 @@ def test_slow_redirects_end_with_the_limit_of_an_attempt(monkeypatch: pytest.Mon
         run(Fetcher(Slow({}), []).fetch("https://a.example/"))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("slow_redirects", [1, 3])
+def test_slow_redirects_of_the_picture_leave_the_words(
+    monkeypatch: pytest.MonkeyPatch, slow_redirects: int
+) -> None:
+    monkeypatch.setattr(fetch, "TOTAL_SECONDS", 2.0)
+    html = page('<meta property="og:image" content="/0">').body
+
+    class Slow(FarEnds):
+        async def request(self, method: str, url: str, *_: object, **_more: object) -> Answer:
+            if url == "https://a.example/":
+                return Answer(200, {"content-type": "text/html"}, html)
+            await asyncio.sleep(5.0 / slow_redirects)
+            return Answer(302, {"location": f"{url}0"}, b"")
+
+    found = run(Fetcher(Slow({}), []).fetch("https://a.example/"))  # type: ignore[arg-type]
+    assert (found.title, found.picture) == ("Orari & sedi", None)
+
+
 PICTURES: dict[str, Callable[[], Reply]] = {
     "html": page,
     "svg": lambda: Reply(200, {"Content-Type": "image/svg+xml"}, b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
