@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import regex
 
-# Piano nazionale di numerazione; 112 and 116117 are Europe's.
+# Piano nazionale di numerazione; 112 and 116117 are Europe's. ASCII digits only, which alone a
+# phone can dial (RFC 3966, section 3); \d is any script's.
 _SHORT = r"11[2358]|117|1515|1530|116117"
-_GREEN = r"80[03][ .-]?\d{3}[ .-]?\d{3}"
-_MOBILE = r"3\d{2}[ ./-]?(?:\d{6,7}|\d{3} ?\d{3,4}|\d{2} \d{2} \d{3})"
+_GREEN = r"80[03][ .-]?[0-9]{3}[ .-]?[0-9]{3}"
+_MOBILE = r"3[0-9]{2}[ ./-]?(?:[0-9]{6,7}|[0-9]{3} ?[0-9]{3,4}|[0-9]{2} [0-9]{2} [0-9]{3})"
 # Groups are parted by spaces only, or a date would look like one: 01/12/2026, 02.12.2026.
 _LANDLINE = (
-    r"0(?:[26][ /-]?(?:\d{6,8}|\d{3,4} \d{3,4})"
-    r"|[1-9]\d{1,2}(?:[ /-]?(?:\d{5,8}|\d{3} \d{3,4}|\d{2} \d{2} \d{2,3})| \d{4}))"
+    r"0(?:[26][ /-]?(?:[0-9]{6,8}|[0-9]{3,4} [0-9]{3,4})"
+    r"|[1-9][0-9]{1,2}(?:[ /-]?"
+    r"(?:[0-9]{5,8}|[0-9]{3} [0-9]{3,4}|[0-9]{2} [0-9]{2} [0-9]{2,3})| [0-9]{4}))"
 )
 _LONG = rf"{_GREEN}|(?:\+39 ?)?(?:{_MOBILE}|{_LANDLINE})"
 # Signs beside digits that are no telephone number: those of prices, decimals and codes. Tax codes
@@ -41,6 +43,6 @@ PHONE_NUMBER = (
 
 def phone_href(written: str) -> str:
     """Return the ``tel:`` URL (RFC 3966); numbers without a country code are Italian."""
-    digits = regex.sub(r"[^\d+]", "", written)
+    digits = regex.sub(r"[^0-9+]", "", written)
     is_local = regex.fullmatch(rf"{_SHORT}|{_GREEN}", digits) is not None
     return f"tel:{digits}" if is_local or digits.startswith("+") else f"tel:+39{digits}"

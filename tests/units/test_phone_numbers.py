@@ -52,6 +52,21 @@ def test_other_numbers_are_not_links(text: str) -> None:
     assert dialled(text) == []
 
 
+@pytest.mark.parametrize("zero", "٠۰०０𝟎")
+def test_digits_of_other_scripts_are_not_dialled(zero: str) -> None:
+    """No phone knows them, and a number that is dialled in part is a wrong one."""
+    other = str.maketrans("0123456789", "".join(chr(ord(zero) + n) for n in range(10)))
+    for number in ("112", "800 123 456", "0372 407111", "333 1234567", "+39 0372 407111"):
+        assert dialled(number) != []
+        for start in range(len(number)):
+            for end in range(start + 1, len(number) + 1):
+                digits = number[start:end]
+                if digits == digits.translate(other):
+                    continue
+                mixed = number[:start] + digits.translate(other) + number[end:]
+                assert dialled(f"chiama {mixed} oggi") == [], mixed
+
+
 def test_number_stays_as_it_was_typed_and_is_not_a_page_to_preview() -> None:
     assert '<a href="tel:800123456" rel="noopener">800 123 456</a>' in render_html("800 123 456")
     assert first_link("Chiamate il 112 o https://a.it/b") == "https://a.it/b"
