@@ -19,5 +19,6 @@ def notify_web() -> None:
 
 
 def forget_pages(handle: str) -> None:
-    """Send a hint after the commit. Without it, pages expire within a few minutes."""
+    """Send a hint after the commit. Without it, what a page shows of the channel is a minute old
+    at most (docs/decisions/0033)."""
     transaction.on_commit(lambda: process_bus().publish(PAGES, handle.encode()))

@@ -25,8 +25,8 @@ from canale.public.stored_page import stored
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
-# How long a page may show an old number of followers, or an old description: neither is sent on
-# the stream.
+# How long a page may show an old number of followers, an old description, or a picture that staff
+# removed from a link: none of them is sent on the stream, and a hint may be lost.
 FRESH = timedelta(minutes=1)
 # How long a page may be shown while the database is away: at most this long, a node that is cut
 # off still shows a post withdrawn in that time (docs/decisions/0033).
@@ -82,7 +82,8 @@ def belongs_to(
     at_most: datetime | None = None,
 ) -> HttpResponse:
     """Let the page store keep an answer until a moment, or until the channel's next line; while
-    the database is away also longer, until the moment `at_most`."""
+    the database is away also longer, until the moment `at_most`. ``until`` may be None only if
+    nothing but a line on the stream changes the answer."""
     response.canale_channel = channel.handle  # type: ignore[attr-defined]
     response.canale_until = until  # type: ignore[attr-defined]
     response.canale_at_most = at_most  # type: ignore[attr-defined]

@@ -15,13 +15,16 @@ from django.utils import timezone
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Image, ImageFile
+from canale.followers.invites import make_invite
 from canale.live import tail
 from canale.live.hub import Hub
 from canale.live.tail import EventTailer
+from canale.previews.models import LinkPreview
 from canale.public import page_store
 from canale.public.page_store import PageStore
 from canale.publishing import drafts, publish
 from canale.publishing.content import Content
+from canale.publishing.withdraw import withdraw
 from canale.runtime.database_away import DatabaseProblem, Outage
 from tests.units.test_page_store import TEXT, Renderer, ask, run
 
@@ -192,3 +195,25 @@ def test_image_is_read_again_every_hour() -> None:
     in_an_hour = timezone.now() + timedelta(hours=1)
     until = float(answer.headers["X-Canale-Until"])
     assert until == pytest.approx(in_an_hour.timestamp(), abs=60)
+
+
+@pytest.mark.django_db
+def test_changes_without_a_live_event_show_within_two_minutes() -> None:
+    """A hint that the channel changed may be lost."""
+    city = create_channel("cremona", "Comune di Cremona")
+    drafted = [drafts.save_draft(city, Content("news", "Titolo", "Testo"), by="cli") for _ in "ab"]
+    post, gone = (publish.publish(draft, by="cli") for draft in drafted)
+    withdraw(gone, reason="Errore", by="cli")
+    LinkPreview.objects.create(
+        post=post, url="https://a.it/", state="fetched", title="A", picture=b"x", picture_key="k"
+    )
+    code = make_invite(city).code
+    paths = ["/", "/privacy", "/manifest.webmanifest", f"/i/{code}"]
+    paths += [f"/i/{code}/manifest.webmanifest", f"/c/cremona/p/{post.pk}"]
+    paths += [f"/c/cremona/{name}" for name in (f"p/{gone.pk}", "avatar-64", "preview/k")]
+    now = timezone.now()
+    for path in paths:
+        answer = Client().get(path)
+        assert answer.status_code in (200, 410), path
+        until = float(answer.headers.get("X-Canale-Until", "inf"))
+        assert until - now.timestamp() < 120, path

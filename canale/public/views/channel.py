@@ -206,7 +206,8 @@ def _gone(post: Post) -> HttpResponse:
         "post": post if post.state == State.WITHDRAWN else None,
         "canonical": post_url(post),
     }
-    return belongs_to(show("public/gone.html", context, status=410), post.channel, None)
+    response, now = show("public/gone.html", context, status=410), timezone.now()
+    return belongs_to(response, post.channel, fresh_until(now), stale_until(now))
 
 
 @stored

@@ -83,14 +83,16 @@ def image(request: HttpRequest, handle: str, key: str, size: str) -> HttpRespons
 
 @stored
 def preview_picture(request: HttpRequest, handle: str, key: str) -> HttpResponse:
-    """The picture of a link's preview goes with its post, like an image."""
+    """The picture of a link's preview goes with its post, like an image. Staff can remove it
+    alone, which is no line on the stream."""
     now = timezone.now()
     preview = find_picture(handle, key, now)
     if preview is None or preview.picture is None:
         raise Http404
     response = HttpResponse(bytes(preview.picture), content_type=PICTURE_MIME)
     response.headers["Cache-Control"] = "no-cache"
-    return belongs_to(response, preview.post.channel, stale_until(now, [preview.post]))
+    until, at_most = fresh_until(now, preview.post.visible_until), stale_until(now, [preview.post])
+    return belongs_to(response, preview.post.channel, until, at_most)
 
 
 @stored
