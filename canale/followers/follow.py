@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -210,10 +210,18 @@ def _count(followers: Sequence[Follower]) -> None:
 def _follow_again(each: ResolvedRequest) -> Followed:
     """Update a known device, or a new one that brings a known address."""
     request = each.request
-    follower = Follower.objects.filter(channel=each.channel, token_hash=each.token_hash).first()
+    rows = Follower.objects.filter(channel=each.channel)
+    follower = rows.filter(token_hash=each.token_hash).first()
     created = follower is None
     if follower is None:
+        former = rows.filter(addresses__fingerprint__in=each.fingerprints).first()
+        if former is not None:
+            # The same device after its cookie was lost: it counted when it came.
+            each = replace(each, request=replace(request, invite=None))
         (follower,) = _create_followers([each])
+        if former is not None and former.by_invite:
+            follower.by_invite = True
+            follower.save(update_fields=["by_invite"])
         _count([follower])
     else:
         if follower.language != request.language:

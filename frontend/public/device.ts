@@ -39,10 +39,40 @@ export function refuseInstall(): void {
   note(NOT_INSTALLED, "1");
 }
 
-function note(name: string, value: string | undefined): void {
+// Codes of invitations that have counted on this device. The server keeps nothing of those who leave; *forget me*
+// clears this, too.
+const USED_INVITES = PREFIX + "used-invites";
+const MAX_USED = 20;
+
+export function isInviteUsed(code: string): boolean {
+  return usedInvites().includes(code);
+}
+
+export function noteInviteUsed(code: string): void {
+  note(USED_INVITES, [...usedInvites(), code].slice(-MAX_USED).join(" "));
+}
+
+function usedInvites(): string[] {
+  return (read(USED_INVITES) ?? "").split(" ").filter(Boolean);
+}
+
+// The code that brought this visit's reader; for as long as the tab is open.
+const INVITE = PREFIX + "invite-" + channel;
+
+export function keepInvite(code: string | undefined): void {
+  note(INVITE, code, "sessionStorage");
+}
+
+export function keptInvite(): string | undefined {
+  return read(INVITE, "sessionStorage", "") || undefined;
+}
+
+type StorageName = "localStorage" | "sessionStorage";
+
+function note(name: string, value: string | undefined, storage: StorageName = "localStorage"): void {
   try {
-    if (value) localStorage.setItem(name, value);
-    else localStorage.removeItem(name);
+    if (value) window[storage].setItem(name, value);
+    else window[storage].removeItem(name);
   } catch {
     // Without storage, the device asks the server each time whether it follows.
   }
@@ -50,17 +80,19 @@ function note(name: string, value: string | undefined): void {
 
 export function forgetNotes(): void {
   try {
-    for (const name of Object.keys(localStorage)) if (name.startsWith(PREFIX)) localStorage.removeItem(name);
+    for (const storage of [localStorage, sessionStorage]) {
+      for (const name of Object.keys(storage)) if (name.startsWith(PREFIX)) storage.removeItem(name);
+    }
   } catch {
     // Without storage there are no notes.
   }
 }
 
-function read(name: string): string | null {
+function read(name: string, storage: StorageName = "localStorage", unreadable = "1"): string | undefined {
   try {
-    return localStorage.getItem(name);
+    return window[storage].getItem(name) ?? undefined;
   } catch {
-    return "1";
+    return unreadable;
   }
 }
 

@@ -7,7 +7,8 @@ import {
   noteState, notedState, setKnown, system,
 } from "./device";
 import { offerInstall, startInstalling } from "./install";
-import { all, channel, invite, language, onPress } from "./page";
+import { invitation, receiveInvite, useInvite } from "./invitation";
+import { all, channel, language, onPress } from "./page";
 import { PushRefused, current, hasKey, isDead, subscribe, unsubscribe } from "./push";
 import { markMine } from "./reactions";
 import { announce, say, strings } from "./strings";
@@ -33,8 +34,6 @@ interface Me {
 let followed: Following | undefined;
 // The site's other channels that this device follows: all share one push subscription.
 let others: Following[] = [];
-// Sent once: an invitation counts one follower.
-let invitation = invite;
 // True if the citizen followed on this page: its head keeps its height until the next page.
 let isNew = false;
 
@@ -48,6 +47,7 @@ export function startFollowing(): void {
     if ((event.target as Element).matches("#topics input")) void saveTopics();
   });
   startInstalling();
+  receiveInvite();
   addEventListener("online", () => stateIs("offline") && void act("close"));
   void recall();
 }
@@ -117,6 +117,7 @@ async function recall(): Promise<void> {
   // would get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
   if (!followed || acting) return;
+  useInvite();
   // A post's own page has nothing to offer to followers.
   document.documentElement.dataset["knownFollower"] = "";
   showFollowing();
@@ -201,8 +202,8 @@ function refuse(error: unknown): void {
 }
 
 async function send(push: PushSubscriptionJSON | null, topics: string[]): Promise<Following> {
-  const answer = await bring(push, { channel, topics, language }, invitation);
-  invitation = undefined;
+  const answer = await bring(push, { channel, topics, language }, invitation());
+  useInvite();
   setKnown(true);
   return answer;
 }

@@ -4,9 +4,6 @@
 export const channel = document.body.dataset["channel"] ?? "";
 export const pushKey = document.body.dataset["pushKey"] ?? "";
 export const liveId = Number(document.body.dataset["liveId"] ?? 0);
-// The app that was installed from an invitation starts with its code (canale/public/views/files.py).
-const carried = /[?&]i=([a-z0-9]{1,16})(?:&|$)/.exec(location.search);
-export const invite = document.body.dataset["invite"] ?? carried?.[1];
 export const timeZone = document.body.dataset["timeZone"];
 export const language = document.documentElement.lang;
 

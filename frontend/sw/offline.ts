@@ -105,24 +105,32 @@ async function freshFirst(event: FetchEvent, url: URL): Promise<Response> {
   const fresh = fetch(event.request);
   event.waitUntil(fresh.then((answer) => remember(event.request, answer.clone())).catch(() => undefined));
   try {
-    const kept = await keptPage(event.request, url);
+    const kept = await keptPage(url);
     // Without a stored page, wait as long as the browser does.
     return await (kept ? Promise.race([fresh, after(PATIENCE_SECONDS, kept)]) : fresh);
   } catch {
-    const kept = await keptPage(event.request, url);
+    const kept = await keptPage(url);
     return kept ?? (await caches.match(OFFLINE)) ?? Response.error();
   }
 }
 
 async function remember(request: Request, answer: Response): Promise<void> {
   const isPage = answer.headers.get("Content-Type")?.startsWith("text/html");
-  if (answer.ok && isPage) await keep(PAGES, request, answer);
+  const address = addressOf(new URL(request.url));
+  if (answer.ok && isPage) await keep(PAGES, address, answer);
   // An expired post is not readable offline, either.
-  else if (isGone(answer)) await (await caches.open(PAGES)).delete(request);
+  else if (isGone(answer)) await (await caches.open(PAGES)).delete(address);
 }
 
-async function keptPage(request: Request, url: URL): Promise<Response | undefined> {
-  const kept = await foundPage(request, url);
+/** Returns the address under which a page is stored: an invitation's code, or a parameter that another site added,
+ * leads to the same page (canale/public/page_keys.py). */
+function addressOf(url: URL): string {
+  const before = url.searchParams.get("before");
+  return url.pathname + (before ? `?before=${encodeURIComponent(before)}` : "");
+}
+
+async function keptPage(url: URL): Promise<Response | undefined> {
+  const kept = await foundPage(url);
   return kept && (await upToNow(kept));
 }
 
@@ -137,9 +145,9 @@ async function upToNow(kept: Response): Promise<Response> {
   return new Response(html, { status: kept.status, headers: kept.headers });
 }
 
-async function foundPage(request: Request, url: URL): Promise<Response | undefined> {
+async function foundPage(url: URL): Promise<Response | undefined> {
   const pages = await caches.open(PAGES);
-  const kept = (await pages.match(request)) ?? (await pages.match(url.pathname));
+  const kept = await pages.match(addressOf(url));
   if (kept || url.pathname !== "/") return kept;
   // The front page shows the channel.
   const channels = (await pages.keys()).filter((key) => /^\/c\/[^/]+\/$/.test(new URL(key.url).pathname));
@@ -148,7 +156,7 @@ async function foundPage(request: Request, url: URL): Promise<Response | undefin
 }
 
 /** Stores an answer, and removes the oldest ones beyond the limit. */
-async function keep(name: string, request: Request, answer: Response): Promise<void> {
+async function keep(name: string, request: Request | string, answer: Response): Promise<void> {
   const cache = await caches.open(name);
   await cache.put(request, name === PAGES ? stamped(answer) : answer);
   const keys = await cache.keys();

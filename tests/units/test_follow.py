@@ -136,6 +136,19 @@ def test_known_device_changes_what_it_says() -> None:
     assert ChannelCount.objects.get().followers == 1
 
 
+@pytest.mark.parametrize("came_by", [True, False])
+def test_device_that_lost_its_cookie_is_not_counted_by_an_invite_again(came_by: bool) -> None:
+    channel = new_channel("cremona")
+    code = make_invite(channel).code
+    follow_all([request("cremona", 1, invite=code if came_by else None)])
+    (again,) = follow_all([request("cremona", 1, invite=code)])
+    assert again is not None
+    assert again.created
+    assert Invite.objects.get().joined == came_by
+    count = ChannelCount.objects.get()
+    assert (count.followers, count.by_invite) == (1, int(came_by))
+
+
 OLD, NEW = "the old key, of a good length ....", "the new key, of a good length ...."
 
 
