@@ -112,13 +112,20 @@ _TAGS: dict[str, Literal["strong", "em", "s", "code"]] = {
     "`": "code",
 }
 _ANY_MARK = regex.compile(r"[*_~`]")
-# The letters of a word. Cs: the placeholder of a link. Superscripts (No) are footnotes and powers.
-_WORD = {"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "Cs"}
 # Scripts that put no space between words: there a mark always stands beside letters.
-_UNSPACED = regex.compile(
+_UNSPACED = (
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
     r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]"
 )
+# The letters of a word. Cs: the placeholder of a link. Superscripts (No) are footnotes and powers.
+_LETTER = rf"[[\p{{L}}\p{{Nd}}\p{{Nl}}\p{{Cs}}]--{_UNSPACED}]"
+# Neither joins nor parts words, nor does a character that Unicode has not assigned (Cn): what
+# stands beyond it decides. These are the tables of `regex`, which are newer than Python's.
+_UNSEEN = r"[\p{Cf}\p{Cn}]"
+_WORD_BEGINS = regex.compile(rf"{_UNSEEN}*+(?:\p{{M}}|{_LETTER})", regex.V1)
+_LETTER_BEFORE = regex.compile(_LETTER, regex.V1)
+# Me makes an emoji of a digit.
+_BEYOND = regex.compile(rf"{_UNSEEN}|\p{{Mn}}|\p{{Mc}}", regex.V1)
 MAX_STYLED = 1_000
 _TRAILING = ".,;:!?|'\"*_~`"
 _CLOSING = {")": "(", "]": "[", "}": "{"}
@@ -282,10 +289,8 @@ def _opens(text: str, mark: int) -> bool:
 def _word_ends(text: str, end: int) -> bool:
     """True if a letter or a digit, with its accents, stands before this place."""
     for position in range(end - 1, -1, -1):
-        category = unicodedata.category(text[position])
-        # Me makes an emoji of a digit.
-        if category not in {"Mn", "Mc", "Cf"}:
-            return category in _WORD and not _UNSPACED.match(text[position])
+        if not _BEYOND.match(text[position]):
+            return _LETTER_BEFORE.match(text[position]) is not None
     return False
 
 
@@ -294,10 +299,7 @@ def _closes(text: str, mark: int) -> bool:
     before = text[mark - 1]
     if before.isspace() or unicodedata.category(before) == "Ps":
         return False
-    seen = (char for char in text[mark + 1 : mark + 9] if unicodedata.category(char) != "Cf")
-    following = next(seen, " ")
-    category = unicodedata.category(following)
-    return category[0] != "M" and (category not in _WORD or _UNSPACED.match(following) is not None)
+    return _WORD_BEGINS.match(text, mark + 1) is None
 
 
 def render_html(text: str) -> SafeString:
