@@ -15,7 +15,8 @@ export function setKnown(known: boolean): void {
   note(KNOWN, known ? "1" : undefined);
 }
 
-type Noted = "following" | "muted" | undefined;
+/** `off`: the device follows, and shows no notifications. */
+type Noted = "following" | "muted" | "off" | undefined;
 const STATE = PREFIX + "state-" + channel;
 
 /** Remembers the last state on this channel, which the next page shows before the server answers. */
@@ -25,7 +26,8 @@ export function noteState(state: Noted): void {
 
 export function notedState(): Noted {
   const state = read(STATE);
-  return state === "following" || state === "muted" ? state : undefined;
+  if (state !== "following" && state !== "muted" && state !== "off") return undefined;
+  return state === "following" && !mayBeNotified() ? "off" : state;
 }
 
 // Set if the citizen declined to install the channel as an app.
@@ -162,6 +164,11 @@ function isTabletThatSaysMac(): boolean {
 
 export function canBeNotified(): boolean {
   return "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+}
+
+/** Returns true if the device shows our notifications: the citizen may have turned them off since the last visit. */
+export function mayBeNotified(): boolean {
+  return canBeNotified() && Notification.permission === "granted";
 }
 
 /** Returns true in private windows of older Firefoxes: only those lack service workers. */

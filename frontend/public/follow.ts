@@ -3,8 +3,8 @@
 // Following, muting, topics, unfollowing and erasing the device's data: one state at a time.
 import { ApiError, call, refusesAddress } from "./api";
 import {
-  browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, needsHomeScreen,
-  noteState, notedState, setKnown, system,
+  browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, mayBeNotified,
+  needsHomeScreen, noteState, notedState, setKnown, system,
 } from "./device";
 import { offerInstall, startInstalling } from "./install";
 import { invitation, receiveInvite, useInvite } from "./invitation";
@@ -140,7 +140,7 @@ async function noteLoss(error: unknown): Promise<void> {
 
 /** Renews the subscription: browsers replace addresses, cities their key, and readers their language. */
 async function keepUp(known: Following): Promise<void> {
-  if (!canBeNotified() || Notification.permission !== "granted") {
+  if (!mayBeNotified()) {
     followed = { ...known, push: false };
     return;
   }
@@ -328,7 +328,8 @@ function show(state: State, { said = "", isWelcome = false } = {}): void {
   const place = document.getElementById("follow-state");
   const template = document.getElementById("state-" + state);
   if (!follow || !place || !(template instanceof HTMLTemplateElement)) return;
-  if (state === "following" || state === "muted") noteState(state);
+  if (state === "muted") noteState(state);
+  else if (state === "following") noteState(followed?.push ? state : "off");
   else if (state === "follow") noteState(undefined);
   // Open settings stay open when one of them changes.
   const open = areSettingsOpen();

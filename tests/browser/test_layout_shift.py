@@ -43,6 +43,7 @@ _OBSERVE = """
     for (const { value } of list.getEntries()) window.shifts.push(value);
   }).observe({ type: "layout-shift", buffered: true });
 """
+_TURNED_OFF = "Object.defineProperty(Notification, 'permission', { get: () => 'denied' })"
 _PAINTED = """
   () => performance.getEntriesByName("first-contentful-paint").length > 0
     && document.documentElement.classList.contains("js")
@@ -132,10 +133,11 @@ def test_nothing_moves_for_strangers(
     assert {name: moved for name, moved in shifts.items() if moved > MAX_SHIFT} == {}
 
 
-@pytest.mark.parametrize("following", ["following", "muted"])
+@pytest.mark.parametrize("following", ["following", "muted", "off"])
 def test_nothing_moves_for_followers(
     city: City, pages: dict[str, str], browser: Browser, following: str
 ) -> None:
+    """`off`: notifications were turned off on the device since its last visit."""
     subscription = city.subscription()
     with browser.new_context(viewport=PHONE, locale="it-IT") as context:
         let_subscribe(context, subscription)
@@ -153,8 +155,11 @@ def test_nothing_moves_for_followers(
     for size in (PHONE, DESKTOP):
         with observed(browser, size, device) as context:
             let_subscribe(context, subscription)
+            if following == "off":
+                context.add_init_script(_TURNED_OFF)
             for address in addresses:
-                shifts[address, size["width"]] = shift(context, address, following)
+                name = "following" if following == "off" else following
+                shifts[address, size["width"]] = shift(context, address, name)
     city.withdraw(alert)
     assert {key: moved for key, moved in shifts.items() if moved > MAX_SHIFT} == {}
 
