@@ -36,6 +36,8 @@ let followed: Following | undefined;
 let others: Following[] = [];
 // True if the citizen followed on this page: its head keeps its height until the next page.
 let isNew = false;
+// True if `followed` is what the device noted, because the server did not answer.
+let isRemembered = false;
 
 export function startFollowing(): void {
   if (!document.getElementById("follow")) return;
@@ -43,12 +45,16 @@ export function startFollowing(): void {
     if (isConfirmed(pressed, event as UIEvent)) void act(pressed.dataset["action"] ?? "");
   });
   onPress("#follow [data-action=settings]", () => openSettings(!areSettingsOpen()));
+  onPress("#follow [data-action=reload]", () => void reload());
   document.addEventListener("change", (event) => {
     if ((event.target as Element).matches("#topics input")) void saveTopics();
   });
   startInstalling();
   receiveInvite();
-  addEventListener("online", () => stateIs("offline") && void act("close"));
+  addEventListener("online", () => {
+    if (stateIs("offline")) void act("close");
+    if (isRemembered) void recall();
+  });
   void recall();
 }
 
@@ -109,10 +115,12 @@ async function recall(): Promise<void> {
     others = me.following.filter((one) => one.channel !== channel);
     followed = me.following.find((one) => one.channel === channel);
   } catch {
-    return; // Without the network the page is still the page.
+    return showRemembered();
   }
   if (acting) return;
   if (!followed) forgetState();
+  if (!followed && isRemembered) show("follow");
+  isRemembered = false;
   // The server dropped this subscription because its push service reported it gone; without this, the next press
   // would get the same one again.
   if (![followed, ...others].some((one) => one?.push)) await unsubscribe().catch(() => undefined);
@@ -123,6 +131,22 @@ async function recall(): Promise<void> {
   showFollowing();
   await keepUp(followed).catch(noteLoss);
   if (!acting) showFollowing();
+}
+
+/** Shows what the device noted while the server does not answer; the settings say that they are not there. */
+function showRemembered(): void {
+  const noted = notedState();
+  if (acting || followed || !noted) return;
+  followed = { channel, muted: noted === "muted", topics: [], language, push: noted !== "off" };
+  isRemembered = true;
+  showFollowing();
+}
+
+let reloading: Promise<void> | undefined;
+
+async function reload(): Promise<void> {
+  await (reloading ??= recall().finally(() => (reloading = undefined)));
+  if (isRemembered) showFailure(strings.failed);
 }
 
 /** Takes back what the first frame showed from the device's notes (before_paint.ts). */
@@ -366,7 +390,7 @@ function keepFocus(place: HTMLElement, before: Element | null): void {
   const line = place.querySelector<HTMLElement>(".notice:not([hidden])") ?? place.querySelector<HTMLElement>(".state");
   const action = before instanceof HTMLElement ? before.dataset["action"] : undefined;
   const same = action && place.querySelector<HTMLElement>(`[data-action="${action}"]`);
-  if (same) same.focus();
+  if (same && same.getClientRects().length) same.focus();
   else if (before && line) return line.focus();
   // A page that was just opened announces nothing.
   if (line && acting) announce(line.innerText.replace(/\s+/g, " "));
@@ -379,9 +403,10 @@ function areSettingsOpen(): boolean {
 /** Opens the settings. Right after following, topics and the offer to install are shown without them. */
 function openSettings(open: boolean, isWelcome = false): void {
   document.querySelector("#follow [data-action=settings]")?.setAttribute("aria-expanded", String(open));
-  const body = document.getElementById("settings");
-  if (body) body.hidden = !open;
-  const topics = document.getElementById("topics");
-  if (topics) topics.hidden = !open && !isWelcome;
-  offerInstall(open || isWelcome);
+  const shown = { settings: open, topics: open || isWelcome, unloaded: open };
+  for (const [id, wanted] of Object.entries(shown)) {
+    const part = document.getElementById(id);
+    if (part) part.hidden = !wanted || isRemembered !== (id === "unloaded");
+  }
+  offerInstall((open || isWelcome) && !isRemembered);
 }
