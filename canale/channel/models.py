@@ -168,7 +168,7 @@ class Revision(models.Model):
         Topic, related_name="revisions", blank=True
     )
     starts_at = models.DateTimeField(null=True, blank=True)
-    """The start of an event, or the moment a deadline ends."""
+    """The start of an event or of a service disruption, or the moment a deadline ends."""
     ends_at = models.DateTimeField(null=True, blank=True)
     """The end of an event, or the expected end of a service disruption or an alert."""
     starts_on = models.DateField(null=True, blank=True)

@@ -55,10 +55,14 @@ def when(
         return _("Until %(moment)s") % {"moment": ends}
     if not start or kind == Kind.NEWS:
         return ""
+    # A disruption lasts from its start on, also where no end is known.
+    lasts = kind in (Kind.SERVICE, Kind.ALERT)
     if not end or end == start:
-        return begins
+        return _("From %(moment)s") % {"moment": begins} if lasts else begins
     if _local_day(start, timed.starts_on) != _local_day(end, timed.ends_on):
-        return f"{begins} – {ends}"
+        are_days = timed.starts_on and timed.ends_on
+        span = _("From %(first)s to %(last)s") if lasts and are_days else "%(first)s – %(last)s"
+        return span % {"first": begins, "last": ends}
     if timed.ends_on:
         return begins
     until = elided(_("until %(time)s") % {"time": _time(end, "G:i")})

@@ -170,7 +170,7 @@ def _content(entry: DemoPost, alert: Post | None, pictures: Mapping[str, bytes])
         day = _day(entry)
         starts = day if entry.at_hour is None else _at(day, entry.at_hour)
         ends = None if entry.until_hour is None else _at(day, entry.until_hour)
-    if entry.kind in (Kind.SERVICE, Kind.ALERT):
+    if entry.kind in (Kind.SERVICE, Kind.ALERT) and ends is None:
         starts, ends = None, starts
     return Content(
         kind=entry.kind,

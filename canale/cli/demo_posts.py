@@ -184,7 +184,7 @@ POSTS = (
         "Riempi qualche bottiglia la sera prima: {weekday} dalle 9 alle 15 si cambia una "
         "condotta. Quando torna, lascia scorrere l’acqua un minuto.\n\n"
         "Non puoi uscire? Te la portiamo noi: 0372 000 550.",
-        "servizi", in_days=-12, at_hour=15,
+        "servizi", in_days=-12, at_hour=9, until_hour=15,
         pictures=((
             "water-tankers",
             "Acqua sospesa: dove trovi le autobotti. Cascinetto, via Flaminia, parcheggio della "

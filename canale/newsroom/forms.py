@@ -58,7 +58,7 @@ _IMAGE_FIELD = re.compile(r"image-([0-9]{1,3})-(file|alt|kept)")
 
 # The kinds for which composer.html shows these fields; it shows all others for every kind.
 SHOWN_FOR = {
-    "starts_at": (Kind.EVENT, Kind.DEADLINE),
+    "starts_at": (Kind.EVENT, Kind.DEADLINE, Kind.SERVICE),
     "ends_at": (Kind.EVENT, Kind.SERVICE, Kind.ALERT),
     "place": (Kind.EVENT,),
     "all_clear_of": (Kind.ALERT,),

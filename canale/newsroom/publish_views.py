@@ -85,7 +85,8 @@ def goes_before(content: Revision, visible_until: datetime) -> str:
     """Return which moment comes after the post has expired: "start", "end" or ""."""
     if content.kind in (Kind.EVENT, Kind.DEADLINE):
         return "start" if content.starts_at and content.starts_at > visible_until else ""
-    return "end" if content.ends_at and content.ends_at > visible_until else ""
+    last = content.ends_at or content.starts_at
+    return "end" if last and last > visible_until else ""
 
 
 @role_required(may_write)

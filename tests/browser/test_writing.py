@@ -136,6 +136,18 @@ def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page)
     expect(desk.locator(".message-warning")).to_contain_text("Il post lascerà la pagina prima")
 
 
+def test_service_may_begin_later(city: City, desk: Page) -> None:
+    desk.goto(city.site.url + HOME + "posts/new/")
+    desk.check("[name=kind][value=service]")
+    desk.fill("#id_headline", "Strada chiusa")
+    desk.get_by_label("Comincia").fill("2099-05-01")
+    desk.get_by_label("Finisce (se si sa)").fill("2099-05-03")
+    shown = "Da ven 1° mag 2099 a dom 3 mag 2099"
+    expect(desk.locator("#preview .notification")).to_contain_text(shown)
+    desk.locator("button[name=publish]").click()
+    expect(desk.locator(".notification")).to_contain_text(shown)
+
+
 def test_unsaved_text_survives_the_end_of_the_session(city: City, desk: Page) -> None:
     desk.goto(city.site.url + HOME + "posts/new/")
     desk.fill("#id_headline", "Scritto con pazienza")

@@ -65,6 +65,15 @@ def on(text: str) -> date:
         ("service", None, on("2026-12-18"), "Fino a venerdì 18 dicembre"),
         ("service", on("2026-12-16"), at("2026-12-16T13:00"),
          "mercoledì 16 dicembre, fino alle 13:00"),
+        ("service", on("2026-12-03"), on("2026-12-05"),
+         "Da giovedì 3 dicembre a sabato 5 dicembre"),
+        ("service", on("2026-12-03"), None, "Da giovedì 3 dicembre"),
+        ("service", at("2026-12-03T08:00"), None, "Da giovedì 3 dicembre, ore 08:00"),
+        ("service", at("2026-12-03T08:00"), on("2026-12-05"),
+         "giovedì 3 dicembre, ore 08:00 – sabato 5 dicembre"),
+        ("service", at("2026-12-03T09:00"), at("2026-12-03T15:00"),
+         "giovedì 3 dicembre, ore 09:00–15:00"),
+        ("service", on("2026-12-03"), on("2026-12-03"), "giovedì 3 dicembre"),
         ("alert", None, at("2026-12-01T06:00"), "Fino a martedì 1° dicembre, ore 06:00"),
         ("news", None, None, ""),
     ],
@@ -89,6 +98,16 @@ def test_italian_articles_are_elided_before_a_vowel(text: str, said: str) -> Non
         assert elided(text) == said
     with translation.override("en"):
         assert elided(text) == text
+
+
+def test_service_that_begins_tomorrow_does_not_read_as_in_force() -> None:
+    times = times_of("service", on("2026-12-01"), on("2026-12-02"))
+    said = "Da domani a mercoledì 2 dicembre"
+    assert when("service", times, NOW, relative=True) == said
+    assert when("service", times, NOW, short=True) == "Da mar 1° dic a mer 2 dic"
+    with translation.override("en"):
+        said = "From Tuesday 1 December to Wednesday 2 December"
+        assert when("service", times, NOW) == said
 
 
 def test_dates_are_english_in_english() -> None:
@@ -218,6 +237,7 @@ def test_publisher_is_warned_if_the_post_expires_before_its_event(city: Channel)
     assert goes_before(Revision(kind="event", starts_at=later), until) == "start"
     assert goes_before(Revision(kind="deadline", starts_at=later), until) == "start"
     assert goes_before(Revision(kind="service", ends_at=later), until) == "end"
+    assert goes_before(Revision(kind="service", starts_at=later), until) == "end"
     assert goes_before(Revision(kind="event", starts_at=earlier), until) == ""
     assert goes_before(Revision(kind="news"), until) == ""
 
