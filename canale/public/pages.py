@@ -107,6 +107,14 @@ def stale_until(now: datetime, posts: Iterable[Post] = ()) -> datetime:
     return min([now + STALE, *ends])
 
 
+class NotInChannelError(Http404):
+    """Nothing is at this address of a channel that exists; the error page shows whose it is."""
+
+    def __init__(self, channel: Channel | None) -> None:
+        super().__init__()
+        self.channel = channel
+
+
 def channel_or_404(handle: str) -> Channel:
     channel = Channel.objects.filter(handle=handle).first()
     if channel is None:

@@ -14,6 +14,7 @@ def strings() -> dict[str, str]:
         "corrected": _("Corrected: {headline}"),
         "withdrawn": _("Withdrawn: {headline}"),
         "withdrawnNote": _("This post was withdrawn."),
+        "withdrawnWhy": _("Why?"),
         "today": _("Today"),
         "yesterday": _("Yesterday"),
         "copied": _("Copied."),

@@ -92,7 +92,7 @@ async function takeAway(post: string): Promise<void> {
   const headline = known?.querySelector("h3")?.textContent?.trim();
   const endedAlert = known?.dataset["allClearOf"] ?? allClears.get(post);
   if (isNewestPage() || isShown(post)) {
-    withdraw(post, strings.withdrawnNote);
+    withdraw(post);
     announce(headline ? say(strings.withdrawn, { headline }) : strings.withdrawnNote);
   }
   // Withdrawing an all-clear puts its alert back in force.

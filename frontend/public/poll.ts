@@ -44,6 +44,6 @@ function withdrawMissing(articles: HTMLElement[], whole: boolean): void {
   const oldest = articles.at(-1)?.dataset["published"];
   for (const shown of all("#posts article.post")) {
     const inRange = whole || (oldest !== undefined && (shown.dataset["published"] ?? "") > oldest);
-    if (inRange && !there.has(shown.dataset["post"])) withdraw(shown.dataset["post"] ?? "", strings.withdrawnNote);
+    if (inRange && !there.has(shown.dataset["post"])) withdraw(shown.dataset["post"] ?? "");
   }
 }

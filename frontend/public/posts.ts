@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // The list of posts: inserts new ones in their place, replaces corrected ones, removes withdrawn ones.
 import { all } from "./page";
+import { strings } from "./strings";
 
 /** The parts of a post's card, from the server. */
 export interface Card {
@@ -93,16 +94,23 @@ function showPinned(): void {
   }
 }
 
-/** Replaces a withdrawn post by a line that says so, for those who are reading it. */
-export function withdraw(post: string, note: string): void {
+/** Replaces a withdrawn post by a line that says so, for those who are reading it, and leads to the reason. */
+export function withdraw(post: string): void {
   pin(post, null);
   const known = document.getElementById("post-" + post);
   if (!known) return;
   const hadFocus = known.contains(document.activeElement);
   const line = document.createElement("p");
   line.className = "withdrawn";
-  line.textContent = note;
+  line.textContent = strings.withdrawnNote;
   line.tabIndex = -1;
+  const page = known.querySelector<HTMLAnchorElement>("h3 a")?.href;
+  if (page) {
+    const link = document.createElement("a");
+    link.href = page;
+    link.textContent = strings.withdrawnWhy;
+    line.append(" ", link);
+  }
   known.replaceChildren(line);
   known.removeAttribute("aria-labelledby");
   if (hadFocus) line.focus();

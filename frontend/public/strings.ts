@@ -6,6 +6,7 @@ export interface Strings {
   corrected: string; // {headline}
   withdrawn: string; // {headline}
   withdrawnNote: string;
+  withdrawnWhy: string;
   today: string;
   yesterday: string;
   copied: string;

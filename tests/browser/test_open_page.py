@@ -148,6 +148,8 @@ def test_withdrawn_post_is_replaced_by_a_note(city: City, page: Page) -> None:
     city.withdraw(post)
     expect(article(page, post).locator(".withdrawn")).to_be_visible()
     expect(article(page, post)).not_to_contain_text("Tutto sbagliato")
+    why = article(page, post).get_by_role("link", name="Perché?")
+    expect(why).to_have_attribute("href", f"{city.site.channel}p/{post}")
     expect(page.locator("#announce")).to_contain_text("Sbagliato")
     assert never_loaded_again(page)
 

@@ -108,6 +108,13 @@ def test_unknown_paths_are_not_found(city: Channel, path: str) -> None:
     assert _get(path).status_code == 404
 
 
+def test_unknown_post_is_not_found_in_its_channel(city: Channel) -> None:
+    page = _get("/c/cremona/p/404").content.decode()
+    assert 'href="/c/cremona/">' in page
+    assert "Comune di Cremona" in page
+    assert "Comune di Cremona" not in _get("/c/nobody/p/404").content.decode()
+
+
 def test_image_key_is_case_sensitive(city: Channel) -> None:
     answer = _get("/C/CREMONA/IMAGE/AbCdEf-small")
     assert answer.headers["Location"] == "/c/cremona/image/AbCdEf-small"

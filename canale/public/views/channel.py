@@ -25,6 +25,7 @@ from canale.live.events import latest_id
 from canale.public.cards import Card, active_alerts, by_day, cards
 from canale.public.page_keys import is_place
 from canale.public.pages import (
+    NotInChannelError,
     belongs_to,
     channel_or_404,
     fresh_until,
@@ -197,7 +198,7 @@ def published_or_404(handle: str, post_id: int, now: datetime) -> Post:
     rows = Post.objects.once_published().with_content().filter(channel__handle=handle)
     found = rows.filter(pk=post_id).first()
     if found is None:
-        raise Http404
+        raise NotInChannelError(Channel.objects.filter(handle=handle).first())
     return found
 
 

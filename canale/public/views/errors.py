@@ -10,9 +10,10 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.utils.translation import gettext as _
 
+from canale.channel.models import Channel
 from canale.net.responses import PROBLEM_TYPE, problem_document
 from canale.public.page_keys import LONGEST_QUERY
-from canale.public.pages import show
+from canale.public.pages import NotInChannelError, show
 from canale.public.typed_paths import meant_path
 from canale.runtime.database_away import RETRY_SECONDS, classify_error, outage
 
@@ -53,6 +54,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         HTTPStatus.NOT_FOUND,
         _("Page not found"),
         _("The address may be wrong, or the page has been removed."),
+        exception.channel if isinstance(exception, NotInChannelError) else None,
     )
 
 
@@ -105,12 +107,19 @@ def _what_was_sent(request: HttpRequest) -> dict[str, object]:
     }
 
 
-def _error(request: HttpRequest, status: HTTPStatus, title: str, text: str) -> HttpResponse:
+def _error(
+    request: HttpRequest,
+    status: HTTPStatus,
+    title: str,
+    text: str,
+    channel: Channel | None = None,
+) -> HttpResponse:
     if request.path.startswith("/api/"):
         return _problem(status, text)
     context = {
         "title": title,
         "text": text,
+        "channel": channel,
         "in_newsroom": request.path.startswith("/newsroom/"),
     }
     return show("public/error.html", context, status=status)
