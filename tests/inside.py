@@ -164,6 +164,23 @@ def topics(names: list[str]) -> None:
         channel.topics.create(slug=slugify(name), name=name)
 
 
+def preview(said: list[Any]) -> None:
+    """The preview of a post's link, as if a worker had fetched it: its title and a picture."""
+    import base64
+
+    from canale.channel.images import prepare_preview
+    from canale.previews.models import LinkPreview
+
+    post_id, title, picture = said
+    fetched = {
+        "state": LinkPreview.State.FETCHED,
+        "title": title,
+        "picture": prepare_preview(base64.b64decode(picture)).variants[0].data,
+        "picture_key": "example",
+    }
+    assert LinkPreview.objects.filter(post=post_id).update(**fetched) == 1
+
+
 def invites(_: object) -> list[dict[str, Any]]:
     """Each invite's code and count, and all that the table could keep of one."""
     from canale.followers.models import Invite
@@ -294,6 +311,7 @@ ACTS = {
         follower_rows,
         age,
         topics,
+        preview,
         invites,
         staff,
         tamper,

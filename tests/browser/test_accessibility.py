@@ -44,6 +44,7 @@ def posts(city: City) -> dict[str, int]:
         "over": city.publish("Vento", kind="alert"),
         "withdrawn": city.publish("Errore"),
     }
+    city.site.inside("preview", [made["news"], "Il calendario della raccolta", picture()])
     city.publish("Vento finito", kind="alert", all_clear_of=made["over"])
     city.correct(made["news"], note="Cambia l’ora")
     city.withdraw(made["withdrawn"])
@@ -92,6 +93,8 @@ def test_every_page_passes_axe(city: City, posts: dict[str, int], look: BrowserC
         if wrong := violations(page):
             found[path] = wrong
     assert found == {}
+    page.goto(f"{city.site.url}/c/cremona/p/{posts['news']}")
+    assert page.locator(".preview img").count() == 1
 
 
 def test_every_state_of_following_passes_axe(
