@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 
 from allauth.mfa.models import Authenticator
@@ -83,7 +84,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
         by_invite = shown(count.by_invite, count.followers)
     context = page_context(request, channel) | {
         "drafts": drafts,
-        "visible": [_row(post, sum(tallies[post.pk].values())) for post in visible],
+        "visible": [_row(post, sum(tallies[post.pk].values()), now) for post in visible],
         "past": Paginator(past, PAGE_POSTS).get_page(request.GET.get("page")),
         "by_invite": by_invite,
         "password_only": not Authenticator.objects.filter(user=staff_of(request)).exists(),
@@ -91,7 +92,7 @@ def posts(request: HttpRequest, channel: Channel) -> HttpResponse:
     return render(request, "newsroom/posts.html", context)
 
 
-def _row(post: Post, reactions: int) -> dict[str, object]:
+def _row(post: Post, reactions: int, now: datetime) -> dict[str, object]:
     """Return a visible post's row in the list, with the figures of its latest broadcasts."""
     rows = list(post.broadcasts.all())
     newest = max((row.revision_id for row in rows), default=None)
@@ -101,6 +102,7 @@ def _row(post: Post, reactions: int) -> dict[str, object]:
     is_part = any(row.skipped for row in latest)
     return {
         "post": post,
+        "is_active": post.is_active_alert(now),
         "delivered": shown(delivered, planned) if is_part else delivered,
         "planned": planned,
         "reactions": reactions,
@@ -226,6 +228,7 @@ def post(request: HttpRequest, channel: Channel, post_id: int) -> HttpResponse:
         "when": when(content.kind, content, now),
         "revisions": list(this_post.revisions.filter(published_at__isnull=False)),
         "is_visible": this_post.is_visible(now),
+        "is_active": this_post.is_active_alert(now),
         "link_preview": preview_of(this_post),
         "reactions": this_post.reaction_counts if this_post.state == State.EXPIRED else tallies,
     }

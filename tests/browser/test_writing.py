@@ -359,6 +359,20 @@ def test_newsroom_passes_axe(city: City, look: BrowserContext) -> None:
     assert found == {}
 
 
+def test_bar_and_tabs_stand_in_one_row_on_a_phone(city: City, desk: Page) -> None:
+    for path in (HOME, f"{HOME}log/", "/newsroom/accounts/2fa/"):
+        desk.goto(city.site.url + path)
+        for width in (360, 390):
+            desk.set_viewport_size({**PHONE, "width": width})
+            rows = desk.locator(".bar-inner, .tabs").evaluate_all(
+                "all => all.map((one) => one.getBoundingClientRect().height)"
+            )
+            assert max(rows) < 60, (path, width)
+    # The pages of one's own account are a part of the newsroom.
+    expect(desk.locator(".bar [aria-current]")).to_have_text("Account")
+    expect(desk.locator(".bar").get_by_role("link", name="Comune di Cremona")).to_be_visible()
+
+
 def test_newsroom_fits_a_small_phone(city: City, browser: Browser) -> None:
     context = browser.new_context(viewport={**PHONE, "width": 320}, locale="it-IT")
     page = sign_in(context, city)

@@ -7,12 +7,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.template.context import RequestContext
 from django.utils import timezone
 
+from canale.accounts.models import Staff
+from canale.accounts.roles import may_administer
 from canale.channel.colours import DARK_SURFACE, WHITE, Palette, Shades, palette
 from canale.channel.dates import format_date
+from canale.channel.links import avatar_url
 from canale.channel.motifs import motif_svg
-from canale.channel.names import initials
+from canale.channel.names import initials, short_name
 from canale.newsroom import audit_labels
 
 register = template.Library()
@@ -22,6 +26,25 @@ register.filter("details", audit_labels.details)
 register.filter("initials", initials)
 register.filter("palette", palette)
 register.simple_tag(motif_svg, name="motif")
+
+
+@register.simple_tag(takes_context=True)
+def bar(context: RequestContext) -> dict[str, object]:
+    """What the bar shows: the page's channel; on the pages of an account the only one that the
+    person works for, and nothing for a person with several."""
+    staff, channel = context["request"].user, context.get("channel")
+    if channel is None and isinstance(staff, Staff):
+        memberships = list(staff.memberships.select_related("channel")[:2])
+        channel = memberships[0].channel if len(memberships) == 1 else None
+    if channel is None:
+        return {}
+    return {
+        "channel": channel,
+        "avatar": avatar_url(channel, "64"),
+        "short_name": channel.short_name or short_name(channel.name),
+        "may_administer": may_administer(staff, channel),
+        "section": context.get("section", "account"),
+    }
 
 
 @register.filter
