@@ -213,7 +213,6 @@ function countFollowers(more: number): void {
   for (const place of all("[data-followers]")) {
     const number = Number(place.dataset["followers"]) + more;
     place.dataset["followers"] = String(number);
-    // As the server writes it: in Italian, browsers would group only from 10.000 on.
     const shown = new Intl.NumberFormat(language, { useGrouping: true }).format(number);
     const words = number === 1 ? strings.oneFollower : say(strings.followers, { number: shown });
     place.textContent = number > 0 ? words : (place.dataset["none"] ?? "");

@@ -30,8 +30,8 @@ register.simple_tag(motif_svg, name="motif")
 
 @register.simple_tag(takes_context=True)
 def bar(context: RequestContext) -> dict[str, object]:
-    """What the bar shows: the page's channel; on the pages of an account the only one that the
-    person works for, and nothing for a person with several."""
+    """The bar's channel: the page's own; on the pages of an account the only one that the person
+    works for, and none for a person with several."""
     staff, channel = context["request"].user, context.get("channel")
     if channel is None and isinstance(staff, Staff):
         memberships = list(staff.memberships.select_related("channel")[:2])
