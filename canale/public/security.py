@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from canale.core.settings import settings
 
-# `style-src 'self'` and no inline script: what a citizen writes never becomes code, and no
-# third party learns who reads. `connect-src` is our own API and stream.
+# No inline style or script, but the two that first_frame.py puts into pages and names by their
+# hashes: what a citizen writes never becomes code, and no third party learns who reads.
+# `connect-src` is our own API and stream.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -11,17 +11,23 @@ import { startReactions } from "./reactions";
 import { startSharing } from "./share";
 import { startToast } from "./toast";
 
-document.documentElement.classList.add("js");
-if ("serviceWorker" in navigator) {
-  navigator.serviceWorker.register("/sw.js").catch(() => undefined);
+const starts = [
+  startReactions,
+  startFollowing,
+  startDialogs,
+  startSharing,
+  startToast,
+  startArrivals,
+  startLightbox,
+  startListening,
+  startClock,
+  startLive,
+  keepPages,
+  () => document.documentElement.classList.add("js"),
+];
+// Each is a task of its own: between two of them the browser shows what is read, and answers who scrolls.
+for (const start of starts) setTimeout(start);
+
+function keepPages(): void {
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => undefined);
 }
-startReactions();
-startFollowing();
-startLive();
-startDialogs();
-startSharing();
-startToast();
-startArrivals();
-startLightbox();
-startListening();
-startClock();

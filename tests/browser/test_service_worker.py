@@ -303,7 +303,7 @@ def test_latest_posts_are_readable_offline_after_one_visit(city: City, phone: Ph
     page.reload()
     expect(page.locator(f"#post-{post}")).to_be_visible()
     assert page.evaluate("document.styleSheets[0].cssRules.length") > 0
-    assert "js" in (page.locator("html").get_attribute("class") or "")
+    expect(page.locator("html.js")).to_be_attached()
     page.goto(f"{city.site.url}/")
     expect(page.locator(f"#post-{post}")).to_be_visible()
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from canale.channel.dates import dated, elided
+from canale.channel.moments import end_of
 from canale.channel.motifs import motif_svg
 from canale.channel.templatetags.icons import icon
 
@@ -47,6 +48,12 @@ def coarse_now() -> str:
     may be wrong by days. Rounded down: a page that says nothing new stays the same bytes."""
     now = int(timezone.now().timestamp())
     return str((now - now % STEP_SECONDS) * 1000)
+
+
+@register.simple_tag
+def next_midnight() -> str:
+    """When *today* becomes *yesterday* on the page, in milliseconds since the epoch."""
+    return str(int(end_of(timezone.localdate()).timestamp()) * 1000)
 
 
 @register.filter(expects_localtime=True)
