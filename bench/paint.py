@@ -154,7 +154,7 @@ def run(rounds: int, quick: bool) -> Part:
         ],
         figures=[figure for name in urls for figure in _figures(name, visits, audits)],
         notes=[*NOTES, seen.sentence()],
-        versions=_versions(),
+        versions=machine.debian_versions("chromium"),
         absent=audits.absent,
     )
 
@@ -346,14 +346,6 @@ def _figures(name: str, visits: Measured, audits: Measured) -> list[Figure]:
             for key, title in CATEGORIES.items()
         ),
     ]
-
-
-def _versions() -> dict[str, str]:
-    versions = machine.debian_versions("chromium")
-    with contextlib.suppress(CannotRunError, OSError):
-        package = peers.npm(LIGHTHOUSE) / "node_modules" / "lighthouse" / "package.json"
-        versions["Lighthouse"] = json.loads(package.read_text())["version"]
-    return versions
 
 
 NOTES = (

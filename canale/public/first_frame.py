@@ -46,8 +46,14 @@ def first_frame(colour: str, *, has_channel: bool) -> FirstFrame:
     """Return the elements of a page in the city's colour. Visits begin on the pages of a channel;
     all others link to the style sheet, which the style overrides, and remember no follower."""
     shades = palette(colour)
+    # The fonts lie beside the style sheet; a page may be at any path.
+    sheet = re.sub(
+        r'url\("?(fonts/[^")]+)"?\)',
+        rf"url({settings.STATIC_URL}\1)",
+        _static("public.css") if has_channel else "",
+    )
     css = (
-        f"{_sheet() if has_channel else ''}:root{{{_declarations(shades.light)}}}"
+        f"{sheet}:root{{{_declarations(shades.light)}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{_declarations(shades.dark)}}}}}"
     )
     script = _static("before-paint.js") if has_channel else ""
@@ -61,16 +67,6 @@ def first_frame(colour: str, *, has_channel: bool) -> FirstFrame:
         theme=shades.light.slim,
         dark_theme=shades.dark.slim,
     )
-
-
-@cache
-def _sheet() -> str:
-    """The style sheet, for a page at any path: the fonts that it names lie beside it."""
-    return re.sub(r'url\("?(?=fonts/)([^")]+)"?\)', _absolute, _static("public.css"))
-
-
-def _absolute(font: re.Match[str]) -> str:
-    return f"url({settings.STATIC_URL}{font[1]})"
 
 
 @cache
