@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from canale.accounts import audit
@@ -23,7 +22,6 @@ from canale.accounts.models import AuditEntry, Token
 from canale.accounts.roles import may_administer
 from canale.channel.channels import set_avatar
 from canale.channel.characters import one_line
-from canale.channel.colours import DEFAULT_COLOUR
 from canale.channel.images import (
     RETRY_SECONDS,
     DecodersBusyError,
@@ -42,17 +40,6 @@ from canale.newsroom.post_views import page_context
 LOG_ENTRIES = 50
 MAX_TOPICS = 50
 NAME_LENGTH = 60
-# Colours of many an Italian coat of arms, and the blue of public sites.
-SUGGESTED = (
-    (DEFAULT_COLOUR, gettext_lazy("Blue")),
-    ("#1d2f6f", gettext_lazy("Navy")),
-    ("#b3122a", gettext_lazy("Red")),
-    ("#6e1a3b", gettext_lazy("Burgundy")),
-    ("#00693e", gettext_lazy("Green")),
-    ("#f2b700", gettext_lazy("Gold")),
-    ("#a6512c", gettext_lazy("Terracotta")),
-    ("#3d4852", gettext_lazy("Dark grey")),
-)
 
 
 @role_required(may_administer)
@@ -71,7 +58,6 @@ def channel(request: HttpRequest, channel: Channel) -> HttpResponse:
         busy = True
     context = page_context(request, channel) | {
         "form": form,
-        "suggested": SUGGESTED,
         "public_url": channel_url(channel),
         "second_factor_required": factors.is_required(channel),
     }

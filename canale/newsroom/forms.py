@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from canale.accounts.models import Staff
 from canale.channel.characters import cut, one_line, several_lines
-from canale.channel.colours import COLOUR
+from canale.channel.colours import COLOUR, DEFAULT_COLOUR
 from canale.channel.models import (
     ALBUM_SIZE,
     ALT_LENGTH,
@@ -87,6 +87,32 @@ class LinesField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         return several_lines(super().to_python(value) or "")
+
+
+class ColourField(forms.RegexField):
+    """The city's colour, for colour_choice.html."""
+
+    # Colours of many an Italian coat of arms, and the blue of public sites.
+    suggested = (
+        (DEFAULT_COLOUR, gettext_lazy("Blue")),
+        ("#1d2f6f", gettext_lazy("Navy")),
+        ("#b3122a", gettext_lazy("Red")),
+        ("#6e1a3b", gettext_lazy("Burgundy")),
+        ("#00693e", gettext_lazy("Green")),
+        ("#f2b700", gettext_lazy("Gold")),
+        ("#a6512c", gettext_lazy("Terracotta")),
+        ("#3d4852", gettext_lazy("Dark grey")),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(
+            # Searched for: without its ends it would be found in more than a colour.
+            rf"^{COLOUR}\Z",
+            label=gettext_lazy("Colour of the city"),
+            required=False,
+            initial=DEFAULT_COLOUR,
+            widget=forms.TextInput(attrs={"type": "color"}),
+        )
 
 
 class AlertChoice(forms.Select):
@@ -222,6 +248,7 @@ class SetupForm(forms.Form):
         error_messages={"invalid": HANDLE_RULE},
     )
     description = LinesField(label=gettext_lazy("Description"), max_length=300, required=False)
+    colour = ColourField()
     avatar = forms.FileField(label=gettext_lazy("Picture"), required=False)
     email = forms.EmailField(label=gettext_lazy("Your e-mail"))
     password = forms.CharField(
@@ -235,6 +262,9 @@ class SetupForm(forms.Form):
         if Channel.objects.filter(handle=handle).exists():
             raise ValidationError(_("There is already a channel at this address."))
         return handle
+
+    def clean_colour(self) -> str:
+        return str(self.cleaned_data["colour"] or DEFAULT_COLOUR)
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
@@ -273,13 +303,7 @@ class ChannelSettings(ChannelForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
     )
-    colour = forms.RegexField(
-        # Searched for: without its ends it would be found in more than a colour.
-        rf"^{COLOUR}\Z",
-        label=gettext_lazy("Colour of the city"),
-        required=False,
-        widget=forms.TextInput(attrs={"type": "color"}),
-    )
+    colour = ColourField()
     motif = forms.ChoiceField(
         label=gettext_lazy("Motif"),
         choices=Motif.choices,

@@ -111,7 +111,9 @@ def _set_up(form: SetupForm, secret: str) -> Staff | None:
         with transaction.atomic():
             if not setting_up.claim(secret):
                 return None
-            channel = create_channel(data["handle"], data["name"], data["description"])
+            channel = create_channel(
+                data["handle"], data["name"], data["description"], data["colour"]
+            )
             if avatar:
                 set_avatar(channel, avatar)
             return setting_up.make_admin(channel, data["email"], data["password"], by=data["email"])

@@ -3,7 +3,7 @@
 // The suggested colours beside the field for the city's colour: a press fills the field.
 
 export function startColours(): void {
-  const field = document.querySelector<HTMLInputElement>("#appearance [name=colour]");
+  const field = document.querySelector<HTMLInputElement>(".colour-choice [name=colour]");
   if (!field) return;
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-colour]")) {
     button.addEventListener("click", () => {

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from canale.channel.colours import DEFAULT_COLOUR, palette
 from tests.newsroom import Newsroom
 from tests.site import PASSWORD, Site, new_site
 from tests.waiting import wait_until
@@ -39,6 +40,22 @@ def test_simultaneous_set_up_forms_create_one_channel(tmp_path: Path) -> None:
         assert sorted(answer.status_code for answer in answers) == [302] + [410] * (PEOPLE - 1)
         rows = site.inside("rows")
         assert rows["channel_channel"] == rows["accounts_staff"] == 1
+
+
+@pytest.mark.parametrize("chosen", ["", "#b3122a"])
+def test_set_up_asks_for_the_colour_and_has_one(tmp_path: Path, chosen: str) -> None:
+    with new_site(tmp_path, start=False, init=False) as site:
+        site.start()
+        printed = wait_until(lambda: re.search(r"/newsroom/setup/\S+/", site.log()))
+        assert printed
+        link = site.url + printed[0]
+        assert f'type="color" name="colour" value="{DEFAULT_COLOUR}"' in httpx.get(link).text
+        browser, form = _filled(link, 1)
+        assert browser.post(link, data={**form, "colour": "red;}"}).status_code == 422
+        form |= {"colour": chosen} if chosen else {}
+        assert browser.post(link, data=form).status_code == 302
+        band = palette(chosen or DEFAULT_COLOUR).light.band
+        assert f"--band:{band}" in httpx.get(site.url).text
 
 
 def test_audit_log_stays_one_chain_under_concurrency(module_site: Site) -> None:
