@@ -74,11 +74,8 @@ def _save(form: ChannelSettings, by: str) -> bool:
         avatar = prepare_avatar(picture.read()) if picture else None
         changed = form.save(commit=False)
         changed.reaction_set = form.cleaned_data["reactions"]
-        is_redrawn = (
-            avatar is None
-            and changed.draws_avatar
-            and not {"name", "colour"}.isdisjoint(form.changed_data)
-        )
+        was_drawn = changed.draws_avatar and not {"name", "colour"}.isdisjoint(form.changed_data)
+        is_redrawn = avatar is None and (was_drawn or form.cleaned_data["initials"])
         if is_redrawn:
             avatar = draw_avatar(changed.name, changed.colour)
         with transaction.atomic():

@@ -316,6 +316,9 @@ class ChannelSettings(ChannelForm):
     )
     reactions = forms.CharField(label=gettext_lazy("Reactions"), max_length=100)
     avatar = forms.FileField(label=gettext_lazy("New picture"), required=False)
+    initials = forms.BooleanField(
+        label=gettext_lazy("Go back to the drawn initials"), required=False
+    )
 
     class Meta:
         model = Channel
@@ -358,7 +361,7 @@ class ChannelSettings(ChannelForm):
     @property
     def others(self) -> list[forms.BoundField]:
         """All that stand neither in the introduction nor in appearance.html."""
-        shown = {"name", "short_name", "description", "colour", "motif", "avatar"}
+        shown = {"name", "short_name", "description", "colour", "motif", "avatar", "initials"}
         return [field for field in self if field.name not in shown]
 
     def clean_colour(self) -> str:

@@ -106,6 +106,18 @@ def test_administrator_gives_the_channel_the_citys_colour(
     newsroom.send(profile, **same, colour="#8b0000")
     wait_until(lambda: with_colour(module_site, "#8b0000"))
     assert httpx.get(f"{module_site.channel}avatar-192").content == uploaded
+    # The way back to the initials, in the colour that the city has by then.
+    assert 'name="initials"' in newsroom.browser.get(profile).text
+    newsroom.send(profile, **same, colour="#8b0000", initials="on")
+    assert 'name="initials"' not in newsroom.browser.get(profile).text
+    back = wait_until(lambda: _other_avatar(module_site, uploaded))
+    newsroom.send(profile, **same, colour="#00693e")
+    assert wait_until(lambda: _other_avatar(module_site, back))
+
+
+def _other_avatar(site: Site, former: bytes) -> bytes | None:
+    avatar = httpx.get(f"{site.channel}avatar-192").content
+    return avatar if avatar != former else None
 
 
 def with_colour(site: Site, band: str) -> str:
