@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Following, muting, topics, unfollowing and erasing the device's data: one state at a time.
 import { ApiError, call, refusesAddress } from "./api";
+import { isConfirmed } from "./confirm";
 import {
   browser, canBeNotified, chromeIntent, forgetNotes, hidesWorkers, isInApp, isKnown, keepsCookies, mayBeNotified,
   needsHomeScreen, noteState, notedState, setKnown, system,
@@ -84,25 +85,6 @@ async function act(name: string): Promise<void> {
   } finally {
     acting = false;
   }
-}
-
-const CONFIRM_SECONDS = 8;
-
-/** Asks for a second press before an irreversible action: the first one changes the button's label for a moment. */
-function isConfirmed(pressed: HTMLElement, event: UIEvent): boolean {
-  const words = pressed.querySelector<HTMLElement>("[data-confirm]");
-  if (!words) return true;
-  // The second half of a double click is no confirmation.
-  if ("asked" in pressed.dataset) return event.detail < 2;
-  const former = words.textContent;
-  words.textContent = words.dataset["confirm"] ?? "";
-  pressed.dataset["asked"] = "";
-  announce(words.textContent);
-  setTimeout(() => {
-    words.textContent = former;
-    delete pressed.dataset["asked"];
-  }, CONFIRM_SECONDS * 1000);
-  return false;
 }
 
 /** Shows the current state to a device that was here before; for others the server's page is right. */

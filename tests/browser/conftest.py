@@ -7,9 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.pages import PHONE, City, chromium, new_city
+from tests.browser.pages import (
+    PHONE,
+    City,
+    chromium,
+    let_subscribe,
+    new_city,
+    open_page,
+    press,
+    state,
+)
 
 expect.set_options(timeout=30_000)
 
@@ -36,3 +45,13 @@ def device(browser: Browser) -> Iterator[BrowserContext]:
     yield context
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def follower(city: City, device: BrowserContext) -> Page:
+    """A page whose reader has just followed."""
+    let_subscribe(device, city.subscription())
+    page = open_page(device, city.site.channel)
+    press(page, "subscribe")
+    state(page, "following")
+    return page

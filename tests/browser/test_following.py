@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -34,16 +32,6 @@ INSTAGRAM = (
     "Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36 Instagram 330.0.0.40.92 Android"
 )
 FIREFOX = "Mozilla/5.0 (Android 14; Mobile; rv:128.0) Gecko/128.0 Firefox/128.0"
-
-
-@pytest.fixture
-def follower(city: City, device: BrowserContext) -> Page:
-    """A page whose reader has just followed."""
-    let_subscribe(device, city.subscription())
-    page = open_page(device, city.site.channel)
-    press(page, "subscribe")
-    state(page, "following")
-    return page
 
 
 def test_one_press_follows_and_sends_a_welcome(city: City, device: BrowserContext) -> None:
@@ -363,61 +351,6 @@ def test_following_can_be_retried_after_a_server_error(city: City, device: Brows
     state(page, "following")
 
 
-@pytest.mark.parametrize("fault", ["500", "offline"])
-def test_settings_that_cannot_be_loaded_say_so_and_are_loaded_again(
-    city: City, follower: Page, fault: str
-) -> None:
-    follower.get_by_label("Scuola").check()
-    expect(follower.locator("[data-slot=saved]")).to_have_text("Salvato")
-    follower.wait_for_function("() => navigator.serviceWorker.controller")
-    follower.reload()
-    follower.add_init_script(_FAILING_ME)
-    follower.evaluate("sessionStorage.setItem('test-fails', '1')")
-    follower.context.set_offline(fault == "offline")
-    follower.reload()
-    state(follower, "following")
-    open_settings(follower)
-    lost = follower.locator("#unloaded")
-    expect(lost).to_contain_text("Non è stato possibile caricare le tue impostazioni")
-    expect(follower.locator("#settings, #topics")).to_have_count(2)
-    assert not follower.locator("#settings, #topics, #install").filter(visible=True).count()
-    press(follower, "reload")
-    expect(follower.locator(".toast")).to_be_visible()
-    expect(lost).to_be_visible()
-    follower.evaluate("sessionStorage.removeItem('test-fails')")
-    if fault == "offline":
-        follower.context.set_offline(False)
-    else:
-        press(follower, "reload")
-    expect(follower.get_by_label("Scuola")).to_be_checked()
-    expect(lost).to_be_hidden()
-    expect(follower.locator("#follow-state .state")).to_have_text(
-        "Iscrizione attiva", use_inner_text=True
-    )
-
-
-def test_device_that_no_longer_follows_learns_it_with_the_settings(follower: Page) -> None:
-    follower.add_init_script(_FAILING_ME)
-    follower.evaluate("sessionStorage.setItem('test-fails', '1')")
-    follower.context.clear_cookies()
-    follower.reload()
-    state(follower, "following")
-    open_settings(follower)
-    follower.evaluate("sessionStorage.removeItem('test-fails')")
-    press(follower, "reload")
-    state(follower, "follow")
-    expect(follower.locator("html:not([data-follows])")).to_be_attached()
-
-
-# Playwright's `route` misses calls of a page that a service worker has just taken over.
-_FAILING_ME = """
-  const realFetch = window.fetch;
-  window.fetch = (url, options) =>
-    String(url).endsWith("/api/v1/me") && sessionStorage.getItem("test-fails")
-      ? Promise.resolve(new Response("", { status: 500 })) : realFetch(url, options);
-"""
-
-
 def test_revoked_permission_is_explained(city: City, follower: Page) -> None:
     follower.add_init_script(
         "Object.defineProperty(Notification, 'permission', { get: () => 'denied' })"
@@ -425,73 +358,3 @@ def test_revoked_permission_is_explained(city: City, follower: Page) -> None:
     follower.reload()
     state(follower, "following")
     expect(follower.locator("#follow-state [data-action=enable-notifications]")).to_be_visible()
-
-
-def test_follower_can_invite_by_link_and_qr_code(city: City, follower: Page) -> None:
-    press(follower, "invite")
-    dialog = follower.locator("#invite-dialog")
-    expect(dialog).to_be_visible()
-    link = dialog.locator("[data-slot=url]").input_value()
-    assert link.startswith(f"{city.site.url}/i/")
-    code = dialog.locator("[data-slot=invite-qr]")
-    expect(code).to_have_js_property("complete", True)
-    assert code.evaluate("image => image.naturalWidth") > 0
-    follower.goto(link)
-    assert follower.locator("body").get_attribute("data-invite") == link.rsplit("/", 1)[1]
-
-
-def test_app_installed_from_an_invite_follows_with_its_code_once(
-    city: City, device: BrowserContext
-) -> None:
-    """It starts with the code each time, and is the channel's app all the same."""
-    let_subscribe(device, city.subscription())
-    start = f"{city.site.channel}?i=bcdfghjkmn"
-    page = open_page(device, start)
-    expect(page).to_have_url(city.site.channel)
-    assert _followed_with(page, "subscribe") == "bcdfghjkmn"
-    open_settings(page)
-    press(page, "unfollow")
-    state(page, "follow")
-    assert _followed_with(page, "undo") is None
-    for address in (start, f"{city.site.url}/", start):
-        page.goto(address)
-        state(page, "following")
-        open_settings(page)
-        press(page, "unfollow")
-        state(page, "follow")
-        assert _followed_with(page, "subscribe") is None
-    expect(page).to_have_url(city.site.channel)
-
-
-def test_invite_goes_along_to_the_other_language_and_to_a_post(
-    city: City, device: BrowserContext
-) -> None:
-    let_subscribe(device, city.subscription())
-    post = city.publish("Da leggere prima")
-    page = open_page(device, f"{city.site.channel}?i=bcdfghjkmn&from=app")
-    page.locator(".languages a[lang=en]").first.click()
-    expect(page.locator("html")).to_have_attribute("lang", "en")
-    page.goto(f"{city.site.channel}p/{post}")
-    assert _followed_with(page, "subscribe") == "bcdfghjkmn"
-    assert page.evaluate("sessionStorage.length") == 0
-
-
-def test_invite_does_not_count_a_reader_who_follows_already(city: City, follower: Page) -> None:
-    press(follower, "invite")
-    link = follower.locator("#invite-dialog [data-slot=url]")
-    expect(link).to_have_value(re.compile("/i/"))
-    follower.goto(link.input_value())
-    state(follower, "following")
-    open_settings(follower)
-    press(follower, "unfollow")
-    state(follower, "follow")
-    assert _followed_with(follower, "subscribe") is None
-
-
-def _followed_with(page: Page, action: str) -> str | None:
-    """Press; return the code of the invite that was sent."""
-    with page.expect_request("**/followers") as request:
-        press(page, action)
-    state(page, "following")
-    sent: str | None = request.value.post_data_json.get("invite")
-    return sent
