@@ -69,7 +69,7 @@ class Role(models.TextChoices):
 class Membership(models.Model):
     """The role of one person in one channel."""
 
-    staff = models.ForeignKey(Staff, models.CASCADE, related_name="memberships")
+    staff = models.ForeignKey(Staff, models.CASCADE, related_name="memberships", db_index=False)
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
 
@@ -193,7 +193,9 @@ class AuditHead(models.Model):
 class IdempotencyKey(models.Model):
     """The stored response to a program's call, returned for a day when the call is repeated."""
 
-    token = models.ForeignKey(Token, models.CASCADE, related_name="idempotency_keys")
+    token = models.ForeignKey(
+        Token, models.CASCADE, related_name="idempotency_keys", db_index=False
+    )
     key = models.CharField(max_length=100)
     request_hash = models.BinaryField(max_length=32)
     response = models.JSONField(default=dict)

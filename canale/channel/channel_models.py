@@ -67,7 +67,9 @@ class Channel(models.Model):
 class AvatarFile(models.Model):
     """One size of a channel's avatar (see images.py for the names)."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="avatar_files")
+    channel = models.ForeignKey(
+        Channel, models.CASCADE, related_name="avatar_files", db_index=False
+    )
     name = models.CharField(max_length=20)
     mime = models.CharField(max_length=40)
     data = models.BinaryField()
@@ -84,7 +86,7 @@ class AvatarFile(models.Model):
 class Topic(models.Model):
     """A theme or a neighbourhood that a follower can choose."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="topics")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="topics", db_index=False)
     slug = models.SlugField(max_length=40)
     name = models.CharField(max_length=60)
 

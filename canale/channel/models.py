@@ -90,7 +90,7 @@ def content_of(revision: str) -> tuple[str | models.Prefetch[str], ...]:
 class Post(models.Model):
     """One message in a channel, with its public life. What it says is in its revisions."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="posts")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="posts", db_index=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.UNPUBLISHED)
     live = models.OneToOneField(
         "Revision", models.SET_NULL, null=True, blank=True, related_name="live_in"
@@ -158,7 +158,7 @@ class Post(models.Model):
 class Revision(models.Model):
     """One state of a post's content, with its editorial life. A published one never changes."""
 
-    post = models.ForeignKey(Post, models.CASCADE, related_name="revisions")
+    post = models.ForeignKey(Post, models.CASCADE, related_name="revisions", db_index=False)
     number = models.PositiveIntegerField()
     state = models.CharField(
         max_length=12, choices=RevisionState.choices, default=RevisionState.DRAFT
@@ -254,7 +254,7 @@ def all_clears() -> models.QuerySet[Revision]:
 class Wording(models.Model):
     """The words of one revision in one language."""
 
-    revision = models.ForeignKey(Revision, models.CASCADE, related_name="wordings")
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="wordings", db_index=False)
     language = models.CharField(max_length=12)
     """BCP 47."""
     headline = models.CharField(max_length=HEADLINE_LENGTH)
@@ -289,7 +289,7 @@ class Image(models.Model):
 class RevisionImage(models.Model):
     """An image in the album of a revision."""
 
-    revision = models.ForeignKey(Revision, models.CASCADE, related_name="images")
+    revision = models.ForeignKey(Revision, models.CASCADE, related_name="images", db_index=False)
     image = models.ForeignKey(Image, models.CASCADE, related_name="shown_in")
     position = models.PositiveSmallIntegerField()
 
@@ -312,7 +312,7 @@ class ImageFile(models.Model):
     """One size of an image. In the database, so that a post and its images are one write,
     one backup and one expiry, on every node."""
 
-    image = models.ForeignKey(Image, models.CASCADE, related_name="files")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="files", db_index=False)
     name = models.CharField(max_length=20)
     mime = models.CharField(max_length=40)
     width = models.PositiveIntegerField()

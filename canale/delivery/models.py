@@ -20,7 +20,7 @@ class Outlet(models.Model):
     """A relay set up for one channel. The channel's pages and its fan-outs have no row: they are
     always on (see outlets.py)."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="outlets")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="outlets", db_index=False)
     transport = models.CharField(max_length=20)
     name = models.CharField(max_length=40)
     options = models.JSONField(default=dict)
@@ -131,7 +131,9 @@ class Batch(models.Model):
 class Rejection(models.Model):
     """The number of messages of a broadcast refused for one reason that is our fault."""
 
-    broadcast = models.ForeignKey(Broadcast, models.CASCADE, related_name="rejections")
+    broadcast = models.ForeignKey(
+        Broadcast, models.CASCADE, related_name="rejections", db_index=False
+    )
     reason = models.CharField(max_length=80)
     """The service's code as digits, or a word of ours; never a part of an address."""
     count = models.PositiveIntegerField(default=0)
@@ -152,7 +154,12 @@ class PendingMessage(models.Model):
     """
 
     broadcast = models.ForeignKey(
-        Broadcast, models.CASCADE, related_name="pending_messages", null=True, blank=True
+        Broadcast,
+        models.CASCADE,
+        related_name="pending_messages",
+        null=True,
+        blank=True,
+        db_index=False,
     )
     address = models.ForeignKey(Address, models.CASCADE, related_name="pending_messages")
     urgent = models.BooleanField(default=False)
@@ -196,7 +203,7 @@ class Copy(models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
 
     broadcast = models.OneToOneField(Broadcast, models.CASCADE, related_name="copy")
-    outlet = models.ForeignKey(Outlet, models.CASCADE, related_name="copies")
+    outlet = models.ForeignKey(Outlet, models.CASCADE, related_name="copies", db_index=False)
     urgent = models.BooleanField(default=False)
     state = models.CharField(max_length=9, choices=State.choices, default=State.QUEUED)
     attempt_id = models.CharField(max_length=40)

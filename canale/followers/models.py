@@ -50,7 +50,7 @@ class Follower(models.Model):
 class Address(models.Model):
     """One way to reach a follower, sealed by the vault."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="addresses")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="addresses", db_index=False)
     follower = models.ForeignKey(Follower, models.CASCADE, related_name="addresses")
     kind = models.CharField(max_length=12)
     sealed = models.BinaryField()

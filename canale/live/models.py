@@ -17,7 +17,7 @@ class LiveEvent(models.Model):
         WITHDRAWAL = "withdrawal"
         REACTIONS = "reactions"
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="live_events")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="live_events", db_index=False)
     post = models.ForeignKey(Post, models.CASCADE, related_name="live_events")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     data = models.TextField()

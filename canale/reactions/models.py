@@ -10,7 +10,7 @@ from canale.channel.models import Post
 
 
 class Reaction(models.Model):
-    post = models.ForeignKey(Post, models.CASCADE, related_name="reactions")
+    post = models.ForeignKey(Post, models.CASCADE, related_name="reactions", db_index=False)
     token_hash = models.BinaryField(max_length=32)
     """A keyed hash of the random id in the device's cookie, as in followers."""
     emoji = models.CharField(max_length=16)
@@ -28,7 +28,7 @@ class Reaction(models.Model):
 class Tally(models.Model):
     """How often one emoji was chosen on one post."""
 
-    post = models.ForeignKey(Post, models.CASCADE, related_name="tallies")
+    post = models.ForeignKey(Post, models.CASCADE, related_name="tallies", db_index=False)
     emoji = models.CharField(max_length=16)
     count = models.PositiveIntegerField(default=0)
 

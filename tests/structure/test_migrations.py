@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 
 from tests.postgresql_server import programs
@@ -52,6 +53,18 @@ def lint(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedP
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def test_no_field_has_an_index_with_which_another_begins() -> None:
+    """The other one answers the same queries, and each costs every write."""
+    twice = []
+    for model in (model for app in APPS for model in apps.get_app_config(app).get_models()):
+        others = [*model._meta.constraints, *model._meta.indexes]
+        whole = [other for other in others if getattr(other, "condition", None) is None]
+        first = {other.fields[0] for other in whole if getattr(other, "fields", None)}
+        own = [field for field in model._meta.local_fields if field.db_index and not field.unique]
+        twice += [f"{model.__name__}.{field.name}" for field in own if field.name in first]
+    assert twice == []
 
 
 @pytest.mark.django_db

@@ -94,6 +94,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="outlets",
                         to="channel.channel",
@@ -148,6 +149,7 @@ class Migration(migrations.Migration):
                 (
                     "outlet",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="copies",
                         to="delivery.outlet",
@@ -189,6 +191,7 @@ class Migration(migrations.Migration):
                 (
                     "broadcast",
                     models.ForeignKey(
+                        db_index=False,
                         blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
@@ -212,6 +215,7 @@ class Migration(migrations.Migration):
                 (
                     "broadcast",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="rejections",
                         to="delivery.broadcast",
