@@ -320,7 +320,9 @@ def _html(inline: Inline) -> str:
             title = f' title="{escape(text)}"' if host else ""
             shown = escape(host[1] if host else text)
             # No `nofollow`: these are the city's own links, not strangers'.
-            return f'<a href="{escape(href)}" rel="noopener"{title}>{shown}</a>'
+            # Within Arabic words, the groups of a number would stand in the wrong order.
+            direction = ' dir="ltr"' if href.startswith("tel:") else ""
+            return f'<a href="{escape(href)}" rel="noopener"{title}{direction}>{shown}</a>'
         case Span(tag, inner):
             return f"<{tag}>" + "".join(_html(part) for part in inner) + f"</{tag}>"
 

@@ -68,7 +68,10 @@ def test_digits_of_other_scripts_are_not_dialled(zero: str) -> None:
 
 
 def test_number_stays_as_it_was_typed_and_is_not_a_page_to_preview() -> None:
-    assert '<a href="tel:800123456" rel="noopener">800 123 456</a>' in render_html("800 123 456")
+    link = '<a href="tel:800123456" rel="noopener" dir="ltr">800 123 456</a>'
+    assert link in render_html("800 123 456")
+    # Also within words that run from right to left.
+    assert link in render_html("رقم: 800 123 456")
     assert first_link("Chiamate il 112 o https://a.it/b") == "https://a.it/b"
 
 
