@@ -135,10 +135,11 @@ def missing_column_diagnosis() -> Diagnosis | None:
     with connection.cursor() as cursor:
         for model in apps.get_models():
             table = model._meta.db_table
-            there = {
-                column.name
-                for column in connection.introspection.get_table_description(cursor, table)
-            }
+            # `connection.introspection` parses the statements that made SQLite's tables, which
+            # takes a tenth of a second at each start.
+            rows = f"SELECT * FROM {connection.ops.quote_name(table)} LIMIT 0"  # noqa: S608
+            cursor.execute(rows)
+            there = {column[0] for column in cursor.description}
             for field in model._meta.local_concrete_fields:
                 if field.column not in there:
                     return Diagnosis(
