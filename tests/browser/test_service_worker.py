@@ -15,89 +15,24 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import (
-    BrowserContext,
-    CDPSession,
-    Page,
-    Playwright,
-    Worker,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
-from tests.browser.pages import CHROMIUM, PHONE, City, let_subscribe, needs_chromium, press, state
+from tests.browser.pages import (
+    CHROMIUM,
+    CHROMIUM_OPTIONS,
+    HEADLESS_SHELL,
+    PHONE,
+    City,
+    let_subscribe,
+    needs_chromium,
+    press,
+    state,
+)
+from tests.browser.phone import Phone
 from tests.standins.push_service import Subscription
 from tests.waiting import wait_until
 
 pytestmark = needs_chromium
-
-# Chromium forgets notifications that are asked for while they are being shown.
-_COUNT_SHOWN = """() => {
-  const show = ServiceWorkerRegistration.prototype.showNotification;
-  self.shown = 0;
-  ServiceWorkerRegistration.prototype.showNotification = async function (...given) {
-    await show.apply(this, given);
-    self.shown += 1;
-  };
-}"""
-
-
-class Phone:
-    """A device with a profile of its own: private windows show no notifications."""
-
-    def __init__(self, context: BrowserContext, city: City) -> None:
-        self.context, self.city = context, city
-        self.page: Page = context.new_page()
-        self._cdp: CDPSession = context.new_cdp_session(self.page)
-        self._registration = ""
-        self._cdp.on("ServiceWorker.workerRegistrationUpdated", self._note)
-        self._cdp.send("ServiceWorker.enable")
-
-    def _note(self, event: dict[str, Any]) -> None:
-        for registration in event["registrations"]:
-            if registration["scopeURL"] == f"{self.city.site.url}/":
-                self._registration = registration["registrationId"]
-
-    def open(self, url: str) -> Page:
-        """The page, once the worker rules over it and takes pushes."""
-        self.page.goto(url)
-        self.page.wait_for_function(
-            "() => navigator.serviceWorker.controller?.state === 'activated'"
-        )
-        if not self.worker.evaluate("'shown' in self"):
-            self.worker.evaluate(_COUNT_SHOWN)
-        return self.page
-
-    @property
-    def worker(self) -> Worker:
-        return self.context.service_workers[0]
-
-    def push(self, data: str) -> None:
-        """Dispatch a push event, as the browser does when its push service delivers a message."""
-        before = self.worker.evaluate("self.shown")
-        message = {"origin": self.city.site.url, "registrationId": self._registration}
-        self._cdp.send("ServiceWorker.deliverPushMessage", {**message, "data": data})
-        wait_until(lambda: self.worker.evaluate("self.shown") > before)
-
-    def notifications(self) -> list[dict[str, Any]]:
-        shown: list[dict[str, Any]] = self.page.evaluate(
-            "navigator.serviceWorker.ready.then((ready) => ready.getNotifications())"
-            ".then((all) => all.map(({title, body, tag, lang, data, silent, renotify, badge}) =>"
-            " ({title, body, tag, lang, data, silent, renotify, badge})))"
-        )
-        return shown
-
-    def press_notification(self) -> None:
-        """A press on the newest one. Chromium cannot be made to press: the event is ours."""
-        self.worker.evaluate(
-            """async () => {
-              const all = await self.registration.getNotifications();
-              const notification = all.at(-1);
-              const event = new NotificationEvent("notificationclick", { notification });
-              self.addEventListener("error", (error) => error.preventDefault(), { once: true });
-              self.dispatchEvent(event);
-            }"""
-        )
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +46,28 @@ def phone(city: City, playwright: Playwright, tmp_path: Path) -> Iterator[Phone]
     context = playwright.chromium.launch_persistent_context(
         tmp_path / "profile",
         executable_path=CHROMIUM,
-        args=["--no-sandbox", "--disable-dev-shm-usage"],
+        args=CHROMIUM_OPTIONS,
         viewport=PHONE,
         locale="it-IT",
         permissions=["notifications"],
     )
     yield Phone(context, city)
     context.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with playwright.chromium.launch(
+        executable_path=HEADLESS_SHELL, args=CHROMIUM_OPTIONS
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def reader(city: City, browser: Browser) -> Iterator[Phone]:
+    """A device that shows no notifications, which takes half of the time."""
+    with browser.new_context(viewport=PHONE, locale="it-IT") as context:
+        yield Phone(context, city)
 
 
 @pytest.fixture
@@ -296,10 +246,10 @@ def test_renewed_subscription_with_a_dead_address_is_unsubscribed(
 # Offline
 
 
-def test_latest_posts_are_readable_offline_after_one_visit(city: City, phone: Phone) -> None:
+def test_latest_posts_are_readable_offline_after_one_visit(city: City, reader: Phone) -> None:
     post = city.publish("Da leggere in cantina")
-    page = phone.open(city.site.channel)
-    phone.context.set_offline(True)
+    page = reader.open(city.site.channel)
+    reader.context.set_offline(True)
     page.reload()
     expect(page.locator(f"#post-{post}")).to_be_visible()
     assert page.evaluate("document.styleSheets[0].cssRules.length") > 0
@@ -308,25 +258,25 @@ def test_latest_posts_are_readable_offline_after_one_visit(city: City, phone: Ph
     expect(page.locator(f"#post-{post}")).to_be_visible()
 
 
-def test_offline_page_catches_up_when_back_online(city: City, phone: Phone) -> None:
-    page = phone.open(city.site.channel)
-    phone.context.set_offline(True)
+def test_offline_page_catches_up_when_back_online(city: City, reader: Phone) -> None:
+    page = reader.open(city.site.channel)
+    reader.context.set_offline(True)
     page.reload()
     post = city.publish("Mentre eri in cantina")
-    phone.context.set_offline(False)
+    reader.context.set_offline(False)
     expect(page.locator(f"#post-{post}")).to_have_count(1)
 
 
-def test_unvisited_page_says_that_there_is_no_network(city: City, phone: Phone) -> None:
-    page = phone.open(city.site.channel)
-    phone.context.set_offline(True)
+def test_unvisited_page_says_that_there_is_no_network(city: City, reader: Phone) -> None:
+    page = reader.open(city.site.channel)
+    reader.context.set_offline(True)
     page.goto(f"{city.site.url}/privacy")
     expect(page.locator("h1")).to_have_text("Non c’è connessione")
 
 
-def test_withdrawn_post_is_removed_from_the_offline_page(city: City, phone: Phone) -> None:
+def test_withdrawn_post_is_removed_from_the_offline_page(city: City, reader: Phone) -> None:
     post = city.publish("Per poco")
-    page = phone.open(city.site.channel)
+    page = reader.open(city.site.channel)
     page.goto(f"{city.site.channel}p/{post}")
     city.withdraw(post)
     # The pages that are kept in memory hear of it in their turn.
@@ -334,32 +284,32 @@ def test_withdrawn_post_is_removed_from_the_offline_page(city: City, phone: Phon
     answer = page.reload()
     assert answer is not None
     assert answer.status == 410
-    phone.context.set_offline(True)
+    reader.context.set_offline(True)
     page.reload()
     expect(page.locator("h1")).to_have_text("Non c’è connessione")
 
 
-def test_image_is_available_offline_until_it_is_withdrawn(city: City, phone: Phone) -> None:
+def test_image_is_available_offline_until_it_is_withdrawn(city: City, reader: Phone) -> None:
     out = io.BytesIO()
     Image.new("RGB", (400, 300), "#0066cc").save(out, "PNG")
     picture = {"data": base64.b64encode(out.getvalue()).decode(), "alt": "Un quadrato blu"}
     post = city.publish("Con foto", images=[picture])
-    page = phone.open(city.site.channel)
+    page = reader.open(city.site.channel)
     address = str(page.locator(f"#post-{post} img").evaluate("(image) => image.src"))
     page.goto(address)
     page.wait_for_function("(url) => caches.match(url).then(Boolean)", arg=address)
-    phone.context.set_offline(True)
+    reader.context.set_offline(True)
     shown = "(url) => fetch(url).then((answer) => answer.status)"
     assert page.evaluate(shown, address) == 200
-    phone.context.set_offline(False)
+    reader.context.set_offline(False)
     city.withdraw(post)
     wait_until(lambda: httpx.get(address).status_code == 410)
     assert page.evaluate(shown, address) == 410
     page.wait_for_function("(url) => caches.match(url).then((kept) => !kept)", arg=address)
 
 
-def test_newsroom_and_api_are_never_cached(city: City, phone: Phone) -> None:
-    page = phone.open(city.site.channel)
+def test_newsroom_and_api_are_never_cached(city: City, reader: Phone) -> None:
+    page = reader.open(city.site.channel)
     page.goto(f"{city.site.url}/newsroom/")
     page.evaluate("fetch('/api/v1/me').then((answer) => answer.text())")
     page.goto(city.site.channel)
@@ -376,15 +326,15 @@ def test_newsroom_and_api_are_never_cached(city: City, phone: Phone) -> None:
     assert [url for url in kept if private.search(url)] == []
 
 
-def test_new_build_keeps_only_assets_that_cached_pages_need(city: City, phone: Phone) -> None:
-    page = phone.open(city.site.channel)
+def test_new_build_keeps_only_assets_that_cached_pages_need(city: City, reader: Phone) -> None:
+    page = reader.open(city.site.channel)
     page.evaluate(
         "Promise.all(['canale-parts-a', 'canale-parts-b'].map((name) => caches.open(name)))"
     )
     # The same worker installs again, as after a new build.
     page.evaluate("navigator.serviceWorker.getRegistration().then((one) => one.unregister())")
     page.goto("about:blank")
-    phone.open(city.site.channel)
+    reader.open(city.site.channel)
     parts = [name for name in page.evaluate("caches.keys()") if name.startswith("canale-parts-")]
     assert "canale-parts-a" not in parts
     assert len(parts) == 2
