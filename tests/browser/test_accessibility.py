@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -18,9 +17,11 @@ pytestmark = needs_chromium
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 Scheme = Literal["light", "dark"]
-LOOKS: list[tuple[Scheme, ViewportSize]] = [("light", PHONE), ("dark", DESKTOP)]
-if os.environ.get("SOAK"):
-    LOOKS += [("dark", PHONE), ("light", DESKTOP)]
+Look = tuple[Scheme, ViewportSize]
+LOOKS: tuple[Look, ...] = (
+    *(("light", PHONE), ("dark", DESKTOP)),
+    *(("dark", PHONE), ("light", DESKTOP)),
+)
 STATES = (
     *("follow", "asking", "following", "muted", "ios-home-screen"),
     *("denied", "unsupported", "unreachable", "private-window", "blocked", "offline", "error"),
@@ -51,7 +52,20 @@ def posts(city: City) -> dict[str, int]:
     return made
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")
+def in_looks(*short_form: Look) -> pytest.MarkDecorator:
+    """Runs a test in every look; the short form does so in some of them."""
+    looks = [
+        pytest.param(
+            look,
+            id=f"{look[0]}-{look[1]['width']}",
+            marks=() if look in short_form else pytest.mark.long,
+        )
+        for look in LOOKS
+    ]
+    return pytest.mark.parametrize("look", looks, indirect=True)
+
+
+@pytest.fixture
 def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserContext]:
     scheme, viewport = request.param
     context = browser.new_context(
@@ -85,6 +99,7 @@ def paths(posts: dict[str, int]) -> list[str]:
     return ["/c/cremona/", older, *own, *standing]
 
 
+@in_looks(*LOOKS[:2])
 def test_every_page_passes_axe(city: City, posts: dict[str, int], look: BrowserContext) -> None:
     page = look.new_page()
     found = {}
@@ -97,6 +112,7 @@ def test_every_page_passes_axe(city: City, posts: dict[str, int], look: BrowserC
     assert page.locator(".preview img").count() == 1
 
 
+@in_looks(("dark", PHONE))
 def test_every_state_of_following_passes_axe(
     city: City, posts: dict[str, int], look: BrowserContext
 ) -> None:
@@ -151,6 +167,7 @@ OPENED: dict[str, Callable[[Page, City], None]] = {
 }
 
 
+@in_looks(("light", PHONE))
 def test_dialogs_and_changed_parts_pass_axe(
     city: City, posts: dict[str, int], look: BrowserContext
 ) -> None:

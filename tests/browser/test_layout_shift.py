@@ -124,7 +124,10 @@ def shift(context: BrowserContext, url: str, following: str = "") -> float:
     return moved
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=pytest.mark.long)],
+)
 def test_nothing_moves_for_strangers(
     pages: dict[str, str], browser: Browser, size: ViewportSize
 ) -> None:
@@ -133,7 +136,10 @@ def test_nothing_moves_for_strangers(
     assert {name: moved for name, moved in shifts.items() if moved > MAX_SHIFT} == {}
 
 
-@pytest.mark.parametrize("following", ["following", "muted", "off"])
+@pytest.mark.parametrize(
+    "following",
+    ["following", *(pytest.param(name, marks=pytest.mark.long) for name in ("muted", "off"))],
+)
 def test_nothing_moves_for_followers(
     city: City, pages: dict[str, str], browser: Browser, following: str
 ) -> None:

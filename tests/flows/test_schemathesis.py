@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.site import HANDLE, Site
 
 # Bounded: a few examples of each kind for each call.
-EXAMPLES = 4
+EXAMPLES = 20 if os.environ.get("SOAK") else 2
 
 
 def test_api_passes_schemathesis(module_site: Site, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The canale authors
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""bin/test runs every test: on SQLite, or else on PostgreSQL by a mark that says so."""
+"""bin/test runs every test: on SQLite, or else on PostgreSQL by a mark that says so. Those that it
+leaves to the long form are run by bin/soak."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from tests.structure.repository import files, text
@@ -51,3 +53,23 @@ def test_marked_tests_are_in_folders_that_run_on_postgresql() -> None:
     assert {path.parent for path in marked} == set(TWICE)
     run = next(line for line in text(Path("bin/test")).splitlines() if "-m postgres" in line)
     assert {Path(word) for word in run.split() if word.startswith("tests/")} == set(TWICE)
+
+
+def test_soak_runs_every_file_that_has_a_long_form() -> None:
+    soak = text(Path("bin/soak"))
+    run = re.findall(r"tests/\S+", re.sub(r"(\S+){(\S+)}(\S+)", _spelled_out, soak))
+    longer = [
+        str(path)
+        for path in _tests()
+        if path.name.startswith("test_")
+        and path != Path("tests/structure/test_marks.py")
+        and re.search(r"mark\.long|in_looks\(|SOAK", text(path))
+    ]
+    assert len(longer) > 10
+    assert [path for path in longer if not path.startswith(tuple(run))] == []
+
+
+def _spelled_out(found: re.Match[str]) -> str:
+    """Bash's `a{b,c}d`."""
+    before, names, after = found.groups()
+    return " ".join(f"{before}{name}{after}" for name in names.split(","))
