@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -59,6 +61,17 @@ def _raise_default_timeout() -> None:
 
 
 _raise_default_timeout()
+
+
+def _load_authorities_once() -> None:
+    """Let all clients of httpx share one TLS context: each would load the certificates of all
+    authorities, which takes ten times as long as the request of a test."""
+    vars(importlib.import_module("httpx._transports.default"))["create_ssl_context"] = cache(
+        httpx.create_ssl_context
+    )
+
+
+_load_authorities_once()
 
 
 # Each hash takes a fifth of a second of processor time.
