@@ -4,6 +4,7 @@ import { startArrivals } from "./arrivals";
 import { startClock } from "./clock";
 import { startDialogs } from "./dialogs";
 import { startFollowing } from "./follow";
+import { startLayingOut } from "./lay_out";
 import { startLightbox } from "./lightbox";
 import { startListening } from "./listen";
 import { startLive } from "./live";
@@ -22,6 +23,7 @@ const starts = [
   startListening,
   startClock,
   startLive,
+  startLayingOut,
   keepPages,
   () => document.documentElement.classList.add("js"),
 ];

@@ -31,13 +31,6 @@ INSTRUCTIONS = (
     "- autobotti in piazza Antica\n- potete lavarvi e usarla per le pulizie\n"
     "- dubbi: numero verde *800 123 456*"
 )
-# Posts below the first screen are not laid out yet, and have a height that is guessed.
-_LAID_OUT_HEIGHT = """
-() => {
-  for (const post of document.querySelectorAll(".post")) post.style.contentVisibility = "visible";
-  return document.documentElement.scrollHeight;
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,8 @@ def top(page: Page, selector: str) -> float:
 
 
 def test_followers_see_posts_at_once_and_an_alert_before_everything(city: City, page: Page) -> None:
-    stranger_height = page.evaluate(_LAID_OUT_HEIGHT)
+    page.wait_for_selector("html.laid-out")
+    stranger_height = page.evaluate("document.documentElement.scrollHeight")
     assert stranger_height <= MAX_PAGE_HEIGHT
     press(page, "subscribe")
     state(page, "following")
