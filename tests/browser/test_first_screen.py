@@ -26,6 +26,7 @@ pytestmark = needs_chromium
 SMALL_PHONE = {"width": 360, "height": 640}
 # The same 25 posts took 7,747 pixels before there were lighter cards.
 MAX_PAGE_HEIGHT = round(0.85 * 7_747)
+LONG_NAME = "Unione dei Comuni di Castelnuovo Bocca d’Adda e Maccastorna"
 INSTRUCTIONS = (
     "Non bevete e non usate per cucinare l’acqua del rubinetto fino a nuovo avviso.\n\n"
     "- autobotti in piazza Antica\n- potete lavarvi e usarla per le pulizie\n"
@@ -111,6 +112,9 @@ def test_strangers_read_an_alert_before_they_are_asked_to_follow(
     expect(page.locator("#follow")).to_be_visible()
     assert top(page, "#pinned .text") <= 270
     assert top(page, "#pinned .call") < top(page, "#follow")
+    # Also below the name of a union of towns.
+    page.locator(".bar h1").evaluate("(one, name) => { one.textContent = name }", LONG_NAME)
+    assert top(page, "#pinned .text") <= 270
     clear = city.publish("Passata", kind="alert", all_clear_of=alert)
     # The page stays open: the alert becomes a post like others, with the badge that it has ended.
     expect(page.locator("#pinned")).to_be_hidden()

@@ -144,7 +144,7 @@ def test_publisher_sees_date_and_place_before_publishing(city: City, desk: Page)
     desk.locator("button[name=publish]").click()
     expect(desk.locator(".notification")).to_contain_text(shown)
     expect(desk.locator(".facts")).to_contain_text("venerdì 1° maggio 2099")
-    expect(desk.locator(".message-warning")).to_contain_text("Il post lascerà la pagina prima")
+    expect(desk.locator(".message-warning")).to_contain_text("Il post sparirà dalla pagina prima")
 
 
 def test_service_may_begin_later(city: City, desk: Page) -> None:
