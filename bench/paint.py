@@ -56,6 +56,8 @@ CATEGORIES = {
 # Work of a page's main thread until it had settled, from CDP's Performance.getMetrics.
 WORK = {"TaskDuration": "work", "ScriptDuration": "script"}
 STYLE_AND_LAYOUT = ("RecalcStyleDuration", "LayoutDuration")
+# The avatar belongs to the channel.
+PICTURE = re.compile(r"/(image|preview)/")
 OBSERVE = """
   window.painted = { largest: 0, element: "", shift: 0 };
   const observe = (type, see) => new PerformanceObserver((list) => list.getEntries().forEach(see))
@@ -81,6 +83,7 @@ COLUMNS = (
     Column("shift", "layout shift", 3),
     Column("requests", "requests"),
     Column("kb", "KB", 1),
+    Column("pictures", "of it posts' pictures", 1),
     Column("work", "main thread busy, ms"),
     Column("style", "of it style and layout", 0),
     Column("script", "of it scripts", 0),
@@ -211,14 +214,18 @@ def _visit(browser: Browser, name: str, url: str, seen: Seen) -> Measurement:
     ) as context:
         context.add_init_script(OBSERVE)
         page = context.new_page()
-        received: dict[str, float] = {}
+        urls: dict[str, str] = {}
+        received: Counter[str] = Counter()
         protocol = context.new_cdp_session(page)
 
-        def note(event: Mapping[str, Any]) -> None:
-            received[event["requestId"]] = event.get("encodedDataLength", 0)
+        def begun(event: Mapping[str, Any]) -> None:
+            urls[event["requestId"]] = event["response"]["url"]
 
-        protocol.on("Network.responseReceived", note)
-        protocol.on("Network.loadingFinished", note)
+        def ended(event: Mapping[str, Any]) -> None:
+            received[urls[event["requestId"]]] += event["encodedDataLength"]
+
+        protocol.on("Network.responseReceived", begun)
+        protocol.on("Network.loadingFinished", ended)
         protocol.send("Network.enable")
         protocol.send("Performance.enable")
         protocol.send("Network.emulateNetworkConditions", {"offline": False, **SLOW_4G})
@@ -235,8 +242,9 @@ def _visit(browser: Browser, name: str, url: str, seen: Seen) -> Measurement:
         **{key: painted[key] for key in ("first", "largest", "shift")},
         **{key: metrics[metric] * 1000 for metric, key in WORK.items()},
         "style": sum(metrics[metric] for metric in STYLE_AND_LAYOUT) * 1000,
-        "requests": len(received),
-        "kb": sum(received.values()) / 1024,
+        "requests": len(urls),
+        "kb": received.total() / 1024,
+        "pictures": sum(size for url, size in received.items() if PICTURE.search(url)) / 1024,
     }
 
 
@@ -293,14 +301,18 @@ class _Files(http.server.BaseHTTPRequestHandler):
 def _audited(urls: Mapping[str, str], rounds: int) -> Measured:
     """Let Lighthouse judge each page, or say why it cannot."""
     try:
-        home, node = peers.npm(LIGHTHOUSE), peers.node(at_least=LIGHTHOUSE_NODE)
+        judge = lighthouse()
     except CannotRunError as why:
         audits = Measured(urls)
         audits.absent["Lighthouse"] = str(why)
         return audits
-    return interleaved(
-        {name: partial(_audit, node, home, url) for name, url in urls.items()}, rounds
-    )
+    return interleaved({name: partial(judge, url) for name, url in urls.items()}, rounds)
+
+
+def lighthouse() -> Callable[[str], Measurement]:
+    """Install Lighthouse and return the audit of a URL. Raises CannotRunError if that is not
+    possible."""
+    return partial(_audit, peers.node(at_least=LIGHTHOUSE_NODE), peers.npm(LIGHTHOUSE))
 
 
 def _audit(node: str, home: Path, url: str) -> Measurement:
@@ -340,7 +352,16 @@ def _figures(name: str, visits: Measured, audits: Measured) -> list[Figure]:
         Figure(largest, ours["largest"], at_most=MAX_LARGEST_PAINT_MS, digits=0, unit="ms"),
         Figure(f"{largest}, canale / static page", ratios(ours["largest"], floor["largest"])),
         Figure(f"{name}: layout shift", ours["shift"], at_most=MAX_LAYOUT_SHIFT, digits=3),
-        Figure(f"{name}: first visit", ours["kb"], at_most=MAX_FIRST_VISIT_KB, digits=1, unit="KB"),
+        Figure(
+            f"{name}: first visit, without posts' pictures",
+            [
+                total - pictures
+                for total, pictures in zip(ours["kb"], ours["pictures"], strict=True)
+            ],
+            at_most=MAX_FIRST_VISIT_KB,
+            digits=1,
+            unit="KB",
+        ),
         *(
             Figure(f"{name}: Lighthouse, {title}", audits[name][key], at_least=MIN_SCORE, digits=0)
             for key, title in CATEGORIES.items()

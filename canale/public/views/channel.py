@@ -79,7 +79,7 @@ def _channel_page(channel: Channel, invite: str = "") -> HttpResponse:
         "pinned": pinned,
         "older_than": posts[PAGE_SIZE - 1].pk if further else None,
         "invite": invite,
-        "summary": channel.description,
+        "summary": channel.description or channel.name,
         "canonical": invite_url(invite) if invite else channel_url(channel),
     }
     return belongs_to(
