@@ -23,7 +23,7 @@ from canale.publishing import drafts, publish
 from canale.publishing.content import Content
 from tests.structure.repository import files, text
 
-FIRST_VISIT, FIRST_FRAME, STYLES = 80 * 1024, 24 * 1024, 14 * 1024
+FIRST_VISIT, FIRST_FRAME, STYLES = 80 * 1024, 20 * 1024, 14 * 1024
 TEXT = "Da lunedì il ponte è chiuso al traffico per lavori alla rete idrica. "
 FONTS = [f"fonts/titillium-web-latin-{weight}-normal.woff2" for weight in (400, 700)]
 
