@@ -157,7 +157,7 @@ def _lost(page: Page, city: City) -> None:
 
 OPENED: dict[str, Callable[[Page, City], None]] = {
     "share": lambda page, _: page.locator("article [data-share]").first.click(),
-    "lightbox": lambda page, _: page.locator("a[data-lightbox]").first.click(),
+    "lightbox": lambda page, _: page.locator(".album-2 a").first.click(),
     "invite": lambda page, _: page.evaluate("document.getElementById('invite-dialog').showModal()"),
     "official": lambda page, _: page.locator("details.official summary").click(),
     "reactions": lambda page, _: page.locator("article [data-more-reactions]").first.click(),
