@@ -15,7 +15,7 @@ export function startLightbox(): void {
     event.preventDefault();
     const album = all<HTMLAnchorElement>("a[data-lightbox]", pressed.closest(".album") ?? document);
     strip.replaceChildren(...album.map(slide));
-    // What scrolls can be reached by the keyboard, in every browser.
+    // Not every browser lets the keyboard reach a region that scrolls.
     strip.tabIndex = album.length > 1 ? 0 : -1;
     openDialog(dialog);
     go(album.indexOf(pressed as HTMLAnchorElement));

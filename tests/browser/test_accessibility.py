@@ -77,6 +77,10 @@ def look(request: pytest.FixtureRequest, browser: Browser) -> Iterator[BrowserCo
 
 def violations(page: Page) -> list[str]:
     """Return axe's findings, each with its rule and element."""
+    # Until then, posts below the screen have a guessed place.
+    page.wait_for_function(
+        "() => !document.querySelector('#posts .post') || document.querySelector('.laid-out')"
+    )
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.read_text())
     # Passing rules are left out of the report: they take half of the time.
