@@ -51,7 +51,7 @@ from canale.public.page_store import PageStore
 from canale.public.security import security_headers
 from canale.publishing.scheduler import Scheduler
 from canale.runtime.database_away import CurrentOutage, DatabaseProblem, classify_error, outage
-from canale.runtime.gc_tuning import tune_gc
+from canale.runtime.gc_tuning import paused_gc, tune_gc
 from canale.runtime.supervisor import Supervisor, canale, on_stdin_eof
 
 if TYPE_CHECKING:
@@ -240,9 +240,10 @@ async def _serve_web(
     listener: socket.socket, workers: WorkerPool | None, stopping: Callable[[], None]
 ) -> None:
     hub, connections = _hub_and_connections()
-    wsgi = cast("WSGIApp", get_wsgi_application())
-    # Views and the API's schemas are made now, not while the first citizen waits.
-    get_resolver().url_patterns  # noqa: B018
+    with paused_gc():
+        wsgi = cast("WSGIApp", get_wsgi_application())
+        # Views and the API's schemas are made now, not while the first citizen waits.
+        get_resolver().url_patterns  # noqa: B018
     # Unbounded: a bounded queue would hold the thread for ever when its client disconnects.
     django = WSGIMiddleware(wsgi, workers=REQUEST_THREADS, send_queue_size=0)
     headers = security_headers()

@@ -12,6 +12,7 @@ import django
 
 from canale.cli.commands import LONG_RUNNING, CommandError, is_text, parser
 from canale.core.settings import settings
+from canale.runtime.gc_tuning import paused_gc
 
 # Arguments that name files: on Linux a name is bytes, in whatever encoding.
 FILES = ("file", "image", "password_file")
@@ -20,17 +21,18 @@ FILES = ("file", "image", "password_file")
 def run(arguments: Sequence[str]) -> int:
     """Return the exit status. Raises CommandError, and any error that is a bug of ours."""
     try:
-        django.setup()
-        if arguments[0] in LONG_RUNNING:
-            # Before the command's module is imported: that declares metrics.
-            from canale.metrics.multiprocess import share_metrics
+        with paused_gc():
+            django.setup()
+            if arguments[0] in LONG_RUNNING:
+                # Before the command's module is imported: that declares metrics.
+                from canale.metrics.multiprocess import share_metrics
 
-            share_metrics(settings.data, reset=list(arguments) == ["serve"])
-        if settings.nats_url:
-            from canale.cli.brokers import choose_bus
+                share_metrics(settings.data, reset=list(arguments) == ["serve"])
+            if settings.nats_url:
+                from canale.cli.brokers import choose_bus
 
-            choose_bus()
-        parsed = parser(arguments[0]).parse_args(arguments)
+                choose_bus()
+            parsed = parser(arguments[0]).parse_args(arguments)
         refuse_what_is_not_text(parsed)
         status: int = parsed.run(parsed)
         sys.stdout.flush()

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from canale import app
 from canale.cli import worker
@@ -38,6 +40,36 @@ assert Ring.ended == 4, "what is made later is searched"
 
 def test_gc_skips_loaded_objects_and_collects_later_ones() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)
+
+
+LOADS = """
+import gc
+from canale.cli import commands, runner
+
+searches = []
+parse = commands.parser
+
+def parser(command):
+    made = parse(command)
+    assert not searches, "modules that are loaded are searched"
+    return made
+
+gc.callbacks.append(lambda phase, info: searches.append(phase))
+runner.parser = parser
+runner.run(["token", "--channel", "none"])
+"""
+
+
+def test_commands_are_loaded_without_searches_for_garbage(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS],
+        env={**os.environ, "CANALE_DATA": str(tmp_path / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "AssertionError" not in done.stderr, done.stderr
+    assert "CommandError" in done.stderr
 
 
 def test_long_running_processes_tune_the_gc() -> None:
