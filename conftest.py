@@ -47,6 +47,7 @@ django.setup()
 
 from django.conf import settings as django_settings  # noqa: E402
 
+from canale.channel import channels  # noqa: E402
 from tests.databases import skip_without_postgresql  # noqa: E402
 from tests.site import Site, new_site  # noqa: E402
 from tests.standins.live_site import Run  # noqa: E402
@@ -78,6 +79,9 @@ _load_authorities_once()
 # Each hash takes a fifth of a second of processor time.
 REAL_HASHERS = django_settings.PASSWORD_HASHERS
 django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Nearly each test makes the same channel.
+vars(channels)["draw_avatar"] = cache(channels.draw_avatar)
 
 QUICK_FOLDERS = ("units", "structure")
 # Their files take longest: one that began last would leave the other cores idle.
