@@ -107,7 +107,7 @@ def test_another_serve_takes_the_port_over_without_a_gap(tmp_path: Path) -> None
 
         def ask() -> None:
             """A new connection for each question, as of a visitor who has just come."""
-            while not over.wait(0.002):
+            while not over.wait(0.02):
                 try:
                     answered.append(httpx.get(f"{first.url}/healthz", timeout=20).status_code)
                 except httpx.TransportError as error:
