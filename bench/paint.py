@@ -254,7 +254,7 @@ def _floor(url: str) -> Iterator[str]:
     fonts as this one; yield its URL. It shows the cost of the network and the machine alone.
     """
     text = _asked(url)[0].decode()
-    links = re.findall(r'<link rel="(?:stylesheet|preload)"[^>]*>', text)
+    links = re.findall(r'<link rel="(?:stylesheet"|preload"[^>]*as="font")[^>]*>', text)
     styles = re.findall(r"<style>.*?</style>", text, re.DOTALL)
     fields = {"links": "\n    ".join([*links, *styles])}
     missing = len(_asked(url, "br")[0]) - len(gzip.compress(_html("", fields)))

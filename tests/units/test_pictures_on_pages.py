@@ -114,3 +114,23 @@ def test_pictures_of_an_album_keep_their_sizes(city: Channel) -> None:
     assert 'width="300" height="3000"' in tall
     assert 'width="100" height="80"' in small
     assert "srcset" not in tall + small
+
+
+@pytest.mark.parametrize("sizes", [[(1600, 900)], [(100, 80)], [(640, 400)] * 3])
+def test_page_of_a_post_asks_at_once_for_the_picture_that_it_shows_first(
+    city: Channel, sizes: list[tuple[int, int]]
+) -> None:
+    """The browser takes it for the picture's only if all that it chooses by is the same."""
+    html = page(f"/c/cremona/p/{with_pictures(city, *sizes).pk}")
+    (link,) = re.findall(r'<link rel="preload" as="image"[^>]*>', html)
+    asked = dict(re.findall(r'\b(href|imagesrcset|imagesizes)="([^"]+)"', link))
+    shown = dict(re.findall(r'\b(src|srcset|sizes)="([^"]+)"', albums(html)[0]))
+    names = {"src": "href", "srcset": "imagesrcset", "sizes": "imagesizes"}
+    assert asked == {names[name]: value for name, value in shown.items()}
+
+
+def test_pages_without_a_first_picture_ask_for_none(city: Channel) -> None:
+    post = publish(save_draft(city, Content("news", "Titolo", "Testo"), by="cli"), by="cli")
+    with_pictures(city, (640, 400))
+    for path in (f"/c/cremona/p/{post.pk}", "/c/cremona/"):
+        assert 'as="image"' not in page(path)

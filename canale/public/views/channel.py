@@ -22,7 +22,7 @@ from canale.delivery.transports import registry
 from canale.followers import invites
 from canale.followers.models import ChannelCount
 from canale.live.events import latest_id
-from canale.public.cards import Card, active_alerts, by_day, cards
+from canale.public.cards import Card, Picture, active_alerts, by_day, cards
 from canale.public.page_keys import is_place
 from canale.public.pages import (
     NotInChannelError,
@@ -187,6 +187,8 @@ def post(request: HttpRequest, handle: str, post_id: int) -> HttpResponse:
     if shown:
         context["share_image"] = image_to_share(shown[0].image, shown[0].alt)
         context["large_image"] = True
+        context["first_picture"] = Picture(shown[0].image, shown[0].alt)
+        context["is_alone"] = len(shown) == 1
     until = min(fresh_until(now, *_changes([found])), found.visible_until or now)
     return belongs_to(
         show("public/post.html", context), found.channel, until, stale_until(now, [found])
