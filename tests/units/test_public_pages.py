@@ -308,7 +308,7 @@ NOTICE = {
     Follower: {
         "token_hash": "impronta calcolata con una chiave",
         "language": "lingua",
-        "muted": "silenzioso",
+        "muted": "se hai silenziato le notifiche",
         "by_invite": "se c’era un invito",
         "followed_on": "il giorno dell’iscrizione",
         "topics": "argomenti",
