@@ -271,7 +271,7 @@ def test_restart_is_invisible_to_readers(front: Front) -> None:
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
 def test_nginx_caches_style_sheets(front: Front) -> None:
     with front.client() as browser:
-        page = browser.get(f"/c/{HANDLE}/").text
+        page = browser.get("/not-there").text
         style = next(part.split('"')[0] for part in page.split('href="') if "/public." in part[:60])
         kept = browser.get(style)
         assert kept.status_code == 200

@@ -71,7 +71,11 @@ def test_installed_wheel_publishes_a_post(wheel: Path, tmp_path: Path) -> None:
             page = client.get(f"/c/{HANDLE}/").text
             assert "Mercato in piazza" in page
             assert "Iscriviti" in page
-            style = re.findall(r'rel="stylesheet" href="(/static/public\.[0-9a-f]{12}\.css)"', page)
+            assert "<style>" in page
+            other = client.get("/not-there").text
+            style = re.findall(
+                r'rel="stylesheet" href="(/static/public\.[0-9a-f]{12}\.css)"', other
+            )
             answers = [client.get(path) for path in (*style, "/sw.js", f"/c/{HANDLE}/poster.pdf")]
         assert [answer.status_code for answer in answers] == [200, 200, 200]
         assert answers[0].headers["content-type"].startswith("text/css")
