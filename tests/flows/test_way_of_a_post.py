@@ -15,8 +15,6 @@ from tests.site import HANDLE, Site, new_site
 from tests.standins.push_service import Behaviour, PushService, Received, Subscription
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.postgres
-
 
 @pytest.fixture(scope="module")
 def push() -> Iterator[PushService]:
@@ -71,6 +69,7 @@ def phone(city: Site, push: PushService) -> Iterator[Phone]:
 
 
 @pytest.mark.quick
+@pytest.mark.postgres
 def test_api_post_reaches_page_stream_and_phone(city: Site, token: str, phone: Phone) -> None:
     page = httpx.get(city.channel)
     assert "Ponte chiuso" not in page.text
@@ -102,6 +101,7 @@ def test_command_line_post_reaches_stream_and_phone(city: Site, phone: Phone) ->
 
 
 @pytest.mark.quick
+@pytest.mark.postgres
 def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
     city: Site, token: str, phone: Phone
 ) -> None:
@@ -146,6 +146,7 @@ def test_a_correction_and_a_withdrawal_reach_page_stream_and_phone(
     assert city.inside("kept_counts", number) == {"👍": 1}
 
 
+@pytest.mark.postgres
 def test_page_catches_up_after_reconnecting(city: Site, token: str) -> None:
     first = int(str(city.post(token, headline="Uno")["id"]))
     with Reader(f"{city.url}/live/{HANDLE}", last_event_id=0) as reader:
@@ -160,6 +161,7 @@ def test_page_catches_up_after_reconnecting(city: Site, token: str) -> None:
         assert [told.data["post"] for told in reader.told] == [*missed, after]
 
 
+@pytest.mark.postgres
 def test_counts_match_the_push_service(
     city: Site, token: str, push: PushService, phone: Phone
 ) -> None:
@@ -185,6 +187,7 @@ def test_counts_match_the_push_service(
     later.browser.delete("me")
 
 
+@pytest.mark.postgres
 def test_muted_phones_get_alerts_only(city: Site, token: str, push: PushService) -> None:
     muted, loud = Phone(city, push), Phone(city, push)
     for phone in (muted, loud):
@@ -201,6 +204,7 @@ def test_muted_phones_get_alerts_only(city: Site, token: str, push: PushService)
 
 
 @pytest.mark.quick
+@pytest.mark.postgres
 def test_reactions_are_counted_live_once_per_reader(city: Site, token: str) -> None:
     post = city.post(token, headline="Festa")
     number = int(str(post["id"]))
@@ -237,6 +241,7 @@ def test_stream_updates_the_counts_of_a_stored_page(city: Site, token: str) -> N
 
 
 @pytest.mark.quick
+@pytest.mark.postgres
 def test_forget_me_deletes_all_data(city: Site, token: str, push: PushService) -> None:
     personal = ("followers_follower", "followers_address", "followers_follower_topics")
     personal += ("reactions_reaction", "delivery_pendingmessage")
@@ -258,6 +263,7 @@ def test_forget_me_deletes_all_data(city: Site, token: str, push: PushService) -
     assert phone.browser.get("me").json() == {"following": [], "reactions": {}}
 
 
+@pytest.mark.postgres
 def test_a_post_is_gone_after_its_thirty_days(city: Site, token: str) -> None:
     post = city.post(token, headline="Vecchio avviso")
     assert httpx.get(str(post["url"])).status_code == 200

@@ -22,8 +22,6 @@ from tests.standins.push_service import Behaviour, PushService
 from tests.standins.webhook_receiver import WebhookReceiver
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.postgres
-
 
 @dataclass
 class City:
@@ -108,6 +106,7 @@ def city(running: City) -> Iterator[City]:
     run_each(running.site, calls)
 
 
+@pytest.mark.postgres
 def test_publish_correct_and_withdraw_arrive_signed_and_in_order(city: City) -> None:
     (name,) = city.add_outlets()
     assert city.site.run("outlet", "--channel", HANDLE, "--test", name)
@@ -141,7 +140,7 @@ def test_publish_correct_and_withdraw_arrive_signed_and_in_order(city: City) -> 
 @pytest.mark.parametrize(
     ("behaviour", "same_id"),
     [
-        (Behaviour(status=500, times=1), True),
+        pytest.param(Behaviour(status=500, times=1), True, marks=pytest.mark.postgres),
         (Behaviour(status=429, retry_after="1", times=1), True),
         (Behaviour(drop=True, times=1), True),
     ],
@@ -159,6 +158,7 @@ def test_copy_that_may_have_arrived_is_repeated_with_the_same_id(
     city.wait_for_copy(post, name, "accepted")
 
 
+@pytest.mark.postgres
 def test_gone_receiver_pauses_its_outlet_until_it_is_switched_on(city: City) -> None:
     (name,) = city.add_outlets()
     city.receiver.behave(Behaviour(status=410, times=1), f"/{name}")
@@ -203,6 +203,7 @@ def test_hanging_outlet_delays_no_other_and_no_notification(city: City) -> None:
     assert len(city.receiver.at(f"/{hanging}")) == 1
 
 
+@pytest.mark.postgres
 def test_superseded_copy_is_never_sent_after_the_newer_one(city: City) -> None:
     (name,) = city.add_outlets()
     city.receiver.behave(Behaviour(status=429, retry_after="3", times=1), f"/{name}")
@@ -218,6 +219,7 @@ def test_superseded_copy_is_never_sent_after_the_newer_one(city: City) -> None:
     ]
 
 
+@pytest.mark.postgres
 def test_killed_worker_loses_no_copy_and_repeats_it_with_the_same_id(city: City) -> None:
     (name,) = city.add_outlets()
     city.receiver.behave(Behaviour(delay=2, times=1), f"/{name}")
@@ -231,6 +233,7 @@ def test_killed_worker_loses_no_copy_and_repeats_it_with_the_same_id(city: City)
     assert events[0].body == events[1].body
 
 
+@pytest.mark.postgres
 def test_alert_is_sent_before_other_copies(city: City) -> None:
     (name,) = city.add_outlets()
     city.receiver.behave(Behaviour(delay=2, times=1), f"/{name}")
