@@ -19,6 +19,10 @@ import pytest
 from pytest_django.fixtures import Settings
 
 DATA = tempfile.mkdtemp(prefix="canale-test-")
+# Shared by the processes of one run: the first one names it, and removes it.
+SHARED = None if "TEST_FOLDER" in os.environ else tempfile.mkdtemp(prefix="canale-made-")
+if SHARED is not None:
+    os.environ["TEST_FOLDER"] = SHARED
 
 
 def _prepare() -> None:
@@ -119,6 +123,8 @@ def pytest_collection_finish() -> None:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
+    if SHARED is not None:
+        shutil.rmtree(SHARED, ignore_errors=True)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -267,16 +269,31 @@ class Made(NamedTuple):
 
 @cache
 def _made(server: str | None, secret_key: str | None) -> Made:
-    folder = Path(tempfile.mkdtemp(prefix="canale-made-"))
+    """Made by whichever of the processes that run the tests comes first."""
+    name = hashlib.sha256(f"{server} {secret_key}".encode()).hexdigest()[:12]
+    folder = _folder_of_the_run() / name
+    folder.mkdir(exist_ok=True)
+    database = None if server is None else f"made_{name}"
+    token = folder / "token"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not token.exists():
+            key = {} if secret_key is None else {"CANALE_SECRET_KEY": secret_key}
+            if server is not None and database is not None:
+                _create(server, database)
+                key["CANALE_DATABASE_URL"] = _url(server, database)
+            site = Site(folder, key)
+            site.init()
+            token.write_text(site.token())
+    return Made(folder / "data", token.read_text(), database)
+
+
+def _folder_of_the_run() -> Path:
+    if shared := os.environ.get("TEST_FOLDER"):
+        return Path(shared)
+    folder = tempfile.mkdtemp(prefix="canale-made-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    key = {} if secret_key is None else {"CANALE_SECRET_KEY": secret_key}
-    database = None if server is None else f"made_{secrets.token_hex(6)}"
-    if server is not None and database is not None:
-        _create(server, database)
-        key["CANALE_DATABASE_URL"] = _url(server, database)
-    site = Site(folder, key)
-    site.init()
-    return Made(folder / "data", site.token(), database)
+    return Path(folder)
 
 
 @contextlib.contextmanager
