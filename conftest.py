@@ -158,6 +158,14 @@ def no_cards_in_memory() -> None:
     rendered_cards.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_outage_in_memory() -> None:
+    """The next test's first query would end that of another one, and log it."""
+    from canale.runtime.database_away import outage
+
+    outage._now = None
+
+
 @pytest.fixture
 def real_hasher(settings: Settings) -> None:
     """For tests of hashing itself."""
