@@ -16,7 +16,8 @@ import pytest
 
 from tests.nats_server import NatsServer
 from tests.postgresql_server import postgresql_server, programs
-from tests.site import Site, new_site
+from tests.reader import Reader
+from tests.site import HANDLE, Site, new_site
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -81,7 +82,10 @@ def test_cut_off_node_does_not_show_posts_withdrawn_elsewhere(tmp_path: Path, fo
             try:
                 wait_until(lambda: _ready(two).get("bus") == "ok")
                 token = one.token()
-                post = int(str(one.post(token, headline="Sbagliata")["id"]))
+                # A page rendered before the node has the post's line would be dropped with it.
+                with Reader(f"{two.url}/live/{HANDLE}") as reader:
+                    post = int(str(one.post(token, headline="Sbagliata")["id"]))
+                    reader.wait_for("post", post)
                 page = f"{two.channel}p/{post}"
                 wait_until(lambda: "Sbagliata" in _get(page).text)
                 cable.cut()
