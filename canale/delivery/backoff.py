@@ -10,6 +10,9 @@ from canale.delivery.transports.base import Result
 
 INITIAL_SECONDS = 5.0
 MAX_SECONDS = 900.0
+# A started message may be answered for this long (the transport's own time-out and some more):
+# it is not sent again before that, however it is recorded.
+DETACHED_SECONDS = 60.0
 
 
 def next_attempt(attempts: int, result: Result) -> float:

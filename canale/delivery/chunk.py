@@ -10,16 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from canale.delivery.backoff import DETACHED_SECONDS
 from canale.delivery.limiter import AdaptiveLimiter
 from canale.delivery.models import Broadcast
 from canale.delivery.reasons import NOT_OPENED
 from canale.delivery.transports.base import Outcome, Recipient, Result
 from canale.followers.models import Address
 from canale.vault.sealing import VaultError, open_sealed
-
-# A started message may be answered for this long (the transport's own time-out and some more):
-# it is not sent again before that, however it is recorded.
-DETACHED_SECONDS = 60.0
 
 UNOPENED = Result(Outcome.REJECTED, None, NOT_OPENED)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canale.delivery.chunk import DETACHED_SECONDS
+from canale.delivery.backoff import DETACHED_SECONDS
 from canale.delivery.window import WINDOW_ADDRESSES
 from tests.faults.amid import Fault, FaultyPushService
 from tests.faults.table import saw

@@ -5,7 +5,10 @@
 import contextlib
 import importlib
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +62,13 @@ def test_peer_that_cannot_run_is_left_out() -> None:
     assert len(measured["canale"]["rate"]) == 4
     assert measured["peer"]["rate"] == []
     assert ratios(measured["canale"]["rate"], measured["peer"]["rate"]) == []
+
+
+def test_parts_are_imported_without_djangos_settings() -> None:
+    program = (
+        f"import importlib\nfor name in {main.PARTS}: importlib.import_module(f'bench.{{name}}')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PATH": os.environ["PATH"]})
 
 
 def test_peer_that_failed_in_one_case_is_named_with_the_case() -> None:

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from canale.channel.channels import create_channel
-from canale.delivery.chunk import DETACHED_SECONDS, recipient_of
+from canale.delivery.backoff import DETACHED_SECONDS
+from canale.delivery.chunk import recipient_of
 from canale.delivery.models import PendingMessage
 from canale.delivery.pending import (
     WELCOME_ATTEMPTS,
