@@ -130,8 +130,12 @@ def _find_known(requests: Sequence[ResolvedRequest]) -> dict[Key, int]:
     channels = {each.channel.pk for each in requests}
     tokens = [each.token_hash for each in requests]
     digests = [value for each in requests for value in each.fingerprints]
+    kinds = {each.request.address[0] for each in requests if each.request.address}
     followers = Follower.objects.filter(channel__in=channels, token_hash__in=tokens)
-    addresses = Address.objects.filter(channel__in=channels, fingerprint__in=digests)
+    # With the kind: the index has it before the fingerprint.
+    addresses = Address.objects.filter(
+        channel__in=channels, kind__in=kinds, fingerprint__in=digests
+    )
     rows = [
         *followers.values_list("pk", "channel_id", "token_hash"),
         *addresses.values_list("follower_id", "channel_id", "fingerprint"),
@@ -210,16 +214,16 @@ def _count(followers: Sequence[Follower]) -> None:
 def _follow_again(each: ResolvedRequest) -> Followed:
     """Update a known device, or a new one that brings a known address."""
     request = each.request
-    rows = Follower.objects.filter(channel=each.channel)
-    follower = rows.filter(token_hash=each.token_hash).first()
+    rows = Follower.objects.filter(channel=each.channel, token_hash=each.token_hash)
+    follower = rows.first()
     created = follower is None
     if follower is None:
-        former = rows.filter(addresses__fingerprint__in=each.fingerprints).first()
-        if former is not None:
+        known = _find_address(each)
+        if known is not None:
             # The same device after its cookie was lost: it counted when it came.
             each = replace(each, request=replace(request, invite=None))
         (follower,) = _create_followers([each])
-        if former is not None and former.by_invite:
+        if known is not None and known.follower.by_invite:
             follower.by_invite = True
             follower.save(update_fields=["by_invite"])
         _count([follower])
@@ -243,10 +247,7 @@ def _keep_address(each: ResolvedRequest, follower: Follower) -> int | None:
         return None
     kind, address = each.request.address
     follower.addresses.filter(kind=kind).exclude(fingerprint__in=each.fingerprints).delete()
-    rows = Address.objects.filter(
-        channel=each.channel, kind=kind, fingerprint__in=each.fingerprints
-    )
-    known = rows.first()
+    known = _find_address(each)
     if known is None:
         return _create_addresses([each], [follower])[follower.pk]
     former = known.follower_id
@@ -258,3 +259,13 @@ def _keep_address(each: ResolvedRequest, follower: Follower) -> int | None:
         return None
     delete_followers([former])
     return known.pk
+
+
+def _find_address(each: ResolvedRequest) -> Address | None:
+    """Return the row of the request's address, whichever follower has it."""
+    kind = each.request.address[0] if each.request.address else ""
+    rows = Address.objects.filter(
+        channel=each.channel, kind=kind, fingerprint__in=each.fingerprints
+    )
+    # In no order: for that of ids, SQLite would read all addresses of the channel.
+    return next(iter(rows.select_related("follower")), None)

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from canale.channel.channels import create_channel
 from canale.channel.models import Channel
@@ -176,3 +179,34 @@ def test_address_sealed_with_the_old_key_is_found(
     assert followed.new_address_id == (None if has_cookie else row.pk)
     assert open_and_check(bytes(row.sealed), row.kind, channel.pk)[1]
     assert ChannelCount.objects.get().followers == Address.objects.count() == 1 + others
+
+
+@pytest.mark.parametrize("has_cookie", [True, False])
+@pytest.mark.parametrize("old", ["", OLD])
+def test_following_reads_no_other_followers(
+    monkeypatch: pytest.MonkeyPatch, old: str, has_cookie: bool
+) -> None:
+    """Half a million may follow a channel, and each that follows again is looked for."""
+    change_key(monkeypatch, NEW, old)
+    new_channel("cremona")
+    first = request("cremona", 1, topics=("strade",))
+    follow_all([first])
+    again = first if has_cookie else dataclasses.replace(first, token=new_token())
+    with CaptureQueriesContext(connection) as queries:
+        follow_all([again])
+    plans = [
+        step
+        for query in queries
+        if query["sql"].startswith(("SELECT", "UPDATE", "DELETE"))
+        for step in _plan(query["sql"])
+    ]
+    assert any("fingerprint=?" in step for step in plans)
+    each = [step for step in plans if re.search(r"\bfollowers_(?:address|follower)\b", step)]
+    wide = re.compile(r"\bSCAN\b|\(channel_id=\?(?: AND kind=\?)?\)")
+    assert [step for step in each if wide.search(step)] == []
+
+
+def _plan(sql: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql.replace('%', '%%')}")
+        return [str(row[-1]) for row in cursor.fetchall()]
