@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db.models import Model
 
 from tests.postgresql_server import programs
 from tests.structure.repository import ROOT
@@ -58,13 +59,38 @@ def lint(folder: Path, *arguments: str, also: str = "") -> subprocess.CompletedP
 def test_no_field_has_an_index_with_which_another_begins() -> None:
     """The other one answers the same queries, and each costs every write."""
     twice = []
-    for model in (model for app in APPS for model in apps.get_app_config(app).get_models()):
-        others = [*model._meta.constraints, *model._meta.indexes]
-        whole = [other for other in others if getattr(other, "condition", None) is None]
-        first = {other.fields[0] for other in whole if getattr(other, "fields", None)}
+    for model in _models():
         own = [field for field in model._meta.local_fields if field.db_index and not field.unique]
+        first = _first_fields(model)
         twice += [f"{model.__name__}.{field.name}" for field in own if field.name in first]
     assert twice == []
+
+
+def test_every_foreign_key_begins_an_index() -> None:
+    """To delete a channel or a post, the database looks for the rows that belong to it."""
+    without = []
+    for model in _models():
+        keys = [field for field in model._meta.local_fields if field.is_relation]
+        first = _first_fields(model)
+        without += [
+            f"{model.__name__}.{key.name}"
+            for key in keys
+            if not (key.db_index or key.unique or key.name in first)
+        ]
+    assert without == []
+
+
+def _models() -> list[type[Model]]:
+    """Return our models, with the tables between two of them."""
+    configs = [apps.get_app_config(app) for app in APPS]
+    return [model for config in configs for model in config.get_models(include_auto_created=True)]
+
+
+def _first_fields(model: type[Model]) -> set[str]:
+    """Return the fields with which an index of the whole table begins, besides their own."""
+    others = [*model._meta.constraints, *model._meta.indexes]
+    whole = [other for other in others if getattr(other, "condition", None) is None]
+    return {other.fields[0] for other in whole if getattr(other, "fields", None)}
 
 
 @pytest.mark.django_db
