@@ -36,27 +36,29 @@ class FirstFrame:
     """The element for the start of its body; empty on a page that links to its styles."""
     policy: str
     """The Content-Security-Policy that allows both."""
+    links_sheet: bool
+    """The page links to its style sheet, which the style overrides."""
     theme: str
     dark_theme: str
     """The colours of the browser's own bars, in light and dark."""
 
 
 @lru_cache(maxsize=MAX_KEPT)
-def first_frame(colour: str, *, has_channel: bool) -> FirstFrame:
-    """Return the elements of a page in the city's colour. Visits begin on the pages of a channel;
-    all others link to the style sheet, which the style overrides, and remember no follower."""
+def first_frame(colour: str, *, begins_visits: bool) -> FirstFrame:
+    """Return the elements of a page in the city's colour. Visits begin on the pages of a channel
+    that exist; all others link to the style sheet and remember no follower."""
     shades = palette(colour)
     # The fonts lie beside the style sheet; a page may be at any path.
     sheet = re.sub(
         r'url\("?(fonts/[^")]+)"?\)',
         rf"url({settings.STATIC_URL}\1)",
-        _static("public.css") if has_channel else "",
+        _static("public.css") if begins_visits else "",
     )
     css = (
         f"{sheet}:root{{{_declarations(shades.light)}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{_declarations(shades.dark)}}}}}"
     )
-    script = _static("before-paint.js") if has_channel else ""
+    script = _static("before-paint.js") if begins_visits else ""
     policy = CONTENT_SECURITY_POLICY.replace("style-src 'self'", f"style-src 'self' {_source(css)}")
     if script:
         policy = policy.replace("script-src 'self'", f"script-src 'self' {_source(script)}")
@@ -64,6 +66,7 @@ def first_frame(colour: str, *, has_channel: bool) -> FirstFrame:
         style=format_html("<style>{}</style>", SafeString(css)),
         script=format_html("<script>{}</script>", SafeString(script)) if script else SafeString(),
         policy=policy,
+        links_sheet=not begins_visits,
         theme=shades.light.slim,
         dark_theme=shades.dark.slim,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings as django_settings
@@ -60,9 +61,10 @@ def page(view: View[P]) -> View[P]:
 def show(template: str, context: Mapping[str, object], status: int = 200) -> HttpResponse:
     """A page in the reader's language. It takes no request: what it shows is everybody's."""
     channel = context.get("channel")
-    has_channel = isinstance(channel, Channel)
     colour = channel.colour if isinstance(channel, Channel) else DEFAULT_COLOUR
-    first = first_frame(colour, has_channel=has_channel)
+    # Anybody can make up addresses in a channel: what is not found is rendered each time.
+    begins_visits = isinstance(channel, Channel) and status != HTTPStatus.NOT_FOUND
+    first = first_frame(colour, begins_visits=begins_visits)
     house = {
         "first_frame": first,
         "language": get_language() or django_settings.LANGUAGE_CODE,

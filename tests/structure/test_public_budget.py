@@ -19,11 +19,13 @@ from canale.channel.channels import create_channel
 from canale.channel.models import TEXT_LENGTH
 from canale.followers.invites import make_invite
 from canale.public.security import CONTENT_SECURITY_POLICY
-from canale.publishing import drafts, publish
+from canale.publishing import drafts, publish, withdraw
 from canale.publishing.content import Content
 from tests.structure.repository import files, text
 
 FIRST_VISIT, FIRST_FRAME, STYLES = 80 * 1024, 20 * 1024, 14 * 1024
+# Not compressed.
+NOT_FOUND = 16 * 1024
 TEXT = "Da lunedì il ponte è chiuso al traffico per lavori alla rete idrica. "
 FONTS = [f"fonts/titillium-web-latin-{weight}-normal.woff2" for weight in (400, 700)]
 
@@ -77,10 +79,15 @@ def test_first_frame_waits_for_nothing_but_the_page() -> None:
 
 
 @pytest.mark.django_db
-def test_page_without_a_channel_waits_for_its_style_sheet_alone() -> None:
-    page = Client().get("/not-there").content.decode()
-    (sheet,) = _blocking(page)
+@pytest.mark.parametrize("path", ["/not-there", "/c/cremona/p/404"])
+def test_page_that_is_not_found_waits_for_its_style_sheet_alone(path: str) -> None:
+    """Anybody can ask for many of them, and none is kept: they stay small."""
+    create_channel("cremona", "Comune di Cremona")
+    answer = Client().get(path)
+    assert answer.status_code == 404
+    (sheet,) = _blocking(answer.content.decode())
     assert re.search(r"/static/public\.\w{12}\.css", sheet)
+    assert len(answer.content) <= NOT_FOUND
 
 
 def _blocking(page: str) -> list[str]:
@@ -91,8 +98,13 @@ def _blocking(page: str) -> list[str]:
 
 @pytest.mark.django_db
 def test_pages_load_nothing_from_elsewhere() -> None:
-    create_channel("cremona", "Comune di Cremona")
-    for path in ("/", "/privacy", "/legal", "/accessibility", "/media-policy", "/offline"):
+    channel = create_channel("cremona", "Comune di Cremona")
+    draft = drafts.save_draft(channel, Content("news", "Ponte chiuso", TEXT), by="cli")
+    withdrawn = publish.publish(draft, by="cli")
+    withdraw.withdraw(withdrawn, reason="Sbagliato", by="cli")
+    gone, missing = f"/c/cremona/p/{withdrawn.pk}", "/c/cremona/p/404"
+    standing = ("/privacy", "/legal", "/accessibility", "/media-policy", "/offline")
+    for path in ("/", *standing, gone, missing, "/not-there"):
         answer = Client().get(path)
         page = answer.content.decode()
         loaded = re.findall(r'<(?:img|script|source|iframe)\b[^>]*\bsrc="([^"]*)"', page)
@@ -100,14 +112,15 @@ def test_pages_load_nothing_from_elsewhere() -> None:
         own = {"", "localhost:8000"}
         assert {urlsplit(address).netloc for address in loaded} <= own, path
         assert "style=" not in page
-        (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-        (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+        inline = re.findall(r"<(style|script)>(.*?)</", page, re.DOTALL)
+        is_missing = answer.status_code == 404
+        assert [kind for kind, _ in inline] == (["style"] if is_missing else ["style", "script"])
         expected = CONTENT_SECURITY_POLICY
-        for kind, text_of_it in (("style", style), ("script", script)):
+        for kind, text_of_it in inline:
             digest = base64.b64encode(hashlib.sha256(text_of_it.encode()).digest()).decode()
             own = f"{kind}-src 'self'"
             expected = expected.replace(own, f"{own} 'sha256-{digest}'")
-        assert answer.headers["Content-Security-Policy"] == expected
+        assert answer.headers["Content-Security-Policy"] == expected, path
 
 
 def test_templates_have_no_inline_script_or_style() -> None:
