@@ -84,6 +84,8 @@ async function act(name: string): Promise<void> {
     await action();
   } finally {
     acting = false;
+    // The server may answer again: then the settings can be shown.
+    if (isRemembered && followed && stateIs(stateOf(followed))) void recall();
   }
 }
 

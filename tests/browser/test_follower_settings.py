@@ -53,6 +53,23 @@ def test_settings_that_cannot_be_loaded_say_so_and_are_loaded_again(
     )
 
 
+def test_settings_are_loaded_after_the_first_act_that_succeeds(city: City, follower: Page) -> None:
+    """The page of a device whose notifications are off has an act beside the settings."""
+    follower.get_by_label("Scuola").check()
+    expect(follower.locator("[data-slot=saved]")).to_have_text("Salvato")
+    follower.add_init_script(_FAILING_ME)
+    follower.evaluate("sessionStorage.setItem('test-fails', '1')")
+    follower.evaluate("localStorage.setItem('canale-state-cremona', 'off')")
+    follower.reload()
+    state(follower, "following")
+    open_settings(follower)
+    expect(follower.locator("#unloaded")).to_be_visible()
+    follower.evaluate("sessionStorage.removeItem('test-fails')")
+    press(follower, "enable-notifications")
+    expect(follower.get_by_label("Scuola")).to_be_checked()
+    expect(follower.locator("#unloaded")).to_be_hidden()
+
+
 def test_device_that_no_longer_follows_learns_it_with_the_settings(follower: Page) -> None:
     follower.add_init_script(_FAILING_ME)
     follower.evaluate("sessionStorage.setItem('test-fails', '1')")
