@@ -11,7 +11,7 @@ from django.template.context import RequestContext
 from django.utils import timezone
 
 from canale.accounts.models import Staff
-from canale.accounts.roles import may_administer
+from canale.accounts.roles import ADMINISTRATORS
 from canale.channel.colours import DARK_SURFACE, WHITE, Palette, Shades, palette
 from canale.channel.dates import format_date
 from canale.channel.links import avatar_url
@@ -33,16 +33,19 @@ def bar(context: RequestContext) -> dict[str, object]:
     """The bar's channel: the page's own; on the pages of an account the only one that the person
     works for, and none for a person with several."""
     staff, channel = context["request"].user, context.get("channel")
+    administers = context.get("may_administer", False)
     if channel is None and isinstance(staff, Staff):
         memberships = list(staff.memberships.select_related("channel")[:2])
-        channel = memberships[0].channel if len(memberships) == 1 else None
+        if len(memberships) == 1:
+            channel = memberships[0].channel
+            administers = memberships[0].role in ADMINISTRATORS
     if channel is None:
         return {}
     return {
         "channel": channel,
         "avatar": avatar_url(channel, "64"),
         "short_name": channel.short_name or short_name(channel.name),
-        "may_administer": may_administer(staff, channel),
+        "may_administer": administers,
         "section": context.get("section", "account"),
     }
 
