@@ -66,6 +66,10 @@ def test_settings_are_loaded_after_the_first_act_that_succeeds(city: City, follo
     expect(follower.locator("#unloaded")).to_be_visible()
     follower.evaluate("sessionStorage.removeItem('test-fails')")
     press(follower, "enable-notifications")
+    state(follower, "following")
+    # The question of the browser closed them.
+    open_settings(follower)
+    expect(follower.locator("#settings, #topics").filter(visible=True)).to_have_count(2)
     expect(follower.get_by_label("Scuola")).to_be_checked()
     expect(follower.locator("#unloaded")).to_be_hidden()
 
